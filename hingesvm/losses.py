@@ -1,0 +1,338 @@
+r"""The hinge losses as objects: value, subgradient, conjugate, curvature.
+
+Every loss here is a function of the margin ``m = y * f(x)`` with ``y`` in
+{-1, +1}, and a member of one family,
+
+.. math::
+
+    \ell(m) = \max_{0 \le a \le u} \; a (1 - m) - \tfrac{q}{2} a^2 ,
+
+whose two numbers are the bound ``u`` of the dual variable and its curvature
+``q``. Solvers know nothing of a loss but these two, so a new loss of the family
+is a small class that names them and is trained by every solver.
+
+Examples
+--------
+>>> from hingesvm.losses import Hinge
+>>> loss = Hinge()
+>>> loss.value([0.8, 0.4, 1.2])
+array([0.2, 0.6, 0. ])
+>>> loss.subgradient([0.8, 0.4, 1.2])
+array([-1., -1.,  0.])
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Hinge", "MarginLoss", "SmoothedHinge", "SquaredHinge", "get_loss"]
+
+Float64Array = NDArray[np.float64]
+
+
+class MarginLoss(ABC):
+    r"""A convex, one-sided, piecewise quadratic loss of the margin.
+
+    A subclass names two numbers, :attr:`bound` (``u``) and :attr:`curvature`
+    (``q``); at least one of ``u < inf`` and ``q > 0`` must hold. Everything else
+    follows from
+
+    .. math::
+
+        \ell(m) = \max_{0 \le a \le u} a (1 - m) - \tfrac{q}{2} a^2 .
+
+    Notes
+    -----
+    The maximiser ``a`` is minus a subgradient of the loss, and the dual variable
+    of a training row at the optimum.
+
+    Examples
+    --------
+    A loss that is quadratic up to a slope of 2:
+
+    >>> from hingesvm.losses import MarginLoss
+    >>> class SteepHinge(MarginLoss):
+    ...     bound = 2.0
+    ...     curvature = 1.0
+    >>> SteepHinge().value([1.0, 0.0, -1.0, -2.0])
+    array([0. , 0.5, 2. , 4. ])
+    """
+
+    @property
+    @abstractmethod
+    def bound(self) -> float:
+        """Largest slope ``u``: upper end of the dual variable at unit cost."""
+
+    @property
+    @abstractmethod
+    def curvature(self) -> float:
+        """Curvature ``q`` of the dual term at unit cost; 0 at a kink."""
+
+    def value(self, margin: ArrayLike) -> Float64Array:
+        """Loss at each margin.
+
+        Parameters
+        ----------
+        margin : array-like of any shape
+            Margins ``y * f(x)``.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of `margin`
+            Non-negative values; ``inf`` where the exact value overflows.
+        """
+        shortfall = np.maximum(1.0 - np.asarray(margin, dtype=np.float64), 0.0)
+        u, q = self.bound, self.curvature
+        with np.errstate(over="ignore", under="ignore"):
+            if q == 0.0:
+                return np.asarray(u * shortfall)
+            quadratic = shortfall * (shortfall / (2.0 * q))
+            if math.isinf(u):
+                return np.asarray(quadratic)
+            linear = u * (shortfall - 0.5 * q * u)
+            return np.where(shortfall < q * u, quadratic, linear)
+
+    def subgradient(self, margin: ArrayLike) -> Float64Array:
+        """One subgradient of the loss with respect to each margin.
+
+        At a kink (the hinge at margin 1) it is the one of smallest absolute
+        value, 0.
+
+        Parameters
+        ----------
+        margin : array-like of any shape
+            Margins ``y * f(x)``.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of `margin`
+            Values in ``[-bound, 0]``.
+        """
+        shortfall = 1.0 - np.asarray(margin, dtype=np.float64)
+        u, q = self.bound, self.curvature
+        if q == 0.0:
+            return np.where(shortfall > 0.0, -u, 0.0)
+        with np.errstate(over="ignore", under="ignore"):
+            slope = np.clip(shortfall / q, 0.0, u)
+        return np.asarray(0.0 - slope)
+
+    def conjugate(self, slope: ArrayLike) -> Float64Array:
+        r"""Convex conjugate :math:`\ell^*(s) = \sup_m \; s m - \ell(m)`.
+
+        Parameters
+        ----------
+        slope : array-like of any shape
+            Slopes ``s``; minus the dual variable of a row at unit cost.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of `slope`
+            ``s + q s^2 / 2`` for ``-bound <= s <= 0`` and ``inf`` elsewhere.
+        """
+        s = np.asarray(slope, dtype=np.float64)
+        inside = (s <= 0.0) & (s >= -self.bound)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            finite = s + 0.5 * self.curvature * s * s
+        return np.where(inside, finite, np.inf)
+
+    def dual_bound(self, cost: ArrayLike) -> Float64Array:
+        """Upper end of the dual variable of a row with this cost.
+
+        Parameters
+        ----------
+        cost : array-like of any shape
+            Positive factors of the loss, ``C`` times the weight of the row.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of `cost`
+        """
+        return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
+
+    def dual_curvature(self, cost: ArrayLike) -> Float64Array:
+        """Curvature of the dual objective in a row with this cost.
+
+        Parameters
+        ----------
+        cost : array-like of any shape
+            Positive factors of the loss, ``C`` times the weight of the row.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of `cost`
+        """
+        return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(sorted(vars(self).items()))))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({inside})"
+
+
+class Hinge(MarginLoss):
+    r"""The hinge loss, :math:`\max(0, 1 - m)`.
+
+    Its subgradient is -1 below margin 1, 0 above, and all of [-1, 0] at 1.
+
+    References
+    ----------
+    Cortes and Vapnik, "Support-vector networks", Machine Learning 20, 1995.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import Hinge
+    >>> Hinge().value([-1.0, 0.0, 2.0])
+    array([2., 1., 0.])
+    """
+
+    bound = 1.0
+    curvature = 0.0
+
+
+class SquaredHinge(MarginLoss):
+    r"""The squared hinge loss, :math:`\max(0, 1 - m)^2`, as in LinearSVC.
+
+    There is no factor 1/2.
+
+    References
+    ----------
+    Chang, Hsieh and Lin, "Coordinate descent method for large-scale L2-loss
+    linear support vector machines", JMLR 9, 2008.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import SquaredHinge
+    >>> SquaredHinge().value([-1.0, 0.0, 2.0])
+    array([4., 1., 0.])
+    """
+
+    bound = math.inf
+    curvature = 0.5
+
+
+class SmoothedHinge(MarginLoss):
+    r"""The hinge loss with its kink rounded off over a width of `gamma`.
+
+    .. math::
+
+        \ell(m) = \begin{cases}
+            0 & m \ge 1 \\
+            (1 - m)^2 / (2 \gamma) & 1 - \gamma < m < 1 \\
+            1 - m - \gamma / 2 & m \le 1 - \gamma
+        \end{cases}
+
+    Parameters
+    ----------
+    gamma : float, default=1.0
+        Width of the quadratic piece, in units of the margin; positive. As
+        `gamma` falls to 0 the loss tends to the hinge.
+
+    Raises
+    ------
+    ValueError
+        If `gamma` is not a positive finite number.
+
+    References
+    ----------
+    Rennie and Srebro, "Loss functions for preference levels", 2005;
+    Shalev-Shwartz and Zhang, "Stochastic dual coordinate ascent methods for
+    regularized loss minimization", JMLR 14, 2013.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import SmoothedHinge
+    >>> SmoothedHinge(gamma=0.5).value([-1.0, 0.75, 2.0])
+    array([1.75  , 0.0625, 0.    ])
+    """
+
+    bound = 1.0
+
+    def __init__(self, gamma: float = 1.0) -> None:
+        width = _as_float(gamma)
+        if not (math.isfinite(width) and width > 0.0):
+            raise ValueError(
+                f"gamma must be a positive finite number, got {gamma!r}; "
+                "for the unsmoothed loss use Hinge()."
+            )
+        self.gamma = width
+
+    @property
+    def curvature(self) -> float:
+        """Curvature of the dual term at unit cost: `gamma`."""
+        return self.gamma
+
+
+def _as_float(value: Any) -> float:
+    """Return `value` as a float, or NaN when it is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+_BY_NAME: dict[str, type[MarginLoss]] = {
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "smoothed_hinge": SmoothedHinge,
+}
+
+
+def get_loss(loss: str | MarginLoss) -> MarginLoss:
+    """Return the loss object that a name or an object stands for.
+
+    Parameters
+    ----------
+    loss : {"hinge", "squared_hinge", "smoothed_hinge"} or MarginLoss
+        A name, or a loss object, which is returned as it is.
+
+    Returns
+    -------
+    MarginLoss
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the numbers of the object describe no convex
+        finite loss.
+    TypeError
+        If `loss` is neither a name nor a loss of the family that can be trained.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import get_loss
+    >>> get_loss("smoothed_hinge")
+    SmoothedHinge(gamma=1.0)
+    """
+    if isinstance(loss, str):
+        if loss not in _BY_NAME:
+            known = ", ".join(repr(name) for name in _BY_NAME)
+            raise ValueError(
+                f"Unknown loss {loss!r}: choose one of {known} or a MarginLoss object."
+            )
+        return _BY_NAME[loss]()
+    if not isinstance(loss, MarginLoss):
+        raise TypeError(
+            "Only one-sided piecewise quadratic losses can be trained: pass a name or "
+            "an instance of a hingesvm.losses.MarginLoss subclass, which names its "
+            f"bound and curvature; got {loss!r}."
+        )
+    u, q = loss.bound, loss.curvature
+    if not (u > 0.0 and 0.0 <= q < math.inf and (q > 0.0 or u < math.inf)):
+        raise ValueError(
+            f"{loss!r} describes no trainable loss: bound must be positive, curvature "
+            "non-negative and finite, and an infinite bound needs a positive "
+            f"curvature; got bound={u!r}, curvature={q!r}."
+        )
+    return loss

@@ -1,0 +1,154 @@
+"""The one door to the solvers: `solve` chooses a method and hands over to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.newton import LARGEST_SYSTEM
+from hingesvm.solvers.pegasos import step_until
+from hingesvm.solvers.problem import Certificate, InterceptRule, Problem
+from hingesvm.solvers.progress import Check, Progress, Solution, Start
+from hingesvm.solvers.rows import Rows
+from hingesvm.solvers.stochastic import sweep_until
+
+__all__ = [
+    "Certificate",
+    "Check",
+    "InterceptRule",
+    "Method",
+    "Problem",
+    "Rows",
+    "Solution",
+    "Start",
+    "solve",
+]
+
+Method = Literal["auto", "stochastic", "batch", "pegasos"]
+
+# n_rows * n_features of a problem that is always finished exactly.
+_SMALL = 4_000_000
+# Relative gap that an exact finish must certify.
+_EXACT = 1e-10
+# Relative gap that it aims at, about what rounding permits.
+_ROUNDING = 1e-14
+# Relative gap from which the exact finish of a small problem takes over.
+_ROUGH = 1e-3
+# Sweeps that a small problem gets before.
+_FIRST_SWEEPS = 10
+# Multiply-adds of dense linear algebra in the time of one in a sweep.
+_DENSE_SPEEDUP = 8.0
+# Newton steps that a fit takes from a rough start.
+_TYPICAL_STEPS = 15
+
+
+def solve(
+    problem: Problem,
+    *,
+    method: Method = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    seed: int = 0,
+    start: NDArray[np.float64] | None = None,
+    start_intercept: float = 0.0,
+    report: Callable[[int, float, float, float], None] | None = None,
+) -> Solution:
+    """Solve a binary problem to a relative duality gap.
+
+    Parameters
+    ----------
+    problem : Problem
+    method : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
+        "auto" sweeps, and hands over to the batch method when the progress measured
+        so far predicts that to be cheaper, counted in arithmetic rather than in
+        seconds so that the choice is reproducible. A small problem (n_rows *
+        n_features up to 4 million) ends with the batch method, exact to rounding.
+    tol : float, default=1e-4
+        Relative duality gap to reach.
+    max_iter : int, default=1000
+        Bound on sweeps and Newton steps together.
+    seed : int, default=0
+        Of the order of rows.
+    start : ndarray of float64, of shape (n_rows,), optional
+        Dual variables to start from; repaired if infeasible.
+    start_intercept : float, default=0.0
+        A free intercept to start from.
+    report : callable, optional
+        Called at each look at the gap with the iteration, the seconds since the
+        start, the objective and the gap.
+
+    Returns
+    -------
+    Solution
+        Its certificate is computed from scratch on all rows.
+    """
+    progress = Progress(problem, tol, max_iter, report=report)
+    alpha = np.zeros(problem.n_rows) if start is None else problem.repair(start)
+    first = Start(alpha, intercept=start_intercept)
+    if method == "stochastic":
+        sweep_until(progress, first, seed)
+    elif method == "pegasos":
+        step_until(progress, first, seed)
+    elif method == "batch":
+        newton_until(progress, first, _goal(problem, tol))
+    elif _is_small(problem):
+        _solve_small(progress, first, seed)
+    else:
+        _solve_large(progress, first, seed)
+    return progress.solution()
+
+
+def _is_small(problem: Problem) -> bool:
+    """Whether a problem is always finished exactly."""
+    return problem.n_rows * problem.rows.n_features <= _SMALL
+
+
+def _goal(problem: Problem, tol: float) -> float:
+    """Return the relative gap that the batch method aims at."""
+    return min(tol, _ROUNDING) if _is_small(problem) else tol
+
+
+def _solve_small(progress: Progress, first: Start, seed: int) -> None:
+    """Sweep a little, then finish with Newton steps, exact to rounding."""
+    tol, max_iter = progress.tol, progress.max_iter
+    progress.tol, progress.max_iter = _ROUGH, min(_FIRST_SWEEPS, max_iter)
+    sweep_until(progress, first, seed)
+    progress.tol, progress.max_iter = min(tol, _EXACT), max_iter
+    newton_until(progress, progress.start(), _goal(progress.problem, tol))
+    progress.tol = tol
+    if not progress.converged and not progress.exhausted:
+        sweep_until(progress, progress.start(), seed)
+
+
+def _solve_large(progress: Progress, first: Start, seed: int) -> None:
+    """Sweep while that is the cheaper way, then take Newton steps."""
+    price = _newton_price(progress.problem)
+    sweep_until(progress, first, seed, hand_over=lambda sweeps: sweeps > price)
+    if not progress.converged and not progress.exhausted:
+        newton_until(progress, progress.start(), progress.tol)
+    if not progress.converged and not progress.exhausted:
+        sweep_until(progress, progress.start(), seed)
+
+
+def _newton_price(problem: Problem) -> float:
+    """Return the price of a finish by Newton steps, in sweeps over all rows."""
+    n, d, entries = problem.n_rows, problem.rows.n_features, problem.rows.n_entries
+    passes = 3.0 * entries + 20.0 * n
+    free = 0.1 * n
+    per_row = entries / n
+    if problem.rows.is_sparse:
+        by_columns = free * per_row * per_row
+    else:
+        by_columns = free * d * d / _DENSE_SPEEDUP
+    by_columns += d**3 / (3.0 * _DENSE_SPEEDUP)
+    by_rows = (free * free * per_row + free**3 / 3.0) / _DENSE_SPEEDUP
+    prices = [400.0 * entries]
+    if d <= LARGEST_SYSTEM:
+        prices.append(by_columns)
+    if free <= LARGEST_SYSTEM:
+        prices.append(by_rows)
+    return _TYPICAL_STEPS * (passes + min(prices)) / (3.0 * entries + 10.0 * n)

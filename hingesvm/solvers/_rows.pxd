@@ -1,0 +1,78 @@
+"""One row of X for dense and CSR storage: dot product, addition, squared norm.
+
+A dense row is a CSR row whose `columns` pointer is NULL: its entries are the
+features 0, 1, ... in order. Every loop over rows is written once, with these.
+"""
+
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int32_t, int64_t
+
+ctypedef fused value_t:
+    float
+    double
+
+ctypedef fused index_t:
+    int32_t
+    int64_t
+
+
+cdef inline double row_dot(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const double* w,
+) noexcept nogil:
+    """Return x_i . w, accumulated in float64."""
+    cdef double total = 0.0, other = 0.0
+    cdef ptrdiff_t k
+    if columns == NULL:
+        for k in range(length):
+            total += <double>values[k] * w[k]
+        return total
+    # Two chains: the additions of one gather wait for each other otherwise.
+    for k in range(0, length - 1, 2):
+        total += <double>values[k] * w[columns[k]]
+        other += <double>values[k + 1] * w[columns[k + 1]]
+    if length & 1:
+        total += <double>values[length - 1] * w[columns[length - 1]]
+    return total + other
+
+
+cdef inline void row_add(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    double factor,
+    double* w,
+) noexcept nogil:
+    """Add factor * x_i to w."""
+    cdef ptrdiff_t k
+    if columns == NULL:
+        for k in range(length):
+            w[k] += factor * <double>values[k]
+        return
+    for k in range(length):
+        w[columns[k]] += factor * <double>values[k]
+
+
+cdef inline double row_squared_norm(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    double* scratch,
+) noexcept nogil:
+    """Return ||x_i||^2; `scratch` holds n_features zeros and is left so.
+
+    A CSR row may name a column twice, so its entries are summed first.
+    """
+    cdef double total = 0.0
+    cdef ptrdiff_t k
+    if columns == NULL:
+        for k in range(length):
+            total += <double>values[k] * <double>values[k]
+        return total
+    row_add(values, columns, length, 1.0, scratch)
+    total = row_dot(values, columns, length, scratch)
+    for k in range(length):
+        scratch[columns[k]] = 0.0
+    return total

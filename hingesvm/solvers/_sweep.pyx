@@ -1,0 +1,383 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
+"""The hot loops over the rows of X.
+
+Every function takes X as ``(data, columns, row_starts, n_features, index)``: the
+arrays of a CSR matrix, or for a dense matrix its flat C-ordered values with empty
+`columns` and `row_starts`. Row r of the problem is row ``index[r]`` of X, or row
+r where `index` is empty. No function holds the GIL while it works, and callers
+pass short ranges, so that a fit can be interrupted between two calls.
+"""
+
+from libc.math cimport fabs
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int8_t, uint64_t
+
+from ._rows cimport index_t, row_add, row_dot, row_squared_norm, value_t
+
+
+cdef struct RowRange:
+    ptrdiff_t start
+    ptrdiff_t length
+
+
+cdef inline RowRange locate(
+    ptrdiff_t row,
+    const index_t* row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t* index,
+) noexcept nogil:
+    """Return where the entries of a row of the problem lie."""
+    cdef RowRange place
+    if index != NULL:
+        row = index[row]
+    if row_starts == NULL:
+        place.start = row * n_features
+        place.length = n_features
+    else:
+        place.start = row_starts[row]
+        place.length = row_starts[row + 1] - row_starts[row]
+    return place
+
+
+cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
+    """Advance a SplitMix64 generator (Steele, Lea and Flood, 2014)."""
+    cdef uint64_t z
+    state[0] += <uint64_t>0x9E3779B97F4A7C15
+    z = state[0]
+    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
+    return z ^ (z >> 31)
+
+
+def shuffle(ptrdiff_t[::1] order, ptrdiff_t count, uint64_t[::1] random_state):
+    """Permute ``order[:count]`` uniformly at random (Fisher and Yates)."""
+    cdef ptrdiff_t k, other, kept
+    cdef ptrdiff_t largest = 4294967295
+    cdef uint64_t bits
+    with nogil:
+        for k in range(count - 1, 0, -1):
+            bits = next_random(&random_state[0])
+            if k < largest:
+                other = <ptrdiff_t>(((bits >> 32) * <uint64_t>(k + 1)) >> 32)
+            else:
+                other = <ptrdiff_t>(bits % <uint64_t>(k + 1))
+            kept = order[k]
+            order[k] = order[other]
+            order[other] = kept
+
+
+def margins(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    const ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    const double[::1] w,
+    double[::1] out,
+):
+    """Set ``out[k] = x_i . w`` for the rows i = ``order[k]``, start <= k < stop."""
+    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
+    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
+    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef bint listed = order.shape[0] > 0
+    cdef const value_t* values = &data[0] if data.shape[0] else NULL
+    cdef const double* weights = &w[0] if w.shape[0] else NULL
+    cdef ptrdiff_t k
+    cdef RowRange place
+    with nogil:
+        for k in range(start, stop):
+            place = locate(order[k] if listed else k, starts, n_features, chosen)
+            out[k] = row_dot(
+                values + place.start,
+                cols + place.start if cols != NULL else NULL,
+                place.length,
+                weights,
+            )
+
+
+def combine(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    const ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    const double[::1] factors,
+    double[::1] out,
+):
+    """Add ``factors[k] * x_i`` to `out` for i = ``order[k]``, start <= k < stop."""
+    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
+    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
+    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef bint listed = order.shape[0] > 0
+    cdef const value_t* values = &data[0] if data.shape[0] else NULL
+    cdef double* weights = &out[0] if out.shape[0] else NULL
+    cdef ptrdiff_t k
+    cdef RowRange place
+    with nogil:
+        for k in range(start, stop):
+            if factors[k] == 0.0:
+                continue
+            place = locate(order[k] if listed else k, starts, n_features, chosen)
+            row_add(
+                values + place.start,
+                cols + place.start if cols != NULL else NULL,
+                place.length,
+                factors[k],
+                weights,
+            )
+
+
+def squared_norms(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    double[::1] scratch,
+    double[::1] out,
+):
+    """Set ``out[r] = ||x_r||^2`` for start <= r < stop; `scratch` holds zeros."""
+    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
+    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
+    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef const value_t* values = &data[0] if data.shape[0] else NULL
+    cdef double* zeros = &scratch[0] if scratch.shape[0] else NULL
+    cdef ptrdiff_t row
+    cdef RowRange place
+    with nogil:
+        for row in range(start, stop):
+            place = locate(row, starts, n_features, chosen)
+            out[row] = row_squared_norm(
+                values + place.start,
+                cols + place.start if cols != NULL else NULL,
+                place.length,
+                zeros,
+            )
+
+
+def gram(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    const ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    const double[::1] factors,
+    double[:, ::1] out,
+):
+    """Add ``factors[k] * x_i x_i'`` of sparse rows to the lower triangle of `out`."""
+    cdef const index_t* starts = &row_starts[0]
+    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef ptrdiff_t k, a, b, i, j
+    cdef double scaled, product
+    cdef RowRange place
+    with nogil:
+        for k in range(start, stop):
+            place = locate(order[k], starts, n_features, chosen)
+            for a in range(place.start, place.start + place.length):
+                i = columns[a]
+                scaled = factors[k] * <double>data[a]
+                out[i, i] += scaled * <double>data[a]
+                for b in range(place.start, a):
+                    j = columns[b]
+                    product = scaled * <double>data[b]
+                    if j < i:
+                        out[i, j] += product
+                    elif j > i:
+                        out[j, i] += product
+                    else:
+                        out[i, i] += 2.0 * product
+
+
+def dual_steps(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t kept,
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] step,
+    double intercept_step,
+    double shrink_above,
+    double[::1] alpha,
+    double[::1] w,
+    double[::1] scalars,
+):
+    r"""Take one subgradient step with exact line search at each row in turn.
+
+    For the rows i = ``order[k]``, start <= k < stop,
+
+        alpha_i <- clip(alpha_i + (1 - m_i - q_i alpha_i) step_i, 0, u_i),
+        step_i = 1 / (||x_i||^2 + intercept_step + q_i),
+
+    with w and the intercept ``scalars[0]`` following. ``scalars[1]`` keeps the
+    largest violation of optimality seen. A row at a bound whose violation points
+    outwards by more than `shrink_above` is dropped from `order`; the others are
+    kept, from position `kept` on.
+
+    Returns
+    -------
+    int
+        Position behind the last row kept.
+    """
+    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
+    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
+    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef const value_t* values = &data[0] if data.shape[0] else NULL
+    cdef double* weights = &w[0] if w.shape[0] else NULL
+    cdef double intercept = scalars[0], worst = scalars[1]
+    cdef double old, new, gradient, sign, change
+    cdef ptrdiff_t k, row
+    cdef RowRange place
+    with nogil:
+        for k in range(start, stop):
+            row = order[k]
+            place = locate(row, starts, n_features, chosen)
+            sign = signs[row]
+            old = alpha[row]
+            gradient = 1.0 - curvature[row] * old - sign * (
+                intercept
+                + row_dot(
+                    values + place.start,
+                    cols + place.start if cols != NULL else NULL,
+                    place.length,
+                    weights,
+                )
+            )
+            if old == 0.0 and gradient <= 0.0:
+                if gradient >= -shrink_above:
+                    order[kept] = row
+                    kept += 1
+                continue
+            if old == bound[row] and gradient >= 0.0:
+                if gradient <= shrink_above:
+                    order[kept] = row
+                    kept += 1
+                continue
+            order[kept] = row
+            kept += 1
+            if fabs(gradient) > worst:
+                worst = fabs(gradient)
+            new = old + gradient * step[row]
+            if new < 0.0:
+                new = 0.0
+            elif new > bound[row]:
+                new = bound[row]
+            if new != old:
+                alpha[row] = new
+                change = sign * (new - old)
+                intercept += intercept_step * change
+                row_add(
+                    values + place.start,
+                    cols + place.start if cols != NULL else NULL,
+                    place.length,
+                    change,
+                    weights,
+                )
+    scalars[0] = intercept
+    scalars[1] = worst
+    return kept
+
+
+def averaged_steps(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    const ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    double intercept_step,
+    double delay,
+    double[::1] alpha,
+    double[::1] average,
+    double[::1] last_weight,
+    double[::1] w,
+    double[::1] scalars,
+):
+    r"""Take one Pegasos step, of size 1 / (t + delay), at each row in turn.
+
+    With n rows and s_i a subgradient of minus the loss of row i = ``order[k]``,
+
+        w <- (1 - 1/(t + delay)) w + n / (t + delay) s_i y_i x_i.
+
+    w and alpha are stored divided by a common scale. `average` sums the duals
+    with weights t, lazily: `last_weight` is the total up to which a row is summed.
+    `scalars` holds the fixed part of the intercept, its part in the scale, the
+    scale, the time t, and the total of t * scale.
+    """
+    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
+    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
+    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef const value_t* values = &data[0] if data.shape[0] else NULL
+    cdef double* weights = &w[0] if w.shape[0] else NULL
+    cdef double fixed = scalars[0], moving = scalars[1], scale = scalars[2]
+    cdef double time = scalars[3], total = scalars[4]
+    cdef double n_rows = <double>alpha.shape[0]
+    cdef double shortfall, slope, rate, change, sign
+    cdef ptrdiff_t k, row
+    cdef RowRange place
+    with nogil:
+        for k in range(start, stop):
+            row = order[k]
+            place = locate(row, starts, n_features, chosen)
+            sign = signs[row]
+            shortfall = 1.0 - sign * (
+                fixed
+                + scale
+                * (
+                    moving
+                    + row_dot(
+                        values + place.start,
+                        cols + place.start if cols != NULL else NULL,
+                        place.length,
+                        weights,
+                    )
+                )
+            )
+            time += 1.0
+            rate = 1.0 / (time + delay)
+            scale *= 1.0 - rate
+            if shortfall > 0.0:
+                slope = bound[row]
+                if curvature[row] > 0.0 and shortfall < slope * curvature[row]:
+                    slope = shortfall / curvature[row]
+                average[row] += alpha[row] * (total - last_weight[row])
+                last_weight[row] = total
+                change = rate * n_rows * slope / scale
+                alpha[row] += change
+                change *= sign
+                moving += intercept_step * change
+                row_add(
+                    values + place.start,
+                    cols + place.start if cols != NULL else NULL,
+                    place.length,
+                    change,
+                    weights,
+                )
+            total += time * scale
+    scalars[1] = moving
+    scalars[2] = scale
+    scalars[3] = time
+    scalars[4] = total

@@ -1,0 +1,288 @@
+r"""Full-batch steps with a second-order finish.
+
+The proximal point method on the dual (the augmented Lagrangian method), with
+semismooth Newton steps inside (Yan and Li, "An efficient augmented Lagrangian
+method for support vector machine", 2020). With multipliers a and steps
+:math:`\sigma_i = \rho c_i`, every (w, b) has the feasible dual point
+
+.. math::
+
+    a^+_i = \mathrm{clip}\left(
+        \frac{a_i + \sigma_i (1 - m_i)}{1 + \sigma_i q_i}, \, 0, \, u_i \right),
+
+and the inner problem minimises :math:`\Psi(w, b)`, whose gradient is
+:math:`w - \sum_i a^+_i y_i x_i` and whose generalised Hessian is
+:math:`I + \sum_{i \in F} \sigma_i / (1 + \sigma_i q_i) \, x_i x_i^\top` over the rows
+F strictly inside their box. Then a becomes :math:`a^+`. A free intercept is
+minimised over exactly at every step, so that :math:`\sum_i a^+_i y_i = 0` and every
+iterate carries a certificate.
+
+X is used through ``rows`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers.newton import newton_direction
+from hingesvm.solvers.problem import Certificate, Problem
+from hingesvm.solvers.progress import Progress, Start
+
+__all__ = ["newton_until"]
+
+Float64Array = NDArray[np.float64]
+
+# Inner problems solved in this many Newton steps let rho grow; in more, shrink.
+_QUICK, _SLOW = 5, 15
+_GROWTH = 3.0
+_MAX_INNER = 25
+# Multiplier updates with next to no progress before the method gives up: at
+# nothing certified yet, and behind the tolerance.
+_PATIENCE, _PATIENCE_AT_END = 15, 2
+_MAX_SEARCH = 40
+
+
+@dataclass
+class _State:
+    """An iterate and what is known of it.
+
+    `anchor` holds the multipliers a, `alpha` the dual point a+ of (w, intercept).
+    """
+
+    w: Float64Array
+    intercept: float
+    scores: Float64Array
+    anchor: Float64Array
+    rho: float
+    alpha: Float64Array
+    free: NDArray[np.intp]
+    own: Float64Array  # w(alpha)
+
+
+def newton_until(progress: Progress, start: Start, goal: float) -> None:
+    """Take Newton steps to a relative gap, or until they no longer bring it closer.
+
+    Parameters
+    ----------
+    progress : Progress
+        Keeps what is found, and bounds the number of steps.
+    start : Start
+        Dual variables to start from, and weights if better ones are known.
+    goal : float
+        Relative gap to aim at; may be below the tolerance, even out of reach.
+    """
+    state = _begin(progress.problem, start)
+    patience = _PATIENCE
+    previous: Certificate | None = None
+    while not progress.exhausted and patience:
+        steps, solved = _minimise_inner(progress, state, goal)
+        if progress.relative_gap <= goal:
+            return
+        best = progress.best
+        assert best is not None
+        if previous is None or _is_progress(previous, best):
+            patience = _PATIENCE
+        else:
+            patience -= 1
+        if progress.converged:
+            patience = min(patience, _PATIENCE_AT_END)
+        previous = best
+        state.anchor = state.alpha
+        state.rho *= _change_of_rho(steps, solved)
+        _settle(progress.problem, state)
+
+
+def _change_of_rho(steps: int, solved: bool) -> float:
+    """Return the factor for rho after an inner problem."""
+    if not solved or steps > _SLOW:
+        return 1.0 / _GROWTH
+    if steps <= 1:
+        return _GROWTH * _GROWTH
+    return _GROWTH if steps <= _QUICK else 1.0
+
+
+def _is_progress(previous: Certificate, best: Certificate) -> bool:
+    """Whether the primal fell or the dual rose by a visible part of the gap."""
+    gained = (previous.primal - best.primal) + (best.dual - previous.dual)
+    return gained > 1e-3 * previous.gap
+
+
+def _begin(problem: Problem, start: Start) -> _State:
+    """Return the state at the start."""
+    alpha = problem.repair(start.alpha)
+    w = problem.combine(alpha) if start.w is None else start.w.copy()
+    state = _State(
+        w,
+        start.intercept,
+        problem.rows.margins(w),
+        alpha,
+        _first_rho(problem, alpha),
+        alpha.copy(),
+        np.empty(0, dtype=np.intp),
+        np.zeros_like(w),
+    )
+    _settle(problem, state)
+    return state
+
+
+def _first_rho(problem: Problem, alpha: Float64Array) -> float:
+    """Return the first proximal step, in units of the costs.
+
+    1 where the duals are of the size of the costs; on nearly separable data they are
+    far smaller, about 1 / ||x||^2.
+    """
+    moved = alpha > 0.0
+    used = float(np.median(alpha[moved] / problem.cost[moved])) if moved.any() else 0.0
+    norms = problem.rows.squared_norms() * problem.cost
+    typical = float(norms.mean())
+    return max(used, 1.0 / typical) if typical > 1.0 else 1.0
+
+
+def _dual_point(
+    problem: Problem, state: _State, shortfall: Float64Array
+) -> tuple[Float64Array, Float64Array, NDArray[np.bool_]]:
+    """Return a+, its derivative in the shortfall 1 - m, and where that is not 0."""
+    sigma = state.rho * problem.cost
+    width = 1.0 + sigma * problem.curvature
+    raw = (state.anchor + sigma * shortfall) / width
+    inside = (raw > 0.0) & (raw < problem.bound)
+    return np.clip(raw, 0.0, problem.bound), sigma / width, inside
+
+
+def _settle(problem: Problem, state: _State) -> None:
+    """Move a free intercept to its minimiser, and update the dual point."""
+    signs = problem.signs
+    if problem.intercept_rule == "free":
+
+        def excess(b: float) -> tuple[float, float]:
+            shortfall = 1.0 - signs * (state.scores + b)
+            alpha, slope, inside = _dual_point(problem, state, shortfall)
+            return -float(alpha @ signs), float(slope[inside].sum())
+
+        state.intercept = _increasing_zero(excess, state.intercept, 1.0, 0.0)
+    shortfall = 1.0 - signs * (state.scores + state.intercept)
+    alpha, _, inside = _dual_point(problem, state, shortfall)
+    state.own = state.own + problem.combine(alpha - state.alpha)
+    state.alpha = alpha
+    state.free = np.flatnonzero(inside)
+
+
+def _minimise_inner(
+    progress: Progress, state: _State, goal: float
+) -> tuple[int, bool]:
+    """Minimise Psi by Newton steps; return how many, and whether it was solved."""
+    problem = progress.problem
+    state.own = problem.combine(state.alpha)
+    state.scores = problem.rows.margins(state.w)
+    for steps in range(_MAX_INNER):
+        progress.record(_certificate(problem, state))
+        if progress.exhausted or progress.relative_gap <= goal:
+            return steps, True
+        gradient = state.w - state.own
+        pull = 0.0
+        if problem.intercept_rule == "penalized":
+            pull = state.intercept - problem.imbalance(state.alpha)
+        moved = state.alpha - state.anchor
+        allowed = float((moved * moved / problem.cost).sum()) / state.rho
+        if float(gradient @ gradient) + pull * pull <= allowed:
+            return steps, True
+        slope = state.rho * problem.cost[state.free]
+        slope = slope / (1.0 + slope * problem.curvature[state.free])
+        direction, turn = newton_direction(problem, state.free, slope, gradient, pull)
+        progress.n_iter += 1
+        if not _line_search(problem, state, direction, turn):
+            return steps, False
+        _settle(problem, state)
+    return _MAX_INNER, False
+
+
+def _certificate(problem: Problem, state: _State) -> Certificate:
+    """Return the certificate of the present iterate; needs no pass over X."""
+    dual = problem.dual(state.alpha, state.own)
+    if problem.intercept_rule == "free":
+        # What a repair of the rounding errors in sum a_i y_i = 0 would cost.
+        excess = abs(problem.imbalance(state.alpha))
+        dual -= excess * (2.0 + abs(state.intercept))
+    primal = problem.primal(state.w, state.intercept, state.scores)
+    return Certificate(state.w, state.intercept, state.alpha, primal, dual)
+
+
+def _line_search(
+    problem: Problem, state: _State, direction: Float64Array, turn: float
+) -> bool:
+    """Go to the minimum of Psi along a direction; False when it leads nowhere."""
+    signs = problem.signs
+    across = problem.rows.margins(direction)
+    change = signs * (across + turn)
+    here = 1.0 - signs * (state.scores + state.intercept)
+    along = float(state.w @ direction)
+    length = float(direction @ direction)
+    if problem.intercept_rule == "penalized":
+        along += state.intercept * turn
+        length += turn * turn
+
+    def derivative(t: float) -> tuple[float, float]:
+        alpha, slope, inside = _dual_point(problem, state, here - t * change)
+        bend = float((slope * change * change)[inside].sum())
+        return along + t * length - float(alpha @ change), length + bend
+
+    at_start = derivative(0.0)[0]
+    if not at_start < 0.0:
+        return False
+    t = _increasing_zero(derivative, 1.0, 1.0, 1e-3 * -at_start)
+    if not t > 0.0:
+        return False
+    state.w = state.w + t * direction
+    state.intercept += t * turn
+    state.scores = state.scores + t * across
+    return True
+
+
+def _increasing_zero(
+    function: Callable[[float], tuple[float, float]],
+    start: float,
+    reach: float,
+    tolerance: float,
+) -> float:
+    """Return a zero of an increasing piecewise linear function of one variable.
+
+    Newton steps, kept inside a bracket; finite for a piecewise linear function.
+
+    Parameters
+    ----------
+    function : callable
+        Returns the value and the derivative.
+    start : float
+    reach : float
+        First step where the derivative is 0.
+    tolerance : float
+        Absolute value that counts as 0.
+    """
+    low, high = -np.inf, np.inf
+    x = best = start
+    smallest = np.inf
+    for _ in range(_MAX_SEARCH):
+        value, slope = function(x)
+        if abs(value) < smallest:
+            smallest, best = abs(value), x
+        if abs(value) <= tolerance:
+            break
+        if value > 0.0:
+            high = x
+        else:
+            low = x
+        x_next = x - value / slope if slope > 0.0 else np.nan
+        if not low < x_next < high:
+            if np.isfinite(low) and np.isfinite(high):
+                x_next = 0.5 * (low + high)
+            else:
+                x_next = x - np.copysign(reach, value)
+                reach *= 4.0
+        if x_next in (x, low, high):
+            break
+        x = x_next
+    return best

@@ -1,0 +1,179 @@
+r"""The Newton system of the batch method.
+
+.. math::
+
+    \begin{pmatrix} I + X_F^\top H X_F & X_F^\top h \\ h^\top X_F & \delta + 1^\top h
+    \end{pmatrix}
+    \begin{pmatrix} p \\ r \end{pmatrix} = -\begin{pmatrix} g \\ g_b \end{pmatrix},
+
+with :math:`H = \mathrm{diag}(h)` over the free rows F; the last row and column are
+there when there is an intercept, with :math:`\delta = 1` when it is penalised.
+Solved as it stands when there are few columns, through the matrix of inner products
+of the free rows when there are few of these, and by conjugate gradients when there
+are many of both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from hingesvm.solvers.problem import Problem
+
+__all__ = ["newton_direction"]
+
+Float64Array = NDArray[np.float64]
+
+# Largest dense system: its factorisation must not hold up an interrupt.
+LARGEST_SYSTEM = 2500
+# Below this many columns the first form is used whatever the number of free rows.
+_FEW_COLUMNS = 64
+_MAX_CONJUGATE_STEPS = 200
+
+
+def newton_direction(
+    problem: Problem,
+    free: NDArray[np.intp],
+    slope: Float64Array,
+    gradient: Float64Array,
+    pull: float,
+) -> tuple[Float64Array, float]:
+    """Return the Newton direction for the weights and the intercept.
+
+    Parameters
+    ----------
+    problem : Problem
+    free : ndarray of intp, of shape (m,)
+        Rows F.
+    slope : ndarray of float64, of shape (m,)
+        Their entries of H, positive.
+    gradient : ndarray of float64, of shape (n_features,)
+    pull : float
+        Derivative in the intercept.
+
+    Returns
+    -------
+    direction : ndarray of float64, of shape (n_features,)
+    turn : float
+        The step of the intercept.
+    """
+    d = problem.rows.n_features
+    if len(free) == 0:
+        return -gradient, -pull
+    if d <= max(_FEW_COLUMNS, len(free)) and d <= LARGEST_SYSTEM:
+        return _by_columns(problem, free, slope, gradient, pull)
+    if len(free) <= LARGEST_SYSTEM:
+        return _by_rows(problem, free, slope, gradient, pull)
+    return _by_conjugate_gradients(problem, free, slope, gradient, pull)
+
+
+def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
+    """Solve with a positive definite matrix given by its lower triangle.
+
+    It is scaled to a unit diagonal, which makes the factorisation indifferent to the
+    scales of columns, and shifted a little where rounding has made it singular.
+    """
+    scale = 1.0 / np.sqrt(np.diagonal(matrix))
+    scaled = matrix * scale[:, None] * scale
+    right = (right.T * scale).T
+    shift = 0.0
+    while True:
+        try:
+            factor = cho_factor(scaled, lower=True, check_finite=False)
+        except LinAlgError:
+            grown = max(100.0 * shift, 1e-14)
+            scaled[np.diag_indices_from(scaled)] += grown - shift
+            shift = grown
+            continue
+        solution = cho_solve(factor, right, check_finite=False)
+        return np.asarray((solution.T * scale).T)
+
+
+def _intercept_curvature(problem: Problem) -> float:
+    """Return delta, the curvature of P in the intercept."""
+    return 1.0 if problem.intercept_rule == "penalized" else 0.0
+
+
+def _by_columns(
+    problem: Problem,
+    free: NDArray[np.intp],
+    slope: Float64Array,
+    gradient: Float64Array,
+    pull: float,
+) -> tuple[Float64Array, float]:
+    """Solve the system as it stands."""
+    d = problem.rows.n_features
+    hessian = problem.rows.gram(free, slope)
+    hessian[np.diag_indices(d)] += 1.0
+    if problem.intercept_rule == "none":
+        return solve_positive(hessian, -gradient), 0.0
+    bordered = np.empty((d + 1, d + 1))
+    bordered[:d, :d] = hessian
+    bordered[d, :d] = bordered[:d, d] = problem.rows.combine(slope, free)
+    bordered[d, d] = float(slope.sum()) + _intercept_curvature(problem)
+    step = solve_positive(bordered, -np.append(gradient, pull))
+    return step[:d], float(step[d])
+
+
+def _by_rows(
+    problem: Problem,
+    free: NDArray[np.intp],
+    slope: Float64Array,
+    gradient: Float64Array,
+    pull: float,
+) -> tuple[Float64Array, float]:
+    """Solve for mu = H (X_F p + r); then p = -g - X_F' mu.
+
+    (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b.
+    """
+    kernel = problem.rows.kernel(free)
+    kernel[np.diag_indices_from(kernel)] += 1.0 / slope
+    right = np.stack([problem.rows.margins(gradient, free), np.ones(len(free))], axis=1)
+    of_gradient, of_ones = solve_positive(kernel, right).T
+    turn = 0.0
+    if problem.intercept_rule != "none":
+        stiffness = float(of_ones.sum()) + _intercept_curvature(problem)
+        turn = (float(of_gradient.sum()) - pull) / stiffness
+    mu = turn * of_ones - of_gradient
+    return -gradient - problem.rows.combine(mu, free), turn
+
+
+def _by_conjugate_gradients(
+    problem: Problem,
+    free: NDArray[np.intp],
+    slope: Float64Array,
+    gradient: Float64Array,
+    pull: float,
+) -> tuple[Float64Array, float]:
+    """Solve roughly, to a tenth of the gradient, matrix-free."""
+    rows = problem.rows
+    with_intercept = problem.intercept_rule != "none"
+    curvature = _intercept_curvature(problem)
+
+    def apply(p: Float64Array, r: float) -> tuple[Float64Array, float]:
+        mu = slope * (rows.margins(p, free) + r)
+        total = float(mu.sum()) + curvature * r if with_intercept else 0.0
+        return p + rows.combine(mu, free), total
+
+    direction, turn = np.zeros_like(gradient), 0.0
+    residual, rest = -gradient, -pull
+    p, r = residual.copy(), rest
+    norm = float(residual @ residual) + rest * rest
+    enough = 0.01 * norm
+    for _ in range(_MAX_CONJUGATE_STEPS):
+        image, total = apply(p, r)
+        bend = float(p @ image) + r * total
+        if not bend > 0.0:
+            break
+        length = norm / bend
+        direction += length * p
+        turn += length * r
+        residual = residual - length * image
+        rest -= length * total
+        previous, norm = norm, float(residual @ residual) + rest * rest
+        if norm <= enough:
+            break
+        p = residual + (norm / previous) * p
+        r = rest + (norm / previous) * r
+    return direction, turn

@@ -1,0 +1,330 @@
+r"""The optimisation problem, its dual, and the certificate: the specification.
+
+.. math::
+
+    P(w, b) &= \tfrac12 \|w\|^2 \; [+ \tfrac12 b^2] + \sum_i c_i \, \ell(m_i),
+        \qquad m_i = y_i (x_i^\top w + b)
+
+    D(a) &= \sum_i \left( a_i - \tfrac{q_i}{2} a_i^2 \right)
+        - \tfrac12 \|w(a)\|^2 \; [- \tfrac12 (\textstyle\sum_i a_i y_i)^2],
+        \qquad w(a) = \sum_i a_i y_i x_i,
+
+with :math:`0 \le a_i \le u_i`, the bracketed terms when the intercept is
+penalised, and :math:`\sum_i a_i y_i = 0` when it is free. For every w, b and
+feasible a, :math:`D(a) \le P(w, b)`; their difference is the duality gap. Since P
+is 1-strongly convex in w, :math:`\|w - w^*\|^2 \le 2 (P - D)`.
+
+All is plain NumPy in float64; solvers are tested against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.losses import MarginLoss
+from hingesvm.solvers.rows import Rows
+
+__all__ = ["Certificate", "InterceptRule", "Problem"]
+
+Float64Array = NDArray[np.float64]
+InterceptRule = Literal["none", "penalized", "free"]
+
+# A derivative this small, relative to its range, is zero but for rounding.
+_FLAT = 1e-13
+
+
+class Derivative(Protocol):
+    """A derivative with its limits from above and from below."""
+
+    def __call__(self, b: float, *, above: bool) -> float:
+        """Return the limit at b."""
+
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A primal point, a dual point, and the gap between their values.
+
+    Attributes
+    ----------
+    w : ndarray of float64, of shape (n_features,)
+    intercept : float
+    alpha : ndarray of float64, of shape (n_rows,)
+        Feasible dual variables.
+    primal, dual : float
+        P(w, intercept) and D(alpha).
+    """
+
+    w: Float64Array
+    intercept: float
+    alpha: Float64Array
+    primal: float
+    dual: float
+
+    @property
+    def gap(self) -> float:
+        """Duality gap, an upper bound of P(w, b) - min P; never negative."""
+        return max(self.primal - self.dual, 0.0)
+
+    @property
+    def relative_gap(self) -> float:
+        """Gap as a fraction of the primal value."""
+        return self.gap / self.primal if self.primal > 0.0 else 0.0
+
+    def join(self, other: Certificate) -> Certificate:
+        """Return the better primal point of two with the better dual point."""
+        primal = self if self.primal <= other.primal else other
+        dual = self if self.dual >= other.dual else other
+        return Certificate(
+            primal.w, primal.intercept, dual.alpha, primal.primal, dual.dual
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A binary problem: rows, signs, costs, loss and intercept rule.
+
+    Attributes
+    ----------
+    rows : Rows
+    signs : ndarray of int8, of shape (n_rows,)
+        y_i, -1 or +1; both must occur when the intercept is free.
+    cost : ndarray of float64, of shape (n_rows,)
+        c_i > 0: C times the weight of the row. May be a broadcast scalar.
+    bound, curvature : ndarray of float64, of shape (n_rows,)
+        u_i and q_i of the loss at cost c_i.
+    intercept_rule : {"none", "penalized", "free"}
+    """
+
+    rows: Rows
+    signs: NDArray[np.int8]
+    cost: Float64Array
+    bound: Float64Array
+    curvature: Float64Array
+    intercept_rule: InterceptRule
+
+    @classmethod
+    def build(
+        cls,
+        rows: Rows,
+        signs: NDArray[np.int8],
+        cost: Float64Array | float,
+        loss: MarginLoss,
+        intercept_rule: InterceptRule,
+    ) -> Problem:
+        """Make the problem of a loss; a scalar cost is stored once, not n times."""
+        costs = np.asarray(cost, dtype=np.float64)
+        shape = (rows.n_rows,)
+        return cls(
+            rows,
+            signs,
+            np.broadcast_to(costs, shape),
+            np.broadcast_to(loss.dual_bound(costs), shape),
+            np.broadcast_to(loss.dual_curvature(costs), shape),
+            intercept_rule,
+        )
+
+    def subset(self, chosen: NDArray[np.intp], cost_factor: float = 1.0) -> Problem:
+        """Return the problem of some rows, their costs multiplied by a factor."""
+        return Problem(
+            self.rows.subset(chosen),
+            self.signs[chosen],
+            self.cost[chosen] * cost_factor,
+            self.bound[chosen] * cost_factor,
+            self.curvature[chosen] / cost_factor,
+            self.intercept_rule,
+        )
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.rows.n_rows
+
+    @property
+    def has_kink(self) -> bool:
+        """Whether the loss has a kink at margin 1: q = 0 in every row."""
+        return bool(self.curvature[0] == 0.0)
+
+    def slopes(self, shortfall: Float64Array) -> Float64Array:
+        """Return minus the subgradients c_i dl(m_i) at shortfalls 1 - m_i.
+
+        They maximise a (1 - m) - q a^2 / 2 over 0 <= a <= u, row by row, and are 0
+        at the kink of the hinge.
+        """
+        if self.has_kink:
+            return np.where(shortfall > 0.0, self.bound, 0.0)
+        with np.errstate(over="ignore"):
+            return np.clip(shortfall / self.curvature, 0.0, self.bound)
+
+    def loss_sum(self, shortfall: Float64Array) -> float:
+        """Return the sum of c_i l(m_i) at shortfalls 1 - m_i."""
+        slopes = self.slopes(shortfall)
+        with np.errstate(over="ignore"):
+            value = slopes * (shortfall - 0.5 * self.curvature * slopes)
+        return float(value.sum())
+
+    def primal(
+        self, w: Float64Array, intercept: float, scores: Float64Array | None = None
+    ) -> float:
+        """Return P(w, b); `scores` are x_i . w, when they are known."""
+        if scores is None:
+            scores = self.rows.margins(w)
+        value = 0.5 * float(w @ w) + self.loss_sum(1.0 - self.signs * (scores + intercept))
+        if self.intercept_rule == "penalized":
+            value += 0.5 * intercept * intercept
+        return value
+
+    def combine(self, alpha: Float64Array) -> Float64Array:
+        """Return w(a), the sum of a_i y_i x_i."""
+        return self.rows.combine(alpha * self.signs)
+
+    def imbalance(self, alpha: Float64Array) -> float:
+        """Return the sum of a_i y_i."""
+        return float(alpha @ self.signs)
+
+    def dual(self, alpha: Float64Array, w: Float64Array | None = None) -> float:
+        """Return D(a) of a feasible a; `w` is w(a), when it is known."""
+        if w is None:
+            w = self.combine(alpha)
+        value = float((alpha - 0.5 * self.curvature * alpha * alpha).sum())
+        value -= 0.5 * float(w @ w)
+        if self.intercept_rule == "penalized":
+            value -= 0.5 * self.imbalance(alpha) ** 2
+        return value
+
+    def repair(self, alpha: Float64Array) -> Float64Array:
+        """Return a feasible copy of dual variables.
+
+        They are clipped to [0, u]; with a free intercept the class with the larger
+        sum is then scaled down to the sum of the other.
+        """
+        feasible = np.clip(alpha, 0.0, self.bound)
+        if self.intercept_rule != "free":
+            return feasible
+        positive = self.signs > 0
+        for_positive = float(feasible[positive].sum())
+        for_negative = float(feasible[~positive].sum())
+        if for_positive > for_negative:
+            feasible[positive] *= for_negative / for_positive
+        elif for_negative > 0.0:
+            feasible[~positive] *= for_positive / for_negative
+        return feasible
+
+    def best_intercept(self, scores: Float64Array, alpha: Float64Array) -> float:
+        """Return the intercept that goes with scores x_i . w(a).
+
+        None: 0. Penalised: the sum of a_i y_i, as for any other weight. Free: the
+        minimiser of P over b, the midpoint where it is an interval.
+        """
+        if self.intercept_rule == "none":
+            return 0.0
+        if self.intercept_rule == "penalized":
+            return self.imbalance(alpha)
+        return self._minimise_over_intercept(scores)
+
+    def certify(
+        self,
+        alpha: Float64Array,
+        w: Float64Array | None = None,
+        intercept: float | None = None,
+    ) -> Certificate:
+        """Return the certificate of dual variables, from scratch on all rows.
+
+        Parameters
+        ----------
+        alpha : ndarray of float64, of shape (n_rows,)
+            Dual variables, repaired first if need be.
+        w : ndarray of float64, of shape (n_features,), optional
+            A primal point to use in place of w(a), if its objective is lower.
+        intercept : float, optional
+            Its intercept; a free intercept is minimised over anyway.
+        """
+        certificate, _ = self.evaluate(alpha)
+        if w is None:
+            return certificate
+        scores = self.rows.margins(w)
+        if self.intercept_rule == "free" or intercept is None:
+            intercept = self.best_intercept(scores, certificate.alpha)
+        value = self.primal(w, intercept, scores)
+        return certificate.join(replace(certificate, w=w, intercept=intercept, primal=value))
+
+    def evaluate(self, alpha: Float64Array) -> tuple[Certificate, Float64Array]:
+        """Return the certificate of dual variables, and the scores x_i . w(a)."""
+        feasible = self.repair(alpha)
+        w = self.combine(feasible)
+        scores = self.rows.margins(w)
+        intercept = self.best_intercept(scores, feasible)
+        primal = self.primal(w, intercept, scores)
+        dual = self.dual(feasible, w)
+        return Certificate(w, intercept, feasible, primal, dual), scores
+
+    def _minimise_over_intercept(self, scores: Float64Array) -> float:
+        """Return the midpoint of argmin_b sum_i c_i l(y_i (scores_i + b)).
+
+        The derivative in b is non-decreasing and linear between the kinks, where
+        1 - m_i = y_i (y_i - scores_i - b) is 0 or, if the loss turns linear there,
+        q_i u_i.
+        """
+        signs, kinks = self.signs, self.signs - scores
+        at_one = kinks
+
+        def derivative(b: float, *, above: bool) -> float:
+            shortfall = signs * (at_one - b)
+            slopes = self.slopes(shortfall)
+            if self.has_kink:
+                on_kink = (shortfall == 0.0) & (signs == (-1 if above else 1))
+                slopes = np.where(on_kink, self.bound, slopes)
+            return -float(slopes @ signs)
+
+        if not self.has_kink and np.isfinite(self.bound[0]):
+            kinks = np.concatenate([kinks, kinks - signs * self.curvature * self.bound])
+        return _zero_of_derivative(derivative, np.unique(kinks))
+
+
+def _zero_of_derivative(derivative: Derivative, kinks: Float64Array) -> float:
+    """Return the midpoint of the zeros of a derivative that is linear between kinks.
+
+    Parameters
+    ----------
+    derivative : callable
+        ``derivative(b, above=True)`` is its limit from above at b, with
+        ``above=False`` from below; non-decreasing.
+    kinks : ndarray of float64, sorted, without duplicates
+        The limit at the first from below is not positive, that at the last from
+        above not negative.
+    """
+    first, last = -1, len(kinks) - 1
+    left = derivative(float(kinks[0]), above=False)
+    right = derivative(float(kinks[last]), above=True)
+    flat = _FLAT * max(-left, right)
+    # Find the first kink above which the derivative is no longer negative.
+    halve = False
+    while last - first > 1:
+        middle = (first + last) // 2
+        if not halve and first >= 0:
+            part = left / (left - right) if right > left else 0.5
+            guess = kinks[first] + part * (kinks[last] - kinks[first])
+            middle = int(np.searchsorted(kinks, guess))
+            middle = min(max(middle, first + 1), last - 1)
+        width = last - first
+        value = derivative(float(kinks[middle]), above=True)
+        if value < -flat:
+            first, left = middle, value
+        else:
+            last, right = middle, value
+        halve = last - first > width // 2
+    lower = float(kinks[last])
+    value = derivative(lower, above=False)
+    if value > flat and first >= 0:
+        before = float(kinks[first])
+        return before + (lower - before) * (left / (left - value))
+    upper = lower
+    while last + 1 < len(kinks) and right <= flat:
+        last += 1
+        upper = float(kinks[last])
+        right = derivative(upper, above=True)
+    return 0.5 * (lower + upper)

@@ -1,0 +1,150 @@
+"""What every solver is given and keeps: where to start and stop, and what it saw."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers.problem import Certificate, Problem
+
+__all__ = ["Check", "Progress", "Solution", "Start"]
+
+Float64Array = NDArray[np.float64]
+
+
+class Check(NamedTuple):
+    """One line of a fit's history: what a look at the gap found.
+
+    Attributes
+    ----------
+    iteration : int
+        Sweeps and Newton steps taken so far.
+    seconds : float
+        Wall-clock time since the fit began.
+    objective : float
+        Lowest primal value so far.
+    gap : float
+        Duality gap between it and the highest dual value so far.
+    """
+
+    iteration: int
+    seconds: float
+    objective: float
+    gap: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a solver starts.
+
+    Attributes
+    ----------
+    alpha : ndarray of float64, of shape (n_rows,)
+        Dual variables.
+    w : ndarray of float64, of shape (n_features,), optional
+        Weights, when better ones than w(alpha) are known.
+    intercept : float
+    """
+
+    alpha: Float64Array
+    w: Float64Array | None = None
+    intercept: float = 0.0
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What `solve` returns.
+
+    Attributes
+    ----------
+    certificate : Certificate
+        Computed from scratch on all rows; holds w, the intercept and the duals.
+    n_iter : int
+        Sweeps and Newton steps taken.
+    converged : bool
+        Whether the certified relative gap is at most the tolerance.
+    history : list of Check
+    """
+
+    certificate: Certificate
+    n_iter: int
+    converged: bool
+    history: list[Check]
+
+
+@dataclass
+class Progress:
+    """The state of a fit that outlives a single method.
+
+    Attributes
+    ----------
+    problem : Problem
+    tol : float
+        Relative gap to reach.
+    max_iter : int
+        Bound on `n_iter`.
+    n_iter : int
+        Sweeps and Newton steps taken.
+    best : Certificate or None
+        Best primal point and best dual point seen.
+    history : list of Check
+    report : callable, optional
+        Called with each line of the history as it is written.
+    """
+
+    problem: Problem
+    tol: float
+    max_iter: int
+    n_iter: int = 0
+    best: Certificate | None = None
+    history: list[Check] = field(default_factory=list)
+    report: Callable[[int, float, float, float], None] | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+    def record(self, certificate: Certificate) -> None:
+        """Keep the better points, and add a line to the history."""
+        best = certificate if self.best is None else self.best.join(certificate)
+        self.best = best
+        seconds = time.perf_counter() - self.began
+        check = Check(self.n_iter, seconds, best.primal, best.gap)
+        self.history.append(check)
+        if self.report is not None:
+            self.report(*check)
+
+    @property
+    def relative_gap(self) -> float:
+        """Relative gap of the best points; inf before the first look."""
+        return np.inf if self.best is None else self.best.relative_gap
+
+    @property
+    def converged(self) -> bool:
+        """Whether the best points certify the tolerance."""
+        return self.relative_gap <= self.tol
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the bound on iterations is reached."""
+        return self.n_iter >= self.max_iter
+
+    def start(self) -> Start:
+        """Return the best points as the start of another method."""
+        assert self.best is not None
+        return Start(self.best.alpha, self.best.w, self.best.intercept)
+
+    def solution(self) -> Solution:
+        """Certify the best points from scratch and return them."""
+        best = self.best
+        assert best is not None
+        certificate = self.problem.certify(best.alpha, best.w, best.intercept)
+        self.record(certificate)
+        return Solution(
+            certificate,
+            self.n_iter,
+            certificate.relative_gap <= self.tol,
+            self.history,
+        )

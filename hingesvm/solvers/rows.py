@@ -1,0 +1,207 @@
+"""What a solver may ask of X, and nothing else.
+
+The loops that make up these answers are in ``_sweep.pyx``. Another kind of data
+(memory-mapped chunks, another array library) needs a class with these members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from hingesvm.solvers import _sweep
+
+__all__ = ["Rows"]
+
+Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+# Entries of X handled between two looks for an interrupt: some milliseconds.
+_ENTRIES_PER_CHUNK = 1 << 21
+# Entries of a float64 copy of some rows.
+_ENTRIES_PER_BLOCK = 1 << 18
+
+_NO_ROWS = np.empty(0, dtype=np.intp)
+
+
+def _never() -> None:
+    """Check for nothing: the default of a fit that nobody can cancel."""
+
+
+class Rows:
+    """The rows of X, read in place.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix or array, of shape (n_total, n_features)
+        float32 or float64; C-ordered when dense, int32 or int64 indices when
+        sparse. Neither copied nor changed.
+    index : ndarray of intp, of shape (n_rows,), optional
+        Rows of X that take part, in this order. Default: all of them.
+    check_cancelled : callable, optional
+        Called every few milliseconds; may raise.
+
+    Attributes
+    ----------
+    n_rows, n_features : int
+    n_entries : int
+        Number of stored values in the rows that take part.
+    is_sparse : bool
+    """
+
+    def __init__(
+        self,
+        X: NDArray[np.floating] | sp.csr_matrix | sp.csr_array,
+        index: IndexArray | None = None,
+        check_cancelled: Callable[[], None] = _never,
+    ) -> None:
+        n_total, self.n_features = map(int, X.shape)
+        self.index = _NO_ROWS if index is None else np.ascontiguousarray(index, np.intp)
+        self.n_rows = n_total if index is None else len(self.index)
+        self.is_sparse = sp.issparse(X)
+        self.check_cancelled = check_cancelled
+        self._X = X
+        if self.is_sparse:
+            data, columns, row_starts = X.data, X.indices, X.indptr
+            if index is None:
+                self.n_entries = int(row_starts[-1]) - int(row_starts[0])
+            else:
+                self.n_entries = int(
+                    (row_starts[self.index + 1] - row_starts[self.index]).sum()
+                )
+        else:
+            data = X.reshape(-1)
+            columns = row_starts = np.empty(0, dtype=np.int32)
+            self.n_entries = self.n_rows * self.n_features
+        #: The arguments by which the kernels know X.
+        self.arrays = (data, columns, row_starts, self.n_features, self.index)
+
+    def chunks(self, count: int, work: float = 1.0) -> Iterator[tuple[int, int]]:
+        """Yield ranges that cover `count` rows, each a few milliseconds of work.
+
+        Parameters
+        ----------
+        count : int
+            Number of rows to cover.
+        work : float, default=1.0
+            Arithmetic for one stored value, a multiply-add being 1.
+        """
+        per_row = max(self.n_entries / max(self.n_rows, 1), 8.0) * work
+        size = max(1, int(_ENTRIES_PER_CHUNK / per_row))
+        for start in range(0, count, size):
+            self.check_cancelled()
+            yield start, min(start + size, count)
+
+    def margins(self, w: Float64Array, rows: IndexArray | None = None) -> Float64Array:
+        """Return x_i . w for all rows, or for some, in float64.
+
+        Parameters
+        ----------
+        w : ndarray of float64, of shape (n_features,)
+        rows : ndarray of intp, optional
+            Rows wanted.
+        """
+        count = self.n_rows if rows is None else len(rows)
+        order = _NO_ROWS if rows is None else rows
+        out = np.empty(count)
+        for start, stop in self.chunks(count):
+            _sweep.margins(*self.arrays, order, start, stop, w, out)
+        return out
+
+    def combine(self, a: Float64Array, rows: IndexArray | None = None) -> Float64Array:
+        """Return the sum of a_i x_i over all rows, or over some, in float64.
+
+        Parameters
+        ----------
+        a : ndarray of float64, of shape (n_rows,) or (len(rows),)
+        rows : ndarray of intp, optional
+            Rows that `a` belongs to.
+        """
+        order = _NO_ROWS if rows is None else rows
+        out = np.zeros(self.n_features)
+        for start, stop in self.chunks(len(a)):
+            _sweep.combine(*self.arrays, order, start, stop, a, out)
+        return out
+
+    def squared_norms(self) -> Float64Array:
+        """Return ||x_i||^2 for all rows, in float64."""
+        scratch = np.zeros(self.n_features if self.is_sparse else 0)
+        out = np.empty(self.n_rows)
+        for start, stop in self.chunks(self.n_rows):
+            _sweep.squared_norms(*self.arrays, start, stop, scratch, out)
+        return out
+
+    def gram(self, rows: IndexArray, weights: Float64Array) -> Float64Array:
+        """Return the sum of weights_i x_i x_i' over some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of intp, of shape (m,)
+        weights : ndarray of float64, of shape (m,)
+            Non-negative.
+
+        Returns
+        -------
+        ndarray of float64, of shape (n_features, n_features)
+            Only the lower triangle is meant to be read.
+        """
+        d = self.n_features
+        out = np.zeros((d, d))
+        if self.is_sparse:
+            density = self.n_entries / max(self.n_rows, 1)
+            for start, stop in self.chunks(len(rows), work=max(density, 1.0)):
+                _sweep.gram(*self.arrays, rows, start, stop, weights, out)
+            return out
+        size = max(1, _ENTRIES_PER_BLOCK // max(d, 1))
+        roots = np.sqrt(weights)
+        for start in range(0, len(rows), size):
+            self.check_cancelled()
+            block = self.take(rows[start : start + size])
+            block *= roots[start : start + size, None]
+            out += block.T @ block
+        return out
+
+    def kernel(self, rows: IndexArray) -> Float64Array:
+        """Return the inner products x_i . x_j of some rows, of shape (m, m)."""
+        if self.is_sparse:
+            some = self._X[self._places(rows)].astype(np.float64)
+            self.check_cancelled()
+            return np.asarray((some @ some.T).toarray())
+        out = np.zeros((len(rows), len(rows)))
+        size = max(1, _ENTRIES_PER_BLOCK // max(len(rows), 1))
+        places = self._places(rows)
+        for start in range(0, self.n_features, size):
+            self.check_cancelled()
+            block = self._X[places, start : start + size].astype(np.float64)
+            out += block @ block.T
+        return out
+
+    def take(self, rows: IndexArray) -> Float64Array:
+        """Return some rows as a dense float64 array of shape (m, n_features)."""
+        some = self._X[self._places(rows)]
+        if self.is_sparse:
+            some = some.toarray()
+        return np.asarray(some, dtype=np.float64)
+
+    def subset(self, rows: IndexArray) -> Rows:
+        """Return the same X restricted to some rows, without a copy."""
+        return Rows(self._X, self._places(rows), self.check_cancelled)
+
+    def column_scales(self) -> Float64Array:
+        """Return the root mean square of each column."""
+        total = np.zeros(self.n_features)
+        for start, stop in self.chunks(self.n_rows):
+            some = self._X[self._places(np.arange(start, stop))]
+            if self.is_sparse:
+                squares = np.square(some.data, dtype=np.float64)
+                total += np.bincount(some.indices, squares, minlength=self.n_features)
+            else:
+                total += np.square(some, dtype=np.float64).sum(axis=0)
+        return np.sqrt(total / max(self.n_rows, 1))
+
+    def _places(self, rows: IndexArray) -> IndexArray:
+        """Return where rows of the problem stand in X."""
+        return self.index[rows] if len(self.index) else rows

@@ -1,0 +1,199 @@
+"""Sweeps of subgradient steps with exact line search, one row at a time.
+
+The subgradient of the hinge at row i is 0 or -c_i y_i x_i. A step from its present
+share a_i of w towards that subgradient, with the exact line search along it, is
+
+    a_i <- clip(a_i + (1 - m_i - q_i a_i) / (||x_i||^2 + q_i), 0, u_i),
+
+so there is no learning rate, and the shares are feasible dual variables, which
+certify the result (Hsieh et al., "A dual coordinate descent method for large-scale
+linear SVM", ICML 2008; Lacoste-Julien et al., "Block-coordinate Frank-Wolfe
+optimization for structural SVMs", ICML 2013).
+
+A free intercept is found by the method of multipliers on sum a_i y_i = 0: rows
+behave as if they had one more feature sqrt(tau), and between sweeps its
+contribution tau * sum a_i y_i is moved into the fixed part of the intercept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers import _sweep
+from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.progress import Progress, Start
+
+__all__ = ["intercept_step", "random_bits", "sweep_until"]
+
+Float64Array = NDArray[np.float64]
+
+# A look at the gap costs about as much as half a sweep over all rows.
+_LONGEST_WAIT = 0.5
+# A sweep over no active row still counts as this part of one.
+_LEAST_SWEEP = 0.01
+# Stands for 1/0: rows without entries go to whichever bound the sign says.
+_HUGE_STEP = 1e300
+
+
+def random_bits(seed: int) -> NDArray[np.uint64]:
+    """Return the state of the kernels' random generator."""
+    return np.array([seed], dtype=np.uint64)
+
+
+def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
+    """Return the squared value of the feature that stands for the intercept.
+
+    0 without an intercept, 1 with a penalised one, and with a free one the mean
+    squared norm of the rows, which makes it a feature like any other.
+    """
+    if problem.intercept_rule == "none":
+        return 0.0
+    if problem.intercept_rule == "penalized":
+        return 1.0
+    mean = float(squared_norms.mean())
+    return mean if mean > 0.0 else 1.0
+
+
+@dataclass
+class _Sweeps:
+    """The state of the sweeps."""
+
+    alpha: Float64Array
+    w: Float64Array
+    intercept: float
+    order: NDArray[np.intp]
+    n_active: int
+    shrink_above: float
+    random_state: NDArray[np.uint64]
+
+
+def sweep_until(
+    progress: Progress,
+    start: Start,
+    seed: int,
+    hand_over: Callable[[float], bool] | None = None,
+) -> None:
+    """Sweep until converged, exhausted, or another method is worth its price.
+
+    Rows that stay at a bound are passed over until the next look at the gap, which
+    takes in all rows. A sweep counts as many steps as there are rows.
+
+    Parameters
+    ----------
+    progress : Progress
+        Says when to stop, and keeps what is found.
+    start : Start
+        Feasible dual variables to start from.
+    seed : int
+        Of the order of rows.
+    hand_over : callable, optional
+        Asked at each look at the gap with the number of sweeps that the measured
+        progress predicts to remain; True ends the sweeps.
+    """
+    problem = progress.problem
+    n_rows = problem.n_rows
+    squared_norms = problem.rows.squared_norms()
+    tau = intercept_step(problem, squared_norms)
+    width = squared_norms + tau + problem.curvature
+    step = np.divide(1.0, width, out=np.full(n_rows, _HUGE_STEP), where=width > 0.0)
+    alpha = start.alpha.copy()
+    state = _Sweeps(
+        alpha,
+        problem.combine(alpha),
+        _kernel_intercept(problem, alpha, start.intercept, tau),
+        np.arange(n_rows, dtype=np.intp),
+        n_rows,
+        np.inf,
+        random_bits(seed),
+    )
+    visits = since_look = 0.0
+    wait = 1.0
+    last_gap = np.inf
+    before = progress.n_iter
+    while not progress.exhausted:
+        since_look += max(state.n_active / n_rows, _LEAST_SWEEP)
+        _sweep_once(problem, state, step, tau)
+        progress.n_iter = before + math.ceil(visits + since_look)
+        if since_look < wait and state.n_active and not progress.exhausted:
+            continue
+        gap = _look(progress, state)
+        visits += since_look
+        remaining = _remaining(gap, last_gap, since_look, progress.tol)
+        last_gap, since_look = gap, 0.0
+        if progress.converged or (hand_over is not None and hand_over(remaining)):
+            return
+        wait = min(max(remaining, 1.0), max(1.0, _LONGEST_WAIT * visits))
+
+
+def _kernel_intercept(
+    problem: Problem, alpha: Float64Array, intercept: float, tau: float
+) -> float:
+    """Return the intercept that the kernel starts with."""
+    if problem.intercept_rule == "free":
+        return intercept
+    return tau * problem.imbalance(alpha)
+
+
+def _sweep_once(
+    problem: Problem, state: _Sweeps, step: Float64Array, tau: float
+) -> None:
+    """Take one step at each active row, in random order."""
+    _sweep.shuffle(state.order, state.n_active, state.random_state)
+    scalars = np.array([state.intercept, 0.0])
+    kept = 0
+    for first, last in problem.rows.chunks(state.n_active, work=3.0):
+        kept = _sweep.dual_steps(
+            *problem.rows.arrays,
+            state.order,
+            first,
+            last,
+            kept,
+            problem.signs,
+            problem.bound,
+            problem.curvature,
+            step,
+            tau,
+            state.shrink_above,
+            state.alpha,
+            state.w,
+            scalars,
+        )
+    state.n_active = kept
+    state.intercept, state.shrink_above = map(float, scalars)
+    if problem.intercept_rule == "free":
+        state.intercept += tau * problem.imbalance(state.alpha)
+
+
+def _look(progress: Progress, state: _Sweeps) -> float:
+    """Certify on all rows, wake the rows that matter, and return the relative gap."""
+    problem = progress.problem
+    certificate, scores = problem.evaluate(state.alpha)
+    progress.record(certificate)
+    if problem.intercept_rule != "free":
+        state.w, state.intercept = certificate.w.copy(), certificate.intercept
+    gradient = 1.0 - problem.signs * (scores + state.intercept)
+    gradient -= problem.curvature * state.alpha
+    outwards = np.where(state.alpha == 0.0, -gradient, 0.0)
+    outwards = np.where(state.alpha == problem.bound, gradient, outwards)
+    violation = np.where(outwards > 0.0, 0.0, np.abs(gradient))
+    worst = float(violation.max())
+    awake = np.flatnonzero(outwards <= worst)
+    state.n_active = len(awake)
+    state.order[: state.n_active] = awake
+    state.shrink_above = worst
+    return certificate.relative_gap
+
+
+def _remaining(gap: float, last_gap: float, spent: float, tol: float) -> float:
+    """Return how many sweeps the last stretch's progress predicts to remain."""
+    if gap <= tol:
+        return 0.0
+    if not (np.isfinite(last_gap) and 0.0 < gap < last_gap):
+        return np.inf
+    rate = np.log(last_gap / gap) / spent
+    return float(np.log(gap / max(tol, 1e-16)) / rate)

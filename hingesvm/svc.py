@@ -1,0 +1,575 @@
+"""HingeSVC, the scikit-learn face of the solvers."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from hingesvm.losses import MarginLoss, get_loss
+from hingesvm.solvers import InterceptRule, Problem, Rows, Solution, solve
+
+__all__ = ["HingeSVC"]
+
+Float64Array = NDArray[np.float64]
+
+# Seeds are drawn below this number.
+_LARGEST_SEED = np.iinfo(np.int32).max
+# Columns that differ in scale by more than this slow a fit down.
+_UNEVEN_SCALES = 1e3
+
+
+class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""Linear support vector classifier that certifies its answer.
+
+    For two classes it minimises
+
+    .. math::
+
+        P(w, b) = \tfrac12 \|w\|^2 + C \sum_i s_i \,
+            \ell\big(y_i (x_i^\top w + b)\big),
+
+    with labels :math:`y_i` in {-1, +1}, weights :math:`s_i` and :math:`\ell` the hinge
+    loss, :math:`\max(0, 1 - m)`, or a smooth relative of it: the problem that
+    ``SVC(kernel="linear")`` solves. Every fit returns a duality gap, computed on all
+    rows, which bounds how far `objective_` is above the minimum. Training is by
+    subgradient descent with exact line search and a second-order finish; there is no
+    learning rate. More than two classes are trained one against the rest.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Weight of the losses against the penalty; positive and finite. It multiplies
+        a sum over rows, as in LinearSVC and SVC; ``SGDClassifier(alpha=a)`` on n
+        rows has ``C = 1 / (a * n)``.
+    loss : {"hinge", "squared_hinge", "smoothed_hinge"} or MarginLoss, \
+            default="hinge"
+        The loss, by name or as an object such as ``SmoothedHinge(gamma=0.5)``.
+    multi_class : {"ovr"}, default="ovr"
+        How more than two classes are trained: each against the rest.
+    fit_intercept : bool, default=True
+        Whether there is an intercept b; without, b is 0.
+    penalized_intercept : bool, default=False
+        Whether to add :math:`\tfrac12 b^2` to the objective, as LinearSVC does. By
+        default the intercept is free, as in SVC.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of C per class, positive. "balanced" makes them inversely
+        proportional to the summed sample weights of the classes.
+    solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
+        "auto" sweeps over the rows and hands over to the batch method when its own
+        measurements say that this is cheaper. "stochastic" sweeps only, "batch"
+        takes Newton steps only, and "pegasos" is the classical stochastic
+        subgradient method, for reference: it is slow to converge.
+    tol : float, default=1e-4
+        Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
+        the one-vs-rest problems. Problems with up to 4 million values (rows times
+        columns) are solved to a gap of 1e-10 in any case, by "auto" and "batch".
+    max_iter : int, default=1000
+        Bound on the sweeps and Newton steps of a fit.
+    warm_start : bool, default=False
+        Whether to keep `dual_coef_` and to start the next fit from it.
+    n_jobs : int or None, default=None
+        Number of threads over the one-vs-rest problems; None means 1 unless in a
+        joblib context, -1 all processors. Does not change the result.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order in which rows are visited. None is the seed 0: fits are
+        reproducible in any case, and none uses NumPy's global random state.
+    verbose : int, default=0
+        1 prints one line for each look at the duality gap.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Weights, in the dtype of `X` (float32 or float64); one row for two classes.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts, in the same dtype.
+    objective_ : float
+        Primal value P at the solution, summed over the one-vs-rest problems.
+    dual_gap_ : float
+        Absolute duality gap, summed likewise: `objective_` is at most this far above
+        the minimum, and for each problem the weights are within
+        ``sqrt(2 * gap)`` of the optimal ones. It belongs to the float64 solution,
+        of which `coef_` holds the rounded values when `X` is float32.
+    n_iter_ : int
+        Sweeps and Newton steps, the most of any one-vs-rest problem. A sweep is as
+        many steps as there are rows.
+    history_ : list of ndarray
+        For each one-vs-rest problem a structured array with a row per look at the
+        gap and the fields "iteration", "seconds", "objective" and "gap".
+    dual_coef_ : ndarray of shape (1, n_samples) or (n_classes, n_samples)
+        ``y_i * alpha_i``; only with ``warm_start=True``.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, when all are strings.
+
+    See Also
+    --------
+    sklearn.svm.SVC : The same model with ``kernel="linear"``; time quadratic in rows.
+    sklearn.svm.LinearSVC : Penalises the intercept; no certificate.
+    sklearn.linear_model.SGDClassifier : One step size for all, no certificate.
+
+    Notes
+    -----
+    `X` is used in place when it is a C-ordered float32 or float64 array (a memmap
+    too) or a CSR matrix of these, with int32 or int64 indices. Rows of weight 0 are
+    left out at no cost.
+
+    For class probabilities, wrap the estimator in
+    ``CalibratedClassifierCV(HingeSVC(), ensemble=False)``.
+
+    References
+    ----------
+    Hsieh, Chang, Lin, Keerthi and Sundararajan, "A dual coordinate descent method for
+    large-scale linear SVM", ICML 2008.
+
+    Yan and Li, "An efficient augmented Lagrangian method for support vector machine",
+    Optimization Methods and Software 35, 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from hingesvm import HingeSVC
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> clf = HingeSVC().fit(X, y)
+    >>> bool(clf.dual_gap_ <= 1e-10 * clf.objective_)
+    True
+    >>> round(clf.objective_, 4)
+    48.8757
+    >>> clf.predict(X[:3])
+    array([0, 0, 0])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "C": [Interval(Real, 0.0, None, closed="neither")],
+        "loss": [
+            StrOptions({"hinge", "squared_hinge", "smoothed_hinge"}),
+            MarginLoss,
+        ],
+        "multi_class": [StrOptions({"ovr"})],
+        "fit_intercept": ["boolean"],
+        "penalized_intercept": ["boolean"],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "solver": [StrOptions({"auto", "stochastic", "batch", "pegasos"})],
+        "tol": [Interval(Real, 0.0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        loss: str | MarginLoss = "hinge",
+        multi_class: str = "ovr",
+        fit_intercept: bool = True,
+        penalized_intercept: bool = False,
+        class_weight: dict[Any, float] | str | None = None,
+        solver: str = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.C = C
+        self.loss = loss
+        self.multi_class = multi_class
+        self.fit_intercept = fit_intercept
+        self.penalized_intercept = penalized_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> HingeSVC:
+        """Train on rows and their labels.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training rows. Sparse formats other than CSR are converted.
+        y : array-like of shape (n_samples,)
+            Class labels; at least two classes.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights. Weight 2 is the same as the row twice, weight 0 the
+            same as the row left out.
+
+        Returns
+        -------
+        HingeSVC
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is unusable; the message says why. The estimator is then as
+            it was before, as it is after an interrupt.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` was reached first; the message gives the gap reached.
+        """
+        with _unchanged_on_error(self):
+            data, labels = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                order="C",
+            )
+            _check_indices(data)
+            check_classification_targets(labels)
+            weights = _sample_weights(sample_weight, len(labels))
+            kept = None if weights is None else np.flatnonzero(weights)
+            self._fit_rows(data, labels, weights, _all_or_some(kept, len(labels)))
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Return the signed scores ``X @ coef_.T + intercept_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes one score, positive for ``classes_[1]``.
+        """
+        check_is_fitted(self)
+        rows = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            reset=False,
+        )
+        scores = safe_sparse_dot(rows, self.coef_.T, dense_output=True)
+        scores = scores + self.intercept_
+        return scores.ravel() if scores.shape[1] == 1 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Members of `classes_`.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return cast(NDArray[Any], self.classes_[(scores > 0).astype(np.intp)])
+        return cast(NDArray[Any], self.classes_[scores.argmax(axis=1)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _fit_rows(
+        self,
+        X: NDArray[np.floating] | sp.csr_matrix,
+        y: NDArray[Any],
+        weights: Float64Array | None,
+        kept: NDArray[np.intp] | None,
+    ) -> None:
+        """Fit to the rows `kept` (None: all) and set the fitted attributes."""
+        if kept is not None:
+            y, weights = y[kept], None if weights is None else weights[kept]
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                "HingeSVC needs at least two classes with positive weight to train on, "
+                f"but y has only one class: {classes[0]!r}."
+            )
+        cost = self.C * _costs(self.class_weight, classes, y, codes, weights)
+        if not np.all(np.isfinite(cost) & (cost > 0.0)):
+            raise ValueError(
+                "C times class weight times sample weight must be positive and finite "
+                "for every row of positive weight; rescale C or the weights."
+            )
+        targets = [1] if len(classes) == 2 else list(range(len(classes)))
+        starts = self._starts(classes, len(targets), X.shape[0], kept)
+        solutions = self._solve_each(X, kept, codes, cost, targets, starts)
+
+        certificates = [solution.certificate for solution in solutions]
+        self.classes_ = classes
+        self.coef_ = np.stack([c.w for c in certificates]).astype(X.dtype)
+        self.intercept_ = np.array([c.intercept for c in certificates], dtype=X.dtype)
+        self.objective_ = float(sum(c.primal for c in certificates))
+        self.dual_gap_ = float(sum(c.gap for c in certificates))
+        self.n_iter_ = max(solution.n_iter for solution in solutions)
+        self.history_ = [_history(solution) for solution in solutions]
+        if self.warm_start:
+            place = slice(None) if kept is None else kept
+            self.dual_coef_ = np.zeros((len(targets), X.shape[0]))
+            for row, (target, c) in enumerate(zip(targets, certificates, strict=True)):
+                self.dual_coef_[row, place] = np.where(codes == target, 1, -1) * c.alpha
+            self._cost_scale = self.C
+        elif hasattr(self, "dual_coef_"):
+            del self.dual_coef_, self._cost_scale
+        self._warn_if_short(X, solutions)
+
+    def _solve_each(
+        self,
+        X: NDArray[np.floating] | sp.csr_matrix,
+        kept: NDArray[np.intp] | None,
+        codes: NDArray[np.intp],
+        cost: Float64Array,
+        targets: list[int],
+        starts: list[tuple[Float64Array | None, float]],
+    ) -> list[Solution]:
+        """Solve the problem of each class against the rest, in threads."""
+        loss, rule = get_loss(self.loss), self._intercept_rule()
+        # One cost for all rows is stored once, not for each row.
+        costs = cost[:1] if np.ptp(cost) == 0.0 else cost
+        generator = check_random_state(
+            0 if self.random_state is None else self.random_state
+        )
+        seeds = generator.randint(_LARGEST_SEED, size=len(targets))
+        cancelled = threading.Event()
+
+        def check_cancelled() -> None:
+            if cancelled.is_set():
+                raise _Cancelled
+
+        rows = Rows(X, kept, check_cancelled)
+
+        def solve_one(number: int) -> Solution:
+            signs = np.where(codes == targets[number], 1, -1).astype(np.int8)
+            start, intercept = starts[number]
+            return solve(
+                Problem.build(rows, signs, costs, loss, rule),
+                method=self.solver,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                seed=int(seeds[number]),
+                start=start,
+                start_intercept=intercept,
+                report=_Report(number, len(targets)) if self.verbose else None,
+            )
+
+        parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
+        try:
+            return list(parallel(delayed(solve_one)(k) for k in range(len(targets))))
+        except BaseException:
+            cancelled.set()
+            raise
+
+    def _intercept_rule(self) -> InterceptRule:
+        """Return the rule that the two intercept parameters stand for."""
+        if not self.fit_intercept:
+            return "none"
+        return "penalized" if self.penalized_intercept else "free"
+
+    def _starts(
+        self,
+        classes: NDArray[Any],
+        n_problems: int,
+        n_samples: int,
+        kept: NDArray[np.intp] | None,
+    ) -> list[tuple[Float64Array | None, float]]:
+        """Return the duals and intercepts to start from, one pair a problem.
+
+        Those of the last fit if it was of the same classes and the rows have stayed
+        or rows were added at the end; scaled with C, which leaves them feasible.
+        """
+        cold: list[tuple[Float64Array | None, float]] = [(None, 0.0)] * n_problems
+        if not (self.warm_start and hasattr(self, "dual_coef_")):
+            return cold
+        n_before = self.dual_coef_.shape[1]
+        if not np.array_equal(classes, self.classes_) or n_before > n_samples:
+            return cold
+        duals = np.zeros((n_problems, n_samples))
+        duals[:, :n_before] = np.abs(self.dual_coef_) * (self.C / self._cost_scale)
+        if kept is not None:
+            duals = duals[:, kept]
+        return list(zip(duals, map(float, self.intercept_), strict=True))
+
+    def _warn_if_short(
+        self, X: NDArray[np.floating] | sp.csr_matrix, solutions: list[Solution]
+    ) -> None:
+        """Warn when a problem did not reach the tolerance, with gap and cause."""
+        short = [s for s in solutions if not s.converged]
+        if not short:
+            return
+        worst = max(s.certificate.relative_gap for s in short)
+        which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
+        message = (
+            f"HingeSVC stopped after {self.n_iter_} iterations (max_iter="
+            f"{self.max_iter}) with a relative duality gap of {worst:.2g}{which}, above "
+            f"tol={self.tol:.2g}: the objective is within {worst:.2g} of the optimal "
+            "one, relative. "
+        )
+        scales = Rows(X).column_scales()
+        scales = scales[scales > 0.0]
+        ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
+        if ratio > _UNEVEN_SCALES:
+            message += (
+                f"The columns of X differ in scale by a factor of {ratio:.2g}, which "
+                "slows convergence: scale them, for instance with StandardScaler or "
+                "MaxAbsScaler."
+            )
+        else:
+            message += "Raise max_iter, or tol if this gap is small enough."
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+
+class _Cancelled(Exception):
+    """Ends the fits of other threads after an interrupt."""
+
+
+class _Report:
+    """Prints one line for each look at the gap."""
+
+    def __init__(self, number: int, count: int) -> None:
+        self.prefix = f"class {number + 1} of {count}, " if count > 1 else ""
+
+    def __call__(
+        self, iteration: int, seconds: float, objective: float, gap: float
+    ) -> None:
+        relative = gap / objective if objective > 0.0 else 0.0
+        print(
+            f"[HingeSVC] {self.prefix}iteration {iteration}, {seconds:.3f} s: "
+            f"objective {objective:.8g}, relative gap {relative:.2e}"
+        )
+
+
+@contextmanager
+def _unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Put an estimator back as it was when the body raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _history(solution: Solution) -> NDArray[np.void]:
+    """Return the looks at the gap as a structured array."""
+    fields = [
+        ("iteration", np.intp),
+        ("seconds", np.float64),
+        ("objective", np.float64),
+        ("gap", np.float64),
+    ]
+    return np.array([tuple(check) for check in solution.history], dtype=fields)
+
+
+def _all_or_some(
+    kept: NDArray[np.intp] | None, n_samples: int
+) -> NDArray[np.intp] | None:
+    """Return None in place of a list of all rows."""
+    return None if kept is None or len(kept) == n_samples else kept
+
+
+def _sample_weights(
+    sample_weight: ArrayLike | None, n_samples: int
+) -> Float64Array | None:
+    """Return checked sample weights as float64, or None for equal ones."""
+    if sample_weight is None:
+        return None
+    if np.ndim(sample_weight) == 0:
+        sample_weight = np.full(n_samples, sample_weight)
+    weights = check_array(
+        sample_weight,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        dtype=np.float64,
+        input_name="sample_weight",
+    )
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be a 1D array or a scalar, got shape {weights.shape}."
+        )
+    if len(weights) != n_samples:
+        raise ValueError(
+            f"sample_weight has {len(weights)} entries, but X has {n_samples} rows."
+        )
+    if np.any(weights < 0.0):
+        raise ValueError(
+            "Negative values in sample_weight: weights must be zero or positive."
+        )
+    if not np.any(weights):
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number: all rows have "
+            "zero weight, so there is nothing to train on."
+        )
+    return weights
+
+
+def _costs(
+    class_weight: dict[Any, float] | str | None,
+    classes: NDArray[Any],
+    y: NDArray[Any],
+    codes: NDArray[np.intp],
+    weights: Float64Array | None,
+) -> Float64Array:
+    """Return class weight times sample weight for each row."""
+    if class_weight is None:
+        factors = np.ones(len(classes))
+    else:
+        factors = compute_class_weight(
+            class_weight, classes=classes, y=y, sample_weight=weights
+        )
+    if not np.all(np.isfinite(factors) & (factors > 0.0)):
+        raise ValueError(
+            f"class_weight must be positive and finite, got {class_weight!r}; to leave "
+            "a class out, leave out its rows or give them sample_weight 0."
+        )
+    costs = cast(Float64Array, factors[codes])
+    return costs if weights is None else costs * weights
+
+
+def _check_indices(X: NDArray[np.floating] | sp.csr_matrix) -> None:
+    """Refuse a CSR matrix whose indices point outside its rows and columns."""
+    if not sp.issparse(X):
+        return
+    starts, indices = X.indptr, X.indices
+    ordered = starts[0] >= 0 and bool(np.all(starts[1:] >= starts[:-1]))
+    if not ordered or starts[-1] > min(len(indices), len(X.data)):
+        raise ValueError("X is no valid CSR matrix: its indptr must not decrease.")
+    used = indices[starts[0] : starts[-1]]
+    if len(used) and not (used.min() >= 0 and used.max() < X.shape[1]):
+        raise ValueError(
+            "X is no valid CSR matrix: it has column indices outside "
+            f"0..{X.shape[1] - 1}."
+        )
