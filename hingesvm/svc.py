@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,7 +23,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm.losses import MarginLoss, get_loss
-from hingesvm.solvers import InterceptRule, Problem, Rows, Solution, solve
+from hingesvm.solvers import InterceptRule, Method, Problem, Rows, Solution, solve
+from hingesvm.solvers.rows import Matrix
 
 __all__ = ["HingeSVC"]
 
@@ -35,7 +36,7 @@ _LARGEST_SEED = np.iinfo(np.int32).max
 _UNEVEN_SCALES = 1e3
 
 
-class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class HingeSVC(ClassifierMixin, BaseEstimator):
     r"""Linear support vector classifier that certifies its answer.
 
     For two classes it minimises
@@ -186,7 +187,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         fit_intercept: bool = True,
         penalized_intercept: bool = False,
         class_weight: dict[Any, float] | str | None = None,
-        solver: str = "auto",
+        solver: Method = "auto",
         tol: float = 1e-4,
         max_iter: int = 1000,
         warm_start: bool = False,
@@ -276,8 +277,9 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             dtype=[np.float64, np.float32],
             reset=False,
         )
-        scores = safe_sparse_dot(rows, self.coef_.T, dense_output=True)
-        scores = scores + self.intercept_
+        scores: NDArray[np.floating] = (
+            safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
+        )
         return scores.ravel() if scores.shape[1] == 1 else scores
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -293,18 +295,21 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Members of `classes_`.
         """
         scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return cast(NDArray[Any], self.classes_[(scores > 0).astype(np.intp)])
-        return cast(NDArray[Any], self.classes_[scores.argmax(axis=1)])
+        one_score = scores.ndim == 1
+        places = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
+        predicted: NDArray[Any] = self.classes_[places]
+        return predicted
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        # A hyperplane through the origin cannot predict one class everywhere.
+        tags.classifier_tags.poor_score = not self.fit_intercept
         return tags
 
     def _fit_rows(
         self,
-        X: NDArray[np.floating] | sp.csr_matrix,
+        X: Matrix,
         y: NDArray[Any],
         weights: Float64Array | None,
         kept: NDArray[np.intp] | None,
@@ -348,7 +353,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _solve_each(
         self,
-        X: NDArray[np.floating] | sp.csr_matrix,
+        X: Matrix,
         kept: NDArray[np.intp] | None,
         codes: NDArray[np.intp],
         cost: Float64Array,
@@ -367,7 +372,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         def check_cancelled() -> None:
             if cancelled.is_set():
-                raise _Cancelled
+                raise _CancelledError
 
         rows = Rows(X, kept, check_cancelled)
 
@@ -422,9 +427,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             duals = duals[:, kept]
         return list(zip(duals, map(float, self.intercept_), strict=True))
 
-    def _warn_if_short(
-        self, X: NDArray[np.floating] | sp.csr_matrix, solutions: list[Solution]
-    ) -> None:
+    def _warn_if_short(self, X: Matrix, solutions: list[Solution]) -> None:
         """Warn when a problem did not reach the tolerance, with gap and cause."""
         short = [s for s in solutions if not s.converged]
         if not short:
@@ -433,9 +436,9 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
         message = (
             f"HingeSVC stopped after {self.n_iter_} iterations (max_iter="
-            f"{self.max_iter}) with a relative duality gap of {worst:.2g}{which}, above "
-            f"tol={self.tol:.2g}: the objective is within {worst:.2g} of the optimal "
-            "one, relative. "
+            f"{self.max_iter}) with a relative duality gap of {worst:.2g}{which}, "
+            f"above tol={self.tol:.2g}: the objective may be that far above its "
+            "minimum. "
         )
         scales = Rows(X).column_scales()
         scales = scales[scales > 0.0]
@@ -451,7 +454,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
-class _Cancelled(Exception):
+class _CancelledError(Exception):
     """Ends the fits of other threads after an interrupt."""
 
 
@@ -507,9 +510,9 @@ def _sample_weights(
     """Return checked sample weights as float64, or None for equal ones."""
     if sample_weight is None:
         return None
-    if np.ndim(sample_weight) == 0:
-        sample_weight = np.full(n_samples, sample_weight)
-    weights = check_array(
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, float(sample_weight))
+    weights: Float64Array = check_array(
         sample_weight,
         ensure_2d=False,
         ensure_min_samples=0,
@@ -555,11 +558,11 @@ def _costs(
             f"class_weight must be positive and finite, got {class_weight!r}; to leave "
             "a class out, leave out its rows or give them sample_weight 0."
         )
-    costs = cast(Float64Array, factors[codes])
+    costs: Float64Array = factors[codes]
     return costs if weights is None else costs * weights
 
 
-def _check_indices(X: NDArray[np.floating] | sp.csr_matrix) -> None:
+def _check_indices(X: Matrix) -> None:
     """Refuse a CSR matrix whose indices point outside its rows and columns."""
     if not sp.issparse(X):
         return

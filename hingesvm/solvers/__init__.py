@@ -34,14 +34,14 @@ Method = Literal["auto", "stochastic", "batch", "pegasos"]
 _SMALL = 4_000_000
 # Relative gap that an exact finish must certify.
 _EXACT = 1e-10
-# Relative gap that it aims at, about what rounding permits.
-_ROUNDING = 1e-14
 # Relative gap from which the exact finish of a small problem takes over.
 _ROUGH = 1e-3
 # Sweeps that a small problem gets before.
 _FIRST_SWEEPS = 10
 # Multiply-adds of dense linear algebra in the time of one in a sweep.
 _DENSE_SPEEDUP = 8.0
+# Sweeps taken before a prediction is believed, as a part of the other's price.
+_EVIDENCE = 0.1
 # Newton steps that a fit takes from a rough start.
 _TYPICAL_STEPS = 15
 
@@ -94,7 +94,7 @@ def solve(
     elif method == "pegasos":
         step_until(progress, first, seed)
     elif method == "batch":
-        newton_until(progress, first, _goal(problem, tol))
+        _finish(progress, first)
     elif _is_small(problem):
         _solve_small(progress, first, seed)
     else:
@@ -107,29 +107,38 @@ def _is_small(problem: Problem) -> bool:
     return problem.n_rows * problem.rows.n_features <= _SMALL
 
 
-def _goal(problem: Problem, tol: float) -> float:
-    """Return the relative gap that the batch method aims at."""
-    return min(tol, _ROUNDING) if _is_small(problem) else tol
-
-
 def _solve_small(progress: Progress, first: Start, seed: int) -> None:
     """Sweep a little, then finish with Newton steps, exact to rounding."""
     tol, max_iter = progress.tol, progress.max_iter
     progress.tol, progress.max_iter = _ROUGH, min(_FIRST_SWEEPS, max_iter)
     sweep_until(progress, first, seed)
-    progress.tol, progress.max_iter = min(tol, _EXACT), max_iter
-    newton_until(progress, progress.start(), _goal(progress.problem, tol))
-    progress.tol = tol
+    progress.tol, progress.max_iter = tol, max_iter
+    _finish(progress, progress.start())
     if not progress.converged and not progress.exhausted:
         sweep_until(progress, progress.start(), seed)
+
+
+def _finish(progress: Progress, start: Start) -> None:
+    """Take Newton steps to the tolerance, on a small problem to rounding."""
+    if not _is_small(progress.problem):
+        newton_until(progress, start, progress.tol)
+        return
+    tol = progress.tol
+    progress.tol = min(tol, _EXACT)
+    newton_until(progress, start, goal=0.0)
+    progress.tol = tol
 
 
 def _solve_large(progress: Progress, first: Start, seed: int) -> None:
     """Sweep while that is the cheaper way, then take Newton steps."""
     price = _newton_price(progress.problem)
-    sweep_until(progress, first, seed, hand_over=lambda sweeps: sweeps > price)
+
+    def hand_over(taken: float, remaining: float) -> bool:
+        return remaining > price and taken > _EVIDENCE * price
+
+    sweep_until(progress, first, seed, hand_over)
     if not progress.converged and not progress.exhausted:
-        newton_until(progress, progress.start(), progress.tol)
+        _finish(progress, progress.start())
     if not progress.converged and not progress.exhausted:
         sweep_until(progress, progress.start(), seed)
 

@@ -1,5 +1,6 @@
-from numpy.typing import NDArray
 from typing import Any
+
+from numpy.typing import NDArray
 
 def shuffle(order: NDArray[Any], count: int, random_state: NDArray[Any]) -> None: ...
 def margins(*args: Any) -> None: ...

@@ -163,7 +163,8 @@ def _settle(problem: Problem, state: _State) -> None:
             alpha, slope, inside = _dual_point(problem, state, shortfall)
             return -float(alpha @ signs), float(slope[inside].sum())
 
-        state.intercept = _increasing_zero(excess, state.intercept, 1.0, 0.0)
+        rounding = 1e-15 * float(state.alpha.sum())
+        state.intercept = _increasing_zero(excess, state.intercept, 1.0, rounding)
     shortfall = 1.0 - signs * (state.scores + state.intercept)
     alpha, _, inside = _dual_point(problem, state, shortfall)
     state.own = state.own + problem.combine(alpha - state.alpha)
@@ -171,9 +172,7 @@ def _settle(problem: Problem, state: _State) -> None:
     state.free = np.flatnonzero(inside)
 
 
-def _minimise_inner(
-    progress: Progress, state: _State, goal: float
-) -> tuple[int, bool]:
+def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
     state.own = problem.combine(state.alpha)
@@ -233,7 +232,7 @@ def _line_search(
     at_start = derivative(0.0)[0]
     if not at_start < 0.0:
         return False
-    t = _increasing_zero(derivative, 1.0, 1.0, 1e-3 * -at_start)
+    t = _increasing_zero(derivative, 1.0, 1.0, 1e-3 * -at_start, low=0.0)
     if not t > 0.0:
         return False
     state.w = state.w + t * direction
@@ -247,6 +246,7 @@ def _increasing_zero(
     start: float,
     reach: float,
     tolerance: float,
+    low: float = -np.inf,
 ) -> float:
     """Return a zero of an increasing piecewise linear function of one variable.
 
@@ -261,8 +261,10 @@ def _increasing_zero(
         First step where the derivative is 0.
     tolerance : float
         Absolute value that counts as 0.
+    low : float, default=-inf
+        Where the function is known to be negative.
     """
-    low, high = -np.inf, np.inf
+    high = np.inf
     x = best = start
     smallest = np.inf
     for _ in range(_MAX_SEARCH):

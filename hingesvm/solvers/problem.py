@@ -33,6 +33,10 @@ __all__ = ["Certificate", "InterceptRule", "Problem"]
 Float64Array = NDArray[np.float64]
 InterceptRule = Literal["none", "penalized", "free"]
 
+# Relative differences of objective values that mean nothing.
+_ROUNDING = 4e-16
+# Shortfalls of margins that can be rounding errors.
+_LONGEST_STRETCH = 1e-12
 # A derivative this small, relative to its range, is zero but for rounding.
 _FLAT = 1e-13
 
@@ -42,7 +46,6 @@ class Derivative(Protocol):
 
     def __call__(self, b: float, *, above: bool) -> float:
         """Return the limit at b."""
-
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,14 @@ class Certificate:
         """Gap as a fraction of the primal value."""
         return self.gap / self.primal if self.primal > 0.0 else 0.0
 
-    def join(self, other: Certificate) -> Certificate:
-        """Return the better primal point of two with the better dual point."""
-        primal = self if self.primal <= other.primal else other
-        dual = self if self.dual >= other.dual else other
+    def join(self, newer: Certificate) -> Certificate:
+        """Return the better primal point of two with the better dual point.
+
+        Where they differ by rounding only, the newer point is taken.
+        """
+        noise = _ROUNDING * (abs(self.primal) + abs(self.dual))
+        primal = newer if newer.primal <= self.primal + noise else self
+        dual = newer if newer.dual >= self.dual - noise else self
         return Certificate(
             primal.w, primal.intercept, dual.alpha, primal.primal, dual.dual
         )
@@ -173,7 +180,9 @@ class Problem:
         """Return P(w, b); `scores` are x_i . w, when they are known."""
         if scores is None:
             scores = self.rows.margins(w)
-        value = 0.5 * float(w @ w) + self.loss_sum(1.0 - self.signs * (scores + intercept))
+        value = 0.5 * float(w @ w) + self.loss_sum(
+            1.0 - self.signs * (scores + intercept)
+        )
         if self.intercept_rule == "penalized":
             value += 0.5 * intercept * intercept
         return value
@@ -243,14 +252,34 @@ class Problem:
         intercept : float, optional
             Its intercept; a free intercept is minimised over anyway.
         """
-        certificate, _ = self.evaluate(alpha)
+        certificate, scores = self.evaluate(alpha)
+        certificate = self._stretch(certificate, scores)
         if w is None:
             return certificate
         scores = self.rows.margins(w)
         if self.intercept_rule == "free" or intercept is None:
             intercept = self.best_intercept(scores, certificate.alpha)
         value = self.primal(w, intercept, scores)
-        return certificate.join(replace(certificate, w=w, intercept=intercept, primal=value))
+        other = replace(certificate, w=w, intercept=intercept, primal=value)
+        return certificate.join(self._stretch(other, scores))
+
+    def _stretch(self, certificate: Certificate, scores: Float64Array) -> Certificate:
+        """Scale (w, b) up by the rounding error in margins that should be 1.
+
+        At large C, C times the rounding error of a margin just below 1 is far more
+        than the change in the norm.
+        """
+        margins = self.signs * (scores + certificate.intercept)
+        outside = margins[certificate.alpha < self.bound]
+        short = 1.0 - float(outside.min()) if len(outside) else 0.0
+        if not 0.0 < short < _LONGEST_STRETCH:
+            return certificate
+        factor = 1.0 + 2.0 * short
+        w, intercept = factor * certificate.w, factor * certificate.intercept
+        primal = self.primal(w, intercept, factor * scores)
+        if primal > certificate.primal * (1.0 - _LONGEST_STRETCH):
+            return certificate
+        return replace(certificate, w=w, intercept=intercept, primal=primal)
 
     def evaluate(self, alpha: Float64Array) -> tuple[Certificate, Float64Array]:
         """Return the certificate of dual variables, and the scores x_i . w(a)."""

@@ -7,6 +7,7 @@ The loops that make up these answers are in ``_sweep.pyx``. Another kind of data
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers import _sweep
 
-__all__ = ["Rows"]
+__all__ = ["Matrix", "Rows"]
+
+#: An ndarray, a CSR matrix or a CSR array.
+Matrix = Any
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -54,7 +58,7 @@ class Rows:
 
     def __init__(
         self,
-        X: NDArray[np.floating] | sp.csr_matrix | sp.csr_array,
+        X: Matrix,
         index: IndexArray | None = None,
         check_cancelled: Callable[[], None] = _never,
     ) -> None:

@@ -76,7 +76,7 @@ def sweep_until(
     progress: Progress,
     start: Start,
     seed: int,
-    hand_over: Callable[[float], bool] | None = None,
+    hand_over: Callable[[float, float], bool] | None = None,
 ) -> None:
     """Sweep until converged, exhausted, or another method is worth its price.
 
@@ -92,8 +92,8 @@ def sweep_until(
     seed : int
         Of the order of rows.
     hand_over : callable, optional
-        Asked at each look at the gap with the number of sweeps that the measured
-        progress predicts to remain; True ends the sweeps.
+        Asked at each look at the gap with the number of sweeps taken and the number
+        that the measured progress predicts to remain; True ends the sweeps.
     """
     problem = progress.problem
     n_rows = problem.n_rows
@@ -125,9 +125,11 @@ def sweep_until(
         visits += since_look
         remaining = _remaining(gap, last_gap, since_look, progress.tol)
         last_gap, since_look = gap, 0.0
-        if progress.converged or (hand_over is not None and hand_over(remaining)):
+        if progress.converged:
             return
-        wait = min(max(remaining, 1.0), max(1.0, _LONGEST_WAIT * visits))
+        if hand_over is not None and hand_over(visits, remaining):
+            return
+        wait = max(1.0, min(remaining, _LONGEST_WAIT * visits))
 
 
 def _kernel_intercept(
@@ -190,10 +192,15 @@ def _look(progress: Progress, state: _Sweeps) -> float:
 
 
 def _remaining(gap: float, last_gap: float, spent: float, tol: float) -> float:
-    """Return how many sweeps the last stretch's progress predicts to remain."""
+    """Return how many sweeps the last stretch's progress predicts to remain.
+
+    NaN at the first look, which measures no progress.
+    """
     if gap <= tol:
         return 0.0
-    if not (np.isfinite(last_gap) and 0.0 < gap < last_gap):
+    if not np.isfinite(last_gap):
+        return np.nan
+    if gap >= last_gap:
         return np.inf
     rate = np.log(last_gap / gap) / spent
     return float(np.log(gap / max(tol, 1e-16)) / rate)
