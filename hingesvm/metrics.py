@@ -44,7 +44,7 @@ def hinge_loss(
         Decisions, taken as float64. For two classes one per row, positive for the
         greater class; for more, a column per class in sorted order of the classes.
     labels : array-like of shape (n_classes,), default=None
-        All classes, in any order; by default those in `y_true`.
+        All classes, in any order and number; by default those in `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights, taken as float64; by default all are equal.
     squared : bool, default=False
@@ -59,8 +59,8 @@ def hinge_loss(
     ------
     ValueError
         If an array is empty or of the wrong shape or length, a decision or weight is
-        not finite, a weight is negative or all are zero, or `labels` repeats an
-        entry, has fewer than two, lacks one of `y_true`, or is needed and not given.
+        not finite, a weight is negative or all are zero, or `labels` has fewer than
+        two distinct entries, lacks one of `y_true`, or is needed and not given.
 
     Notes
     -----
@@ -101,11 +101,11 @@ def _encode(y_true: Any, labels: Any) -> tuple[NDArray[np.intp], int]:
                 "labels=, all the classes that were decided between."
             )
         return inverse, values.size
-    classes, places = _unique(labels, "labels")
-    if not 2 <= classes.size == places.size:
+    classes, _ = _unique(labels, "labels")
+    if classes.size < 2:
         raise ValueError(
-            "labels must be two or more distinct classes, got "
-            f"{classes.size} distinct of {places.size}: pass each class once."
+            f"labels must have two or more distinct classes, got {classes.tolist()}: "
+            "pass all the classes that were decided between."
         )
     # A dict compares as Python does: 1 equals 1.0 and True, never "1".
     codes = {label: code for code, label in enumerate(classes.tolist())}
