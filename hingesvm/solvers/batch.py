@@ -44,6 +44,8 @@ _MAX_INNER = 25
 # nothing certified yet, and behind the tolerance.
 _PATIENCE, _PATIENCE_AT_END = 15, 2
 _MAX_SEARCH = 40
+# Sum of a_i y_i, relative to that of a_i, that can be rounding.
+_ROUNDING = 1e-14
 
 
 @dataclass
@@ -163,8 +165,8 @@ def _settle(problem: Problem, state: _State) -> None:
             alpha, slope, inside = _dual_point(problem, state, shortfall)
             return -float(alpha @ signs), float(slope[inside].sum())
 
-        rounding = 1e-15 * float(state.alpha.sum())
-        state.intercept = _increasing_zero(excess, state.intercept, 1.0, rounding)
+        rounding = _ROUNDING * float(state.alpha.sum())
+        state.intercept = _increasing_zero(excess, state.intercept, noise=rounding)
     shortfall = 1.0 - signs * (state.scores + state.intercept)
     alpha, _, inside = _dual_point(problem, state, shortfall)
     state.own = state.own + problem.combine(alpha - state.alpha)
@@ -232,7 +234,7 @@ def _line_search(
     at_start = derivative(0.0)[0]
     if not at_start < 0.0:
         return False
-    t = _increasing_zero(derivative, 1.0, 1.0, 1e-3 * -at_start, low=0.0)
+    t = _increasing_zero(derivative, 1.0, 1e-3 * -at_start, low=0.0)
     if not t > 0.0:
         return False
     state.w = state.w + t * direction
@@ -244,8 +246,9 @@ def _line_search(
 def _increasing_zero(
     function: Callable[[float], tuple[float, float]],
     start: float,
-    reach: float,
-    tolerance: float,
+    tolerance: float = 0.0,
+    *,
+    noise: float = 0.0,
     low: float = -np.inf,
 ) -> float:
     """Return a zero of an increasing piecewise linear function of one variable.
@@ -257,20 +260,22 @@ def _increasing_zero(
     function : callable
         Returns the value and the derivative.
     start : float
-    reach : float
-        First step where the derivative is 0.
-    tolerance : float
+    tolerance : float, default=0.0
         Absolute value that counts as 0.
+    noise : float, default=0.0
+        Absolute value at which the search ends once it no longer falls.
     low : float, default=-inf
         Where the function is known to be negative.
     """
-    high = np.inf
+    high, reach = np.inf, 1.0
     x = best = start
     smallest = np.inf
     for _ in range(_MAX_SEARCH):
         value, slope = function(x)
         if abs(value) < smallest:
             smallest, best = abs(value), x
+        elif smallest <= noise:
+            break
         if abs(value) <= tolerance:
             break
         if value > 0.0:
