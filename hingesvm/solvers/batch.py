@@ -93,7 +93,10 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
         if progress.converged:
             patience = min(patience, _PATIENCE_AT_END)
         previous = best
-        state.anchor = state.alpha
+        if not solved and _has_strayed(progress.problem, state, best):
+            _return_to(progress.problem, state, best)
+        else:
+            state.anchor = state.alpha
         state.rho *= _change_of_rho(steps, solved)
         _settle(progress.problem, state)
 
@@ -105,6 +108,12 @@ def _change_of_rho(steps: int, solved: bool) -> float:
     if steps <= 1:
         return _GROWTH * _GROWTH
     return _GROWTH if steps <= _QUICK else 1.0
+
+
+def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
+    """Whether the objective has risen by more than the gap."""
+    primal = problem.primal(state.w, state.intercept, state.scores)
+    return primal - best.primal > best.gap
 
 
 def _is_progress(previous: Certificate, best: Certificate) -> bool:
@@ -129,6 +138,13 @@ def _begin(problem: Problem, start: Start) -> _State:
     )
     _settle(problem, state)
     return state
+
+
+def _return_to(problem: Problem, state: _State, best: Certificate) -> None:
+    """Go back to the best points, from an inner problem that was not solved."""
+    state.w, state.intercept = best.w, best.intercept
+    state.scores = problem.rows.margins(best.w)
+    state.anchor = best.alpha
 
 
 def _first_rho(problem: Problem, alpha: Float64Array) -> float:
