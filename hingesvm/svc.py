@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from hingesvm._reporting import (
+    Report,
+    history_table,
+    warn_not_converged,
+    warn_rounded,
+)
+from hingesvm._validation import (
+    check_indices,
+    check_sample_weight,
+    row_costs,
+    unchanged_on_error,
+)
 from hingesvm.losses import MarginLoss, get_loss
-from hingesvm.solvers import InterceptRule, Method, Problem, Rows, Solution, solve
+from hingesvm.solvers import (
+    Certificate,
+    InterceptRule,
+    Method,
+    Problem,
+    Rows,
+    Solution,
+    solve,
+)
 from hingesvm.solvers.rows import Matrix
 
 __all__ = ["HingeSVC"]
@@ -32,8 +46,6 @@ Float64Array = NDArray[np.float64]
 
 # Seeds are drawn below this number.
 _LARGEST_SEED = np.iinfo(np.int32).max
-# Columns that differ in scale by more than this slow a fit down.
-_UNEVEN_SCALES = 1e3
 
 
 class HingeSVC(ClassifierMixin, BaseEstimator):
@@ -239,9 +251,11 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached first; the message gives the gap reached.
+            If `max_iter` was reached first; the message gives the gap reached. Also
+            if float32 coefficients are too coarse for `tol`, which takes columns with
+            a mean millions of times their spread.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             data, labels = validate_data(
                 self,
                 X,
@@ -250,11 +264,13 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 dtype=[np.float64, np.float32],
                 order="C",
             )
-            _check_indices(data)
+            check_indices(data)
             check_classification_targets(labels)
-            weights = _sample_weights(sample_weight, len(labels))
-            kept = None if weights is None else np.flatnonzero(weights)
-            self._fit_rows(data, labels, weights, _all_or_some(kept, len(labels)))
+            weights = check_sample_weight(sample_weight, len(labels))
+            kept = None
+            if weights is not None and not np.all(weights):
+                kept = np.flatnonzero(weights)
+            self._fit_rows(data, labels, weights, kept)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -323,15 +339,11 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 "HingeSVC needs at least two classes with positive weight to train on, "
                 f"but y has only one class: {classes[0]!r}."
             )
-        cost = self.C * _costs(self.class_weight, classes, y, codes, weights)
-        if not np.all(np.isfinite(cost) & (cost > 0.0)):
-            raise ValueError(
-                "C times class weight times sample weight must be positive and finite "
-                "for every row of positive weight; rescale C or the weights."
-            )
+        cost = row_costs(self.C, self.class_weight, classes, y, codes, weights)
         targets = [1] if len(classes) == 2 else list(range(len(classes)))
         starts = self._starts(classes, len(targets), X.shape[0], kept)
-        solutions = self._solve_each(X, kept, codes, cost, targets, starts)
+        solved = self._solve_each(X, kept, codes, cost, targets, starts)
+        solutions = [solution for solution, _ in solved]
 
         certificates = [solution.certificate for solution in solutions]
         self.classes_ = classes
@@ -340,7 +352,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         self.objective_ = float(sum(c.primal for c in certificates))
         self.dual_gap_ = float(sum(c.gap for c in certificates))
         self.n_iter_ = max(solution.n_iter for solution in solutions)
-        self.history_ = [_history(solution) for solution in solutions]
+        self.history_ = [history_table(solution) for solution in solutions]
         if self.warm_start:
             place = slice(None) if kept is None else kept
             self.dual_coef_ = np.zeros((len(targets), X.shape[0]))
@@ -349,7 +361,10 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             self._cost_scale = self.C
         elif hasattr(self, "dual_coef_"):
             del self.dual_coef_, self._cost_scale
-        self._warn_if_short(X, solutions)
+        if not all(solution.converged for solution in solutions):
+            warn_not_converged(X, solutions, self.tol, self.max_iter)
+        elif (gap := max(gap for _, gap in solved)) > self.tol:
+            warn_rounded(gap, self.tol)
 
     def _solve_each(
         self,
@@ -359,8 +374,11 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         cost: Float64Array,
         targets: list[int],
         starts: list[tuple[Float64Array | None, float]],
-    ) -> list[Solution]:
-        """Solve the problem of each class against the rest, in threads."""
+    ) -> list[tuple[Solution, float]]:
+        """Solve the problem of each class against the rest, in threads.
+
+        Returned with the relative gap of the weights rounded to the dtype of X.
+        """
         loss, rule = get_loss(self.loss), self._intercept_rule()
         # One cost for all rows is stored once, not for each row.
         costs = cost[:1] if np.ptp(cost) == 0.0 else cost
@@ -376,19 +394,21 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
         rows = Rows(X, kept, check_cancelled)
 
-        def solve_one(number: int) -> Solution:
+        def solve_one(number: int) -> tuple[Solution, float]:
             signs = np.where(codes == targets[number], 1, -1).astype(np.int8)
             start, intercept = starts[number]
-            return solve(
-                Problem.build(rows, signs, costs, loss, rule),
+            problem = Problem.build(rows, signs, costs, loss, rule)
+            solution = solve(
+                problem,
                 method=self.solver,
                 tol=self.tol,
                 max_iter=self.max_iter,
                 seed=int(seeds[number]),
                 start=start,
                 start_intercept=intercept,
-                report=_Report(number, len(targets)) if self.verbose else None,
+                report=Report(number, len(targets)) if self.verbose else None,
             )
+            return solution, _rounded_gap(problem, solution.certificate, X.dtype)
 
         parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
         try:
@@ -427,152 +447,17 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             duals = duals[:, kept]
         return list(zip(duals, map(float, self.intercept_), strict=True))
 
-    def _warn_if_short(self, X: Matrix, solutions: list[Solution]) -> None:
-        """Warn when a problem did not reach the tolerance, with gap and cause."""
-        short = [s for s in solutions if not s.converged]
-        if not short:
-            return
-        worst = max(s.certificate.relative_gap for s in short)
-        which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
-        message = (
-            f"HingeSVC stopped after {self.n_iter_} iterations (max_iter="
-            f"{self.max_iter}) with a relative duality gap of {worst:.2g}{which}, "
-            f"above tol={self.tol:.2g}: the objective may be that far above its "
-            "minimum. "
-        )
-        scales = Rows(X).column_scales()
-        scales = scales[scales > 0.0]
-        ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
-        if ratio > _UNEVEN_SCALES:
-            message += (
-                f"The columns of X differ in scale by a factor of {ratio:.2g}, which "
-                "slows convergence: scale them, for instance with StandardScaler or "
-                "MaxAbsScaler."
-            )
-        else:
-            message += "Raise max_iter, or tol if this gap is small enough."
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
-
 
 class _CancelledError(Exception):
     """Ends the fits of other threads after an interrupt."""
 
 
-class _Report:
-    """Prints one line for each look at the gap."""
-
-    def __init__(self, number: int, count: int) -> None:
-        self.prefix = f"class {number + 1} of {count}, " if count > 1 else ""
-
-    def __call__(
-        self, iteration: int, seconds: float, objective: float, gap: float
-    ) -> None:
-        relative = gap / objective if objective > 0.0 else 0.0
-        print(
-            f"[HingeSVC] {self.prefix}iteration {iteration}, {seconds:.3f} s: "
-            f"objective {objective:.8g}, relative gap {relative:.2e}"
-        )
-
-
-@contextmanager
-def _unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Put an estimator back as it was when the body raises."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-def _history(solution: Solution) -> NDArray[np.void]:
-    """Return the looks at the gap as a structured array."""
-    fields = [
-        ("iteration", np.intp),
-        ("seconds", np.float64),
-        ("objective", np.float64),
-        ("gap", np.float64),
-    ]
-    return np.array([tuple(check) for check in solution.history], dtype=fields)
-
-
-def _all_or_some(
-    kept: NDArray[np.intp] | None, n_samples: int
-) -> NDArray[np.intp] | None:
-    """Return None in place of a list of all rows."""
-    return None if kept is None or len(kept) == n_samples else kept
-
-
-def _sample_weights(
-    sample_weight: ArrayLike | None, n_samples: int
-) -> Float64Array | None:
-    """Return checked sample weights as float64, or None for equal ones."""
-    if sample_weight is None:
-        return None
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_samples, float(sample_weight))
-    weights: Float64Array = check_array(
-        sample_weight,
-        ensure_2d=False,
-        ensure_min_samples=0,
-        dtype=np.float64,
-        input_name="sample_weight",
-    )
-    if weights.ndim != 1:
-        raise ValueError(
-            f"Sample weights must be a 1D array or a scalar, got shape {weights.shape}."
-        )
-    if len(weights) != n_samples:
-        raise ValueError(
-            f"sample_weight has {len(weights)} entries, but X has {n_samples} rows."
-        )
-    if np.any(weights < 0.0):
-        raise ValueError(
-            "Negative values in sample_weight: weights must be zero or positive."
-        )
-    if not np.any(weights):
-        raise ValueError(
-            "Sample weights must contain at least one non-zero number: all rows have "
-            "zero weight, so there is nothing to train on."
-        )
-    return weights
-
-
-def _costs(
-    class_weight: dict[Any, float] | str | None,
-    classes: NDArray[Any],
-    y: NDArray[Any],
-    codes: NDArray[np.intp],
-    weights: Float64Array | None,
-) -> Float64Array:
-    """Return class weight times sample weight for each row."""
-    if class_weight is None:
-        factors = np.ones(len(classes))
-    else:
-        factors = compute_class_weight(
-            class_weight, classes=classes, y=y, sample_weight=weights
-        )
-    if not np.all(np.isfinite(factors) & (factors > 0.0)):
-        raise ValueError(
-            f"class_weight must be positive and finite, got {class_weight!r}; to leave "
-            "a class out, leave out its rows or give them sample_weight 0."
-        )
-    costs: Float64Array = factors[codes]
-    return costs if weights is None else costs * weights
-
-
-def _check_indices(X: Matrix) -> None:
-    """Refuse a CSR matrix whose indices point outside its rows and columns."""
-    if not sp.issparse(X):
-        return
-    starts, indices = X.indptr, X.indices
-    ordered = starts[0] >= 0 and bool(np.all(starts[1:] >= starts[:-1]))
-    if not ordered or starts[-1] > min(len(indices), len(X.data)):
-        raise ValueError("X is no valid CSR matrix: its indptr must not decrease.")
-    used = indices[starts[0] : starts[-1]]
-    if len(used) and not (used.min() >= 0 and used.max() < X.shape[1]):
-        raise ValueError(
-            "X is no valid CSR matrix: it has column indices outside "
-            f"0..{X.shape[1] - 1}."
-        )
+def _rounded_gap(
+    problem: Problem, certificate: Certificate, dtype: np.dtype[Any]
+) -> float:
+    """Return the relative gap of a certificate's weights rounded to a dtype."""
+    if dtype == np.float64:
+        return certificate.relative_gap
+    w = certificate.w.astype(dtype).astype(np.float64)
+    primal = problem.primal(w, float(dtype.type(certificate.intercept)))
+    return max(primal - certificate.dual, 0.0) / primal if primal > 0.0 else 0.0

@@ -195,16 +195,17 @@ class Rows:
         return Rows(self._X, self._places(rows), self.check_cancelled)
 
     def column_scales(self) -> Float64Array:
-        """Return the root mean square of each column."""
-        total = np.zeros(self.n_features)
+        """Return the largest absolute value of each column."""
+        largest = np.zeros(self.n_features)
         for start, stop in self.chunks(self.n_rows):
             some = self._X[self._places(np.arange(start, stop))]
             if self.is_sparse:
-                squares = np.square(some.data, dtype=np.float64)
-                total += np.bincount(some.indices, squares, minlength=self.n_features)
+                some.sum_duplicates()
+                some = abs(some).max(axis=0).toarray().ravel()
             else:
-                total += np.square(some, dtype=np.float64).sum(axis=0)
-        return np.sqrt(total / max(self.n_rows, 1))
+                some = abs(some).max(axis=0)
+            largest = np.maximum(largest, some)
+        return largest
 
     def _places(self, rows: IndexArray) -> IndexArray:
         """Return where rows of the problem stand in X."""

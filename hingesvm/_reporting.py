@@ -1,0 +1,85 @@
+"""What a fit says: its lines, its history and its warnings."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from hingesvm.solvers import Rows, Solution
+from hingesvm.solvers.rows import Matrix
+
+__all__ = ["Report", "history_table", "warn_not_converged", "warn_rounded"]
+
+# Columns that differ in scale by more than this slow a fit down.
+_UNEVEN_SCALES = 1e3
+# Frames between the warning and the call of `fit`.
+_STACK_LEVEL = 5
+
+
+class Report:
+    """Prints one line for each look at the gap."""
+
+    def __init__(self, number: int, count: int) -> None:
+        self.prefix = f"class {number + 1} of {count}, " if count > 1 else ""
+
+    def __call__(
+        self, iteration: int, seconds: float, objective: float, gap: float
+    ) -> None:
+        relative = gap / objective if objective > 0.0 else 0.0
+        print(
+            f"[HingeSVC] {self.prefix}iteration {iteration}, {seconds:.3f} s: "
+            f"objective {objective:.8g}, relative gap {relative:.2e}"
+        )
+
+
+def history_table(solution: Solution) -> NDArray[np.void]:
+    """Return the looks at the gap as a structured array."""
+    fields = [
+        ("iteration", np.intp),
+        ("seconds", np.float64),
+        ("objective", np.float64),
+        ("gap", np.float64),
+    ]
+    return np.array([tuple(check) for check in solution.history], dtype=fields)
+
+
+def warn_not_converged(
+    X: Matrix, solutions: list[Solution], tol: float, max_iter: int
+) -> None:
+    """Warn that problems did not reach the tolerance, with gap and cause."""
+    short = [s for s in solutions if not s.converged]
+    n_iter = max(solution.n_iter for solution in solutions)
+    worst = max(s.certificate.relative_gap for s in short)
+    which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
+    message = (
+        f"HingeSVC stopped after {n_iter} iterations (max_iter="
+        f"{max_iter}) with a relative duality gap of {worst:.2g}{which}, "
+        f"above tol={tol:.2g}: the objective may be that far above its "
+        "minimum. "
+    )
+    scales = Rows(X).column_scales()
+    scales = scales[scales > 0.0]
+    ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
+    if ratio > _UNEVEN_SCALES:
+        message += (
+            f"The columns of X differ in scale by a factor of {ratio:.2g}, which "
+            "slows convergence: scale them, for instance with StandardScaler or "
+            "MaxAbsScaler."
+        )
+    else:
+        message += "Raise max_iter, or tol if this gap is small enough."
+    warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
+
+
+def warn_rounded(gap: float, tol: float) -> None:
+    """Warn that float32 coefficients are too coarse for the tolerance."""
+    warnings.warn(
+        "HingeSVC converged, but the objective of its coefficients rounded to float32 "
+        f"has a relative duality gap of {gap:.2g}, above tol={tol:.2g}: centre the "
+        "columns of X, or pass X as float64.",
+        ConvergenceWarning,
+        stacklevel=_STACK_LEVEL,
+    )

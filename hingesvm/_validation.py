@@ -1,0 +1,114 @@
+"""Checks of what users pass to `fit`, beyond those that scikit-learn has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.class_weight import compute_class_weight
+
+from hingesvm.solvers.rows import Matrix
+
+__all__ = ["check_indices", "check_sample_weight", "row_costs", "unchanged_on_error"]
+
+Float64Array = NDArray[np.float64]
+
+
+@contextmanager
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Put an estimator back as it was when the body raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def check_sample_weight(
+    sample_weight: ArrayLike | None, n_samples: int
+) -> Float64Array | None:
+    """Return checked sample weights as float64, or None for equal ones."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, float(sample_weight))
+    weights: Float64Array = check_array(
+        sample_weight,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        dtype=np.float64,
+        input_name="sample_weight",
+    )
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be a 1D array or a scalar, got shape {weights.shape}."
+        )
+    if len(weights) != n_samples:
+        raise ValueError(
+            f"sample_weight has {len(weights)} entries, but X has {n_samples} rows."
+        )
+    if np.any(weights < 0.0):
+        raise ValueError(
+            "Negative values in sample_weight: weights must be zero or positive."
+        )
+    if not np.any(weights):
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number: all rows have "
+            "zero weight, so there is nothing to train on."
+        )
+    return weights
+
+
+def row_costs(
+    C: float,
+    class_weight: dict[Any, float] | str | None,
+    classes: NDArray[Any],
+    y: NDArray[Any],
+    codes: NDArray[np.intp],
+    weights: Float64Array | None,
+) -> Float64Array:
+    """Return C times class weight times sample weight for each row."""
+    if class_weight is None:
+        factors = np.ones(len(classes))
+    else:
+        factors = compute_class_weight(
+            class_weight, classes=classes, y=y, sample_weight=weights
+        )
+    if not np.all(np.isfinite(factors) & (factors > 0.0)):
+        raise ValueError(
+            f"class_weight must be positive and finite, got {class_weight!r}; to leave "
+            "a class out, leave out its rows or give them sample_weight 0."
+        )
+    costs: Float64Array = factors[codes]
+    costs = C * costs if weights is None else C * costs * weights
+    if not np.all(np.isfinite(costs) & (costs > 0.0)):
+        raise ValueError(
+            "C times class weight times sample weight must be positive and finite for "
+            "every row of positive weight; rescale C or the weights."
+        )
+    return costs
+
+
+def check_indices(X: Matrix) -> None:
+    """Refuse a CSR matrix whose indices point outside its rows and columns."""
+    if not sp.issparse(X):
+        return
+    starts, indices = X.indptr, X.indices
+    ordered = starts[0] >= 0 and bool(np.all(starts[1:] >= starts[:-1]))
+    if not ordered or starts[-1] > min(len(indices), len(X.data)):
+        raise ValueError("X is no valid CSR matrix: its indptr must not decrease.")
+    used = indices[starts[0] : starts[-1]]
+    if len(used) and not (used.min() >= 0 and used.max() < X.shape[1]):
+        raise ValueError(
+            "X is no valid CSR matrix: it has column indices outside "
+            f"0..{X.shape[1] - 1}."
+        )
