@@ -137,7 +137,7 @@ class MarginLoss(ABC):
         s = np.asarray(slope, dtype=np.float64)
         inside = (s <= 0.0) & (s >= -self.bound)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            finite = s + 0.5 * self.curvature * s * s
+            finite = s * (1.0 + 0.5 * self.curvature * s)
         return np.where(inside, finite, np.inf)
 
     def dual_bound(self, cost: ArrayLike) -> Float64Array:

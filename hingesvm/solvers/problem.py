@@ -35,6 +35,8 @@ InterceptRule = Literal["none", "penalized", "free"]
 
 # Relative differences of objective values that mean nothing.
 _ROUNDING = 4e-16
+# Relative gaps that rounding errors in margins can matter to.
+_NEARLY_EXACT = 1e-4
 # Shortfalls of margins that can be rounding errors.
 _LONGEST_STRETCH = 1e-12
 # A derivative this small, relative to its range, is zero but for rounding.
@@ -252,8 +254,7 @@ class Problem:
         intercept : float, optional
             Its intercept; a free intercept is minimised over anyway.
         """
-        certificate, scores = self.evaluate(alpha)
-        certificate = self._stretch(certificate, scores)
+        certificate, _ = self.evaluate(alpha)
         if w is None:
             return certificate
         scores = self.rows.margins(w)
@@ -269,6 +270,8 @@ class Problem:
         At large C, C times the rounding error of a margin just below 1 is far more
         than the change in the norm.
         """
+        if certificate.relative_gap > _NEARLY_EXACT:
+            return certificate
         margins = self.signs * (scores + certificate.intercept)
         outside = margins[certificate.alpha < self.bound]
         short = 1.0 - float(outside.min()) if len(outside) else 0.0
@@ -289,7 +292,8 @@ class Problem:
         intercept = self.best_intercept(scores, feasible)
         primal = self.primal(w, intercept, scores)
         dual = self.dual(feasible, w)
-        return Certificate(w, intercept, feasible, primal, dual), scores
+        certificate = Certificate(w, intercept, feasible, primal, dual)
+        return self._stretch(certificate, scores), scores
 
     def _minimise_over_intercept(self, scores: Float64Array) -> float:
         """Return the midpoint of argmin_b sum_i c_i l(y_i (scores_i + b)).
