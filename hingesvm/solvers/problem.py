@@ -35,6 +35,8 @@ InterceptRule = Literal["none", "penalized", "free"]
 
 # Relative differences of objective values that mean nothing.
 _ROUNDING = 4e-16
+# Weights this small, relative to the terms that they sum, are rounding errors.
+_NOISE = 1e-13
 # Relative gaps that rounding errors in margins can matter to.
 _NEARLY_EXACT = 1e-4
 # Shortfalls of margins that can be rounding errors.
@@ -255,14 +257,31 @@ class Problem:
             Its intercept; a free intercept is minimised over anyway.
         """
         certificate, _ = self.evaluate(alpha)
-        if w is None:
+        if w is not None:
+            scores = self.rows.margins(w)
+            if self.intercept_rule == "free" or intercept is None:
+                intercept = self.best_intercept(scores, certificate.alpha)
+            value = self.primal(w, intercept, scores)
+            other = replace(certificate, w=w, intercept=intercept, primal=value)
+            certificate = certificate.join(self._stretch(other, scores))
+        return self._without_noise(certificate)
+
+    def _without_noise(self, certificate: Certificate) -> Certificate:
+        """Set weights to 0 that are the rounding error of a sum that cancels."""
+        norm = float(np.sqrt(certificate.w @ certificate.w))
+        if norm * norm > _NOISE * certificate.primal:
             return certificate
-        scores = self.rows.margins(w)
-        if self.intercept_rule == "free" or intercept is None:
+        lengths = np.sqrt(self.rows.squared_norms())
+        if norm > _NOISE * float(certificate.alpha @ lengths):
+            return certificate
+        zero, scores = np.zeros_like(certificate.w), np.zeros(self.n_rows)
+        intercept = certificate.intercept
+        if self.intercept_rule == "free":
             intercept = self.best_intercept(scores, certificate.alpha)
-        value = self.primal(w, intercept, scores)
-        other = replace(certificate, w=w, intercept=intercept, primal=value)
-        return certificate.join(self._stretch(other, scores))
+        primal = self.primal(zero, intercept, scores)
+        if primal > certificate.primal * (1.0 + _NOISE):
+            return certificate
+        return replace(certificate, w=zero, intercept=intercept, primal=primal)
 
     def _stretch(self, certificate: Certificate, scores: Float64Array) -> Certificate:
         """Scale (w, b) up by the rounding error in margins that should be 1.
