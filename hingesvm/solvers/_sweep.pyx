@@ -2,7 +2,7 @@
 # cython: initializedcheck=False, cdivision=True
 """The hot loops over the rows of X.
 
-Every function takes X as ``(data, columns, row_starts, n_features, index)``: the
+Every function over X takes it as ``(data, columns, row_starts, n_features, index)``: the
 arrays of a CSR matrix, or for a dense matrix its flat C-ordered values with empty
 `columns` and `row_starts`. Row r of the problem is row ``index[r]`` of X, or row
 r where `index` is empty. No function holds the GIL while it works, and callers
@@ -198,6 +198,51 @@ def gram(
                         out[j, i] += product
                     else:
                         out[i, i] += 2.0 * product
+
+
+cdef enum:
+    BLOCK = 256
+
+
+def clipped_sums(
+    const double[::1] rest,
+    const double[:] pace,
+    const double[:] bound,
+    const double[::1] here,
+    const double[::1] change,
+    double t,
+):
+    """Return the sums that a search along a line needs.
+
+    With a_i = clip(rest_i + pace_i (here_i - t change_i), 0, bound_i), the sum of
+    a_i change_i, and that of pace_i change_i^2 over the a_i inside their box.
+    `pace` and `bound` may be broadcast scalars.
+    """
+    cdef ptrdiff_t n = here.shape[0]
+    cdef bint one_pace = n == 0 or pace.strides[0] == 0
+    cdef bint one_bound = n == 0 or bound.strides[0] == 0
+    cdef double[BLOCK] paces, bounds
+    cdef double pull = 0.0, bend = 0.0, raw, clipped, along, width
+    cdef ptrdiff_t start = 0, k, size
+    with nogil:
+        while start < n:
+            size = min(n - start, <ptrdiff_t>BLOCK)
+            if not one_pace or start == 0:
+                for k in range(size):
+                    paces[k] = pace[start + k]
+            if not one_bound or start == 0:
+                for k in range(size):
+                    bounds[k] = bound[start + k]
+            for k in range(size):
+                along = change[start + k]
+                raw = rest[start + k] + paces[k] * (here[start + k] - t * along)
+                clipped = raw if raw > 0.0 else 0.0
+                clipped = clipped if clipped < bounds[k] else bounds[k]
+                width = paces[k] * along * along
+                pull += clipped * along
+                bend += width if clipped == raw and raw > 0.0 else 0.0
+            start += BLOCK
+    return pull, bend
 
 
 def dual_steps(

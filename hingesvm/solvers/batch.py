@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.solvers import _sweep
 from hingesvm.solvers.newton import newton_direction
 from hingesvm.solvers.problem import Certificate, Problem
 from hingesvm.solvers.progress import Progress, Start
@@ -52,7 +53,16 @@ _ROUNDING = 1e-14
 class _State:
     """An iterate and what is known of it.
 
-    `anchor` holds the multipliers a, `alpha` the dual point a+ of (w, intercept).
+    Attributes
+    ----------
+    w, intercept, scores
+        The iterate and x_i . w.
+    anchor, rho
+        The multipliers a and the proximal step in units of the costs.
+    rest, pace
+        a+ is rest + pace * (1 - m), clipped to its box.
+    alpha, free, own
+        a+, the rows where it is inside its box, and w(a+).
     """
 
     w: Float64Array
@@ -60,9 +70,19 @@ class _State:
     scores: Float64Array
     anchor: Float64Array
     rho: float
+    rest: Float64Array
+    pace: Float64Array
     alpha: Float64Array
     free: NDArray[np.intp]
-    own: Float64Array  # w(alpha)
+    own: Float64Array
+
+    def take_anchor(self, problem: Problem, anchor: Float64Array, rho: float) -> None:
+        """Begin another inner problem."""
+        self.anchor, self.rho = anchor, rho
+        sigma = rho * problem.cost
+        width = 1.0 + sigma * problem.curvature
+        self.rest = anchor / width
+        self.pace = sigma / width
 
 
 def newton_until(progress: Progress, start: Start, goal: float) -> None:
@@ -77,7 +97,8 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
     goal : float
         Relative gap to aim at; may be below the tolerance, even out of reach.
     """
-    state = _begin(progress.problem, start)
+    problem = progress.problem
+    state = _begin(problem, start)
     patience = _PATIENCE
     previous: Certificate | None = None
     while not progress.exhausted and patience:
@@ -93,12 +114,13 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
         if progress.converged:
             patience = min(patience, _PATIENCE_AT_END)
         previous = best
-        if not solved and _has_strayed(progress.problem, state, best):
-            _return_to(progress.problem, state, best)
-        else:
-            state.anchor = state.alpha
-        state.rho *= _change_of_rho(steps, solved)
-        _settle(progress.problem, state)
+        anchor = state.alpha
+        if not solved and _has_strayed(problem, state, best):
+            state.w, state.intercept, anchor = best.w, best.intercept, best.alpha
+            state.scores = problem.rows.margins(best.w)
+        rho = state.rho * _change_of_rho(steps, solved)
+        state.take_anchor(problem, anchor, rho)
+        _settle(problem, state)
 
 
 def _change_of_rho(steps: int, solved: bool) -> float:
@@ -126,25 +148,22 @@ def _begin(problem: Problem, start: Start) -> _State:
     """Return the state at the start."""
     alpha = problem.repair(start.alpha)
     w = problem.combine(alpha) if start.w is None else start.w.copy()
+    nothing = np.empty(0)
     state = _State(
         w,
         start.intercept,
         problem.rows.margins(w),
-        alpha,
-        _first_rho(problem, alpha),
-        alpha.copy(),
-        np.empty(0, dtype=np.intp),
-        np.zeros_like(w),
+        anchor=alpha,
+        rho=1.0,
+        rest=nothing,
+        pace=nothing,
+        alpha=alpha,
+        free=np.empty(0, dtype=np.intp),
+        own=problem.combine(alpha),
     )
+    state.take_anchor(problem, alpha, _first_rho(problem, alpha))
     _settle(problem, state)
     return state
-
-
-def _return_to(problem: Problem, state: _State, best: Certificate) -> None:
-    """Go back to the best points, from an inner problem that was not solved."""
-    state.w, state.intercept = best.w, best.intercept
-    state.scores = problem.rows.margins(best.w)
-    state.anchor = best.alpha
 
 
 def _first_rho(problem: Problem, alpha: Float64Array) -> float:
@@ -160,34 +179,26 @@ def _first_rho(problem: Problem, alpha: Float64Array) -> float:
     return max(used, 1.0 / typical) if typical > 1.0 else 1.0
 
 
-def _dual_point(
-    problem: Problem, state: _State, shortfall: Float64Array
-) -> tuple[Float64Array, Float64Array, NDArray[np.bool_]]:
-    """Return a+, its derivative in the shortfall 1 - m, and where that is not 0."""
-    sigma = state.rho * problem.cost
-    width = 1.0 + sigma * problem.curvature
-    raw = (state.anchor + sigma * shortfall) / width
-    inside = (raw > 0.0) & (raw < problem.bound)
-    return np.clip(raw, 0.0, problem.bound), sigma / width, inside
-
-
 def _settle(problem: Problem, state: _State) -> None:
     """Move a free intercept to its minimiser, and update the dual point."""
     signs = problem.signs
     if problem.intercept_rule == "free":
+        here, change = 1.0 - signs * state.scores, signs.astype(np.float64)
 
         def excess(b: float) -> tuple[float, float]:
-            shortfall = 1.0 - signs * (state.scores + b)
-            alpha, slope, inside = _dual_point(problem, state, shortfall)
-            return -float(alpha @ signs), float(slope[inside].sum())
+            pull, bend = _sweep.clipped_sums(
+                state.rest, state.pace, problem.bound, here, change, b
+            )
+            return -pull, bend
 
         rounding = _ROUNDING * float(state.alpha.sum())
         state.intercept = _increasing_zero(excess, state.intercept, noise=rounding)
     shortfall = 1.0 - signs * (state.scores + state.intercept)
-    alpha, _, inside = _dual_point(problem, state, shortfall)
+    raw = state.rest + state.pace * shortfall
+    alpha = np.clip(raw, 0.0, problem.bound)
     state.own = state.own + problem.combine(alpha - state.alpha)
     state.alpha = alpha
-    state.free = np.flatnonzero(inside)
+    state.free = np.flatnonzero((raw > 0.0) & (raw < problem.bound))
 
 
 def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int, bool]:
@@ -207,8 +218,7 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
         allowed = float((moved * moved / problem.cost).sum()) / state.rho
         if float(gradient @ gradient) + pull * pull <= allowed:
             return steps, True
-        slope = state.rho * problem.cost[state.free]
-        slope = slope / (1.0 + slope * problem.curvature[state.free])
+        slope = state.pace[state.free]
         direction, turn = newton_direction(problem, state.free, slope, gradient, pull)
         progress.n_iter += 1
         if not _line_search(problem, state, direction, turn):
@@ -243,9 +253,10 @@ def _line_search(
         length += turn * turn
 
     def derivative(t: float) -> tuple[float, float]:
-        alpha, slope, inside = _dual_point(problem, state, here - t * change)
-        bend = float((slope * change * change)[inside].sum())
-        return along + t * length - float(alpha @ change), length + bend
+        pull, bend = _sweep.clipped_sums(
+            state.rest, state.pace, problem.bound, here, change, t
+        )
+        return along + t * length - pull, length + bend
 
     at_start = derivative(0.0)[0]
     if not at_start < 0.0:
