@@ -155,17 +155,7 @@ class MarginLoss(ABC):
         return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
 
     def dual_curvature(self, cost: ArrayLike) -> Float64Array:
-        """Curvature of the dual objective in a row with this cost.
-
-        Parameters
-        ----------
-        cost : array-like of any shape
-            Positive factors of the loss, ``C`` times the weight of the row.
-
-        Returns
-        -------
-        ndarray of float64, of the shape of `cost`
-        """
+        """Curvature of the dual objective in a row; see :meth:`dual_bound`."""
         return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,5 @@
-"""One row of X for dense and CSR storage: dot product, addition, squared norm.
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+"""One row of X for dense and CSR storage: place, dot product, addition, norm.
 
 A dense row is a CSR row whose `columns` pointer is NULL: its entries are the
 features 0, 1, ... in order. Every loop over rows is written once, with these.
@@ -14,6 +15,53 @@ ctypedef fused value_t:
 ctypedef fused index_t:
     int32_t
     int64_t
+
+
+cdef struct Layout:
+    # Where the entries of X are: all but their values.
+    const void* columns
+    const void* row_starts
+    const ptrdiff_t* index
+    ptrdiff_t n_features
+
+
+cdef struct Row:
+    # Where the entries of one row are; `columns` is NULL in a dense one.
+    const void* columns
+    ptrdiff_t start
+    ptrdiff_t length
+
+
+cdef inline Layout layout(
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+) noexcept nogil:
+    """Return the layout of X; empty arrays stand for a dense X and for all rows."""
+    cdef Layout X
+    X.row_starts = &row_starts[0] if row_starts.shape[0] else NULL
+    X.columns = &columns[0] if row_starts.shape[0] else NULL
+    X.index = &index[0] if index.shape[0] else NULL
+    X.n_features = n_features
+    return X
+
+
+cdef inline Row locate(const Layout* X, ptrdiff_t row, index_t kind) noexcept nogil:
+    """Return where a row of the problem is; `kind` only names the type of indices."""
+    cdef const index_t* starts = <const index_t*>X.row_starts
+    cdef Row place
+    if X.index != NULL:
+        row = X.index[row]
+    if starts == NULL:
+        place.columns = NULL
+        place.start = row * X.n_features
+        place.length = X.n_features
+    else:
+        place.start = starts[row]
+        place.length = starts[row + 1] - starts[row]
+        place.columns = <const index_t*>X.columns + place.start
+    return place
 
 
 cdef inline double row_dot(

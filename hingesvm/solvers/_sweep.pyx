@@ -13,31 +13,17 @@ from libc.math cimport fabs
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint64_t
 
-from ._rows cimport index_t, row_add, row_dot, row_squared_norm, value_t
-
-
-cdef struct RowRange:
-    ptrdiff_t start
-    ptrdiff_t length
-
-
-cdef inline RowRange locate(
-    ptrdiff_t row,
-    const index_t* row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t* index,
-) noexcept nogil:
-    """Return where the entries of a row of the problem lie."""
-    cdef RowRange place
-    if index != NULL:
-        row = index[row]
-    if row_starts == NULL:
-        place.start = row * n_features
-        place.length = n_features
-    else:
-        place.start = row_starts[row]
-        place.length = row_starts[row + 1] - row_starts[row]
-    return place
+from ._rows cimport (
+    Layout,
+    Row,
+    index_t,
+    layout,
+    locate,
+    row_add,
+    row_dot,
+    row_squared_norm,
+    value_t,
+)
 
 
 cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
@@ -80,22 +66,18 @@ def margins(
     double[::1] out,
 ):
     """Set ``out[k] = x_i . w`` for the rows i = ``order[k]``, start <= k < stop."""
-    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
-    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
-    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef bint listed = order.shape[0] > 0
-    cdef const value_t* values = &data[0] if data.shape[0] else NULL
-    cdef const double* weights = &w[0] if w.shape[0] else NULL
     cdef ptrdiff_t k
-    cdef RowRange place
+    cdef Row place
     with nogil:
         for k in range(start, stop):
-            place = locate(order[k] if listed else k, starts, n_features, chosen)
+            place = locate(&X, order[k] if listed else k, <index_t>0)
             out[k] = row_dot(
-                values + place.start,
-                cols + place.start if cols != NULL else NULL,
+                &data[place.start],
+                <const index_t*>place.columns,
                 place.length,
-                weights,
+                &w[0],
             )
 
 
@@ -112,25 +94,21 @@ def combine(
     double[::1] out,
 ):
     """Add ``factors[k] * x_i`` to `out` for i = ``order[k]``, start <= k < stop."""
-    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
-    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
-    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef bint listed = order.shape[0] > 0
-    cdef const value_t* values = &data[0] if data.shape[0] else NULL
-    cdef double* weights = &out[0] if out.shape[0] else NULL
     cdef ptrdiff_t k
-    cdef RowRange place
+    cdef Row place
     with nogil:
         for k in range(start, stop):
             if factors[k] == 0.0:
                 continue
-            place = locate(order[k] if listed else k, starts, n_features, chosen)
+            place = locate(&X, order[k] if listed else k, <index_t>0)
             row_add(
-                values + place.start,
-                cols + place.start if cols != NULL else NULL,
+                &data[place.start],
+                <const index_t*>place.columns,
                 place.length,
                 factors[k],
-                weights,
+                &out[0],
             )
 
 
@@ -146,21 +124,17 @@ def squared_norms(
     double[::1] out,
 ):
     """Set ``out[r] = ||x_r||^2`` for start <= r < stop; `scratch` holds zeros."""
-    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
-    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
-    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
-    cdef const value_t* values = &data[0] if data.shape[0] else NULL
-    cdef double* zeros = &scratch[0] if scratch.shape[0] else NULL
+    cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef ptrdiff_t row
-    cdef RowRange place
+    cdef Row place
     with nogil:
         for row in range(start, stop):
-            place = locate(row, starts, n_features, chosen)
+            place = locate(&X, row, <index_t>0)
             out[row] = row_squared_norm(
-                values + place.start,
-                cols + place.start if cols != NULL else NULL,
+                &data[place.start],
+                <const index_t*>place.columns,
                 place.length,
-                zeros,
+                &scratch[0] if scratch.shape[0] else NULL,
             )
 
 
@@ -177,14 +151,13 @@ def gram(
     double[:, ::1] out,
 ):
     """Add ``factors[k] * x_i x_i'`` of sparse rows to the lower triangle of `out`."""
-    cdef const index_t* starts = &row_starts[0]
-    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
+    cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef ptrdiff_t k, a, b, i, j
     cdef double scaled, product
-    cdef RowRange place
+    cdef Row place
     with nogil:
         for k in range(start, stop):
-            place = locate(order[k], starts, n_features, chosen)
+            place = locate(&X, order[k], <index_t>0)
             for a in range(place.start, place.start + place.length):
                 i = columns[a]
                 scaled = factors[k] * <double>data[a]
@@ -282,28 +255,24 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
-    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
-    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
-    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
-    cdef const value_t* values = &data[0] if data.shape[0] else NULL
-    cdef double* weights = &w[0] if w.shape[0] else NULL
+    cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef double intercept = scalars[0], worst = scalars[1]
     cdef double old, new, gradient, sign, change
     cdef ptrdiff_t k, row
-    cdef RowRange place
+    cdef Row place
     with nogil:
         for k in range(start, stop):
             row = order[k]
-            place = locate(row, starts, n_features, chosen)
+            place = locate(&X, row, <index_t>0)
             sign = signs[row]
             old = alpha[row]
             gradient = 1.0 - curvature[row] * old - sign * (
                 intercept
                 + row_dot(
-                    values + place.start,
-                    cols + place.start if cols != NULL else NULL,
+                    &data[place.start],
+                    <const index_t*>place.columns,
                     place.length,
-                    weights,
+                    &w[0],
                 )
             )
             if old == 0.0 and gradient <= 0.0:
@@ -330,11 +299,11 @@ def dual_steps(
                 change = sign * (new - old)
                 intercept += intercept_step * change
                 row_add(
-                    values + place.start,
-                    cols + place.start if cols != NULL else NULL,
+                    &data[place.start],
+                    <const index_t*>place.columns,
                     place.length,
                     change,
-                    weights,
+                    &w[0],
                 )
     scalars[0] = intercept
     scalars[1] = worst
@@ -372,21 +341,17 @@ def averaged_steps(
     `scalars` holds the fixed part of the intercept, its part in the scale, the
     scale, the time t, and the total of t * scale.
     """
-    cdef const index_t* starts = &row_starts[0] if row_starts.shape[0] else NULL
-    cdef const index_t* cols = &columns[0] if columns.shape[0] else NULL
-    cdef const ptrdiff_t* chosen = &index[0] if index.shape[0] else NULL
-    cdef const value_t* values = &data[0] if data.shape[0] else NULL
-    cdef double* weights = &w[0] if w.shape[0] else NULL
+    cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef double fixed = scalars[0], moving = scalars[1], scale = scalars[2]
     cdef double time = scalars[3], total = scalars[4]
     cdef double n_rows = <double>alpha.shape[0]
     cdef double shortfall, slope, rate, change, sign
     cdef ptrdiff_t k, row
-    cdef RowRange place
+    cdef Row place
     with nogil:
         for k in range(start, stop):
             row = order[k]
-            place = locate(row, starts, n_features, chosen)
+            place = locate(&X, row, <index_t>0)
             sign = signs[row]
             shortfall = 1.0 - sign * (
                 fixed
@@ -394,10 +359,10 @@ def averaged_steps(
                 * (
                     moving
                     + row_dot(
-                        values + place.start,
-                        cols + place.start if cols != NULL else NULL,
+                        &data[place.start],
+                        <const index_t*>place.columns,
                         place.length,
-                        weights,
+                        &w[0],
                     )
                 )
             )
@@ -415,11 +380,11 @@ def averaged_steps(
                 change *= sign
                 moving += intercept_step * change
                 row_add(
-                    values + place.start,
-                    cols + place.start if cols != NULL else NULL,
+                    &data[place.start],
+                    <const index_t*>place.columns,
                     place.length,
                     change,
-                    weights,
+                    &w[0],
                 )
             total += time * scale
     scalars[1] = moving

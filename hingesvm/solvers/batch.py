@@ -23,7 +23,7 @@ X is used through ``rows`` alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,20 +61,20 @@ class _State:
         The multipliers a and the proximal step in units of the costs.
     rest, pace
         a+ is rest + pace * (1 - m), clipped to its box.
-    alpha, free, own
-        a+, the rows where it is inside its box, and w(a+).
+    alpha, own, free
+        a+, w(a+), and the rows where a+ is strictly inside its box.
     """
 
     w: Float64Array
     intercept: float
     scores: Float64Array
-    anchor: Float64Array
-    rho: float
-    rest: Float64Array
-    pace: Float64Array
     alpha: Float64Array
-    free: NDArray[np.intp]
     own: Float64Array
+    anchor: Float64Array = field(init=False)
+    rho: float = field(init=False)
+    rest: Float64Array = field(init=False)
+    pace: Float64Array = field(init=False)
+    free: NDArray[np.intp] = field(init=False)
 
     def take_anchor(self, problem: Problem, anchor: Float64Array, rho: float) -> None:
         """Begin another inner problem."""
@@ -148,19 +148,8 @@ def _begin(problem: Problem, start: Start) -> _State:
     """Return the state at the start."""
     alpha = problem.repair(start.alpha)
     w = problem.combine(alpha) if start.w is None else start.w.copy()
-    nothing = np.empty(0)
-    state = _State(
-        w,
-        start.intercept,
-        problem.rows.margins(w),
-        anchor=alpha,
-        rho=1.0,
-        rest=nothing,
-        pace=nothing,
-        alpha=alpha,
-        free=np.empty(0, dtype=np.intp),
-        own=problem.combine(alpha),
-    )
+    scores, own = problem.rows.margins(w), problem.combine(alpha)
+    state = _State(w, start.intercept, scores, alpha, own)
     state.take_anchor(problem, alpha, _first_rho(problem, alpha))
     _settle(problem, state)
     return state
