@@ -8,6 +8,16 @@ features 0, 1, ... in order. Every loop over rows is written once, with these.
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int64_t
 
+cdef extern from * nogil:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define hingesvm_prefetch(address) __builtin_prefetch(address)
+    #else
+    #define hingesvm_prefetch(address) ((void)(address))
+    #endif
+    """
+    void prefetch "hingesvm_prefetch"(const void* address) noexcept
+
 ctypedef fused value_t:
     float
     double
@@ -15,6 +25,11 @@ ctypedef fused value_t:
 ctypedef fused index_t:
     int32_t
     int64_t
+
+
+cdef enum:
+    # Bytes of a row that are fetched ahead; the hardware follows from there.
+    PREFETCHED = 512
 
 
 cdef struct Layout:
@@ -62,6 +77,22 @@ cdef inline Row locate(const Layout* X, ptrdiff_t row, index_t kind) noexcept no
         place.length = starts[row + 1] - starts[row]
         place.columns = <const index_t*>X.columns + place.start
     return place
+
+
+cdef inline void row_prefetch(
+    const value_t* values, const index_t* columns, ptrdiff_t length
+) noexcept nogil:
+    """Ask for the first entries of a row that is needed soon."""
+    cdef const char* address = <const char*>values
+    cdef ptrdiff_t size = min(length * <ptrdiff_t>sizeof(value_t), PREFETCHED)
+    cdef ptrdiff_t k
+    for k in range(0, size, 64):
+        prefetch(address + k)
+    if columns != NULL:
+        address = <const char*>columns
+        size = min(length * <ptrdiff_t>sizeof(index_t), PREFETCHED)
+        for k in range(0, size, 64):
+            prefetch(address + k)
 
 
 cdef inline double row_dot(

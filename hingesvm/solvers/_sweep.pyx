@@ -19,8 +19,10 @@ from ._rows cimport (
     index_t,
     layout,
     locate,
+    prefetch,
     row_add,
     row_dot,
+    row_prefetch,
     row_squared_norm,
     value_t,
 )
@@ -175,6 +177,8 @@ def gram(
 
 cdef enum:
     BLOCK = 256
+    # Rows between the one that is asked for and the one that is worked on.
+    AHEAD = 8
 
 
 def clipped_sums(
@@ -262,6 +266,16 @@ def dual_steps(
     cdef Row place
     with nogil:
         for k in range(start, stop):
+            if k + AHEAD < stop:
+                row = order[k + AHEAD]
+                place = locate(&X, row, <index_t>0)
+                row_prefetch(
+                    &data[place.start],
+                    <const index_t*>place.columns,
+                    place.length,
+                )
+                prefetch(&alpha[row])
+                prefetch(&step[row])
             row = order[k]
             place = locate(&X, row, <index_t>0)
             sign = signs[row]
