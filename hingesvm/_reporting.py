@@ -78,8 +78,8 @@ def warn_rounded(gap: float, tol: float) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
         "HingeSVC converged, but the objective of its coefficients rounded to float32 "
-        f"has a relative duality gap of {gap:.2g}, above tol={tol:.2g}: centre the "
-        "columns of X, or pass X as float64.",
+        f"has a relative duality gap of {gap:.2g}, above tol={tol:.2g}: pass X as "
+        "float64, or raise tol.",
         ConvergenceWarning,
         stacklevel=_STACK_LEVEL,
     )

@@ -92,7 +92,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     tol : float, default=1e-4
         Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
         the one-vs-rest problems. Problems with up to 4 million values (rows times
-        columns) are solved to a gap of 1e-10 in any case, by "auto" and "batch".
+        columns) are solved as far as rounding permits in any case, by "auto" and
+        "batch": normally to 1e-10 or better.
     max_iter : int, default=1000
         Bound on the sweeps and Newton steps of a fit.
     warm_start : bool, default=False
@@ -252,8 +253,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If `max_iter` was reached first; the message gives the gap reached. Also
-            if float32 coefficients are too coarse for `tol`, which takes columns with
-            a mean millions of times their spread.
+            if float32 coefficients are too coarse for `tol`, as they can be at large C
+            or with columns whose mean is far larger than their spread.
         """
         with unchanged_on_error(self):
             data, labels = validate_data(

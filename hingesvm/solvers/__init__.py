@@ -40,6 +40,8 @@ _ROUGH = 1e-3
 _FIRST_SWEEPS = 10
 # Multiply-adds of dense linear algebra in the time of one in a sweep.
 _DENSE_SPEEDUP = 8.0
+# The same for a product of two sparse matrices, which is slower.
+_SPARSE_SLOWDOWN = 4.0
 # Sweeps taken before a prediction is believed, as a part of the other's price.
 _EVIDENCE = 0.1
 # Newton steps that a fit takes from a rough start.
@@ -87,6 +89,7 @@ def solve(
         Its certificate is computed from scratch on all rows.
     """
     progress = Progress(problem, tol, max_iter, report=report)
+    progress.record(problem.origin())
     alpha = np.zeros(problem.n_rows) if start is None else problem.repair(start)
     first = Start(alpha, intercept=start_intercept)
     if method == "stochastic":
@@ -154,7 +157,11 @@ def _newton_price(problem: Problem) -> float:
     else:
         by_columns = free * d * d / _DENSE_SPEEDUP
     by_columns += d**3 / (3.0 * _DENSE_SPEEDUP)
-    by_rows = (free * free * per_row + free**3 / 3.0) / _DENSE_SPEEDUP
+    by_rows = free**3 / (3.0 * _DENSE_SPEEDUP)
+    if problem.rows.is_sparse:
+        by_rows += _SPARSE_SLOWDOWN * free * free * per_row * per_row / d
+    else:
+        by_rows += free * free * d / _DENSE_SPEEDUP
     prices = [400.0 * entries]
     if d <= LARGEST_SYSTEM:
         prices.append(by_columns)

@@ -45,6 +45,8 @@ _MAX_INNER = 25
 # nothing certified yet, and behind the tolerance.
 _PATIENCE, _PATIENCE_AT_END = 15, 2
 _MAX_SEARCH = 40
+# Gains that count as progress: as a part of the gap, and of the objective.
+_VISIBLE, _NOISE = 1e-3, 1e-15
 # Sum of a_i y_i, relative to that of a_i, that can be rounding.
 _ROUNDING = 1e-14
 
@@ -141,7 +143,7 @@ def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
 def _is_progress(previous: Certificate, best: Certificate) -> bool:
     """Whether the primal fell or the dual rose by a visible part of the gap."""
     gained = (previous.primal - best.primal) + (best.dual - previous.dual)
-    return gained > 1e-3 * previous.gap
+    return gained > max(_VISIBLE * previous.gap, _NOISE * best.primal)
 
 
 def _begin(problem: Problem, start: Start) -> _State:
@@ -195,7 +197,8 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
     problem = progress.problem
     state.own = problem.combine(state.alpha)
     state.scores = problem.rows.margins(state.w)
-    for steps in range(_MAX_INNER):
+    limit = _QUICK if progress.converged else _MAX_INNER
+    for steps in range(limit):
         progress.record(_certificate(problem, state))
         if progress.exhausted or progress.relative_gap <= goal:
             return steps, True
@@ -213,7 +216,7 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
         if not _line_search(problem, state, direction, turn):
             return steps, False
         _settle(problem, state)
-    return _MAX_INNER, False
+    return limit, False
 
 
 def _certificate(problem: Problem, state: _State) -> Certificate:

@@ -26,7 +26,7 @@ __all__ = ["newton_direction"]
 Float64Array = NDArray[np.float64]
 
 # Largest dense system: its factorisation must not hold up an interrupt.
-LARGEST_SYSTEM = 2500
+LARGEST_SYSTEM = 2000
 # Below this many columns the first form is used whatever the number of free rows.
 _FEW_COLUMNS = 64
 _MAX_CONJUGATE_STEPS = 200
@@ -71,19 +71,21 @@ def newton_direction(
 def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     """Solve with a positive definite matrix given by its lower triangle.
 
-    It is scaled to a unit diagonal, which makes the factorisation indifferent to the
-    scales of columns, and shifted a little where rounding has made it singular.
+    The matrix is overwritten. It is scaled to a unit diagonal, which makes the
+    factorisation indifferent to the scales of columns, and shifted a little where
+    rounding has made it singular.
     """
     scale = 1.0 / np.sqrt(np.diagonal(matrix))
-    scaled = matrix * scale[:, None] * scale
+    matrix *= scale[:, None]
+    matrix *= scale
     right = (right.T * scale).T
     shift = 0.0
     while True:
         try:
-            factor = cho_factor(scaled, lower=True, check_finite=False)
+            factor = cho_factor(matrix, lower=True, check_finite=False)
         except LinAlgError:
             grown = max(100.0 * shift, 1e-14)
-            scaled[np.diag_indices_from(scaled)] += grown - shift
+            matrix[np.diag_indices_from(matrix)] += grown - shift
             shift = grown
             continue
         solution = cho_solve(factor, right, check_finite=False)

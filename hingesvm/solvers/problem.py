@@ -239,6 +239,14 @@ class Problem:
             return self.imbalance(alpha)
         return self._minimise_over_intercept(scores)
 
+    def origin(self) -> Certificate:
+        """Return the certificate of zero weights and duals, without a pass over X."""
+        zeros = np.zeros(self.rows.n_features)
+        alpha, scores = np.zeros(self.n_rows), np.zeros(self.n_rows)
+        intercept = self.best_intercept(scores, alpha)
+        primal = self.primal(zeros, intercept, scores)
+        return Certificate(zeros, intercept, alpha, primal, 0.0)
+
     def certify(
         self,
         alpha: Float64Array,

@@ -6,6 +6,7 @@ The loops that make up these answers are in ``_sweep.pyx``. Another kind of data
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -171,9 +172,7 @@ class Rows:
     def kernel(self, rows: IndexArray) -> Float64Array:
         """Return the inner products x_i . x_j of some rows, of shape (m, m)."""
         if self.is_sparse:
-            some = self._X[self._places(rows)].astype(np.float64)
-            self.check_cancelled()
-            return np.asarray((some @ some.T).toarray())
+            return self._sparse_kernel(rows)
         out = np.zeros((len(rows), len(rows)))
         size = max(1, _ENTRIES_PER_BLOCK // max(len(rows), 1))
         places = self._places(rows)
@@ -181,6 +180,19 @@ class Rows:
             self.check_cancelled()
             block = self._X[places, start : start + size].astype(np.float64)
             out += block @ block.T
+        return out
+
+    def _sparse_kernel(self, rows: IndexArray) -> Float64Array:
+        """Return the inner products of some sparse rows, in blocks of like work."""
+        some = self._X[self._places(rows)].astype(np.float64)
+        out = np.empty((len(rows), len(rows)))
+        in_column = np.bincount(some.indices, minlength=self.n_features)
+        work = np.concatenate([[0], np.cumsum(in_column[some.indices])])[some.indptr]
+        blocks = work // (_ENTRIES_PER_CHUNK // 4)
+        edges = np.flatnonzero(np.diff(blocks[:-1], prepend=-1))
+        for start, stop in itertools.pairwise([*edges, len(rows)]):
+            self.check_cancelled()
+            out[start:stop] = (some[start:stop] @ some.T).toarray()
         return out
 
     def take(self, rows: IndexArray) -> Float64Array:
