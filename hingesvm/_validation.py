@@ -20,6 +20,9 @@ __all__ = ["check_indices", "check_sample_weight", "row_costs", "unchanged_on_er
 
 Float64Array = NDArray[np.float64]
 
+# Costs whose squares and reciprocals are finite.
+_SMALLEST_COST, _LARGEST_COST = 1e-150, 1e150
+
 
 @contextmanager
 def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
@@ -89,11 +92,13 @@ def row_costs(
             "a class out, leave out its rows or give them sample_weight 0."
         )
     costs: Float64Array = factors[codes]
-    costs = C * costs if weights is None else C * costs * weights
-    if not np.all(np.isfinite(costs) & (costs > 0.0)):
+    with np.errstate(over="ignore", under="ignore"):
+        costs = C * costs if weights is None else C * costs * weights
+    if not np.all((costs > _SMALLEST_COST) & (costs < _LARGEST_COST)):
         raise ValueError(
-            "C times class weight times sample weight must be positive and finite for "
-            "every row of positive weight; rescale C or the weights."
+            "C times class weight times sample weight must lie between "
+            f"{_SMALLEST_COST} and {_LARGEST_COST} for every row of positive weight; "
+            "rescale C or the weights."
         )
     return costs
 

@@ -36,6 +36,7 @@ from hingesvm.solvers import (
     Problem,
     Rows,
     Solution,
+    Start,
     solve,
 )
 from hingesvm.solvers.rows import Matrix
@@ -294,6 +295,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             dtype=[np.float64, np.float32],
             reset=False,
         )
+        check_indices(rows)
         scores: NDArray[np.floating] = (
             safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
         )
@@ -342,7 +344,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             )
         cost = row_costs(self.C, self.class_weight, classes, y, codes, weights)
         targets = [1] if len(classes) == 2 else list(range(len(classes)))
-        starts = self._starts(classes, len(targets), X.shape[0], kept)
+        starts = self._starts(classes, len(targets), X.shape, kept)
         solved = self._solve_each(X, kept, codes, cost, targets, starts)
         solutions = [solution for solution, _ in solved]
 
@@ -374,7 +376,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         codes: NDArray[np.intp],
         cost: Float64Array,
         targets: list[int],
-        starts: list[tuple[Float64Array | None, float]],
+        starts: list[Start | None],
     ) -> list[tuple[Solution, float]]:
         """Solve the problem of each class against the rest, in threads.
 
@@ -397,7 +399,6 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
         def solve_one(number: int) -> tuple[Solution, float]:
             signs = np.where(codes == targets[number], 1, -1).astype(np.int8)
-            start, intercept = starts[number]
             problem = Problem.build(rows, signs, costs, loss, rule)
             solution = solve(
                 problem,
@@ -405,8 +406,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 tol=self.tol,
                 max_iter=self.max_iter,
                 seed=int(seeds[number]),
-                start=start,
-                start_intercept=intercept,
+                start=starts[number],
                 report=Report(number, len(targets)) if self.verbose else None,
             )
             return solution, _rounded_gap(problem, solution.certificate, X.dtype)
@@ -428,25 +428,31 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         self,
         classes: NDArray[Any],
         n_problems: int,
-        n_samples: int,
+        shape: tuple[int, int],
         kept: NDArray[np.intp] | None,
-    ) -> list[tuple[Float64Array | None, float]]:
-        """Return the duals and intercepts to start from, one pair a problem.
+    ) -> list[Start | None]:
+        """Return where to start, one for each problem.
 
-        Those of the last fit if it was of the same classes and the rows have stayed
-        or rows were added at the end; scaled with C, which leaves them feasible.
+        At the last fit if it was of the same classes and columns and the rows have
+        stayed or rows were added at the end; its duals are scaled with C, which
+        leaves them feasible.
         """
-        cold: list[tuple[Float64Array | None, float]] = [(None, 0.0)] * n_problems
         if not (self.warm_start and hasattr(self, "dual_coef_")):
-            return cold
+            return [None] * n_problems
+        n_samples, n_features = shape
         n_before = self.dual_coef_.shape[1]
-        if not np.array_equal(classes, self.classes_) or n_before > n_samples:
-            return cold
+        same = np.array_equal(classes, self.classes_) and n_before <= n_samples
+        if not same or self.coef_.shape[1] != n_features:
+            return [None] * n_problems
         duals = np.zeros((n_problems, n_samples))
         duals[:, :n_before] = np.abs(self.dual_coef_) * (self.C / self._cost_scale)
         if kept is not None:
             duals = duals[:, kept]
-        return list(zip(duals, map(float, self.intercept_), strict=True))
+        weights = self.coef_.astype(np.float64)
+        return [
+            Start(alpha, w, float(b))
+            for alpha, w, b in zip(duals, weights, self.intercept_, strict=True)
+        ]
 
 
 class _CancelledError(Exception):

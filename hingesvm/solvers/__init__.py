@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.newton import LARGEST_SYSTEM
@@ -34,6 +34,8 @@ Method = Literal["auto", "stochastic", "batch", "pegasos"]
 _SMALL = 4_000_000
 # Relative gap that an exact finish must certify.
 _EXACT = 1e-10
+# Sums whose squares are finite.
+_LARGEST = 1e150
 # Relative gap from which the exact finish of a small problem takes over.
 _ROUGH = 1e-3
 # Sweeps that a small problem gets before.
@@ -55,8 +57,7 @@ def solve(
     tol: float = 1e-4,
     max_iter: int = 1000,
     seed: int = 0,
-    start: NDArray[np.float64] | None = None,
-    start_intercept: float = 0.0,
+    start: Start | None = None,
     report: Callable[[int, float, float, float], None] | None = None,
 ) -> Solution:
     """Solve a binary problem to a relative duality gap.
@@ -75,10 +76,9 @@ def solve(
         Bound on sweeps and Newton steps together.
     seed : int, default=0
         Of the order of rows.
-    start : ndarray of float64, of shape (n_rows,), optional
-        Dual variables to start from; repaired if infeasible.
-    start_intercept : float, default=0.0
-        A free intercept to start from.
+    start : Start, optional
+        Dual variables to start from, repaired if infeasible, and weights and
+        intercept if better ones than theirs are known.
     report : callable, optional
         Called at each look at the gap with the iteration, the seconds since the
         start, the objective and the gap.
@@ -88,10 +88,15 @@ def solve(
     Solution
         Its certificate is computed from scratch on all rows.
     """
+    _check_range(problem)
     progress = Progress(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
-    alpha = np.zeros(problem.n_rows) if start is None else problem.repair(start)
-    first = Start(alpha, intercept=start_intercept)
+    first = Start(np.zeros(problem.n_rows))
+    if start is not None:
+        progress.record(problem.certify(start.alpha, start.w, start.intercept))
+        if progress.relative_gap <= _goal(problem, method, tol):
+            return progress.solution()
+        first = replace(start, alpha=problem.repair(start.alpha))
     if method == "stochastic":
         sweep_until(progress, first, seed)
     elif method == "pegasos":
@@ -103,6 +108,24 @@ def solve(
     else:
         _solve_large(progress, first, seed)
     return progress.solution()
+
+
+def _check_range(problem: Problem) -> None:
+    """Refuse data whose objective could overflow."""
+    lengths = np.sqrt(problem.rows.squared_norms())
+    with np.errstate(over="ignore"):
+        largest = float((problem.cost * lengths).sum())
+    if not (largest < _LARGEST and lengths.max() < _LARGEST):
+        raise ValueError(
+            "The values of X, or C times those of X, are so large that their squares "
+            "overflow: scale X or reduce C."
+        )
+
+
+def _goal(problem: Problem, method: Method, tol: float) -> float:
+    """Return the relative gap that a method must certify."""
+    exact = method in ("auto", "batch") and _is_small(problem)
+    return min(tol, _EXACT) if exact else tol
 
 
 def _is_small(problem: Problem) -> bool:

@@ -149,9 +149,15 @@ def _is_progress(previous: Certificate, best: Certificate) -> bool:
 def _begin(problem: Problem, start: Start) -> _State:
     """Return the state at the start."""
     alpha = problem.repair(start.alpha)
-    w = problem.combine(alpha) if start.w is None else start.w.copy()
-    scores, own = problem.rows.margins(w), problem.combine(alpha)
-    state = _State(w, start.intercept, scores, alpha, own)
+    own = problem.combine(alpha)
+    w = own
+    intercept = 0.0 if problem.intercept_rule == "none" else start.intercept
+    if start.w is not None:
+        w = start.w
+    elif problem.intercept_rule == "penalized":
+        intercept = problem.imbalance(alpha)
+    scores = problem.rows.margins(w)
+    state = _State(w, intercept, scores, alpha, own)
     state.take_anchor(problem, alpha, _first_rho(problem, alpha))
     _settle(problem, state)
     return state

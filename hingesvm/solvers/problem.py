@@ -221,9 +221,12 @@ class Problem:
         positive = self.signs > 0
         for_positive = float(feasible[positive].sum())
         for_negative = float(feasible[~positive].sum())
-        if for_positive > for_negative:
+        excess = for_positive - for_negative
+        if abs(excess) <= _ROUNDING * (for_positive + for_negative):
+            return feasible
+        if excess > 0.0:
             feasible[positive] *= for_negative / for_positive
-        elif for_negative > 0.0:
+        else:
             feasible[~positive] *= for_positive / for_negative
         return feasible
 
@@ -267,11 +270,12 @@ class Problem:
         certificate, _ = self.evaluate(alpha)
         if w is not None:
             scores = self.rows.margins(w)
-            if self.intercept_rule == "free" or intercept is None:
+            if self.intercept_rule != "penalized" or intercept is None:
                 intercept = self.best_intercept(scores, certificate.alpha)
             value = self.primal(w, intercept, scores)
             other = replace(certificate, w=w, intercept=intercept, primal=value)
-            certificate = certificate.join(self._stretch(other, scores))
+            # Of two equally good points w(a) is taken, so that a alone decides.
+            certificate = self._stretch(other, scores).join(certificate)
         return self._without_noise(certificate)
 
     def _without_noise(self, certificate: Certificate) -> Certificate:
@@ -383,8 +387,8 @@ def _zero_of_derivative(derivative: Derivative, kinks: Float64Array) -> float:
         before = float(kinks[first])
         return before + (lower - before) * (left / (left - value))
     upper = lower
-    while last + 1 < len(kinks) and right <= flat:
-        last += 1
-        upper = float(kinks[last])
-        right = derivative(upper, above=True)
+    for kink in kinks[last + 1 :]:
+        if derivative(float(kink), above=False) > flat:
+            break
+        upper = float(kink)
     return 0.5 * (lower + upper)

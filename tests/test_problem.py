@@ -1,0 +1,396 @@
+"""The specification itself: Problem against plain loops and brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import LOSSES, RULES, blobs, dual, make_problem, primal
+from scipy.optimize import minimize_scalar
+
+from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
+from hingesvm.solvers import Certificate, Problem, Rows
+
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+every_rule = pytest.mark.parametrize("rule", RULES)
+
+
+def random_costs(n, seed=0):
+    return np.random.default_rng(seed).uniform(0.1, 3.0, n)
+
+
+def random_feasible(problem, rng):
+    """Random duals, half of them at or near a bound, made feasible by hand."""
+    top = np.minimum(problem.bound, 5.0)
+    alpha = np.clip(rng.uniform(-0.5, 1.5, problem.n_rows), 1e-3, 1.0) * top
+    if problem.intercept_rule == "free":
+        sides = [problem.signs > 0, problem.signs < 0]
+        smaller = min(alpha[side].sum() for side in sides)
+        for side in sides:
+            alpha[side] *= smaller / alpha[side].sum()
+    return alpha
+
+
+def scores_problem(signs, cost, loss):
+    """A problem with a free intercept whose scores the test makes up."""
+    return make_problem(np.zeros((len(signs), 1)), signs, loss, "free", cost)
+
+
+def best_intercept(scores, signs, cost, loss):
+    problem = scores_problem(signs, cost, loss)
+    return problem.best_intercept(np.array(scores, dtype=float), np.zeros(len(signs)))
+
+
+@every_loss
+@every_rule
+def test_primal_and_dual_equal_plain_loops(loss, rule):
+    X, y = blobs(30, 4)
+    rng = np.random.default_rng(3)
+    cost = random_costs(30)
+    problem = make_problem(X, y, loss, rule, cost)
+    for _ in range(5):
+        w, b = rng.normal(size=4), float(rng.normal())
+        expected = primal(X, y, cost, loss, rule, w, b)
+        assert problem.primal(w, b) == pytest.approx(expected, rel=1e-12)
+        assert problem.primal(w, b, X @ w) == pytest.approx(expected, rel=1e-12)
+        alpha = random_feasible(problem, rng)
+        expected = dual(X, y, cost, loss, rule, alpha)
+        assert problem.dual(alpha) == pytest.approx(expected, rel=1e-10, abs=1e-10)
+        w = problem.combine(alpha)
+        assert w == pytest.approx(X.T @ (alpha * y))
+        assert problem.dual(alpha, w) == pytest.approx(expected, rel=1e-10, abs=1e-10)
+
+
+@every_loss
+@every_rule
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([1e-3, 1.0, 1e3]))
+def test_weak_duality(loss, rule, seed, size):
+    rng = np.random.default_rng(seed)
+    X = size * rng.normal(size=(12, 3))
+    y = np.array([1, -1] * 6)
+    problem = make_problem(X, y, loss, rule, random_costs(12, seed))
+    w, b = rng.normal(size=3) / size, float(rng.normal())
+    alpha = random_feasible(problem, rng)
+    high = problem.primal(w, 0.0 if rule == "none" else b)
+    low = problem.dual(alpha)
+    assert low <= high + 1e-12 * (abs(low) + high)
+    certificate = problem.certify(alpha)
+    assert certificate.dual <= certificate.primal * (1.0 + 1e-12)
+    assert certificate.dual <= high + 1e-12 * (abs(certificate.dual) + high)
+
+
+# Rows -1 and +1 with C=1: by symmetry b = 0 and both duals are equal, to a. Without
+# intercept term D(a) = 2 a - 2 a^2 - 2 r(a), so a = 1 / (2 + q): the margin is 2 a.
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("loss", "a", "optimum"),
+    [
+        (Hinge(), 1 / 2, 1 / 2),
+        (SquaredHinge(), 2 / 5, 2 / 5),
+        (SmoothedHinge(0.5), 2 / 5, 2 / 5),
+        (SmoothedHinge(2.0), 1 / 4, 1 / 4),
+    ],
+    ids=repr,
+)
+def test_two_points_solved_by_hand(loss, a, optimum, rule):
+    problem = make_problem(np.array([[-1.0], [1.0]]), [-1, 1], loss, rule)
+    certificate = problem.certify(np.array([a, a]))
+    assert certificate.primal == pytest.approx(optimum, rel=1e-14)
+    assert certificate.dual == pytest.approx(optimum, rel=1e-14)
+    assert certificate.gap == pytest.approx(0.0, abs=1e-15)
+    assert certificate.w == pytest.approx([2.0 * a])
+    assert certificate.intercept == pytest.approx(0.0, abs=1e-15)
+
+
+def test_two_points_away_from_the_origin_by_hand():
+    # Rows 2 and 4: free, w = 1 and b = -3 with a = (1/2, 1/2). Penalised, both
+    # margins are 1 as well, for w^2 + b^2 is least there: a = X_+^-1 (1, -3).
+    X, y = np.array([[2.0], [4.0]]), [-1, 1]
+    free = make_problem(X, y, Hinge(), "free").certify(np.array([0.5, 0.5]))
+    assert (free.primal, free.dual, free.intercept) == pytest.approx((0.5, 0.5, -3.0))
+    alpha = np.array([6.5, 3.5])
+    penalized = make_problem(X, y, Hinge(), "penalized", 10.0).certify(alpha)
+    assert (penalized.primal, penalized.dual) == pytest.approx((5.0, 5.0))
+    assert penalized.intercept == pytest.approx(-3.0)
+
+
+def test_two_points_at_a_small_cost_by_hand():
+    # C = 1/8: both duals at their bound, w = 1/4, margins 1/4, loss 3/4 each.
+    problem = make_problem(np.array([[-1.0], [1.0]]), [-1, 1], Hinge(), "none", 0.125)
+    certificate = problem.certify(np.array([0.125, 0.125]))
+    assert certificate.primal == pytest.approx(1 / 32 + 2 * 0.125 * 0.75)
+    assert certificate.gap == pytest.approx(0.0, abs=1e-16)
+
+
+@every_loss
+@every_rule
+@settings(max_examples=30, deadline=None)
+@given(
+    alpha=st.lists(st.floats(-10.0, 10.0), min_size=6, max_size=6),
+    signs=st.permutations([1, 1, 1, 1, -1, -1]),
+)
+def test_repair_gives_feasible_duals(loss, rule, alpha, signs):
+    cost = random_costs(6)
+    problem = make_problem(np.zeros((6, 1)), signs, loss, rule, cost)
+    alpha = np.array(alpha)
+    before = alpha.copy()
+    repaired = problem.repair(alpha)
+    assert np.array_equal(alpha, before)
+    assert np.all((repaired >= 0.0) & (repaired <= loss.dual_bound(cost)))
+    if rule != "free":
+        assert np.array_equal(repaired, np.clip(alpha, 0.0, loss.dual_bound(cost)))
+        return
+    assert abs(repaired @ problem.signs) <= 1e-14 * repaired.sum() + 1e-300
+    clipped = np.clip(alpha, 0.0, loss.dual_bound(cost))
+    sides = [problem.signs > 0, problem.signs < 0]
+    lighter = min(sides, key=lambda side: clipped[side].sum())
+    assert np.array_equal(repaired[lighter], clipped[lighter])
+
+
+@every_loss
+@every_rule
+def test_repair_leaves_feasible_duals_alone(loss, rule):
+    problem = make_problem(np.zeros((5, 1)), [1, 1, -1, -1, -1], loss, rule)
+    alpha = np.array([0.5, 0.25, 0.75, 0.0, 0.0])
+    assert np.array_equal(problem.repair(alpha), alpha)
+    assert problem.imbalance(alpha) == 0.0
+
+
+def test_repair_of_one_class_alone_gives_zero():
+    problem = make_problem(np.zeros((3, 1)), [1, 1, -1], Hinge(), "free")
+    assert np.array_equal(problem.repair(np.array([0.5, 1.0, 0.0])), np.zeros(3))
+    assert np.array_equal(problem.repair(np.array([0.0, 0.0, 1.0])), np.zeros(3))
+
+
+@every_loss
+def test_intercepts_that_are_not_free(loss):
+    X, y = blobs(10, 2)
+    alpha = np.linspace(0.0, 1.0, 10)
+    scores = np.zeros(10)
+    assert make_problem(X, y, loss, "none").best_intercept(scores, alpha) == 0.0
+    penalized = make_problem(X, y, loss, "penalized").best_intercept(scores, alpha)
+    assert penalized == pytest.approx(float(np.sum(alpha * y)))
+
+
+tie = st.integers(-3, 3).map(float)
+real = st.floats(-50.0, 50.0)
+
+
+@every_loss
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), scores=st.lists(tie | real, min_size=2, max_size=8))
+def test_best_intercept_minimises_the_primal(loss, data, scores):
+    n = len(scores)
+    sign = st.sampled_from([1, -1])
+    rest = st.lists(sign, min_size=n - 2, max_size=n - 2)
+    signs = np.array([1, -1, *data.draw(rest)])
+    weights = st.lists(
+        st.sampled_from([0.1, 0.2, 0.3, 1.0, 5.0]), min_size=n, max_size=n
+    )
+    cost = np.array(data.draw(weights))
+    scores = np.array(scores)
+    b = best_intercept(scores, signs, cost, loss)
+
+    def value(b):
+        return primal(np.diag(scores), signs, cost, loss, "none", np.ones(n), b)
+
+    smallest = min(map(value, np.linspace(-60.0, 60.0, 241)))
+    smallest = min(smallest, minimize_scalar(value, bracket=(b - 0.1, b + 0.1)).fun)
+    for kink in (0.0, 1.0 - getattr(loss, "gamma", 0.0)):
+        smallest = min(smallest, *map(value, signs * (1.0 - kink) - scores))
+    assert value(b) <= smallest * (1.0 + 1e-12) + 1e-12
+
+
+@every_loss
+def test_best_intercept_of_one_row_per_class(loss):
+    assert best_intercept([3.0, 1.0], [1, -1], 1.0, loss) == pytest.approx(-2.0)
+    assert best_intercept([1.0, 5.0], [1, -1], 1.0, loss) == pytest.approx(-3.0)
+
+
+@every_loss
+def test_best_intercept_of_separated_rows_is_the_midpoint(loss):
+    # No loss for b from 1 - 6 to -1 + 3.
+    scores = [6.0, 9.0, -3.0, -8.0]
+    assert best_intercept(scores, [1, 1, -1, -1], 1.0, loss) == pytest.approx(-1.5)
+
+
+@every_loss
+@pytest.mark.parametrize("repeats", [1, 2, 5])
+def test_best_intercept_where_both_classes_touch_their_margin(loss, repeats):
+    # Scores +1 and -1: b = 0 is the one point without loss, and a kink of each row.
+    signs = np.repeat([1, -1], repeats)
+    for heavy in (1.0, 1000.0):
+        cost = np.where(signs > 0, 0.2, heavy)
+        b = best_intercept(signs.astype(float), signs, cost, loss)
+        assert b == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 3.0])
+def test_best_intercept_without_any_score(gamma):
+    # Balanced classes and no information: by symmetry the optimum is 0, or an
+    # interval around it when the quadratic pieces do not meet.
+    b = best_intercept(np.zeros(4), [1, 1, -1, -1], 1.0, SmoothedHinge(gamma))
+    assert b == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", [Hinge(), SmoothedHinge(0.5)], ids=repr)
+@pytest.mark.parametrize("cost", [0.1, 0.3, 1.1, 1e-7, 1e9])
+@pytest.mark.parametrize("many", [3, 10, 101])
+def test_best_intercept_is_the_midpoint_of_an_interval(loss, cost, many):
+    # As many rows short of their margin on one side as on the other, and none on
+    # its kink for b in [-1, 3]: the slopes cancel, but for rounding.
+    scores = np.r_[np.full(many, -4.0), np.full(many, 4.0), 2.0, -4.0]
+    signs = np.r_[np.full(many, 1), np.full(many, -1), 1, -1]
+    assert best_intercept(scores, signs, cost, loss) == pytest.approx(1.0, rel=1e-12)
+
+
+def test_best_intercept_of_an_interval_with_unequal_costs():
+    # 0.1 + 0.2 on one side, 0.3 on the other: not equal in floating point.
+    scores, signs = [-5.0, -5.0, 5.0, 1.0, -4.0], [1, 1, -1, 1, -1]
+    cost = np.array([0.1, 0.2, 0.3, 1.0, 1.0])
+    assert cost[0] + cost[1] != cost[2]
+    b = best_intercept(scores, signs, cost, Hinge())
+    assert b == pytest.approx(1.5, rel=1e-12)
+
+
+@pytest.mark.parametrize("shift", [1.0, 1e6, -1e6, 1e12, -1e12])
+@every_loss
+def test_best_intercept_follows_a_shift_of_the_scores(loss, shift):
+    scores = np.array([1.0, 2.0, -0.5, 4.0, -3.0])
+    signs = [1, 1, 1, -1, -1]
+    b = best_intercept(scores, signs, 1.0, loss)
+    shifted = best_intercept(scores + shift, signs, 1.0, loss)
+    assert shifted + shift == pytest.approx(b, abs=4e-16 * abs(shift) + 1e-12)
+
+
+@every_loss
+@pytest.mark.parametrize("far", [1e6, 1e9, 1e12])
+def test_best_intercept_is_indifferent_to_rows_far_outside_their_margin(loss, far):
+    scores, signs = [0.0, 1.0, -1.0, 0.5], [1, -1, 1, -1]
+    near = best_intercept(scores, signs, 1.0, loss)
+    both = best_intercept([*scores, far, -far], [*signs, 1, -1], 1.0, loss)
+    assert both == pytest.approx(near, abs=1e-9)
+
+
+@every_rule
+@every_loss
+def test_certify_from_scratch(loss, rule):
+    X, y = blobs(20, 3)
+    cost = random_costs(20)
+    problem = make_problem(X, y, loss, rule, cost)
+    alpha = np.linspace(-0.5, 2.0, 20)
+    certificate = problem.certify(alpha)
+    low = dual(X, y, cost, loss, rule, certificate.alpha)
+    high = primal(X, y, cost, loss, rule, certificate.w, certificate.intercept)
+    assert certificate.dual == pytest.approx(low, rel=1e-12)
+    assert certificate.primal == pytest.approx(high, rel=1e-12)
+    assert certificate.gap == pytest.approx(high - low, rel=1e-12)
+    assert certificate.relative_gap == pytest.approx((high - low) / high, rel=1e-12)
+
+
+@every_rule
+def test_certify_takes_the_better_primal_point(rule):
+    X, y = blobs(20, 3)
+    problem = make_problem(X, y, Hinge(), rule)
+    alpha = problem.repair(np.full(20, 0.5))
+    own = problem.certify(alpha)
+    worse = problem.certify(alpha, np.full(3, 100.0), 0.0)
+    assert (worse.primal, worse.dual) == (own.primal, own.dual)
+    assert worse.w == pytest.approx(own.w)
+    best = min(
+        (np.array(w) for w in itertools.product([-0.5, 0.0, 0.5], repeat=3)),
+        key=lambda w: problem.certify(alpha, w, 0.0).primal,
+    )
+    better = problem.certify(alpha, best, 0.0)
+    assert better.primal < own.primal
+    assert better.w == pytest.approx(best)
+    assert better.dual == own.dual
+    recomputed = primal(X, y, np.ones(20), Hinge(), rule, better.w, better.intercept)
+    assert better.primal == pytest.approx(recomputed, rel=1e-12)
+
+
+def certificate_of(primal_value, dual_value):
+    return Certificate(
+        np.array([primal_value]), 0.0, np.array([dual_value]), primal_value, dual_value
+    )
+
+
+def test_join_takes_the_better_of_each():
+    old, new = certificate_of(5.0, 1.0), certificate_of(7.0, 2.0)
+    for joined in (old.join(new), new.join(old)):
+        assert (joined.primal, joined.dual, joined.gap) == (5.0, 2.0, 3.0)
+        assert joined.w == [5.0]
+        assert joined.alpha == [2.0]
+
+
+def test_join_prefers_the_newer_of_equals():
+    old, new = certificate_of(5.0, 1.0), certificate_of(5.0, 1.0)
+    joined = old.join(new)
+    assert joined.w is new.w
+    assert joined.alpha is new.alpha
+
+
+def test_gap_is_never_negative_and_relative_gap_never_divides_by_zero():
+    assert certificate_of(1.0, 1.0 + 1e-16).gap == 0.0
+    assert certificate_of(1.0, 2.0).gap == 0.0
+    assert certificate_of(4.0, 1.0).relative_gap == 0.75
+    assert certificate_of(0.0, -1.0).relative_gap == 0.0
+
+
+@every_loss
+@every_rule
+def test_subset_is_the_problem_of_those_rows(loss, rule):
+    X, y = blobs(20, 3)
+    cost = random_costs(20)
+    chosen = np.array([17, 2, 2, 9, 0, 11, 5])
+    part = make_problem(X, y, loss, rule, cost).subset(chosen, 8.0)
+    plain = make_problem(X[chosen], y[chosen], loss, rule, 8.0 * cost[chosen])
+    assert part.n_rows == 7
+    assert part.bound == pytest.approx(plain.bound)
+    assert part.curvature == pytest.approx(plain.curvature)
+    alpha, w = np.linspace(0.0, 0.5, 7), np.array([1.0, -2.0, 0.5])
+    assert part.primal(w, 0.25) == pytest.approx(plain.primal(w, 0.25), rel=1e-13)
+    assert part.dual(alpha) == pytest.approx(plain.dual(alpha), rel=1e-13)
+    assert part.certify(alpha).gap == pytest.approx(plain.certify(alpha).gap)
+
+
+@every_loss
+@every_rule
+def test_a_scalar_cost_equals_an_array_of_it(loss, rule):
+    X, y = blobs(20, 3)
+    scalar = make_problem(X, y, loss, rule, 0.3)
+    array = make_problem(X, y, loss, rule, np.full(20, 0.3))
+    one = make_problem(X, y, loss, rule, np.array([0.3]))
+    assert scalar.cost.strides == (0,)
+    alpha = np.linspace(0.0, 0.4, 20)
+    for other in (array, one):
+        mine, its = scalar.certify(alpha), other.certify(alpha)
+        assert (mine.primal, mine.dual) == (its.primal, its.dual)
+        assert np.array_equal(mine.w, its.w)
+        assert np.array_equal(mine.alpha, its.alpha)
+
+
+@every_loss
+def test_slopes_and_loss_sum_are_those_of_the_loss(loss):
+    cost = random_costs(9)
+    problem = make_problem(np.zeros((9, 1)), [1, -1] * 4 + [1], loss, "none", cost)
+    m = np.array([-2.0, -0.5, 0.0, 0.4, 0.5, 0.7, 1.0, 1.2, 3.0])
+    assert problem.slopes(1.0 - m) == pytest.approx(-cost * loss.subgradient(m))
+    assert problem.loss_sum(1.0 - m) == pytest.approx(float(cost @ loss.value(m)))
+    assert problem.has_kink == isinstance(loss, Hinge)
+
+
+def test_a_loss_of_ones_own():
+    class SteepHinge(MarginLoss):
+        bound = 2.0
+        curvature = 0.25
+
+    X, y = blobs(15, 2)
+    problem = Problem.build(Rows(X), y, 0.7, SteepHinge(), "free")
+    w, b = np.array([0.3, -1.2]), 0.1
+    m = y * (X @ w + b)
+    expected = 0.5 * w @ w + 0.7 * SteepHinge().value(m).sum()
+    assert problem.primal(w, b) == pytest.approx(expected, rel=1e-13)
+    assert problem.certify(np.linspace(0.0, 2.0, 15)).gap >= 0.0

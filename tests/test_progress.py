@@ -1,0 +1,102 @@
+"""Progress keeps the best, counts, reports, and certifies from scratch at the end."""
+
+import numpy as np
+import pytest
+from reference import blobs, make_problem
+
+from hingesvm.losses import Hinge
+from hingesvm.solvers import Certificate, Progress, Start
+
+
+@pytest.fixture
+def problem():
+    X, y = blobs(20, 3)
+    return make_problem(X, y, Hinge(), "free")
+
+
+def certificate_of(primal, dual, n=20):
+    return Certificate(np.full(3, primal), primal, np.full(n, dual), primal, dual)
+
+
+def test_before_the_first_look(problem):
+    progress = Progress(problem, 1e-4, 5)
+    assert progress.best is None
+    assert progress.relative_gap == np.inf
+    assert not progress.converged
+    assert not progress.exhausted
+    assert progress.history == []
+
+
+def test_the_best_primal_and_the_best_dual_are_kept(problem):
+    progress = Progress(problem, 0.3, 5)
+    for primal, dual in [(10.0, 1.0), (12.0, 5.0), (8.0, 2.0), (9.0, 4.0)]:
+        progress.record(certificate_of(primal, dual))
+        progress.n_iter += 1
+    best = progress.best
+    assert (best.primal, best.dual) == (8.0, 5.0)
+    assert best.w[0] == best.intercept == 8.0
+    assert best.alpha[0] == 5.0
+    assert progress.relative_gap == pytest.approx(3.0 / 8.0)
+    assert [check.gap for check in progress.history] == [9.0, 5.0, 3.0, 3.0]
+    assert [check.objective for check in progress.history] == [10.0, 10.0, 8.0, 8.0]
+    assert [check.iteration for check in progress.history] == [0, 1, 2, 3]
+    start = progress.start()
+    assert isinstance(start, Start)
+    assert (start.w[0], start.intercept, start.alpha[0]) == (8.0, 8.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("tol", "converged"), [(0.25, True), (0.5, True), (0.24, False)]
+)
+def test_converged_is_a_relative_gap_at_the_tolerance(problem, tol, converged):
+    progress = Progress(problem, tol, 5)
+    progress.record(certificate_of(8.0, 6.0))
+    assert progress.converged == converged
+
+
+@pytest.mark.parametrize(("n_iter", "exhausted"), [(4, False), (5, True), (6, True)])
+def test_exhausted_is_max_iter_reached(problem, n_iter, exhausted):
+    assert Progress(problem, 0.1, 5, n_iter=n_iter).exhausted == exhausted
+
+
+def test_seconds_count_from_the_beginning_and_do_not_fall(problem):
+    progress = Progress(problem, 0.1, 5)
+    for _ in range(3):
+        progress.record(certificate_of(8.0, 6.0))
+    seconds = [check.seconds for check in progress.history]
+    assert 0.0 <= seconds[0] <= seconds[1] <= seconds[2] < 60.0
+
+
+def test_each_look_is_reported(problem):
+    seen = []
+    progress = Progress(problem, 0.1, 5, report=lambda *check: seen.append(check))
+    progress.record(certificate_of(8.0, 6.0))
+    progress.record(certificate_of(7.0, 6.5))
+    assert seen == [tuple(check) for check in progress.history]
+    assert seen[1][2:] == (7.0, 0.5)
+
+
+@pytest.mark.parametrize("wrong", [-3.0, 0.0, 1e-3])
+def test_solution_is_certified_from_scratch(problem, wrong):
+    # Whatever the values recorded on the way, those of the solution are true.
+    progress = Progress(problem, 1e-4, 5)
+    true = problem.certify(np.full(20, 0.1))
+    progress.record(
+        Certificate(true.w, true.intercept, true.alpha, wrong, wrong - 1e-9)
+    )
+    solution = progress.solution()
+    assert solution.certificate.primal == pytest.approx(true.primal, rel=1e-12)
+    assert solution.certificate.dual == pytest.approx(true.dual, rel=1e-12)
+    assert not solution.converged
+
+
+def test_solution_of_a_solved_problem_is_converged():
+    problem = make_problem(np.array([[-1.0], [1.0]]), [-1, 1], Hinge(), "free")
+    progress = Progress(problem, 1e-12, 5, n_iter=4)
+    progress.record(problem.certify(np.array([0.5, 0.5])))
+    solution = progress.solution()
+    assert solution.converged
+    assert solution.n_iter == 4
+    assert solution.certificate.primal == pytest.approx(0.5)
+    assert solution.history is progress.history
+    assert len(solution.history) == 2

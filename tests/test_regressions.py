@@ -1,0 +1,98 @@
+"""Problems on which other linear SVMs go wrong, each by the name it is known by."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import LinearSVC
+
+from hingesvm import HingeSVC
+
+liblinear_may_stop_early = pytest.mark.filterwarnings(
+    "ignore:Liblinear failed to converge:sklearn.exceptions.ConvergenceWarning"
+)
+
+
+def penalized_objective(clf, X, y):
+    """Return P of a binary model, with C = 1, the hinge and a penalised intercept."""
+    w, b = clf.coef_[0], clf.intercept_[0]
+    signs = np.where(y == clf.classes_[1], 1.0, -1.0)
+    losses = np.maximum(1.0 - signs * (X @ w + b), 0.0)
+    return 0.5 * (w @ w + b * b) + losses.sum()
+
+
+@liblinear_may_stop_early
+@pytest.mark.parametrize("seed", range(4))
+def test_liblinear_stalls_at_tight_tolerances(seed):
+    # https://github.com/scikit-learn/scikit-learn/issues/22283
+    X, y = make_classification(500, 300, n_informative=20, random_state=seed)
+    clf = HingeSVC(penalized_intercept=True, tol=1e-10).fit(X, y)
+    assert clf.dual_gap_ <= 1e-10 * clf.objective_
+    ours = penalized_objective(clf, X, y)
+    assert clf.objective_ == pytest.approx(ours, rel=1e-10)
+    stalled = LinearSVC(loss="hinge", tol=1e-12, random_state=0).fit(X, y)
+    assert ours < (1.0 - 1e-3) * penalized_objective(stalled, X, y)
+    # Where liblinear does converge it confirms the optimum.
+    converged = LinearSVC(loss="hinge", tol=1e-9, max_iter=10**6, random_state=0)
+    converged.fit(X, y)
+    assert ours == pytest.approx(penalized_objective(converged, X, y), rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("solver", ["auto", "batch", "stochastic"])
+def test_tolerances_out_of_reach_do_no_harm(solver, seed):
+    X, y = make_classification(500, 300, n_informative=20, random_state=seed)
+    best = HingeSVC(penalized_intercept=True).fit(X, y).objective_
+    clf = HingeSVC(penalized_intercept=True, solver=solver, tol=1e-300, max_iter=3000)
+    with pytest.warns(ConvergenceWarning, match="relative duality gap"):
+        clf.fit(X, y)
+    assert clf.objective_ == pytest.approx(best, rel=1e-7)
+
+
+@liblinear_may_stop_early
+def test_raw_breast_cancer_at_defaults():
+    X, y = load_breast_cancer(return_X_y=True)
+    linear_svc = LinearSVC(loss="hinge", random_state=0).fit(X, y)
+    theirs = penalized_objective(linear_svc, X, y)
+    for rule in [{}, {"penalized_intercept": True}, {"fit_intercept": False}]:
+        # Any warning is an error here.
+        clf = HingeSVC(**rule).fit(X, y)
+        assert clf.dual_gap_ <= 1e-4 * clf.objective_
+        assert clf.objective_ < 60.0
+        assert clf.objective_ < theirs
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_balanced_class_weight_takes_sample_weight_in(n_classes):
+    # https://github.com/scikit-learn/scikit-learn/issues/30056
+    X, y = make_classification(
+        150, 6, n_informative=5, n_redundant=0, n_classes=n_classes, random_state=0
+    )
+    counts = np.random.default_rng(0).integers(0, 5, size=len(y))
+    clf = HingeSVC(class_weight="balanced")
+    weighted = clf.fit(X, y, sample_weight=counts).coef_
+    repeated = clf.fit(np.repeat(X, counts, axis=0), np.repeat(y, counts)).coef_
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_weights_that_leave_one_class(class_weight):
+    X, y = make_classification(50, 4, random_state=0)
+    clf = HingeSVC(class_weight=class_weight)
+    with pytest.raises(ValueError, match="only one class"):
+        clf.fit(X, y, sample_weight=(y == 1).astype(float))
+
+
+def test_intercept_is_not_shrunk():
+    # liblinear counts the intercept among the weights, so that far from the origin
+    # its model is another.
+    X, y = make_classification(100, 4, random_state=0)
+    near = HingeSVC().fit(X, y)
+    far = HingeSVC().fit(X + 100.0, y)
+    np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-6)
+    np.testing.assert_allclose(
+        far.decision_function(X + 100.0), near.decision_function(X), atol=1e-5
+    )
+    shrunk = LinearSVC(loss="hinge", max_iter=10**5, tol=1e-6).fit(X, y)
+    assert far.objective_ == pytest.approx(near.objective_, rel=1e-8)
+    assert near.objective_ < penalized_objective(shrunk, X, y)

@@ -1,0 +1,290 @@
+"""Rows against NumPy, for every way in which rows may be stored."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from hingesvm.solvers import Rows
+from hingesvm.solvers import rows as rows_module
+
+N, D = 17, 6
+
+
+def values(seed=0):
+    """A matrix with zero entries, a zero row, a zero column and repeated rows."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-4, 5, size=(N, D)) * (rng.random((N, D)) < 0.6)
+    X[3] = 0
+    X[:, 2] = 0
+    X[8] = X[9]
+    return X.astype(np.float64) / 4.0  # exact in float32 too
+
+
+def csr(X, index_dtype, kind=sp.csr_matrix):
+    out = kind(X)
+    out.indices = out.indices.astype(index_dtype)
+    out.indptr = out.indptr.astype(index_dtype)
+    return out
+
+
+def untidy(X, index_dtype):
+    """CSR with the columns of each row backwards, and each entry as a sum of two."""
+    columns, entries, starts = [], [], [0]
+    for x in X:
+        used = np.flatnonzero(x)[::-1]
+        columns += [*used, *used]
+        entries += [*(1.5 * x[used]), *(-0.5 * x[used])]
+        starts.append(len(columns))
+    out = sp.csr_matrix(X.shape, dtype=X.dtype)
+    out.data = np.array(entries, dtype=X.dtype)
+    out.indices = np.array(columns, dtype=index_dtype)
+    out.indptr = np.array(starts, dtype=index_dtype)
+    out.has_canonical_format = False
+    assert np.array_equal(out.toarray(), X)
+    return out
+
+
+STORAGES = {
+    "dense": lambda X: X,
+    "csr32": lambda X: csr(X, np.int32),
+    "csr64": lambda X: csr(X, np.int64),
+    "csr_array": lambda X: csr(X, np.int32, sp.csr_array),
+    "untidy32": lambda X: untidy(X, np.int32),
+    "untidy64": lambda X: untidy(X, np.int64),
+}
+INDICES = {
+    "all": None,
+    "some": np.array([16, 0, 3, 3, 9, 5, 12]),
+    "one": np.array([8]),
+}
+
+
+@pytest.fixture(params=INDICES)
+def index(request):
+    return INDICES[request.param]
+
+
+@pytest.fixture(params=["float64", "float32"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request):
+    return STORAGES[request.param]
+
+
+@pytest.fixture
+def pair(storage, dtype, index):
+    """The rows, and the same as a dense float64 matrix."""
+    X = values().astype(dtype)
+    dense = X.astype(np.float64)
+    return Rows(storage(X), index), dense if index is None else dense[index]
+
+
+def some_rows(n):
+    """A list of rows out of order and with a repetition."""
+    return np.array([n - 1, 0, n // 2, n // 2], dtype=np.intp)
+
+
+def test_shape(pair):
+    rows, X = pair
+    assert (rows.n_rows, rows.n_features) == X.shape
+    assert rows.n_entries >= np.count_nonzero(X)
+
+
+@pytest.mark.parametrize("index", [None, INDICES["some"]])
+def test_number_of_entries(index):
+    X = values()
+    part = X if index is None else X[index]
+    assert Rows(X, index).n_entries == part.size
+    assert Rows(sp.csr_matrix(X), index).n_entries == np.count_nonzero(part)
+    assert not Rows(X).is_sparse
+    assert Rows(sp.csr_array(X)).is_sparse
+
+
+def test_margins(pair):
+    rows, X = pair
+    w = np.linspace(-1.0, 2.0, D)
+    out = rows.margins(w)
+    assert out.dtype == np.float64
+    assert out == pytest.approx(X @ w, rel=1e-14, abs=1e-15)
+    some = some_rows(rows.n_rows)
+    assert rows.margins(w, some) == pytest.approx(X[some] @ w, rel=1e-14, abs=1e-15)
+
+
+def test_combine(pair):
+    rows, X = pair
+    a = np.linspace(-1.0, 1.0, rows.n_rows)
+    out = rows.combine(a)
+    assert out.dtype == np.float64
+    assert out == pytest.approx(X.T @ a, abs=1e-14)
+    some, a = some_rows(rows.n_rows), np.array([2.0, 0.0, -1.0, 0.5])
+    assert rows.combine(a, some) == pytest.approx(X[some].T @ a, abs=1e-14)
+
+
+def test_squared_norms(pair):
+    rows, X = pair
+    assert rows.squared_norms() == pytest.approx((X * X).sum(axis=1), rel=1e-14)
+
+
+def test_gram(pair):
+    rows, X = pair
+    some, weights = some_rows(rows.n_rows), np.array([0.5, 2.0, 0.0, 1.0])
+    expected = X[some].T @ (weights[:, None] * X[some])
+    lower = np.tril(rows.gram(some, weights))
+    assert lower == pytest.approx(np.tril(expected), abs=1e-14)
+
+
+def test_kernel(pair):
+    rows, X = pair
+    some = some_rows(rows.n_rows)
+    assert rows.kernel(some) == pytest.approx(X[some] @ X[some].T, abs=1e-14)
+
+
+def test_take(pair):
+    rows, X = pair
+    some = some_rows(rows.n_rows)
+    out = rows.take(some)
+    assert type(out) is np.ndarray
+    assert out.dtype == np.float64
+    assert np.array_equal(out, X[some])
+
+
+def test_subset(pair):
+    rows, X = pair
+    some = some_rows(rows.n_rows)
+    part = rows.subset(some)
+    assert part.n_rows == 4
+    w = np.linspace(-1.0, 2.0, D)
+    assert part.margins(w) == pytest.approx(X[some] @ w, rel=1e-14, abs=1e-15)
+    again = part.subset(np.array([3, 1]))
+    assert np.array_equal(again.take(np.array([0, 1])), X[some][[3, 1]])
+
+
+def test_column_scales(pair):
+    rows, X = pair
+    assert rows.column_scales() == pytest.approx(np.abs(X).max(axis=0), rel=1e-14)
+
+
+def test_no_rows_wanted(pair):
+    rows, _ = pair
+    none, empty = np.empty(0, dtype=np.intp), np.empty(0)
+    assert rows.margins(np.ones(D), none).shape == (0,)
+    assert np.array_equal(rows.combine(empty, none), np.zeros(D))
+    assert np.array_equal(rows.gram(none, empty), np.zeros((D, D)))
+    assert rows.kernel(none).shape == (0, 0)
+    assert rows.take(none).shape == (0, D)
+
+
+@pytest.mark.parametrize("storage", ["dense", "csr32", "csr64"])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 3), (3, 40)])
+def test_nothing_but_zeros(storage, shape):
+    rows = Rows(STORAGES[storage](np.zeros(shape)))
+    n, d = shape
+    every = np.arange(n)
+    assert np.array_equal(rows.margins(np.ones(d)), np.zeros(n))
+    assert np.array_equal(rows.combine(np.ones(n)), np.zeros(d))
+    assert np.array_equal(rows.squared_norms(), np.zeros(n))
+    assert np.array_equal(rows.gram(every, np.ones(n)), np.zeros((d, d)))
+    assert np.array_equal(rows.kernel(every), np.zeros((n, n)))
+    assert np.array_equal(rows.column_scales(), np.zeros(d))
+
+
+@pytest.mark.parametrize("storage", ["dense", "csr32", "untidy64"])
+def test_work_in_blocks_gives_the_same(storage, monkeypatch):
+    X = values()
+    whole = Rows(STORAGES[storage](X))
+    monkeypatch.setattr(rows_module, "_ENTRIES_PER_CHUNK", 20)
+    monkeypatch.setattr(rows_module, "_ENTRIES_PER_BLOCK", 5)
+    every, w = np.arange(N), np.linspace(-1.0, 2.0, D)
+    assert len(list(whole.chunks(N))) > 3
+    assert whole.margins(w) == pytest.approx(X @ w, abs=1e-14)
+    assert whole.combine(every / N) == pytest.approx(X.T @ every / N, abs=1e-14)
+    assert whole.squared_norms() == pytest.approx((X * X).sum(axis=1))
+    lower = np.tril(whole.gram(every, np.ones(N)))
+    assert lower == pytest.approx(np.tril(X.T @ X), abs=1e-13)
+    assert whole.kernel(every) == pytest.approx(X @ X.T, abs=1e-13)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 1000, 2**21])
+@pytest.mark.parametrize("work", [0.5, 1.0, 50.0, 5000.0])
+def test_chunks_cover_everything_once(count, work):
+    ranges = list(Rows(values()).chunks(count, work))
+    ends = [0] + [stop for _, stop in ranges]
+    assert [start for start, _ in ranges] == ends[:-1]
+    assert all(before < after for before, after in pairwise(ends))
+    assert ends[-1] == count
+
+
+def test_chunks_have_a_row_at_least():
+    assert list(Rows(values()).chunks(3, 1e12)) == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_read_only_data_is_taken_and_nothing_is_changed(storage, dtype):
+    X = storage(values().astype(dtype))
+    arrays = [X.data, X.indices, X.indptr] if sp.issparse(X) else [X]
+    before = [array.copy() for array in arrays]
+    for array in arrays:
+        array.flags.writeable = False
+    rows = Rows(X)
+    some = some_rows(N)
+    rows.margins(np.ones(D))
+    rows.combine(np.ones(N))
+    rows.squared_norms()
+    rows.gram(some, np.ones(4))
+    rows.kernel(some)
+    rows.take(some)
+    rows.column_scales()
+    rows.subset(some).margins(np.ones(D))
+    for array, copy in zip(arrays, before, strict=True):
+        assert np.array_equal(array, copy)
+        assert array.dtype == copy.dtype
+
+
+def test_what_is_taken_may_be_changed():
+    X = values()
+    copy = X.copy()
+    for rows in (Rows(X), Rows(X).subset(np.arange(N))):
+        rows.take(np.arange(N))[:] = 7.0
+        assert np.array_equal(X, copy)
+
+
+def test_subset_shares_the_data(storage):
+    X = storage(values())
+    part = Rows(X).subset(np.array([1, 2]))
+    mine = X.data if sp.issparse(X) else X
+    assert np.shares_memory(part.arrays[0], mine)
+
+
+class StoppedError(Exception):
+    pass
+
+
+CALLS = {
+    "margins": lambda rows: rows.margins(np.ones(D)),
+    "combine": lambda rows: rows.combine(np.ones(N)),
+    "squared_norms": lambda rows: rows.squared_norms(),
+    "gram": lambda rows: rows.gram(np.arange(N), np.ones(N)),
+    "kernel": lambda rows: rows.kernel(np.arange(N)),
+    "column_scales": lambda rows: rows.column_scales(),
+    "subset": lambda rows: rows.subset(np.arange(N)).margins(np.ones(D)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("storage", ["dense", "csr32"])
+def test_every_pass_can_be_cancelled(call, storage):
+    seen = []
+    rows = Rows(STORAGES[storage](values()), None, lambda: seen.append(call))
+    CALLS[call](rows)
+    assert seen
+
+    def stop():
+        raise StoppedError
+
+    rows = Rows(STORAGES[storage](values()), None, stop)
+    with pytest.raises(StoppedError):
+        CALLS[call](rows)

@@ -1,0 +1,229 @@
+"""The sweeps: single steps by hand, order, shrinking, multipliers, hand-over."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from reference import LOSSES, RULES, blobs, dual, make_problem
+
+from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
+from hingesvm.solvers import Progress, Rows, Start, _sweep, solve
+from hingesvm.solvers.stochastic import intercept_step, random_bits, sweep_until
+
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+every_rule = pytest.mark.parametrize("rule", RULES)
+
+
+def one_step(problem, row, alpha, intercept=0.0, tau=0.0, shrink_above=np.inf):
+    """A step at one row: alpha, w, intercept, largest violation, rows kept."""
+    alpha = alpha.copy()
+    w = problem.combine(alpha)
+    scalars = np.array([intercept, 0.0])
+    width = problem.rows.squared_norms() + tau + problem.curvature
+    kept = _sweep.dual_steps(
+        *problem.rows.arrays,
+        np.array([row]),
+        0,
+        1,
+        0,
+        problem.signs,
+        problem.bound,
+        problem.curvature,
+        1.0 / width,
+        tau,
+        shrink_above,
+        alpha,
+        w,
+        scalars,
+    )
+    return alpha, w, *scalars, kept
+
+
+@every_loss
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+@pytest.mark.parametrize("rule", ["none", "penalized"])
+def test_a_step_maximises_the_dual_in_one_variable(loss, kind, rule):
+    X, y = blobs(12, 3)
+    cost = np.linspace(0.2, 1.0, 12)
+    problem = make_problem(kind(X), y, loss, rule, cost)
+    tau = 1.0 if rule == "penalized" else 0.0
+    alpha = problem.repair(np.linspace(-0.2, 0.6, 12))
+    for row in range(12):
+        b = tau * problem.imbalance(alpha)
+        new, w, b, _, _ = one_step(problem, row, alpha, b, tau)
+        assert w == pytest.approx(X.T @ (new * y))
+        assert b == pytest.approx(tau * problem.imbalance(new))
+        best = dual(X, y, cost, loss, rule, new)
+        for other in np.linspace(0.0, min(problem.bound[row], 5.0), 200):
+            changed = new.copy()
+            changed[row] = other
+            assert dual(X, y, cost, loss, rule, changed) <= best + 1e-12
+        alpha = new
+
+
+def test_a_step_by_hand():
+    # x = (3, 4), y = -1, w = 0, b = 0.5: m = -0.5, so a = 1.5 / 25.
+    problem = make_problem(np.array([[3.0, 4.0]]), [-1], Hinge(), "none", 1.0)
+    alpha, w, b, worst, kept = one_step(problem, 0, np.zeros(1), 0.5)
+    assert alpha == pytest.approx([0.06])
+    assert w == pytest.approx([-0.18, -0.24])
+    assert (b, worst, kept) == pytest.approx((0.5, 1.5, 1))
+
+
+@pytest.mark.parametrize(
+    ("alpha", "intercept", "shrink_above", "kept"),
+    [
+        (0.0, 3.0, np.inf, 1),  # margin 3, alpha 0: outwards by 2
+        (0.0, 3.0, 2.0, 1),
+        (0.0, 3.0, 1.9, 0),
+        (1.0, -3.0, 1.9, 0),  # margin -3, alpha at its bound
+        (1.0, -3.0, 4.0, 1),
+        (0.5, -3.0, 0.0, 1),  # inside: never dropped
+    ],
+)
+def test_rows_that_stay_at_a_bound_are_dropped(alpha, intercept, shrink_above, kept):
+    problem = make_problem(np.zeros((1, 1)), [1], SmoothedHinge(1e-9), "none", 1.0)
+    new, *_, count = one_step(
+        problem, 0, np.array([alpha]), intercept, 0.0, shrink_above
+    )
+    assert count == kept
+    assert (new[0] == alpha) == (alpha != 0.5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 50])
+def test_shuffle_permutes_the_first(count):
+    order = np.arange(50)
+    _sweep.shuffle(order, count, random_bits(4))
+    assert np.array_equal(np.sort(order[:count]), np.arange(count))
+    assert np.array_equal(order[count:], np.arange(count, 50))
+
+
+def test_shuffle_is_uniform():
+    counts, state = np.zeros((5, 5)), random_bits(0)
+    for _ in range(5000):
+        order = np.arange(5)
+        _sweep.shuffle(order, 5, state)
+        counts[np.arange(5), order] += 1
+    # Each place holds each number 1000 times, give or take five standard deviations.
+    assert np.all(np.abs(counts - 1000.0) < 5.0 * np.sqrt(800.0))
+
+
+def test_seeds_give_different_orders():
+    orders = []
+    for seed in (0, 1, 2, 2**31 - 1):
+        order = np.arange(30)
+        _sweep.shuffle(order, 30, random_bits(seed))
+        orders.append(tuple(order))
+    assert len(set(orders)) == 4
+
+
+def test_intercept_step():
+    X, y = blobs(10, 3)
+    norms = Rows(X).squared_norms()
+    steps = [intercept_step(make_problem(X, y, Hinge(), r), norms) for r in RULES]
+    assert steps == pytest.approx([0.0, 1.0, norms.mean()])
+    assert intercept_step(make_problem(X, y, Hinge(), "free"), np.zeros(10)) == 1.0
+
+
+def sweep(problem, tol=1e-4, max_iter=2000, seed=0, start=None, hand_over=None):
+    progress = Progress(problem, tol, max_iter)
+    alpha = np.zeros(problem.n_rows) if start is None else start
+    sweep_until(progress, Start(alpha), seed, hand_over)
+    return progress
+
+
+@every_loss
+@every_rule
+def test_sweeps_reach_the_tolerance_and_no_further_than_needed(loss, rule):
+    X, y = blobs(200, 5)
+    gaps = []
+    for tol in (1e-1, 1e-3, 1e-5):
+        progress = sweep(make_problem(X, y, loss, rule, 0.1), tol)
+        assert progress.converged
+        gaps.append((progress.n_iter, progress.relative_gap))
+    assert gaps[0][0] < gaps[1][0] < gaps[2][0] < 2000
+    # The gap is looked at often enough: not asked for 1e-1 and stopped at 1e-5.
+    assert gaps[0][1] > 1e-5
+
+
+@every_rule
+def test_rows_without_entries(rule):
+    # They have no part in w; without an intercept their margin is 0 and a = C.
+    X, y = blobs(30, 3)
+    X[[4, 7]] = 0.0
+    for kind in (np.asarray, sp.csr_matrix):
+        problem = make_problem(kind(X), y, Hinge(), rule, 0.3)
+        progress = sweep(problem)
+        assert progress.converged
+        if rule == "none":
+            assert progress.best.alpha[[4, 7]] == pytest.approx([0.3, 0.3])
+
+
+@every_loss
+@every_rule
+def test_nothing_but_zero_rows(loss, rule):
+    X, y = np.zeros((6, 2)), np.array([1, 1, 1, 1, -1, -1])
+    progress = sweep(make_problem(X, y, loss, rule, 0.5))
+    assert progress.converged
+    assert np.all(progress.best.w == 0.0)
+
+
+def test_free_intercept_far_from_zero():
+    X, y = blobs(80, 3)
+    here = solve(make_problem(X, y, Hinge(), "free", 0.1)).certificate
+    problem = make_problem(X + 20.0, y, Hinge(), "free", 0.1)
+    progress = sweep(problem, 1e-3, 20_000)
+    assert progress.converged
+    assert progress.best.primal == pytest.approx(here.primal, rel=1e-3)
+    assert abs(progress.best.alpha @ y) <= 1e-12 * progress.best.alpha.sum()
+
+
+@every_rule
+def test_the_start_is_where_it_starts(rule):
+    X, y = blobs(100, 4)
+    problem = make_problem(X, y, SquaredHinge(), rule, 0.1)
+    best = solve(problem).certificate
+    start = best.alpha.copy()
+    progress = sweep(problem, 1e-3, start=start)
+    cold = sweep(problem, 1e-3)
+    assert progress.n_iter <= cold.n_iter
+    assert progress.history[0].objective <= cold.history[0].objective
+    assert np.array_equal(start, best.alpha)
+
+
+def test_hand_over_is_asked_at_each_look_with_the_progress():
+    X, y = blobs(200, 5)
+    asked = []
+
+    def never(taken, remaining):
+        asked.append((taken, remaining))
+        return False
+
+    problem = make_problem(X, y, Hinge(), "free")
+    progress = sweep(problem, 1e-4, hand_over=never)
+    taken, remaining = np.array(asked).T
+    assert progress.converged
+    assert len(asked) == len(progress.history) - 1
+    assert np.isnan(remaining[0])
+    assert np.all(np.diff(taken) > 0.0)
+    assert np.all(taken <= progress.n_iter)
+    assert np.all(remaining[1:] > 0.0)
+
+
+def test_hand_over_ends_the_sweeps():
+    X, y = blobs(200, 5)
+    problem = make_problem(X, y, Hinge(), "free")
+    progress = sweep(problem, 1e-9, hand_over=lambda taken, remaining: taken >= 3)
+    assert 3 <= progress.n_iter < 10
+    assert not progress.converged
+    assert problem.certify(progress.best.alpha).dual == pytest.approx(
+        progress.best.dual, rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("max_iter", [1, 3, 10])
+def test_iterations_are_sweeps_over_all_rows(max_iter):
+    X, y = blobs(100, 4)
+    progress = sweep(make_problem(X, y, Hinge(), "free"), 1e-15, max_iter)
+    assert progress.n_iter == max_iter
+    assert progress.best is not None
+    assert progress.history[-1].iteration == max_iter

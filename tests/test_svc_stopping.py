@@ -1,0 +1,252 @@
+"""HingeSVC: when a fit stops, what it says on the way, and where it starts."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from samples import LOSSES, RULES, SOLVERS, assert_same_model, make_data
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
+
+from hingesvm import HingeSVC
+
+
+def rough(**params):
+    """Return an estimator that stops long before the optimum, but for `params`."""
+    return HingeSVC(**{"tol": 1e-14, "max_iter": 2, **params})
+
+
+def hinge_objective(clf, X, y):
+    """Return P of a binary model with the hinge and C = 1."""
+    w, b = clf.coef_[0], clf.intercept_[0]
+    losses = np.maximum(1.0 - np.where(y == 1, 1.0, -1.0) * (X @ w + b), 0.0)
+    penalized = clf.fit_intercept and clf.penalized_intercept
+    return 0.5 * (w @ w + penalized * b * b) + losses.sum()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_history(solver, n_classes):
+    X, y = make_data(n_classes=n_classes)
+    clf = HingeSVC(solver=solver, tol=0.05).fit(X, y)
+    assert len(clf.history_) == len(clf.coef_)
+    for checks in clf.history_:
+        assert checks.dtype.names == ("iteration", "seconds", "objective", "gap")
+        noise = 1e-12 * checks["objective"][-1]
+        for earlier, later in pairwise(checks):
+            assert earlier["iteration"] <= later["iteration"] <= clf.n_iter_
+            assert 0.0 <= earlier["seconds"] <= later["seconds"]
+            assert later["objective"] <= earlier["objective"] + noise
+            assert later["gap"] <= earlier["gap"] + noise
+    last = np.array([checks[-1] for checks in clf.history_])
+    assert last["objective"].sum() == pytest.approx(clf.objective_, rel=1e-12)
+    assert last["gap"].sum() == pytest.approx(clf.dual_gap_, abs=1e-12 * clf.objective_)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_max_iter_warns_and_leaves_the_best_model_so_far(solver, rule):
+    X, y = make_data()
+    clf = rough(solver=solver, **rule)
+    with pytest.warns(ConvergenceWarning, match="relative duality gap") as caught:
+        clf.fit(X, y)
+    assert len(caught) == 1
+    message = str(caught[0].message)
+    stated = float(re.search(r"duality gap of ([^\s,]+)", message).group(1))
+    assert stated == pytest.approx(clf.dual_gap_ / clf.objective_, rel=0.1)
+    assert "max_iter=2" in message
+    assert "scale" not in message
+    assert clf.n_iter_ == 2
+    assert clf.objective_ == pytest.approx(hinge_objective(clf, X, y), rel=1e-12)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_max_iter_leaves_a_model_no_worse_than_none(solver, loss, rule):
+    for seed in range(3):
+        X, y = make_data(seed=seed)
+        clf = rough(solver=solver, loss=loss, max_iter=1, **rule)
+        with pytest.warns(ConvergenceWarning):
+            clf.fit(X, y)
+        at_zero = len(y) / 2.0 if loss == "smoothed_hinge" else len(y)
+        assert clf.objective_ <= at_zero * (1.0 + 1e-12)
+        # The dual variables 0 have the value 0.
+        assert clf.dual_gap_ <= clf.objective_
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("max_iter", [1, 5])
+def test_max_iter_on_uneven_columns_blames_the_scale(max_iter, solver, rule):
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = rough(solver=solver, max_iter=max_iter, **rule)
+    with pytest.warns(ConvergenceWarning, match="differ in scale by a factor of"):
+        clf.fit(X, y)
+    assert clf.objective_ == pytest.approx(hinge_objective(clf, X, y), rel=1e-9)
+    assert clf.objective_ <= len(y)
+    assert clf.dual_gap_ <= clf.objective_
+
+
+def test_max_iter_warning_points_at_the_caller():
+    with pytest.warns(ConvergenceWarning) as caught:
+        rough().fit(*make_data())
+    assert caught[0].filename == __file__
+
+
+def test_max_iter_counts_the_classes_that_fell_short():
+    X, y = make_data(n_classes=3)
+    with pytest.warns(ConvergenceWarning, match="in 3 of the classes"):
+        rough().fit(X, y)
+
+
+def test_verbose_prints_each_look_at_the_gap(capsys):
+    X, y = make_data()
+    clf = HingeSVC().fit(X, y)
+    assert capsys.readouterr() == ("", "")
+    clf.set_params(verbose=1).fit(X, y)
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert err == ""
+    assert len(lines) == len(clf.history_[0])
+    assert all(line.startswith("[HingeSVC] iteration ") for line in lines)
+    assert f"objective {clf.objective_:.8g}" in lines[-1]
+
+
+def test_verbose_names_the_class(capsys):
+    X, y = make_data(n_classes=3)
+    HingeSVC(verbose=1, n_jobs=2).fit(X, y)
+    out, _ = capsys.readouterr()
+    for k in range(1, 4):
+        assert f"[HingeSVC] class {k} of 3, iteration " in out
+
+
+@pytest.mark.parametrize("solver", ["auto", "stochastic", "batch"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_warm_start_needs_fewer_iterations(n_classes, loss, solver):
+    X, y = make_data(n_classes=n_classes)
+    clf = HingeSVC(loss=loss, solver=solver, warm_start=True).fit(X, y)
+    cold, duals = clf.n_iter_, clf.dual_coef_
+    objective_before, gap_before = clf.objective_, clf.dual_gap_
+    assert duals.shape == (len(clf.coef_), len(X))
+    clf.fit(X, y)
+    assert clf.n_iter_ < cold
+    noise = 1e-12 * clf.objective_
+    change = abs(clf.objective_ - objective_before)
+    assert change <= clf.dual_gap_ + gap_before + noise
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("rule", RULES)
+def test_warm_start_gives_the_answer_of_a_cold_start(rule, loss):
+    X, y = make_data(n_classes=3)
+    warm = HingeSVC(loss=loss, warm_start=True, **rule)
+    # Fewer rows, rows added at the end, another C, fewer rows, and another class.
+    for n_rows, C, labels in [
+        (70, 1.0, y),
+        (120, 1.0, y),
+        (120, 0.1, y),
+        (120, 5.0, y),
+        (90, 5.0, y),
+        (90, 5.0, y + 1),
+        (90, 5.0, y > 0),
+    ]:
+        warm.set_params(C=C).fit(X[:n_rows], labels[:n_rows])
+        cold = HingeSVC(C=C, loss=loss, **rule).fit(X[:n_rows], labels[:n_rows])
+        assert warm.dual_gap_ <= 1e-10 * warm.objective_
+        assert warm.dual_coef_.shape == (len(cold.coef_), n_rows)
+        assert_same_model(warm, cold, rtol=1e-5)
+
+
+def test_warm_start_from_another_problem():
+    X, y = make_data(n_classes=3)
+    weights = np.random.default_rng(0).random(len(y))
+    warm = HingeSVC(C=3.0, warm_start=True).fit(X, y)
+    for changes, sample_weight in [
+        ({"loss": "squared_hinge"}, None),
+        ({"loss": "hinge"}, None),
+        ({"fit_intercept": False}, None),
+        ({"fit_intercept": True, "loss": "smoothed_hinge"}, None),
+        ({"penalized_intercept": True, "solver": "batch"}, None),
+        ({"class_weight": "balanced", "C": 0.2}, weights),
+        ({"class_weight": None}, weights[::-1]),
+    ]:
+        warm.set_params(**changes).fit(X, y, sample_weight=sample_weight)
+        cold = HingeSVC(**{**warm.get_params(), "warm_start": False})
+        cold.fit(X, y, sample_weight=sample_weight)
+        assert warm.dual_gap_ <= 1e-10 * warm.objective_
+        assert_same_model(warm, cold, rtol=1e-5)
+
+
+def test_warm_start_with_labels_of_another_type():
+    X, y = make_data(n_classes=3)
+    warm = HingeSVC(warm_start=True).fit(X, y)
+    names = np.array(["a", "b", "c"])[y]
+    assert_same_model(warm.fit(X, names), HingeSVC().fit(X, names))
+
+
+def test_warm_start_with_other_columns():
+    X, y = make_data()
+    warm = HingeSVC(warm_start=True).fit(X, y)
+    assert_same_model(warm.fit(X[:, :3], y), HingeSVC().fit(X[:, :3], y))
+
+
+def test_warm_start_leaves_zeros_for_rows_of_weight_zero():
+    X, y = make_data()
+    weights = np.arange(len(y)) % 3 != 0
+    clf = HingeSVC(warm_start=True).fit(X, y, sample_weight=weights)
+    assert not clf.dual_coef_[0, ~weights].any()
+    cold = clf.n_iter_
+    clf.fit(X, y, sample_weight=weights)
+    assert clf.n_iter_ < cold
+
+
+def test_dual_coef_goes_with_warm_start():
+    X, y = make_data()
+    clf = HingeSVC(warm_start=True).fit(X, y)
+    np.testing.assert_allclose(clf.dual_coef_ @ X, clf.coef_, atol=1e-6)
+    clf.set_params(warm_start=False).fit(X, y)
+    assert not hasattr(clf, "dual_coef_")
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_same_seed_same_bits(solver):
+    X, y = make_data(n_classes=3)
+    for seed in [None, 0, 7]:
+        fits = [
+            HingeSVC(solver=solver, tol=0.05, random_state=seed).fit(X, y)
+            for _ in range(2)
+        ]
+        np.testing.assert_array_equal(fits[0].coef_, fits[1].coef_)
+        np.testing.assert_array_equal(fits[0].intercept_, fits[1].intercept_)
+
+
+@pytest.mark.parametrize("solver", ["stochastic", "pegasos"])
+def test_seeds_agree_within_the_gap(solver):
+    X, y = make_data()
+    one = HingeSVC(solver=solver, tol=0.05, random_state=1).fit(X, y)
+    two = HingeSVC(solver=solver, tol=0.05, random_state=2).fit(X, y)
+    distance = np.linalg.norm(one.coef_ - two.coef_)
+    assert 0.0 < distance <= np.sqrt(2 * one.dual_gap_) + np.sqrt(2 * two.dual_gap_)
+
+
+def test_random_state_instance():
+    X, y = make_data()
+    clf = HingeSVC(solver="stochastic", tol=0.05)
+    by_int = clf.set_params(random_state=3).fit(X, y).coef_
+    by_instance = clf.set_params(random_state=np.random.RandomState(3)).fit(X, y).coef_
+    np.testing.assert_array_equal(by_int, by_instance)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_global_random_state_is_neither_used_nor_changed(solver):
+    X, y = make_data()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    one = HingeSVC(solver=solver, tol=0.05).fit(X, y)
+    after = np.random.get_state()[1]  # noqa: NPY002
+    np.testing.assert_array_equal(after, before)
+    np.random.seed(5)  # noqa: NPY002
+    two = HingeSVC(solver=solver, tol=0.05).fit(X, y)
+    np.testing.assert_array_equal(one.coef_, two.coef_)
