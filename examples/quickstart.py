@@ -70,8 +70,8 @@ def main() -> None:
     lowest = model.objective_ - model.dual_gap_
     print(
         "What the certificate says: on the raw breast cancer table the model that\n"
-        f"HingeSVC() returns has the objective {model.objective_:.6f}. A dual solution\n"
-        f"proves that no linear model whatsoever has one below {lowest:.6f}.\n"
+        f"HingeSVC() returns has the objective {model.objective_:.6f}. Its dual\n"
+        f"variables prove that no linear model has one below {lowest:.6f}.\n"
         f"So this is the optimum, to within the duality gap of {model.dual_gap_:.1e},\n"
         "whatever the scale of the columns and without a single setting to choose."
     )

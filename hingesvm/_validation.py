@@ -42,8 +42,9 @@ def check_sample_weight(
     """Return checked sample weights as float64, or None for equal ones."""
     if sample_weight is None:
         return None
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_samples, float(sample_weight))
+    is_scalar = isinstance(sample_weight, Real)
+    if is_scalar or (isinstance(sample_weight, np.ndarray) and sample_weight.ndim == 0):
+        sample_weight = np.full(n_samples, sample_weight)
     weights: Float64Array = check_array(
         sample_weight,
         ensure_2d=False,
@@ -108,12 +109,19 @@ def check_indices(X: Matrix) -> None:
     if not sp.issparse(X):
         return
     starts, indices = X.indptr, X.indices
-    ordered = starts[0] >= 0 and bool(np.all(starts[1:] >= starts[:-1]))
-    if not ordered or starts[-1] > min(len(indices), len(X.data)):
-        raise ValueError("X is no valid CSR matrix: its indptr must not decrease.")
+    n_samples, n_features = X.shape
+    if len(starts) != n_samples + 1 or starts[0] < 0 or np.any(np.diff(starts) < 0):
+        raise ValueError(
+            "X is no valid CSR matrix: its indptr must have one entry more than there "
+            "are rows, and must not decrease."
+        )
+    if starts[-1] > min(len(indices), len(X.data)):
+        raise ValueError(
+            "X is no valid CSR matrix: its indptr points behind the end of its data."
+        )
     used = indices[starts[0] : starts[-1]]
-    if len(used) and not (used.min() >= 0 and used.max() < X.shape[1]):
+    if len(used) and not (used.min() >= 0 and used.max() < n_features):
         raise ValueError(
             "X is no valid CSR matrix: it has column indices outside "
-            f"0..{X.shape[1] - 1}."
+            f"0..{n_features - 1}."
         )

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class MarginLoss(ABC):
         with np.errstate(over="ignore", under="ignore"):
             if q == 0.0:
                 return np.asarray(u * shortfall)
-            quadratic = shortfall * (shortfall / (2.0 * q))
+            quadratic = shortfall * (0.5 * shortfall / q)
             if math.isinf(u):
                 return np.asarray(quadratic)
             linear = u * (shortfall - 0.5 * q * u)
@@ -265,11 +266,13 @@ class SmoothedHinge(MarginLoss):
 
 
 def _as_float(value: Any) -> float:
-    """Return `value` as a float, or NaN when it is no number."""
+    """Return a number as a float, or NaN when it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
     try:
         return float(value)
-    except (TypeError, ValueError):
-        return math.nan
+    except OverflowError:
+        return math.inf
 
 
 _BY_NAME: dict[str, type[MarginLoss]] = {
@@ -318,11 +321,11 @@ def get_loss(loss: str | MarginLoss) -> MarginLoss:
             "an instance of a hingesvm.losses.MarginLoss subclass, which names its "
             f"bound and curvature; got {loss!r}."
         )
-    u, q = loss.bound, loss.curvature
+    u, q = _as_float(loss.bound), _as_float(loss.curvature)
     if not (u > 0.0 and 0.0 <= q < math.inf and (q > 0.0 or u < math.inf)):
         raise ValueError(
             f"{loss!r} describes no trainable loss: bound must be positive, curvature "
             "non-negative and finite, and an infinite bound needs a positive "
-            f"curvature; got bound={u!r}, curvature={q!r}."
+            f"curvature; got bound={loss.bound!r}, curvature={loss.curvature!r}."
         )
     return loss

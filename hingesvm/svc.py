@@ -340,7 +340,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         if len(classes) < 2:
             raise ValueError(
                 "HingeSVC needs at least two classes with positive weight to train on, "
-                f"but y has only one class: {classes[0]!r}."
+                f"but y has only one class: {classes.tolist()[0]!r}."
             )
         cost = row_costs(self.C, self.class_weight, classes, y, codes, weights)
         targets = [1] if len(classes) == 2 else list(range(len(classes)))
@@ -354,7 +354,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         self.intercept_ = np.array([c.intercept for c in certificates], dtype=X.dtype)
         self.objective_ = float(sum(c.primal for c in certificates))
         self.dual_gap_ = float(sum(c.gap for c in certificates))
-        self.n_iter_ = max(solution.n_iter for solution in solutions)
+        self.n_iter_ = max(1, *(solution.n_iter for solution in solutions))
         self.history_ = [history_table(solution) for solution in solutions]
         if self.warm_start:
             place = slice(None) if kept is None else kept

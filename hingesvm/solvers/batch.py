@@ -46,7 +46,7 @@ _MAX_INNER = 25
 _PATIENCE, _PATIENCE_AT_END = 15, 2
 _MAX_SEARCH = 40
 # Gains that count as progress: as a part of the gap, and of the objective.
-_VISIBLE, _NOISE = 1e-3, 1e-15
+_VISIBLE, _NOISE = 1e-3, 4e-15
 # Sum of a_i y_i, relative to that of a_i, that can be rounding.
 _ROUNDING = 1e-14
 
@@ -109,7 +109,10 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
             return
         best = progress.best
         assert best is not None
-        if previous is None or _is_progress(previous, best):
+        factor = _change_of_rho(steps, solved)
+        # While rho is still finding its size the dual value is next to nothing.
+        growing = factor > 1.0 and best.relative_gap > 0.5
+        if growing or previous is None or _is_progress(previous, best):
             patience = _PATIENCE
         else:
             patience -= 1
@@ -120,8 +123,7 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
         if not solved and _has_strayed(problem, state, best):
             state.w, state.intercept, anchor = best.w, best.intercept, best.alpha
             state.scores = problem.rows.margins(best.w)
-        rho = state.rho * _change_of_rho(steps, solved)
-        state.take_anchor(problem, anchor, rho)
+        state.take_anchor(problem, anchor, state.rho * factor)
         _settle(problem, state)
 
 

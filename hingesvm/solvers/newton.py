@@ -30,6 +30,8 @@ LARGEST_SYSTEM = 2000
 # Below this many columns the first form is used whatever the number of free rows.
 _FEW_COLUMNS = 64
 _MAX_CONJUGATE_STEPS = 200
+# The shift grows a hundredfold each time, from 1e-14.
+_MAX_SHIFTS = 8
 
 
 def newton_direction(
@@ -73,14 +75,14 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
 
     The matrix is overwritten. It is scaled to a unit diagonal, which makes the
     factorisation indifferent to the scales of columns, and shifted a little where
-    rounding has made it singular.
+    rounding has made it singular. Zeros if that is of no use.
     """
     scale = 1.0 / np.sqrt(np.diagonal(matrix))
     matrix *= scale[:, None]
     matrix *= scale
     right = (right.T * scale).T
     shift = 0.0
-    while True:
+    for _ in range(_MAX_SHIFTS):
         try:
             factor = cho_factor(matrix, lower=True, check_finite=False)
         except LinAlgError:
@@ -90,6 +92,7 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
             continue
         solution = cho_solve(factor, right, check_finite=False)
         return np.asarray((solution.T * scale).T)
+    return np.zeros_like(right)
 
 
 def _intercept_curvature(problem: Problem) -> float:

@@ -41,7 +41,9 @@ _NOISE = 1e-13
 _NEARLY_EXACT = 1e-4
 # Shortfalls of margins that can be rounding errors.
 _LONGEST_STRETCH = 1e-12
-# A derivative this small, relative to its range, is zero but for rounding.
+# How far the dual value may exceed the primal one by rounding.
+_WRONG = 1e-9
+# A derivative this small, relative to its terms, is zero but for rounding.
 _FLAT = 1e-13
 
 
@@ -74,8 +76,14 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        """Duality gap, an upper bound of P(w, b) - min P; never negative."""
-        return max(self.primal - self.dual, 0.0)
+        """Duality gap, an upper bound of P(w, b) - min P; never negative.
+
+        A dual value above the primal one by more than rounding proves nothing, so
+        the difference counts as a gap.
+        """
+        difference = self.primal - self.dual
+        noise = _WRONG * (abs(self.primal) + abs(self.dual))
+        return 0.0 if -noise <= difference < 0.0 else abs(difference)
 
     @property
     def relative_gap(self) -> float:
@@ -342,7 +350,8 @@ class Problem:
             if self.has_kink:
                 on_kink = (shortfall == 0.0) & (signs == (-1 if above else 1))
                 slopes = np.where(on_kink, self.bound, slopes)
-            return -float(slopes @ signs)
+            value = -float(slopes @ signs)
+            return 0.0 if abs(value) <= _FLAT * float(slopes.sum()) else value
 
         if not self.has_kink and np.isfinite(self.bound[0]):
             kinks = np.concatenate([kinks, kinks - signs * self.curvature * self.bound])
@@ -364,7 +373,6 @@ def _zero_of_derivative(derivative: Derivative, kinks: Float64Array) -> float:
     first, last = -1, len(kinks) - 1
     left = derivative(float(kinks[0]), above=False)
     right = derivative(float(kinks[last]), above=True)
-    flat = _FLAT * max(-left, right)
     # Find the first kink above which the derivative is no longer negative.
     halve = False
     while last - first > 1:
@@ -376,19 +384,19 @@ def _zero_of_derivative(derivative: Derivative, kinks: Float64Array) -> float:
             middle = min(max(middle, first + 1), last - 1)
         width = last - first
         value = derivative(float(kinks[middle]), above=True)
-        if value < -flat:
+        if value < 0.0:
             first, left = middle, value
         else:
             last, right = middle, value
         halve = last - first > width // 2
     lower = float(kinks[last])
     value = derivative(lower, above=False)
-    if value > flat and first >= 0:
+    if value > 0.0 and first >= 0:
         before = float(kinks[first])
         return before + (lower - before) * (left / (left - value))
     upper = lower
     for kink in kinks[last + 1 :]:
-        if derivative(float(kink), above=False) > flat:
+        if derivative(float(kink), above=False) > 0.0:
             break
         upper = float(kink)
     return 0.5 * (lower + upper)

@@ -29,6 +29,9 @@ _ENTRIES_PER_CHUNK = 1 << 21
 # Entries of a float64 copy of some rows.
 _ENTRIES_PER_BLOCK = 1 << 18
 
+# What the kernels read; other types of indices are converted.
+_INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
+
 _NO_ROWS = np.empty(0, dtype=np.intp)
 
 
@@ -71,6 +74,11 @@ class Rows:
         self._X = X
         if self.is_sparse:
             data, columns, row_starts = X.data, X.indices, X.indptr
+            if columns.dtype != row_starts.dtype or columns.dtype not in _INDEX_TYPES:
+                columns, row_starts = (
+                    columns.astype(np.int64),
+                    row_starts.astype(np.int64),
+                )
             if index is None:
                 self.n_entries = int(row_starts[-1]) - int(row_starts[0])
             else:
