@@ -196,6 +196,8 @@ def invalid_csr(name):
             indptr[-1] += 1
         case "starts below zero":
             indptr[0] = -1
+        case "too few starts":
+            indptr = indptr[:-3]
     rows.indices, rows.indptr = indices, indptr
     return rows
 
@@ -207,6 +209,7 @@ INVALID_CSR = [
     "starts decrease",
     "starts go beyond",
     "starts below zero",
+    "too few starts",
 ]
 
 
@@ -215,7 +218,7 @@ def test_csr_that_points_outside(name):
     assert_refused(HingeSVC(), invalid_csr(name), Y, "no valid CSR")
 
 
-@pytest.mark.parametrize("name", ["column too large", "negative column"])
+@pytest.mark.parametrize("name", INVALID_CSR)
 def test_csr_that_points_outside_in_predict(name):
     clf = HingeSVC().fit(X, Y)
     with pytest.raises(ValueError, match="no valid CSR"):

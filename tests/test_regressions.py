@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
@@ -96,3 +97,52 @@ def test_intercept_is_not_shrunk():
     shrunk = LinearSVC(loss="hinge", max_iter=10**5, tol=1e-6).fit(X, y)
     assert far.objective_ == pytest.approx(near.objective_, rel=1e-8)
     assert near.objective_ < penalized_objective(shrunk, X, y)
+
+
+@pytest.mark.parametrize("solver", ["auto", "batch"])
+@pytest.mark.parametrize("rule", [{}, {"penalized_intercept": True}], ids=repr)
+@pytest.mark.parametrize("C", [1e-3, 1.0, 1e3])
+def test_a_column_of_time_stamps_does_not_stop_the_fit(C, rule, solver):
+    # C ||x||^2 is about 1e18: the first proximal step is far below its final size.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 7))
+    y = X[:, 0] + rng.normal(size=80) > 0
+    X = np.column_stack([X, 1.7e9 + 1e6 * rng.random(80)])
+    clf = HingeSVC(C=C, solver=solver, **rule).fit(X, y)
+    assert clf.dual_gap_ <= 1e-4 * clf.objective_
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "smoothed_hinge"])
+def test_rows_of_zeros_have_the_balanced_intercept(loss):
+    # The derivative in b is zero on an interval around 0, or at 0 alone.
+    clf = HingeSVC(loss=loss).fit(np.zeros((4, 1)), [0, 1, 0, 1])
+    assert clf.intercept_ == pytest.approx([0.0], abs=1e-12)
+    assert clf.dual_gap_ <= 1e-12
+
+
+def test_warm_start_forgets_the_intercept_with_the_rule():
+    X, y = make_classification(60, 4, random_state=0)
+    clf = HingeSVC(solver="batch", warm_start=True).fit(X + 5.0, y)
+    clf.set_params(fit_intercept=False).fit(X + 5.0, y)
+    cold = HingeSVC(fit_intercept=False).fit(X + 5.0, y)
+    assert clf.intercept_ == [0.0]
+    assert clf.objective_ == pytest.approx(cold.objective_, rel=1e-10)
+
+
+def test_a_warm_refit_of_the_same_problem_returns_the_same_bits():
+    # Rows whose scores tie would change class with the last bit.
+    X = np.random.RandomState(0).uniform(size=(30, 3))
+    y = np.arange(30) % 3
+    clf = HingeSVC(warm_start=True).fit(X, y)
+    coef, intercept = clf.coef_.copy(), clf.intercept_.copy()
+    clf.fit(X, y)
+    np.testing.assert_array_equal(clf.coef_, coef)
+    np.testing.assert_array_equal(clf.intercept_, intercept)
+
+
+def test_index_arrays_of_any_integer_type():
+    X, y = make_classification(40, 6, random_state=0)
+    dense = HingeSVC().fit(X, y)
+    rows = sp.csr_matrix(X)
+    rows.indices, rows.indptr = rows.indices.astype(np.int16), rows.indptr
+    np.testing.assert_allclose(HingeSVC().fit(rows, y).coef_, dense.coef_, rtol=1e-6)
