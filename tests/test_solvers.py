@@ -21,7 +21,7 @@ every_method = pytest.mark.parametrize("method", METHODS)
 
 def sparse_rows():
     """Wide sparse rows of which the sign of a sum of a few columns is the label."""
-    X = sp.random_array((80, 400), density=0.03, format="csr", rng=1)
+    X = sp.csr_array(sp.random(80, 400, density=0.03, random_state=1))
     return X, np.where(X[:, :40].sum(axis=1) > 0.6, 1, -1).astype(np.int8)
 
 
