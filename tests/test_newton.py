@@ -7,7 +7,7 @@ from reference import RULES, blobs, make_problem
 
 from hingesvm.losses import Hinge
 from hingesvm.solvers import newton
-from hingesvm.solvers.newton import newton_direction, solve_positive
+from hingesvm.solvers.newton import NewtonSystem, newton_direction, solve_positive
 
 TALL = blobs(60, 6)
 WIDE = blobs(40, 120)
@@ -65,7 +65,9 @@ def test_direction_equals_a_dense_solve(
     X = data[0].astype(dtype)
     free, slope, gradient, pull = case(data, n_free, rule, spread=2.0)
     problem = make_problem(kind(X), data[1], Hinge(), rule)
-    direction, turn = newton_direction(problem, free, slope, gradient, pull)
+    direction, turn = newton_direction(
+        NewtonSystem(problem, free, slope, gradient, pull)
+    )
     assert taken == [name]
     matrix = system(X.astype(float), free, slope, rule)
     right = gradient if rule == "none" else np.append(gradient, pull)
@@ -80,13 +82,13 @@ def test_columns_and_rows_and_gradients_agree(monkeypatch, data, rule):
     X, y = data
     free, slope, gradient, pull = case(data, 30, rule)
     args = (make_problem(X, y, Hinge(), rule), free, slope, gradient, pull)
-    by_columns = newton._by_columns(*args)
-    by_rows = newton._by_rows(*args)
+    by_columns = newton._by_columns(NewtonSystem(*args))
+    by_rows = newton._by_rows(NewtonSystem(*args))
     assert by_rows[0] == pytest.approx(by_columns[0], rel=1e-8, abs=1e-10)
     assert by_rows[1] == pytest.approx(by_columns[1], rel=1e-8, abs=1e-10)
     taken = branch(monkeypatch, "_by_conjugate_gradients")
     monkeypatch.setattr(newton, "LARGEST_SYSTEM", 0)
-    direction, turn = newton_direction(*args)
+    direction, turn = newton_direction(NewtonSystem(*args))
     assert len(taken) == 1
     matrix = system(X, free, slope, rule)
     right, step = gradient, direction
@@ -107,7 +109,9 @@ def test_direction_at_wildly_different_column_scales(form, rule):
     free, slope, gradient, pull = case(TALL, 30, rule)
     gradient = gradient * np.logspace(-4, 4, 6)
     problem = make_problem(X, y, Hinge(), rule)
-    direction, turn = getattr(newton, form)(problem, free, slope, gradient, pull)
+    direction, turn = getattr(newton, form)(
+        NewtonSystem(problem, free, slope, gradient, pull)
+    )
     scale = np.r_[np.logspace(4, -4, 6), 1.0]
     matrix, right = system(X, free, slope, rule), np.append(gradient, pull)
     scale, right = scale[: len(matrix)], right[: len(matrix)]
@@ -122,7 +126,9 @@ def test_without_free_rows_it_is_the_gradient(rule):
     X, y = TALL
     none, gradient = np.empty(0, dtype=np.intp), np.arange(6.0)
     problem = make_problem(X, y, Hinge(), rule)
-    direction, turn = newton_direction(problem, none, np.empty(0), gradient, 0.25)
+    direction, turn = newton_direction(
+        NewtonSystem(problem, none, np.empty(0), gradient, 0.25)
+    )
     assert np.array_equal(direction, -gradient)
     assert turn == -0.25
 
@@ -131,7 +137,8 @@ def test_nothing_is_changed():
     X, y = WIDE
     free, slope, gradient, pull = case(WIDE, 20, "free")
     before = [array.copy() for array in (X, free, slope, gradient)]
-    newton_direction(make_problem(X, y, Hinge(), "free"), free, slope, gradient, pull)
+    problem = make_problem(X, y, Hinge(), "free")
+    newton_direction(NewtonSystem(problem, free, slope, gradient, pull))
     for array, copy in zip((X, free, slope, gradient), before, strict=True):
         assert np.array_equal(array, copy)
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers import _sweep
-from hingesvm.solvers.newton import newton_direction
+from hingesvm.solvers.newton import NewtonSystem, newton_direction
 from hingesvm.solvers.problem import Certificate, Problem
 from hingesvm.solvers.progress import Progress, Start
 
@@ -219,7 +219,8 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
         if float(gradient @ gradient) + pull * pull <= allowed:
             return steps, True
         slope = state.pace[state.free]
-        direction, turn = newton_direction(problem, state.free, slope, gradient, pull)
+        system = NewtonSystem(problem, state.free, slope, gradient, pull)
+        direction, turn = newton_direction(system)
         progress.n_iter += 1
         if not _line_search(problem, state, direction, turn):
             return steps, False

@@ -15,13 +15,15 @@ are many of both.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from hingesvm.solvers.problem import Problem
 
-__all__ = ["newton_direction"]
+__all__ = ["LARGEST_SYSTEM", "NewtonSystem", "newton_direction", "solve_positive"]
 
 Float64Array = NDArray[np.float64]
 
@@ -34,16 +36,11 @@ _MAX_CONJUGATE_STEPS = 200
 _MAX_SHIFTS = 8
 
 
-def newton_direction(
-    problem: Problem,
-    free: NDArray[np.intp],
-    slope: Float64Array,
-    gradient: Float64Array,
-    pull: float,
-) -> tuple[Float64Array, float]:
-    """Return the Newton direction for the weights and the intercept.
+@dataclass(frozen=True)
+class NewtonSystem:
+    """The system of one Newton step.
 
-    Parameters
+    Attributes
     ----------
     problem : Problem
     free : ndarray of intp, of shape (m,)
@@ -53,6 +50,31 @@ def newton_direction(
     gradient : ndarray of float64, of shape (n_features,)
     pull : float
         Derivative in the intercept.
+    """
+
+    problem: Problem
+    free: NDArray[np.intp]
+    slope: Float64Array
+    gradient: Float64Array
+    pull: float
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether there is a last row and column."""
+        return self.problem.intercept_rule != "none"
+
+    @property
+    def delta(self) -> float:
+        """Curvature of P in the intercept."""
+        return 1.0 if self.problem.intercept_rule == "penalized" else 0.0
+
+
+def newton_direction(system: NewtonSystem) -> tuple[Float64Array, float]:
+    """Return the Newton direction for the weights and the intercept.
+
+    Parameters
+    ----------
+    system : NewtonSystem
 
     Returns
     -------
@@ -60,14 +82,14 @@ def newton_direction(
     turn : float
         The step of the intercept.
     """
-    d = problem.rows.n_features
-    if len(free) == 0:
-        return -gradient, -pull
-    if d <= max(_FEW_COLUMNS, len(free)) and d <= LARGEST_SYSTEM:
-        return _by_columns(problem, free, slope, gradient, pull)
-    if len(free) <= LARGEST_SYSTEM:
-        return _by_rows(problem, free, slope, gradient, pull)
-    return _by_conjugate_gradients(problem, free, slope, gradient, pull)
+    n_free, d = len(system.free), system.problem.rows.n_features
+    if n_free == 0:
+        return -system.gradient, -system.pull
+    if d <= max(_FEW_COLUMNS, n_free) and d <= LARGEST_SYSTEM:
+        return _by_columns(system)
+    if n_free <= LARGEST_SYSTEM:
+        return _by_rows(system)
+    return _by_conjugate_gradients(system)
 
 
 def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
@@ -95,74 +117,52 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     return np.zeros_like(right)
 
 
-def _intercept_curvature(problem: Problem) -> float:
-    """Return delta, the curvature of P in the intercept."""
-    return 1.0 if problem.intercept_rule == "penalized" else 0.0
-
-
-def _by_columns(
-    problem: Problem,
-    free: NDArray[np.intp],
-    slope: Float64Array,
-    gradient: Float64Array,
-    pull: float,
-) -> tuple[Float64Array, float]:
+def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve the system as it stands."""
-    d = problem.rows.n_features
-    hessian = problem.rows.gram(free, slope)
+    rows, free, slope = system.problem.rows, system.free, system.slope
+    d = rows.n_features
+    hessian = rows.gram(free, slope)
     hessian[np.diag_indices(d)] += 1.0
-    if problem.intercept_rule == "none":
-        return solve_positive(hessian, -gradient), 0.0
+    if not system.has_intercept:
+        return solve_positive(hessian, -system.gradient), 0.0
     bordered = np.empty((d + 1, d + 1))
     bordered[:d, :d] = hessian
-    bordered[d, :d] = bordered[:d, d] = problem.rows.combine(slope, free)
-    bordered[d, d] = float(slope.sum()) + _intercept_curvature(problem)
-    step = solve_positive(bordered, -np.append(gradient, pull))
+    bordered[d, :d] = bordered[:d, d] = rows.combine(slope, free)
+    bordered[d, d] = float(slope.sum()) + system.delta
+    step = solve_positive(bordered, -np.append(system.gradient, system.pull))
     return step[:d], float(step[d])
 
 
-def _by_rows(
-    problem: Problem,
-    free: NDArray[np.intp],
-    slope: Float64Array,
-    gradient: Float64Array,
-    pull: float,
-) -> tuple[Float64Array, float]:
+def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve for mu = H (X_F p + r); then p = -g - X_F' mu.
 
     (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b.
     """
-    kernel = problem.rows.kernel(free)
-    kernel[np.diag_indices_from(kernel)] += 1.0 / slope
-    right = np.stack([problem.rows.margins(gradient, free), np.ones(len(free))], axis=1)
+    rows, free = system.problem.rows, system.free
+    kernel = rows.kernel(free)
+    kernel[np.diag_indices_from(kernel)] += 1.0 / system.slope
+    ones = np.ones(len(free))
+    right = np.stack([rows.margins(system.gradient, free), ones], axis=1)
     of_gradient, of_ones = solve_positive(kernel, right).T
     turn = 0.0
-    if problem.intercept_rule != "none":
-        stiffness = float(of_ones.sum()) + _intercept_curvature(problem)
-        turn = (float(of_gradient.sum()) - pull) / stiffness
+    if system.has_intercept:
+        stiffness = float(of_ones.sum()) + system.delta
+        turn = (float(of_gradient.sum()) - system.pull) / stiffness
     mu = turn * of_ones - of_gradient
-    return -gradient - problem.rows.combine(mu, free), turn
+    return -system.gradient - rows.combine(mu, free), turn
 
 
-def _by_conjugate_gradients(
-    problem: Problem,
-    free: NDArray[np.intp],
-    slope: Float64Array,
-    gradient: Float64Array,
-    pull: float,
-) -> tuple[Float64Array, float]:
+def _by_conjugate_gradients(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve roughly, to a tenth of the gradient, matrix-free."""
-    rows = problem.rows
-    with_intercept = problem.intercept_rule != "none"
-    curvature = _intercept_curvature(problem)
+    rows, free, slope = system.problem.rows, system.free, system.slope
 
     def apply(p: Float64Array, r: float) -> tuple[Float64Array, float]:
         mu = slope * (rows.margins(p, free) + r)
-        total = float(mu.sum()) + curvature * r if with_intercept else 0.0
+        total = float(mu.sum()) + system.delta * r if system.has_intercept else 0.0
         return p + rows.combine(mu, free), total
 
-    direction, turn = np.zeros_like(gradient), 0.0
-    residual, rest = -gradient, -pull
+    direction, turn = np.zeros_like(system.gradient), 0.0
+    residual, rest = -system.gradient, -system.pull
     p, r = residual.copy(), rest
     norm = float(residual @ residual) + rest * rest
     enough = 0.01 * norm
