@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm.solvers import Rows, Solution
-from hingesvm.solvers.rows import Matrix
 
 __all__ = ["Report", "history_table", "warn_not_converged", "warn_rounded"]
 
 # Columns that differ in scale by more than this slow a fit down.
 _UNEVEN_SCALES = 1e3
+# Relative gaps below this are made of rounding errors.
+_ROUNDING_ERRORS = 1e-13
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 5
 
@@ -47,28 +48,31 @@ def history_table(solution: Solution) -> NDArray[np.void]:
 
 
 def warn_not_converged(
-    X: Matrix, solutions: list[Solution], tol: float, max_iter: int
+    rows: Rows, solutions: list[Solution], tol: float, max_iter: int
 ) -> None:
     """Warn that problems did not reach the tolerance, with gap and cause."""
-    short = [s for s in solutions if not s.converged]
-    n_iter = max(solution.n_iter for solution in solutions)
-    worst = max(s.certificate.relative_gap for s in short)
+    short = [solution for solution in solutions if not solution.converged]
+    n_iter = max(solution.n_iter for solution in short)
+    worst = max(solution.certificate.relative_gap for solution in short)
     which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
     message = (
-        f"HingeSVC stopped after {n_iter} iterations (max_iter="
-        f"{max_iter}) with a relative duality gap of {worst:.2g}{which}, "
-        f"above tol={tol:.2g}: the objective may be that far above its "
-        "minimum. "
+        f"HingeSVC stopped after {n_iter} iterations (max_iter={max_iter}) with a "
+        f"relative duality gap of {worst:.2g}{which}, above tol={tol:.2g}: the "
+        "objective may be that far above its minimum. "
     )
-    scales = Rows(X).column_scales()
+    scales = rows.column_scales()
     scales = scales[scales > 0.0]
     ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
-    if ratio > _UNEVEN_SCALES:
+    if worst < _ROUNDING_ERRORS:
+        message += "Rounding permits no smaller gap: raise tol."
+    elif ratio > _UNEVEN_SCALES:
         message += (
             f"The columns of X differ in scale by a factor of {ratio:.2g}, which "
             "slows convergence: scale them, for instance with StandardScaler or "
             "MaxAbsScaler."
         )
+    elif n_iter < max_iter:
+        message += "It came no closer: scale the columns of X, or reduce C."
     else:
         message += "Raise max_iter, or tol if this gap is small enough."
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)

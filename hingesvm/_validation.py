@@ -16,10 +16,18 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from hingesvm.solvers.rows import Matrix
 
-__all__ = ["check_indices", "check_sample_weight", "row_costs", "unchanged_on_error"]
+__all__ = [
+    "check_indices",
+    "check_sample_weight",
+    "encode_labels",
+    "row_costs",
+    "unchanged_on_error",
+]
 
 Float64Array = NDArray[np.float64]
 
+# Labels looked at in one go.
+_LABELS = 1 << 19
 # Costs whose squares and reciprocals are finite.
 _SMALLEST_COST, _LARGEST_COST = 1e-150, 1e150
 
@@ -70,6 +78,19 @@ def check_sample_weight(
             "zero weight, so there is nothing to train on."
         )
     return weights
+
+
+def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the sorted classes and the place of each label among them.
+
+    In pieces, between which an interrupt is seen.
+    """
+    pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
+    classes = np.unique(np.concatenate([np.unique(y[piece]) for piece in pieces]))
+    codes = np.empty(len(y), dtype=np.intp)
+    for piece in pieces:
+        codes[piece] = np.searchsorted(classes, y[piece])
+    return classes, codes
 
 
 def row_costs(

@@ -25,6 +25,7 @@ from hingesvm._reporting import (
 from hingesvm._validation import (
     check_indices,
     check_sample_weight,
+    encode_labels,
     row_costs,
     unchanged_on_error,
 )
@@ -336,7 +337,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         """Fit to the rows `kept` (None: all) and set the fitted attributes."""
         if kept is not None:
             y, weights = y[kept], None if weights is None else weights[kept]
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = encode_labels(y)
         if len(classes) < 2:
             raise ValueError(
                 "HingeSVC needs at least two classes with positive weight to train on, "
@@ -365,7 +366,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         elif hasattr(self, "dual_coef_"):
             del self.dual_coef_, self._cost_scale
         if not all(solution.converged for solution in solutions):
-            warn_not_converged(X, solutions, self.tol, self.max_iter)
+            warn_not_converged(Rows(X, kept), solutions, self.tol, self.max_iter)
         elif (gap := max(gap for _, gap in solved)) > self.tol:
             warn_rounded(gap, self.tol)
 

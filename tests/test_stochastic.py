@@ -92,7 +92,7 @@ def test_rows_that_stay_at_a_bound_are_dropped(alpha, intercept, shrink_above, k
 @pytest.mark.parametrize("count", [0, 1, 2, 5, 50])
 def test_shuffle_permutes_the_first(count):
     order = np.arange(50)
-    _sweep.shuffle(order, count, random_bits(4))
+    _sweep.shuffle(order, 0, count, random_bits(4))
     assert np.array_equal(np.sort(order[:count]), np.arange(count))
     assert np.array_equal(order[count:], np.arange(count, 50))
 
@@ -101,7 +101,7 @@ def test_shuffle_is_uniform():
     counts, state = np.zeros((5, 5)), random_bits(0)
     for _ in range(5000):
         order = np.arange(5)
-        _sweep.shuffle(order, 5, state)
+        _sweep.shuffle(order, 0, 5, state)
         counts[np.arange(5), order] += 1
     # Each place holds each number 1000 times, give or take five standard deviations.
     assert np.all(np.abs(counts - 1000.0) < 5.0 * np.sqrt(800.0))
@@ -111,7 +111,7 @@ def test_seeds_give_different_orders():
     orders = []
     for seed in (0, 1, 2, 2**31 - 1):
         order = np.arange(30)
-        _sweep.shuffle(order, 30, random_bits(seed))
+        _sweep.shuffle(order, 0, 30, random_bits(seed))
         orders.append(tuple(order))
     assert len(set(orders)) == 4
 

@@ -198,7 +198,9 @@ def test_optimality_conditions(loss, rule, make):
     alpha = duals * signs
     upper = np.inf if loss == "squared_hinge" else C
     assert np.all((alpha >= 0.0) & (alpha <= upper))
-    np.testing.assert_allclose(duals @ X, clf.coef_[0], rtol=1e-6, atol=1e-6)
+    # Each of the two is within sqrt(2 gap) of the optimal weights.
+    room = 2.0 * np.sqrt(2.0 * clf.dual_gap_) + 1e-7
+    assert np.linalg.norm(duals @ X - clf.coef_[0]) <= room
     if rule == "free":
         assert abs(duals.sum()) <= 1e-9 * alpha.sum()
     if rule == "penalized":

@@ -32,6 +32,8 @@ Method = Literal["auto", "stochastic", "batch", "pegasos"]
 
 # n_rows * n_features of a problem that is always finished exactly.
 _SMALL = 4_000_000
+# Relative gap that an exact finish aims at, so that rounding alone ends it.
+_OUT_OF_REACH = -1.0
 # Relative gap that an exact finish must certify.
 _EXACT = 1e-10
 # Sums whose squares are finite.
@@ -151,7 +153,7 @@ def _finish(progress: Progress, start: Start) -> None:
         return
     tol = progress.tol
     progress.tol = min(tol, _EXACT)
-    newton_until(progress, start, goal=0.0)
+    newton_until(progress, start, goal=_OUT_OF_REACH)
     progress.tol = tol
 
 
@@ -160,7 +162,8 @@ def _solve_large(progress: Progress, first: Start, seed: int) -> None:
     price = _newton_price(progress.problem)
 
     def hand_over(taken: float, remaining: float) -> bool:
-        return remaining > price and taken > _EVIDENCE * price
+        left = progress.max_iter - progress.n_iter
+        return remaining > min(price, left) and taken > _EVIDENCE * min(price, left)
 
     sweep_until(progress, first, seed, hand_over)
     if not progress.converged and not progress.exhausted:

@@ -38,13 +38,22 @@ cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
     return z ^ (z >> 31)
 
 
-def shuffle(ptrdiff_t[::1] order, ptrdiff_t count, uint64_t[::1] random_state):
-    """Permute ``order[:count]`` uniformly at random (Fisher and Yates)."""
+def shuffle(
+    ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    uint64_t[::1] random_state,
+):
+    """Go on with a random permutation of ``order[:start]`` to that of ``order[:stop]``.
+
+    Called for one range after the other from 0 on, it permutes uniformly (Fisher and
+    Yates).
+    """
     cdef ptrdiff_t k, other, kept
     cdef ptrdiff_t largest = 4294967295
     cdef uint64_t bits
     with nogil:
-        for k in range(count - 1, 0, -1):
+        for k in range(start, stop):
             bits = next_random(&random_state[0])
             if k < largest:
                 other = <ptrdiff_t>(((bits >> 32) * <uint64_t>(k + 1)) >> 32)

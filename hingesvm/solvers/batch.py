@@ -40,10 +40,10 @@ Float64Array = NDArray[np.float64]
 # Inner problems solved in this many Newton steps let rho grow; in more, shrink.
 _QUICK, _SLOW = 5, 15
 _GROWTH = 3.0
-_MAX_INNER = 25
+_MAX_INNER, _MAX_INNER_AT_END = 25, 8
 # Multiplier updates with next to no progress before the method gives up: at
 # nothing certified yet, and behind the tolerance.
-_PATIENCE, _PATIENCE_AT_END = 15, 2
+_PATIENCE, _PATIENCE_AT_END = 15, 1
 _MAX_SEARCH = 40
 # Gains that count as progress: as a part of the gap, and of the objective.
 _VISIBLE, _NOISE = 1e-3, 4e-15
@@ -205,7 +205,7 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
     problem = progress.problem
     state.own = problem.combine(state.alpha)
     state.scores = problem.rows.margins(state.w)
-    limit = _QUICK if progress.converged else _MAX_INNER
+    limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
     for steps in range(limit):
         progress.record(_certificate(problem, state))
         if progress.exhausted or progress.relative_gap <= goal:
@@ -232,7 +232,7 @@ def _certificate(problem: Problem, state: _State) -> Certificate:
     """Return the certificate of the present iterate; needs no pass over X."""
     dual = problem.dual(state.alpha, state.own)
     if problem.intercept_rule == "free":
-        # What a repair of the rounding errors in sum a_i y_i = 0 would cost.
+        # About what a repair of rounding errors in sum a_i y_i = 0 would cost.
         excess = abs(problem.imbalance(state.alpha))
         dual -= excess * (2.0 + abs(state.intercept))
     primal = problem.primal(state.w, state.intercept, state.scores)

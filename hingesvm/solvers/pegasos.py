@@ -13,7 +13,7 @@ import numpy as np
 
 from hingesvm.solvers import _sweep
 from hingesvm.solvers.progress import Progress, Start
-from hingesvm.solvers.stochastic import intercept_step, random_bits
+from hingesvm.solvers.stochastic import intercept_step, random_bits, shuffle
 
 __all__ = ["step_until"]
 
@@ -49,7 +49,7 @@ def step_until(progress: Progress, start: Start, seed: int) -> None:
     weight = 0.0
     look_at = 1
     while not progress.exhausted:
-        _sweep.shuffle(order, n_rows, random_state)
+        shuffle(rows, order, n_rows, random_state)
         for first, last in rows.chunks(n_rows, work=3.0):
             _sweep.averaged_steps(
                 *rows.arrays,

@@ -88,6 +88,8 @@ class Certificate:
     @property
     def relative_gap(self) -> float:
         """Gap as a fraction of the primal value."""
+        if not np.isfinite(self.primal):
+            return np.inf
         return self.gap / self.primal if self.primal > 0.0 else 0.0
 
     def join(self, newer: Certificate) -> Certificate:
@@ -282,8 +284,8 @@ class Problem:
                 intercept = self.best_intercept(scores, certificate.alpha)
             value = self.primal(w, intercept, scores)
             other = replace(certificate, w=w, intercept=intercept, primal=value)
-            # Of two equally good points w(a) is taken, so that a alone decides.
-            certificate = self._stretch(other, scores).join(certificate)
+            # Of two equally good points the iterate is nearer the optimum than w(a).
+            certificate = certificate.join(self._stretch(other, scores))
         return self._without_noise(certificate)
 
     def _without_noise(self, certificate: Certificate) -> Certificate:

@@ -72,6 +72,7 @@ class Rows:
         self.is_sparse = sp.issparse(X)
         self.check_cancelled = check_cancelled
         self._X = X
+        self._squared_norms: Float64Array | None = None
         if self.is_sparse:
             data, columns, row_starts = X.data, X.indices, X.indptr
             if columns.dtype != row_starts.dtype or columns.dtype not in _INDEX_TYPES:
@@ -140,11 +141,15 @@ class Rows:
         return out
 
     def squared_norms(self) -> Float64Array:
-        """Return ||x_i||^2 for all rows, in float64."""
+        """Return ||x_i||^2 for all rows, in float64; computed once."""
+        if self._squared_norms is not None:
+            return self._squared_norms
         scratch = np.zeros(self.n_features if self.is_sparse else 0)
         out = np.empty(self.n_rows)
         for start, stop in self.chunks(self.n_rows):
             _sweep.squared_norms(*self.arrays, start, stop, scratch, out)
+        out.flags.writeable = False
+        self._squared_norms = out
         return out
 
     def gram(self, rows: IndexArray, weights: Float64Array) -> Float64Array:

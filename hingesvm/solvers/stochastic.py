@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from hingesvm.solvers import _sweep
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.rows import Rows
 
-__all__ = ["intercept_step", "random_bits", "sweep_until"]
+__all__ = ["intercept_step", "random_bits", "shuffle", "sweep_until"]
 
 Float64Array = NDArray[np.float64]
 
@@ -43,6 +44,14 @@ _HUGE_STEP = 1e300
 def random_bits(seed: int) -> NDArray[np.uint64]:
     """Return the state of the kernels' random generator."""
     return np.array([seed], dtype=np.uint64)
+
+
+def shuffle(
+    rows: Rows, order: NDArray[np.intp], count: int, random_state: NDArray[np.uint64]
+) -> None:
+    """Permute the first `count` entries of an order of rows."""
+    for start, stop in rows.chunks(count):
+        _sweep.shuffle(order, start, stop, random_state)
 
 
 def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
@@ -145,7 +154,7 @@ def _sweep_once(
     problem: Problem, state: _Sweeps, step: Float64Array, tau: float
 ) -> None:
     """Take one step at each active row, in random order."""
-    _sweep.shuffle(state.order, state.n_active, state.random_state)
+    shuffle(problem.rows, state.order, state.n_active, state.random_state)
     scalars = np.array([state.intercept, 0.0])
     kept = 0
     for first, last in problem.rows.chunks(state.n_active, work=3.0):
