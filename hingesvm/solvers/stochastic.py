@@ -37,6 +37,8 @@ Float64Array = NDArray[np.float64]
 _LONGEST_WAIT = 0.5
 # A sweep over no active row still counts as this part of one.
 _LEAST_SWEEP = 0.01
+# Squared value of the intercept's feature over the mean squared norm of the rows.
+_INTERCEPT_SHARE = 0.1
 # Stands for 1/0: rows without entries go to whichever bound the sign says.
 _HUGE_STEP = 1e300
 
@@ -57,15 +59,15 @@ def shuffle(
 def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
     """Return the squared value of the feature that stands for the intercept.
 
-    0 without an intercept, 1 with a penalised one, and with a free one the mean
-    squared norm of the rows, which makes it a feature like any other.
+    0 without an intercept, 1 with a penalised one, and with a free one a part of the
+    mean squared norm of the rows, which makes it a feature among others.
     """
     if problem.intercept_rule == "none":
         return 0.0
     if problem.intercept_rule == "penalized":
         return 1.0
     mean = float(squared_norms.mean())
-    return mean if mean > 0.0 else 1.0
+    return _INTERCEPT_SHARE * mean if mean > 0.0 else 1.0
 
 
 @dataclass
