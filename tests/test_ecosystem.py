@@ -248,14 +248,15 @@ def test_metadata_must_be_requested(data, weights):
             model.fit(X, y, sample_weight=weights)
 
 
-def test_pandas(iris):
-    pandas = pytest.importorskip("pandas")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames(iris, library):
+    frames = pytest.importorskip(library)
     X, y = iris
-    frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
-    clf = HingeSVC().fit(frame, pandas.Series(y), sample_weight=pandas.Series(y + 1.0))
+    frame = frames.DataFrame({name: X[:, k] for k, name in enumerate("abcd")})
+    clf = HingeSVC().fit(frame, frames.Series(y), sample_weight=frames.Series(y + 1.0))
     assert_same_fit(clf, HingeSVC().fit(X, y, sample_weight=y + 1.0))
     np.testing.assert_array_equal(clf.feature_names_in_, ["a", "b", "c", "d"])
-    np.testing.assert_array_equal(clf.predict(frame), clf.predict(frame.copy()))
+    np.testing.assert_array_equal(clf.predict(frame), clf.predict(frame[list("abcd")]))
     with pytest.raises(ValueError, match="feature names"):
         clf.predict(frame[["d", "c", "b", "a"]])
 
@@ -269,16 +270,6 @@ def test_pandas_categorical_and_string_labels(iris):
         clf = HingeSVC().fit(X, labels)
         np.testing.assert_array_equal(clf.coef_, expected.coef_)
         np.testing.assert_array_equal(clf.predict(X), expected.predict(X))
-
-
-def test_polars(iris):
-    polars = pytest.importorskip("polars")
-    X, y = iris
-    frame = polars.DataFrame(X, schema=["a", "b", "c", "d"])
-    clf = HingeSVC().fit(frame, polars.Series(y), sample_weight=polars.Series(y + 1.0))
-    assert_same_fit(clf, HingeSVC().fit(X, y, sample_weight=y + 1.0))
-    np.testing.assert_array_equal(clf.feature_names_in_, ["a", "b", "c", "d"])
-    np.testing.assert_array_equal(clf.predict(frame), clf.predict(frame.clone()))
 
 
 def test_names_are_gone_after_a_fit_without(iris):

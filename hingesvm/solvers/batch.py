@@ -152,12 +152,11 @@ def _begin(problem: Problem, start: Start) -> _State:
     """Return the state at the start."""
     alpha = problem.repair(start.alpha)
     own = problem.combine(alpha)
-    w = own
-    intercept = 0.0 if problem.intercept_rule == "none" else start.intercept
+    w, intercept = own, problem.intercept_of(alpha, start.intercept)
     if start.w is not None:
         w = start.w
-    elif problem.intercept_rule == "penalized":
-        intercept = problem.imbalance(alpha)
+        if problem.intercept_rule != "none":
+            intercept = start.intercept
     scores = problem.rows.margins(w)
     state = _State(w, intercept, scores, alpha, own)
     state.take_anchor(problem, alpha, _first_rho(problem, alpha))

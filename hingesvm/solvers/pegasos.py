@@ -46,7 +46,6 @@ def step_until(progress: Progress, start: Start, seed: int) -> None:
     fixed = start.intercept if problem.intercept_rule == "free" else 0.0
     # Parts of the intercept, scale, time, and total weight: see the kernel.
     scalars = np.array([fixed, tau * problem.imbalance(alpha), 1.0, 0.0, 0.0])
-    weight = 0.0
     look_at = 1
     while not progress.exhausted:
         shuffle(rows, order, n_rows, random_state)
@@ -71,13 +70,12 @@ def step_until(progress: Progress, start: Start, seed: int) -> None:
         average += alpha * (scalars[4] - last_weight)
         last_weight[:] = scalars[4]
         _rescale(alpha, w, scalars)
-        time = scalars[3]
-        weight = 0.5 * time * (time + 1.0)
         if problem.intercept_rule == "free":
             scalars[0] += tau * problem.imbalance(alpha)
         if progress.n_iter >= look_at or progress.exhausted:
             look_at = progress.n_iter + max(1, progress.n_iter // 4)
-            certificate, _ = problem.evaluate(average / weight)
+            time = scalars[3]
+            certificate, _ = problem.evaluate(average / (0.5 * time * (time + 1.0)))
             progress.record(certificate)
             if progress.converged:
                 return

@@ -246,11 +246,15 @@ class Problem:
         None: 0. Penalised: the sum of a_i y_i, as for any other weight. Free: the
         minimiser of P over b, the midpoint where it is an interval.
         """
-        if self.intercept_rule == "none":
-            return 0.0
-        if self.intercept_rule == "penalized":
-            return self.imbalance(alpha)
-        return self._minimise_over_intercept(scores)
+        if self.intercept_rule == "free":
+            return self._minimise_over_intercept(scores)
+        return self.intercept_of(alpha, 0.0)
+
+    def intercept_of(self, alpha: Float64Array, free: float) -> float:
+        """Return the intercept that goes with w(a); `free` is that of a free rule."""
+        if self.intercept_rule == "free":
+            return free
+        return self.imbalance(alpha) if self.intercept_rule == "penalized" else 0.0
 
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""

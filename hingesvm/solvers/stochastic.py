@@ -116,7 +116,7 @@ def sweep_until(
     state = _Sweeps(
         alpha,
         problem.combine(alpha),
-        _kernel_intercept(problem, alpha, start.intercept, tau),
+        problem.intercept_of(alpha, start.intercept),
         np.arange(n_rows, dtype=np.intp),
         n_rows,
         np.inf,
@@ -141,15 +141,6 @@ def sweep_until(
         if hand_over is not None and hand_over(visits, remaining):
             return
         wait = max(1.0, min(remaining, _LONGEST_WAIT * visits))
-
-
-def _kernel_intercept(
-    problem: Problem, alpha: Float64Array, intercept: float, tau: float
-) -> float:
-    """Return the intercept that the kernel starts with."""
-    if problem.intercept_rule == "free":
-        return intercept
-    return tau * problem.imbalance(alpha)
 
 
 def _sweep_once(
