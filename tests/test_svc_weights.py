@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import LOSSES, RULES, SOLVERS, assert_same_model, make_data
 
-from hingesvm import HingeSVC
+from hingesvm import HingeSVC, _validation
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -170,3 +170,24 @@ def test_refused_fit_leaves_the_estimator_as_it_was():
     with pytest.raises(ValueError, match="Negative"):
         clf.fit(X[:, :2], y, sample_weight=np.full(len(y), -1.0))
     assert vars(clf) == before
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "smoothed_hinge"])
+@pytest.mark.parametrize("seed", [2, 10, 60])
+def test_exact_finish_ends_beyond_the_root_of_the_gap(seed, loss):
+    # A gap of 1e-16 leaves room for errors of 1e-8 in the weights of a smooth loss.
+    rng = np.random.default_rng(seed)
+    X, y = rng.random((40, 10)), np.arange(40) % 2
+    counts = rng.integers(1, 5, size=40)
+    rows = rng.permutation(np.repeat(np.arange(40), counts))
+    weighted = HingeSVC(loss=loss).fit(X, y, sample_weight=counts)
+    repeated = HingeSVC(loss=loss).fit(X[rows], y[rows])
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=0.0, atol=1e-9)
+
+
+def test_labels_are_encoded_alike_in_pieces(monkeypatch):
+    y = np.array(["b", "a", "c", "a", "b", "d", "a"])
+    monkeypatch.setattr(_validation, "_LABELS", 2)
+    classes, codes = _validation.encode_labels(y)
+    np.testing.assert_array_equal(classes, ["a", "b", "c", "d"])
+    np.testing.assert_array_equal(classes[codes], y)
