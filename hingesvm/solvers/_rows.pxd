@@ -155,3 +155,21 @@ cdef inline double row_squared_norm(
     for k in range(length):
         scratch[columns[k]] = 0.0
     return total
+
+
+cdef inline double row_weighted_norm(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const double* scales,
+) noexcept nogil:
+    """Return the sum of scales_j x_ij^2, entries named twice counted singly."""
+    cdef double total = 0.0
+    cdef ptrdiff_t k
+    if columns == NULL:
+        for k in range(length):
+            total += scales[k] * <double>values[k] * <double>values[k]
+        return total
+    for k in range(length):
+        total += scales[columns[k]] * <double>values[k] * <double>values[k]
+    return total

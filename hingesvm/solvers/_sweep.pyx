@@ -149,86 +149,9 @@ def squared_norms(
             )
 
 
-def gram(
-    const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
-    const ptrdiff_t[::1] order,
-    ptrdiff_t start,
-    ptrdiff_t stop,
-    const double[::1] factors,
-    double[:, ::1] out,
-):
-    """Add ``factors[k] * x_i x_i'`` of sparse rows to the lower triangle of `out`."""
-    cdef Layout X = layout(columns, row_starts, n_features, index)
-    cdef ptrdiff_t k, a, b, i, j
-    cdef double scaled, product
-    cdef Row place
-    with nogil:
-        for k in range(start, stop):
-            place = locate(&X, order[k], <index_t>0)
-            for a in range(place.start, place.start + place.length):
-                i = columns[a]
-                scaled = factors[k] * <double>data[a]
-                out[i, i] += scaled * <double>data[a]
-                for b in range(place.start, a):
-                    j = columns[b]
-                    product = scaled * <double>data[b]
-                    if j < i:
-                        out[i, j] += product
-                    elif j > i:
-                        out[j, i] += product
-                    else:
-                        out[i, i] += 2.0 * product
-
-
 cdef enum:
-    BLOCK = 256
     # Rows between the one that is asked for and the one that is worked on.
     AHEAD = 8
-
-
-def clipped_sums(
-    const double[::1] rest,
-    const double[:] pace,
-    const double[:] bound,
-    const double[::1] here,
-    const double[::1] change,
-    double t,
-):
-    """Return the sums that a search along a line needs.
-
-    With a_i = clip(rest_i + pace_i (here_i - t change_i), 0, bound_i), the sum of
-    a_i change_i, and that of pace_i change_i^2 over the a_i inside their box.
-    `pace` and `bound` may be broadcast scalars.
-    """
-    cdef ptrdiff_t n = here.shape[0]
-    cdef bint one_pace = n == 0 or pace.strides[0] == 0
-    cdef bint one_bound = n == 0 or bound.strides[0] == 0
-    cdef double[BLOCK] paces, bounds
-    cdef double pull = 0.0, bend = 0.0, raw, clipped, along, width
-    cdef ptrdiff_t start = 0, k, size
-    with nogil:
-        while start < n:
-            size = min(n - start, <ptrdiff_t>BLOCK)
-            if not one_pace or start == 0:
-                for k in range(size):
-                    paces[k] = pace[start + k]
-            if not one_bound or start == 0:
-                for k in range(size):
-                    bounds[k] = bound[start + k]
-            for k in range(size):
-                along = change[start + k]
-                raw = rest[start + k] + paces[k] * (here[start + k] - t * along)
-                clipped = raw if raw > 0.0 else 0.0
-                clipped = clipped if clipped < bounds[k] else bounds[k]
-                width = paces[k] * along * along
-                pull += clipped * along
-                bend += width if clipped == raw and raw > 0.0 else 0.0
-            start += BLOCK
-    return pull, bend
 
 
 def dual_steps(

@@ -17,18 +17,18 @@ F strictly inside their box. Then a becomes :math:`a^+`. A free intercept is
 minimised over exactly at every step, so that :math:`\sum_i a^+_i y_i = 0` and every
 iterate carries a certificate.
 
-X is used through ``rows`` alone.
+It solves a whole problem, or one restricted to some rows (``bands.py``). X is used
+through ``rows`` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _sweep
+from hingesvm.solvers import _newton
 from hingesvm.solvers.newton import NewtonSystem, newton_direction
 from hingesvm.solvers.problem import Certificate, Problem
 from hingesvm.solvers.progress import Progress, Start
@@ -44,11 +44,14 @@ _MAX_INNER, _MAX_INNER_AT_END = 25, 8
 # Multiplier updates with next to no progress before the method gives up: at
 # nothing certified yet, and behind the tolerance.
 _PATIENCE, _PATIENCE_AT_END = 15, 1
-_MAX_SEARCH = 40
 # Gains that count as progress: as a part of the gap, and of the objective.
 _VISIBLE, _NOISE = 1e-3, 4e-15
 # Sum of a_i y_i, relative to that of a_i, that can be rounding.
 _ROUNDING = 1e-14
+# Relative gap above which sums that are updated step by step are exact enough.
+_COARSE = 1e-8
+# Derivative along a line, as a part of that at its start, that counts as 0.
+_FLAT = 1e-3
 
 
 @dataclass
@@ -57,19 +60,22 @@ class _State:
 
     Attributes
     ----------
-    w, intercept, scores
-        The iterate and x_i . w.
+    w, intercept, shortfall
+        The iterate and 1 - m.
+    alpha, own, free
+        a+, w(a+), and the rows where a+ is strictly inside its box.
     anchor, rho
         The multipliers a and the proximal step in units of the costs.
     rest, pace
         a+ is rest + pace * (1 - m), clipped to its box.
-    alpha, own, free
-        a+, w(a+), and the rows where a+ is strictly inside its box.
+    loss, gain, imbalance, moved
+        Sums over the rows: of the losses, of a+ - q a+^2 / 2, of a+ y, and of
+        (a+ - a)^2 / c.
     """
 
     w: Float64Array
     intercept: float
-    scores: Float64Array
+    shortfall: Float64Array
     alpha: Float64Array
     own: Float64Array
     anchor: Float64Array = field(init=False)
@@ -77,17 +83,32 @@ class _State:
     rest: Float64Array = field(init=False)
     pace: Float64Array = field(init=False)
     free: NDArray[np.intp] = field(init=False)
+    loss: float = field(init=False)
+    gain: float = field(init=False)
+    imbalance: float = field(init=False)
+    moved: float = field(init=False)
 
     def take_anchor(self, problem: Problem, anchor: Float64Array, rho: float) -> None:
         """Begin another inner problem."""
         self.anchor, self.rho = anchor, rho
+        if problem.has_kink:
+            self.rest = anchor
+            self.pace = _scaled(problem.cost, rho)
+            return
         sigma = rho * problem.cost
         width = 1.0 + sigma * problem.curvature
         self.rest = anchor / width
         self.pace = sigma / width
 
 
-def newton_until(progress: Progress, start: Start, goal: float) -> None:
+def _scaled(values: Float64Array, factor: float) -> Float64Array:
+    """Return a factor times the values; a broadcast scalar stays one."""
+    if values.strides[0] == 0 and len(values):
+        return np.broadcast_to(factor * values[0], values.shape)
+    return factor * values
+
+
+def newton_until(progress: Progress, start: Start, goal: float) -> Start:
     """Take Newton steps to a relative gap, or until they no longer bring it closer.
 
     Parameters
@@ -98,6 +119,11 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
         Dual variables to start from, and weights if better ones are known.
     goal : float
         Relative gap to aim at; may be below the tolerance, even out of reach.
+
+    Returns
+    -------
+    Start
+        Where it ends.
     """
     problem = progress.problem
     state = _begin(problem, start)
@@ -106,7 +132,7 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
     while not progress.exhausted and patience:
         steps, solved = _minimise_inner(progress, state, goal)
         if progress.relative_gap <= goal:
-            return
+            break
         best = progress.best
         assert best is not None
         factor = _change_of_rho(steps, solved)
@@ -122,9 +148,13 @@ def newton_until(progress: Progress, start: Start, goal: float) -> None:
         anchor = state.alpha
         if not solved and _has_strayed(problem, state, best):
             state.w, state.intercept, anchor = best.w, best.intercept, best.alpha
-            state.scores = problem.rows.margins(best.w)
+            state.shortfall = 1.0 - problem.margins(best.w, best.intercept)
         state.take_anchor(problem, anchor, state.rho * factor)
         _settle(problem, state)
+    best = progress.best
+    if best is not None and best.relative_gap <= goal:
+        return Start(best.alpha, best.w, best.intercept, rho=state.rho)
+    return Start(state.alpha, state.w, state.intercept, rho=state.rho)
 
 
 def _change_of_rho(steps: int, solved: bool) -> float:
@@ -138,28 +168,33 @@ def _change_of_rho(steps: int, solved: bool) -> float:
 
 def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
-    primal = problem.primal(state.w, state.intercept, state.scores)
+    primal = problem.primal_of(state.w, state.intercept, state.loss)
     return primal - best.primal > best.gap
 
 
 def _is_progress(previous: Certificate, best: Certificate) -> bool:
     """Whether the primal fell or the dual rose by a visible part of the gap."""
     gained = (previous.primal - best.primal) + (best.dual - previous.dual)
-    return gained > max(_VISIBLE * previous.gap, _NOISE * best.primal)
+    return gained > max(_VISIBLE * previous.gap, _NOISE * abs(best.primal))
 
 
 def _begin(problem: Problem, start: Start) -> _State:
     """Return the state at the start."""
-    alpha = problem.repair(start.alpha)
+    alpha = start.alpha
+    if problem.fixed is None:
+        alpha = problem.repair(alpha)
     own = problem.combine(alpha)
     w, intercept = own, problem.intercept_of(alpha, start.intercept)
     if start.w is not None:
         w = start.w
         if problem.intercept_rule != "none":
             intercept = start.intercept
-    scores = problem.rows.margins(w)
-    state = _State(w, intercept, scores, alpha, own)
-    state.take_anchor(problem, alpha, _first_rho(problem, alpha))
+    shortfall = start.shortfall
+    if shortfall is None:
+        shortfall = 1.0 - problem.margins(w, intercept)
+    state = _State(w, intercept, shortfall, alpha, own)
+    rho = _first_rho(problem, alpha) if start.rho is None else start.rho
+    state.take_anchor(problem, alpha, rho)
     _settle(problem, state)
     return state
 
@@ -179,31 +214,66 @@ def _first_rho(problem: Problem, alpha: Float64Array) -> float:
 
 def _settle(problem: Problem, state: _State) -> None:
     """Move a free intercept to its minimiser, and update the dual point."""
-    signs = problem.signs
+    signs, n_rows = problem.signs, problem.n_rows
     if problem.intercept_rule == "free":
-        here, change = 1.0 - signs * state.scores, signs.astype(np.float64)
-
-        def excess(b: float) -> tuple[float, float]:
-            pull, bend = _sweep.clipped_sums(
-                state.rest, state.pace, problem.bound, here, change, b
-            )
-            return -pull, bend
-
         rounding = _ROUNDING * float(state.alpha.sum())
-        state.intercept = _increasing_zero(excess, state.intercept, noise=rounding)
-    shortfall = 1.0 - signs * (state.scores + state.intercept)
-    raw = state.rest + state.pace * shortfall
-    alpha = np.clip(raw, 0.0, problem.bound)
-    state.own = state.own + problem.combine(alpha - state.alpha)
-    state.alpha = alpha
-    state.free = np.flatnonzero((raw > 0.0) & (raw < problem.bound))
+        offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
+        change = signs.astype(np.float64)
+        shift, _ = _newton.find_zero(
+            state.rest,
+            state.pace,
+            problem.bound,
+            state.shortfall,
+            change,
+            -offset,
+            0.0,
+            0.0,
+            -np.inf,
+            0.0,
+            rounding,
+        )
+        state.intercept += shift
+        state.shortfall = state.shortfall - shift * change
+    before, state.alpha = state.alpha, np.empty(n_rows)
+    own, free = state.own.copy(), np.empty(n_rows, dtype=np.intp)
+    n_free = 0
+    for first, last in problem.rows.chunks(n_rows):
+        n_free = _newton.settle(
+            *problem.rows.arrays,
+            first,
+            last,
+            signs,
+            state.rest,
+            state.pace,
+            problem.bound,
+            state.shortfall,
+            before,
+            state.alpha,
+            free,
+            n_free,
+            own,
+        )
+    state.own, state.free = own, free[:n_free].copy()
+    state.loss, state.gain, state.imbalance, state.moved = _newton.totals(
+        signs,
+        problem.cost,
+        problem.bound,
+        problem.curvature,
+        state.shortfall,
+        state.alpha,
+        state.anchor,
+    )
+    if problem.fixed is not None:
+        state.gain += problem.fixed.gain
+        state.imbalance += problem.fixed.imbalance
 
 
 def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
-    state.own = problem.combine(state.alpha)
-    state.scores = problem.rows.margins(state.w)
+    if progress.relative_gap < _COARSE:
+        state.own = problem.combine(state.alpha)
+        state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
     limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
     for steps in range(limit):
         progress.record(_certificate(problem, state))
@@ -212,9 +282,8 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
         gradient = state.w - state.own
         pull = 0.0
         if problem.intercept_rule == "penalized":
-            pull = state.intercept - problem.imbalance(state.alpha)
-        moved = state.alpha - state.anchor
-        allowed = float((moved * moved / problem.cost).sum()) / state.rho
+            pull = state.intercept - state.imbalance
+        allowed = state.moved / state.rho
         if float(gradient @ gradient) + pull * pull <= allowed:
             return steps, True
         slope = state.pace[state.free]
@@ -229,12 +298,11 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
 
 def _certificate(problem: Problem, state: _State) -> Certificate:
     """Return the certificate of the present iterate; needs no pass over X."""
-    dual = problem.dual(state.alpha, state.own)
+    dual = problem.dual_of(state.own, state.gain, state.imbalance)
     if problem.intercept_rule == "free":
         # About what a repair of rounding errors in sum a_i y_i = 0 would cost.
-        excess = abs(problem.imbalance(state.alpha))
-        dual -= excess * (2.0 + abs(state.intercept))
-    primal = problem.primal(state.w, state.intercept, state.scores)
+        dual -= abs(state.imbalance) * (2.0 + abs(state.intercept))
+    primal = problem.primal_of(state.w, state.intercept, state.loss)
     return Certificate(state.w, state.intercept, state.alpha, primal, dual)
 
 
@@ -242,81 +310,30 @@ def _line_search(
     problem: Problem, state: _State, direction: Float64Array, turn: float
 ) -> bool:
     """Go to the minimum of Psi along a direction; False when it leads nowhere."""
-    signs = problem.signs
-    across = problem.rows.margins(direction)
-    change = signs * (across + turn)
-    here = 1.0 - signs * (state.scores + state.intercept)
+    change = problem.margins(direction, turn)
     along = float(state.w @ direction)
     length = float(direction @ direction)
     if problem.intercept_rule == "penalized":
         along += state.intercept * turn
         length += turn * turn
-
-    def derivative(t: float) -> tuple[float, float]:
-        pull, bend = _sweep.clipped_sums(
-            state.rest, state.pace, problem.bound, here, change, t
-        )
-        return along + t * length - pull, length + bend
-
-    at_start = derivative(0.0)[0]
-    if not at_start < 0.0:
-        return False
-    t = _increasing_zero(derivative, 1.0, 1e-3 * -at_start, low=0.0)
-    if not t > 0.0:
+    if problem.fixed is not None:
+        along -= float(problem.fixed.own @ direction) + problem.fixed.imbalance * turn
+    t, at_start = _newton.find_zero(
+        state.rest,
+        state.pace,
+        problem.bound,
+        state.shortfall,
+        change,
+        along,
+        length,
+        1.0,
+        0.0,
+        _FLAT,
+        0.0,
+    )
+    if not (at_start < 0.0 and t > 0.0):
         return False
     state.w = state.w + t * direction
     state.intercept += t * turn
-    state.scores = state.scores + t * across
+    state.shortfall = state.shortfall - t * change
     return True
-
-
-def _increasing_zero(
-    function: Callable[[float], tuple[float, float]],
-    start: float,
-    tolerance: float = 0.0,
-    *,
-    noise: float = 0.0,
-    low: float = -np.inf,
-) -> float:
-    """Return a zero of an increasing piecewise linear function of one variable.
-
-    Newton steps, kept inside a bracket; finite for a piecewise linear function.
-
-    Parameters
-    ----------
-    function : callable
-        Returns the value and the derivative.
-    start : float
-    tolerance : float, default=0.0
-        Absolute value that counts as 0.
-    noise : float, default=0.0
-        Absolute value at which the search ends once it no longer falls.
-    low : float, default=-inf
-        Where the function is known to be negative.
-    """
-    high, reach = np.inf, 1.0
-    x = best = start
-    smallest = np.inf
-    for _ in range(_MAX_SEARCH):
-        value, slope = function(x)
-        if abs(value) < smallest:
-            smallest, best = abs(value), x
-        elif smallest <= noise:
-            break
-        if abs(value) <= tolerance:
-            break
-        if value > 0.0:
-            high = x
-        else:
-            low = x
-        x_next = x - value / slope if slope > 0.0 else np.nan
-        if not low < x_next < high:
-            if np.isfinite(low) and np.isfinite(high):
-                x_next = 0.5 * (low + high)
-            else:
-                x_next = x - np.copysign(reach, value)
-                reach *= 4.0
-        if x_next in (x, low, high):
-            break
-        x = x_next
-    return best

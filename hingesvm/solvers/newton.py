@@ -119,18 +119,18 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
 
 def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve the system as it stands."""
-    rows, free, slope = system.problem.rows, system.free, system.slope
+    rows, bordered = system.problem.rows, system.has_intercept
     d = rows.n_features
-    hessian = rows.gram(free, slope)
-    hessian[np.diag_indices(d)] += 1.0
-    if not system.has_intercept:
-        return solve_positive(hessian, -system.gradient), 0.0
-    bordered = np.empty((d + 1, d + 1))
-    bordered[:d, :d] = hessian
-    bordered[d, :d] = bordered[:d, d] = rows.combine(slope, free)
-    bordered[d, d] = float(slope.sum()) + system.delta
-    step = solve_positive(bordered, -np.append(system.gradient, system.pull))
-    return step[:d], float(step[d])
+    hessian = rows.gram(system.free, system.slope, bordered=bordered)
+    diagonal = np.diagonal(hessian).copy()
+    diagonal[:d] += 1.0
+    right = -system.gradient
+    if bordered:
+        diagonal[d] += system.delta
+        right = np.append(right, -system.pull)
+    np.fill_diagonal(hessian, diagonal)
+    step = solve_positive(hessian, right)
+    return step[:d], float(step[d]) if bordered else 0.0
 
 
 def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["Certificate", "InterceptRule", "Problem"]
+__all__ = ["Certificate", "Fixed", "InterceptRule", "Problem"]
 
 Float64Array = NDArray[np.float64]
 InterceptRule = Literal["none", "penalized", "free"]
@@ -106,6 +106,28 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """What rows contribute whose dual variables are held at a bound.
+
+    A row that stays on its side of the kinks has a loss that is linear in (w, b),
+    a_i (1 - m_i) - q_i a_i^2 / 2, so these three sums are all that counts of it.
+
+    Attributes
+    ----------
+    own : ndarray of float64, of shape (n_features,)
+        The sum of a_i y_i x_i.
+    imbalance : float
+        The sum of a_i y_i.
+    gain : float
+        The sum of a_i - q_i a_i^2 / 2.
+    """
+
+    own: Float64Array
+    imbalance: float
+    gain: float
+
+
+@dataclass(frozen=True)
 class Problem:
     """A binary problem: rows, signs, costs, loss and intercept rule.
 
@@ -119,6 +141,10 @@ class Problem:
     bound, curvature : ndarray of float64, of shape (n_rows,)
         u_i and q_i of the loss at cost c_i.
     intercept_rule : {"none", "penalized", "free"}
+    fixed : Fixed or None
+        Of a restricted problem: what the rows left out contribute. Its primal value
+        is a lower bound of that of the whole problem, its dual value is the whole
+        problem's.
     """
 
     rows: Rows
@@ -127,6 +153,7 @@ class Problem:
     bound: Float64Array
     curvature: Float64Array
     intercept_rule: InterceptRule
+    fixed: Fixed | None = None
 
     @classmethod
     def build(
@@ -154,11 +181,33 @@ class Problem:
         return Problem(
             self.rows.subset(chosen),
             self.signs[chosen],
-            self.cost[chosen] * cost_factor,
-            self.bound[chosen] * cost_factor,
-            self.curvature[chosen] / cost_factor,
+            _of_rows(self.cost, chosen, cost_factor),
+            _of_rows(self.bound, chosen, cost_factor),
+            _of_rows(self.curvature, chosen, 1.0 / cost_factor),
             self.intercept_rule,
         )
+
+    def restrict(
+        self, chosen: NDArray[np.intp], alpha: Float64Array, totals: Fixed
+    ) -> Problem:
+        """Return the problem of some rows, the duals of all others held fixed.
+
+        Parameters
+        ----------
+        chosen : ndarray of intp, of shape (m,)
+        alpha : ndarray of float64, of shape (n_rows,)
+            Dual variables of all rows, at a bound in those not chosen.
+        totals : Fixed
+            The sums over all rows.
+        """
+        part = self.subset(chosen)
+        taken = alpha[chosen]
+        fixed = Fixed(
+            totals.own - part.combine(taken),
+            totals.imbalance - part.imbalance(taken),
+            totals.gain - part.gain(taken),
+        )
+        return replace(part, fixed=fixed)
 
     @property
     def n_rows(self) -> int:
@@ -194,29 +243,49 @@ class Problem:
         """Return P(w, b); `scores` are x_i . w, when they are known."""
         if scores is None:
             scores = self.rows.margins(w)
-        value = 0.5 * float(w @ w) + self.loss_sum(
-            1.0 - self.signs * (scores + intercept)
-        )
+        losses = self.loss_sum(1.0 - self.signs * (scores + intercept))
+        return self.primal_of(w, intercept, losses)
+
+    def primal_of(self, w: Float64Array, intercept: float, losses: float) -> float:
+        """Return P(w, b), given the sum of the losses."""
+        value = 0.5 * float(w @ w) + losses
         if self.intercept_rule == "penalized":
             value += 0.5 * intercept * intercept
+        if self.fixed is not None:
+            value += self.fixed.gain - float(self.fixed.own @ w)
+            value -= self.fixed.imbalance * intercept
         return value
+
+    def margins(self, w: Float64Array, intercept: float) -> Float64Array:
+        """Return y_i (x_i . w + b) for all rows."""
+        return self.rows.signed_margins(w, intercept, self.signs)
 
     def combine(self, alpha: Float64Array) -> Float64Array:
         """Return w(a), the sum of a_i y_i x_i."""
-        return self.rows.combine(alpha * self.signs)
+        own = self.rows.combine(alpha * self.signs)
+        return own if self.fixed is None else own + self.fixed.own
 
     def imbalance(self, alpha: Float64Array) -> float:
         """Return the sum of a_i y_i."""
-        return float(alpha @ self.signs)
+        value = float(alpha @ self.signs)
+        return value if self.fixed is None else value + self.fixed.imbalance
+
+    def gain(self, alpha: Float64Array) -> float:
+        """Return the sum of a_i - q_i a_i^2 / 2."""
+        value = float((alpha - 0.5 * self.curvature * alpha * alpha).sum())
+        return value if self.fixed is None else value + self.fixed.gain
 
     def dual(self, alpha: Float64Array, w: Float64Array | None = None) -> float:
         """Return D(a) of a feasible a; `w` is w(a), when it is known."""
         if w is None:
             w = self.combine(alpha)
-        value = float((alpha - 0.5 * self.curvature * alpha * alpha).sum())
-        value -= 0.5 * float(w @ w)
+        return self.dual_of(w, self.gain(alpha), self.imbalance(alpha))
+
+    def dual_of(self, w: Float64Array, gain: float, imbalance: float) -> float:
+        """Return D(a), given w(a) and the sums of a - q a^2 / 2 and of a y."""
+        value = gain - 0.5 * float(w @ w)
         if self.intercept_rule == "penalized":
-            value -= 0.5 * self.imbalance(alpha) ** 2
+            value -= 0.5 * imbalance * imbalance
         return value
 
     def repair(self, alpha: Float64Array) -> Float64Array:
@@ -258,11 +327,24 @@ class Problem:
 
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""
-        zeros = np.zeros(self.rows.n_features)
-        alpha, scores = np.zeros(self.n_rows), np.zeros(self.n_rows)
-        intercept = self.best_intercept(scores, alpha)
-        primal = self.primal(zeros, intercept, scores)
-        return Certificate(zeros, intercept, alpha, primal, 0.0)
+        # All rows of a class have the same margin: one row stands for them.
+        sides = [np.flatnonzero(self.signs == sign) for sign in (-1, 1)]
+        present = [side for side in sides if len(side)]
+        first = np.array([side[0] for side in present], dtype=np.intp)
+        size = np.array([_of_rows(self.cost, side).sum() for side in present])
+        size /= self.cost[first]
+        classes = Problem(
+            self.rows,
+            self.signs[first],
+            self.cost[first] * size,
+            self.bound[first] * size,
+            self.curvature[first] / size,
+            self.intercept_rule,
+        )
+        zeros, scores = np.zeros(self.rows.n_features), np.zeros(len(present))
+        intercept = classes.best_intercept(scores, scores)
+        primal = classes.primal(zeros, intercept, scores)
+        return Certificate(zeros, intercept, np.zeros(self.n_rows), primal, 0.0)
 
     def certify(
         self,
@@ -362,6 +444,15 @@ class Problem:
         if not self.has_kink and np.isfinite(self.bound[0]):
             kinks = np.concatenate([kinks, kinks - signs * self.curvature * self.bound])
         return _zero_of_derivative(derivative, np.unique(kinks))
+
+
+def _of_rows(
+    values: Float64Array, chosen: NDArray[np.intp], factor: float = 1.0
+) -> Float64Array:
+    """Return a factor times the values of some rows; a broadcast scalar stays one."""
+    if values.strides[0] == 0 and len(values):
+        return np.broadcast_to(factor * values[0], (len(chosen),))
+    return factor * values[chosen]
 
 
 def _zero_of_derivative(derivative: Derivative, kinks: Float64Array) -> float:

@@ -49,11 +49,17 @@ class Start:
     w : ndarray of float64, of shape (n_features,), optional
         Weights, when better ones than w(alpha) are known.
     intercept : float
+    shortfall : ndarray of float64, of shape (n_rows,), optional
+        1 - y_i (x_i . w + b), when it is known.
+    rho : float, optional
+        Proximal step of the batch method, in units of the costs.
     """
 
     alpha: Float64Array
     w: Float64Array | None = None
     intercept: float = 0.0
+    shortfall: Float64Array | None = None
+    rho: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,23 @@ class Progress:
     best: Certificate | None = None
     history: list[Check] = field(default_factory=list)
     report: Callable[[int, float, float, float], None] | None = None
+    is_proven: bool = False
     began: float = field(default_factory=time.perf_counter)
 
-    def record(self, certificate: Certificate) -> None:
-        """Keep the better points, and add a line to the history."""
+    def record(self, certificate: Certificate, *, proven: bool = False) -> None:
+        """Keep the better points, and add a line to the history.
+
+        Parameters
+        ----------
+        certificate : Certificate
+        proven : bool, default=False
+            Whether its values were computed from scratch on all rows.
+        """
         best = certificate if self.best is None else self.best.join(certificate)
         self.best = best
+        self.is_proven = (
+            proven and best.w is certificate.w and best.alpha is certificate.alpha
+        )
         seconds = time.perf_counter() - self.began
         check = Check(self.n_iter, seconds, best.primal, best.gap)
         self.history.append(check)
@@ -140,8 +157,10 @@ class Progress:
         """Certify the best points from scratch and return them."""
         best = self.best
         assert best is not None
-        certificate = self.problem.certify(best.alpha, best.w, best.intercept)
-        self.record(certificate)
+        certificate = best
+        if not self.is_proven:
+            certificate = self.problem.certify(best.alpha, best.w, best.intercept)
+            self.record(certificate, proven=True)
         return Solution(
             certificate,
             self.n_iter,

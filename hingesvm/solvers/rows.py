@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _sweep
+from hingesvm.solvers import _newton, _sweep
 
 __all__ = ["Matrix", "Rows"]
 
@@ -125,6 +125,15 @@ class Rows:
             _sweep.margins(*self.arrays, order, start, stop, w, out)
         return out
 
+    def signed_margins(
+        self, w: Float64Array, intercept: float, signs: NDArray[np.int8]
+    ) -> Float64Array:
+        """Return y_i (x_i . w + b) for all rows, in float64."""
+        out = np.empty(self.n_rows)
+        for start, stop in self.chunks(self.n_rows):
+            _newton.margins(*self.arrays, start, stop, signs, w, intercept, out)
+        return out
+
     def combine(self, a: Float64Array, rows: IndexArray | None = None) -> Float64Array:
         """Return the sum of a_i x_i over all rows, or over some, in float64.
 
@@ -152,7 +161,17 @@ class Rows:
         self._squared_norms = out
         return out
 
-    def gram(self, rows: IndexArray, weights: Float64Array) -> Float64Array:
+    def mean_squares(self, rows: IndexArray) -> Float64Array:
+        """Return the mean of x_ij^2 over some rows, of shape (n_features,)."""
+        some = self._X[self._places(rows)]
+        if self.is_sparse:
+            some = some.multiply(some)
+            return np.asarray(some.mean(axis=0), dtype=np.float64).ravel()
+        return np.asarray(np.square(some, dtype=np.float64).mean(axis=0))
+
+    def gram(
+        self, rows: IndexArray, weights: Float64Array, *, bordered: bool = False
+    ) -> Float64Array:
         """Return the sum of weights_i x_i x_i' over some rows.
 
         Parameters
@@ -160,26 +179,32 @@ class Rows:
         rows : ndarray of intp, of shape (m,)
         weights : ndarray of float64, of shape (m,)
             Non-negative.
+        bordered : bool, default=False
+            Whether each x_i has a last entry 1, that of the intercept.
 
         Returns
         -------
-        ndarray of float64, of shape (n_features, n_features)
+        ndarray of float64, of shape (n_features, n_features), or one more each way
             Only the lower triangle is meant to be read.
         """
-        d = self.n_features
-        out = np.zeros((d, d))
+        size = self.n_features + bordered
+        out = np.zeros((size, size))
         if self.is_sparse:
             density = self.n_entries / max(self.n_rows, 1)
             for start, stop in self.chunks(len(rows), work=max(density, 1.0)):
-                _sweep.gram(*self.arrays, rows, start, stop, weights, out)
+                _newton.gram(*self.arrays, rows, start, stop, weights, bordered, out)
             return out
-        size = max(1, _ENTRIES_PER_BLOCK // max(d, 1))
+        height = max(1, _ENTRIES_PER_BLOCK // max(size, 1))
         roots = np.sqrt(weights)
-        for start in range(0, len(rows), size):
+        block = np.empty((min(height, len(rows)), size))
+        for start in range(0, len(rows), height):
             self.check_cancelled()
-            block = self.take(rows[start : start + size])
-            block *= roots[start : start + size, None]
-            out += block.T @ block
+            some = rows[start : start + height]
+            part = block[: len(some)]
+            _newton.gather(
+                *self.arrays, some, roots[start : start + height], bordered, part
+            )
+            out += part.T @ part
         return out
 
     def kernel(self, rows: IndexArray) -> Float64Array:

@@ -1,0 +1,326 @@
+r"""Few passes over many rows: nested samples, and bands of rows near the margin.
+
+Most rows are far from the kinks of their loss and stay where they are: their dual
+variables are 0 or at their bound, and their losses are linear. So the batch method
+is run on the others, the band; the rest enter as one linear term (`Problem.restrict`).
+A survey then looks at all rows, in one pass that computes the certificate from
+scratch. Rows that have crossed a kink, or might, join the band of the next round.
+The step from one survey to the next is cut short by a line search over all rows if
+the objective would rise.
+
+The first band comes from the solution of a random eighth of the rows at eight times
+the costs, found in the same way, down to about a thousand rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers import _newton
+from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.problem import Certificate, Fixed, Problem
+from hingesvm.solvers.progress import Progress, Start
+
+__all__ = ["band_until", "nest"]
+
+Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+# Rows of a sample, at least: in all, for each column, and of each class.
+_LEAST_ROWS, _ROWS_PER_COLUMN, _LEAST_OF_CLASS = 1000, 8, 10
+_FACTOR = 8
+# Relative gap to which a sample is solved.
+_SAMPLE_GOAL = 1e-2
+# Rows in the band: as a part of all, and at least.
+_PART, _LEAST_BAND = 0.2, 3000
+# Rows from which the width of the band is judged.
+_JUDGES = 20_000
+# Rows join that are within so many times the distance just moved.
+_LIKELY = 2.0
+# Proximal step at a new level, in units of the costs.
+_FIRST_RHO = 10.0
+# Newton steps in the first round, before anything is known of the other rows.
+_FIRST_STEPS = 2
+# Part of the last gap to which the next round is solved, and of the goal.
+_SHARPER, _ENOUGH = 0.1, 0.5
+# Part of the rows that may cross before the next round is kept short again.
+_FEW = 0.01
+# Rounds without a smaller gap before all rows are taken in.
+_PATIENCE = 4
+# Steepness of the smoothed kink in line searches over all rows.
+_STEEP = 1e4
+
+
+def nest(progress: Progress, seed: int) -> Start | None:
+    """Return a start from the solution of a sample; None for a small problem.
+
+    Parameters
+    ----------
+    progress : Progress
+        Its count of iterations includes those on the sample.
+    seed : int
+        Of the choice of rows.
+    """
+    problem = progress.problem
+    least = max(_LEAST_ROWS, _ROWS_PER_COLUMN * problem.rows.n_features)
+    size = problem.n_rows // _FACTOR
+    if size < least:
+        return None
+    rows = _sample(problem.n_rows, seed)
+    positive = int(np.count_nonzero(problem.signs[rows] > 0))
+    if min(positive, len(rows) - positive) < _LEAST_OF_CLASS:
+        return None
+    part = problem.subset(rows, problem.n_rows / len(rows))
+    inner = Progress(part, _SAMPLE_GOAL, progress.max_iter, progress.n_iter)
+    band_until(inner, nest(inner, seed + 1), _SAMPLE_GOAL)
+    progress.n_iter = inner.n_iter
+    best = inner.best
+    assert best is not None
+    return Start(np.empty(0), best.w, best.intercept)
+
+
+def _sample(n_rows: int, seed: int) -> IndexArray:
+    """Return one row at random out of each `_FACTOR` that follow each other."""
+    first = np.arange(0, n_rows - _FACTOR + 1, _FACTOR, dtype=np.intp)
+    return first + np.random.default_rng(seed).integers(_FACTOR, size=len(first))
+
+
+@dataclass
+class _Survey:
+    """What a look at all rows has found.
+
+    Attributes
+    ----------
+    w, intercept, alpha
+        The point looked at.
+    shortfall : ndarray of float64, of shape (n_rows,)
+        1 - m.
+    own : ndarray of float64, of shape (n_features,)
+        w(alpha).
+    loss, gain, imbalance : float
+        Sums over the rows: of the losses, of a - q a^2 / 2, and of a y.
+    """
+
+    w: Float64Array
+    intercept: float
+    alpha: Float64Array
+    shortfall: Float64Array
+    own: Float64Array
+    loss: float = 0.0
+    gain: float = 0.0
+    imbalance: float = 0.0
+
+    def totals(self) -> Fixed:
+        """Return the sums of all rows."""
+        return Fixed(self.own, self.imbalance, self.gain)
+
+    def certificate(self, problem: Problem) -> Certificate:
+        """Return the certificate, from sums over all rows."""
+        primal = problem.primal_of(self.w, self.intercept, self.loss)
+        dual = problem.dual_of(self.own, self.gain, self.imbalance)
+        return Certificate(self.w, self.intercept, self.alpha, primal, dual)
+
+
+def _look(
+    problem: Problem,
+    w: Float64Array,
+    intercept: float,
+    alpha: Float64Array | None,
+    scales: Float64Array | None = None,
+) -> tuple[_Survey, NDArray[np.float32]]:
+    """Look at all rows in one pass, and measure their reach if there are scales.
+
+    Without `alpha`, it is set to minus the subgradients at (w, b).
+    """
+    judge = alpha is None
+    if alpha is None:
+        alpha = np.empty(problem.n_rows)
+    survey = _Survey(
+        w, intercept, alpha, np.empty(problem.n_rows), np.zeros(len(w))
+    )
+    reach = np.empty(problem.n_rows if scales is not None else 0, dtype=np.float32)
+    for start, stop in problem.rows.chunks(problem.n_rows, work=2.0):
+        _newton.survey(
+            *problem.rows.arrays,
+            start,
+            stop,
+            problem.signs,
+            problem.bound,
+            problem.curvature,
+            judge,
+            w,
+            intercept,
+            np.empty(0) if scales is None else scales,
+            survey.shortfall,
+            alpha,
+            reach,
+            survey.own,
+        )
+    survey.loss, survey.gain, survey.imbalance, _ = _newton.totals(
+        problem.signs,
+        problem.cost,
+        problem.bound,
+        problem.curvature,
+        survey.shortfall,
+        alpha,
+        alpha,
+    )
+    return survey, reach
+
+
+def band_until(progress: Progress, start: Start | None, goal: float) -> None:
+    """Take Newton steps on bands of rows to a relative gap on all rows.
+
+    Parameters
+    ----------
+    progress : Progress
+        Keeps what is found, and bounds the number of steps.
+    start : Start, optional
+        Weights to start from. Its dual variables are used unless there are none.
+    goal : float
+        Relative gap to reach.
+    """
+    problem = progress.problem
+    if start is None or start.w is None:
+        alpha = np.zeros(problem.n_rows) if start is None else start.alpha
+        newton_until(progress, Start(alpha), goal)
+        return
+    known = len(start.alpha) > 0
+    scales = _scales(problem)
+    here, reach = _look(
+        problem,
+        start.w,
+        start.intercept,
+        problem.repair(start.alpha) if known else None,
+        scales,
+    )
+    rho = _FIRST_RHO if start.rho is None else start.rho
+    moved = np.zeros(problem.n_rows)
+    gap, steps, patience = np.inf, _FIRST_STEPS, _PATIENCE
+    fresh = not known
+    while not progress.exhausted and patience:
+        band = _choose(problem, here, moved, reach)
+        inner, ahead = _solve_band(
+            progress, here, band, rho, max(_ENOUGH * goal, min(1e-2, _SHARPER * gap)),
+            steps, fresh,
+        )
+        fresh = False
+        rho = ahead.rho
+        alpha = here.alpha.copy()
+        alpha[band] = ahead.alpha
+        there, _ = _look(problem, ahead.w, ahead.intercept, problem.repair(alpha))
+        certificate = there.certificate(problem)
+        progress.record(certificate, proven=True)
+        if progress.relative_gap <= goal:
+            return
+        patience = _PATIENCE if certificate.relative_gap < gap else patience - 1
+        gap = min(gap, certificate.relative_gap)
+        crossed = _newton.misplaced(
+            there.shortfall, alpha, problem.bound, problem.curvature
+        )
+        moved = there.shortfall - here.shortfall
+        part = _line_search(problem, here, there) if crossed else 1.0
+        if part < 1.0:
+            here = _between(problem, here, there, part)
+        else:
+            here = there
+        if part > 0.5:
+            steps = progress.max_iter if crossed < _FEW * problem.n_rows else 3 * steps
+        else:
+            steps = _FIRST_STEPS
+    if not progress.exhausted:
+        newton_until(progress, progress.start(), goal)
+
+
+def _scales(problem: Problem) -> Float64Array:
+    """Return what makes the mean square of each column 1, from some rows."""
+    rows = problem.rows
+    some = np.arange(0, rows.n_rows, max(1, rows.n_rows // 1000), dtype=np.intp)
+    squares = rows.mean_squares(some)
+    floor = 1e-3 * float(squares[squares > 0.0].min(initial=np.inf))
+    return 1.0 / np.maximum(squares, floor if np.isfinite(floor) else 1.0)
+
+
+def _choose(
+    problem: Problem,
+    here: _Survey,
+    moved: Float64Array,
+    reach: NDArray[np.float32],
+) -> IndexArray:
+    """Return the rows of the next band."""
+    n_rows = problem.n_rows
+    wanted = max(_LEAST_BAND, int(_PART * n_rows))
+    near = np.inf
+    if wanted < n_rows:
+        some = slice(None, None, max(1, n_rows // _JUDGES))
+        width = problem.curvature[some] * problem.bound[some] if not problem.has_kink else 0.0
+        short = here.shortfall[some]
+        distance = np.maximum(-short, short - width)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.nan_to_num(distance / reach[some], nan=np.inf)
+        near = max(float(np.quantile(ratio, wanted / n_rows)), 0.0)
+    out = np.empty(n_rows, dtype=np.intp)
+    count = _newton.choose(
+        here.shortfall, moved, reach, here.alpha, problem.bound, problem.curvature,
+        near, _LIKELY, out,
+    )
+    return out[:count].copy()
+
+
+def _solve_band(progress, here, band, rho, goal, steps, fresh):
+    problem = progress.problem
+    part = problem.restrict(band, here.alpha, here.totals())
+    alpha = here.alpha[band]
+    if fresh and problem.has_kink:
+        # In the middle of its box, the smoothed kink is nearest to the sharp one.
+        alpha = 0.5 * part.bound
+    limit = min(progress.max_iter, progress.n_iter + steps)
+    inner = Progress(part, goal, limit, progress.n_iter)
+    start = Start(alpha, here.w, here.intercept, here.shortfall[band], rho)
+    ahead = newton_until(inner, start, goal)
+    progress.n_iter = inner.n_iter
+    return inner, ahead
+
+
+def _line_search(problem: Problem, here: _Survey, there: _Survey) -> float:
+    """Return the part of the way, at most all of it, that lowers the objective most."""
+    step = there.w - here.w
+    along, length = float(here.w @ step), float(step @ step)
+    if problem.intercept_rule == "penalized":
+        turn = there.intercept - here.intercept
+        along += here.intercept * turn
+        length += turn * turn
+    if problem.has_kink:
+        rest = 0.5 * problem.bound
+        pace = _STEEP * problem.bound
+    else:
+        rest = np.broadcast_to(0.0, problem.bound.shape)
+        pace = 1.0 / problem.curvature
+    change = here.shortfall - there.shortfall
+    part, _ = _newton.find_zero(
+        rest, pace, problem.bound, here.shortfall, change, along, length,
+        1.0, 0.0, 1e-3, 0.0,
+    )
+    return min(part, 1.0)
+
+
+def _between(problem: Problem, here: _Survey, there: _Survey, part: float) -> _Survey:
+    """Return the point at a part of the way; past half of it, with the new duals."""
+    dual = part if part <= 0.5 else 1.0
+    alpha = here.alpha + dual * (there.alpha - here.alpha)
+    own = here.own + dual * (there.own - here.own)
+    survey = _Survey(
+        here.w + part * (there.w - here.w),
+        here.intercept + part * (there.intercept - here.intercept),
+        alpha,
+        here.shortfall + part * (there.shortfall - here.shortfall),
+        own,
+    )
+    survey.loss, survey.gain, survey.imbalance, _ = _newton.totals(
+        problem.signs, problem.cost, problem.bound, problem.curvature,
+        survey.shortfall, alpha, alpha,
+    )
+    return survey
