@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from hingesvm.solvers.bands import band_until, nest
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.newton import LARGEST_SYSTEM
 from hingesvm.solvers.pegasos import step_until
@@ -30,8 +31,8 @@ __all__ = [
 
 Method = Literal["auto", "stochastic", "batch", "pegasos"]
 
-# n_rows * n_features of a problem that is always finished exactly.
-_SMALL = 4_000_000
+# Rows, and n_rows * n_features, of a problem that is always finished exactly.
+_FEW_ROWS, _SMALL = 10_000, 4_000_000
 # Relative gap that an exact finish aims at, so that rounding alone ends it.
 _OUT_OF_REACH = -1.0
 # Relative gap that an exact finish must certify.
@@ -42,14 +43,19 @@ _LARGEST = 1e150
 _ROUGH = 1e-3
 # Sweeps that a small problem gets before.
 _FIRST_SWEEPS = 10
+# Rows for each column from which a sample tells more than sweeps do.
+_TALL = 1000
 # Multiply-adds of dense linear algebra in the time of one in a sweep.
 _DENSE_SPEEDUP = 8.0
-# The same for a product of two sparse matrices, which is slower.
+# Sweeps in the time of a finish on bands: whatever the data, and for each Newton step
+# that it typically takes.
+_TYPICAL_STEPS, _SWEEPS_PER_STEP = 50, 0.25
+# Multiply-adds of a product of two sparse matrices in that time, the other way round.
 _SPARSE_SLOWDOWN = 4.0
 # Sweeps taken before a prediction is believed, as a part of the other's price.
 _EVIDENCE = 0.1
-# Newton steps that a fit takes from a rough start.
-_TYPICAL_STEPS = 15
+# Part of the rows that is strictly inside its box in a typical step.
+_FREE = 0.02
 
 
 def solve(
@@ -104,17 +110,21 @@ def solve(
     elif method == "pegasos":
         step_until(progress, first, seed)
     elif method == "batch":
-        _finish(progress, first)
+        _finish(progress, None if start is None else first, seed)
     elif _is_small(problem):
         _solve_small(progress, first, seed)
     else:
-        _solve_large(progress, first, seed)
+        _solve_large(progress, None if start is None else first, seed)
     return progress.solution()
 
 
 def _check_range(problem: Problem) -> None:
     """Refuse data whose objective could overflow."""
-    lengths = np.sqrt(problem.rows.squared_norms())
+    rows = problem.rows
+    total = float(problem.cost.sum())
+    if rows.largest_possible() * (1.0 + total) < _LARGEST:
+        return
+    lengths = np.sqrt(rows.squared_norms())
     with np.errstate(over="ignore"):
         largest = float((problem.cost * lengths).sum())
     if not (largest < _LARGEST and lengths.max() < _LARGEST):
@@ -132,7 +142,8 @@ def _goal(problem: Problem, method: Method, tol: float) -> float:
 
 def _is_small(problem: Problem) -> bool:
     """Whether a problem is always finished exactly."""
-    return problem.n_rows * problem.rows.n_features <= _SMALL
+    n_rows = problem.n_rows
+    return n_rows <= _FEW_ROWS and n_rows * problem.rows.n_features <= _SMALL
 
 
 def _solve_small(progress: Progress, first: Start, seed: int) -> None:
@@ -141,33 +152,47 @@ def _solve_small(progress: Progress, first: Start, seed: int) -> None:
     progress.tol, progress.max_iter = _ROUGH, min(_FIRST_SWEEPS, max_iter)
     sweep_until(progress, first, seed)
     progress.tol, progress.max_iter = tol, max_iter
-    _finish(progress, progress.start())
+    _finish(progress, progress.start(), seed)
     if not progress.converged and not progress.exhausted:
         sweep_until(progress, progress.start(), seed)
 
 
-def _finish(progress: Progress, start: Start) -> None:
+def _finish(progress: Progress, start: Start | None, seed: int) -> None:
     """Take Newton steps to the tolerance, on a small problem to rounding."""
-    if not _is_small(progress.problem):
-        newton_until(progress, start, progress.tol)
+    problem = progress.problem
+    if not _is_small(problem):
+        if start is None or not (start.alpha.any() or start.w is not None):
+            start = nest(progress, seed)
+        band_until(progress, start, progress.tol)
         return
+    if start is None:
+        start = Start(np.zeros(problem.n_rows))
     tol = progress.tol
     progress.tol = min(tol, _EXACT)
     newton_until(progress, start, goal=_OUT_OF_REACH)
     progress.tol = tol
 
 
-def _solve_large(progress: Progress, first: Start, seed: int) -> None:
-    """Sweep while that is the cheaper way, then take Newton steps."""
-    price = _newton_price(progress.problem)
+def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
+    """Sweep while that is the cheaper way, then take Newton steps.
 
-    def hand_over(taken: float, remaining: float) -> bool:
-        left = progress.max_iter - progress.n_iter
-        return remaining > min(price, left) and taken > _EVIDENCE * min(price, left)
+    Where there are very many rows for each column, a sample of them makes the better
+    start.
+    """
+    problem = progress.problem
+    if start is None and problem.n_rows >= _TALL * problem.rows.n_features:
+        _finish(progress, None, seed)
+    else:
+        price = _newton_price(problem)
 
-    sweep_until(progress, first, seed, hand_over)
-    if not progress.converged and not progress.exhausted:
-        _finish(progress, progress.start())
+        def hand_over(taken: float, remaining: float) -> bool:
+            left = progress.max_iter - progress.n_iter
+            return remaining > min(price, left) and taken > _EVIDENCE * min(price, left)
+
+        first = Start(np.zeros(problem.n_rows)) if start is None else start
+        sweep_until(progress, first, seed, hand_over)
+        if not progress.converged and not progress.exhausted:
+            _finish(progress, progress.start(), seed)
     if not progress.converged and not progress.exhausted:
         sweep_until(progress, progress.start(), seed)
 
@@ -175,8 +200,7 @@ def _solve_large(progress: Progress, first: Start, seed: int) -> None:
 def _newton_price(problem: Problem) -> float:
     """Return the price of a finish by Newton steps, in sweeps over all rows."""
     n, d, entries = problem.n_rows, problem.rows.n_features, problem.rows.n_entries
-    passes = 3.0 * entries + 20.0 * n
-    free = 0.1 * n
+    free = _FREE * n
     per_row = entries / n
     if problem.rows.is_sparse:
         by_columns = free * per_row * per_row
@@ -193,4 +217,5 @@ def _newton_price(problem: Problem) -> float:
         prices.append(by_columns)
     if free <= LARGEST_SYSTEM:
         prices.append(by_rows)
-    return _TYPICAL_STEPS * (passes + min(prices)) / (3.0 * entries + 10.0 * n)
+    per_step = _SWEEPS_PER_STEP + min(prices) / (3.0 * entries + 10.0 * n)
+    return _TYPICAL_STEPS * per_step

@@ -20,7 +20,7 @@ from ._rows cimport (
     row_add,
     row_dot,
     row_prefetch,
-    row_weighted_norm,
+    row_scaled_norm,
     value_t,
 )
 
@@ -94,7 +94,7 @@ def survey(
     bint judge,
     const double[::1] w,
     double intercept,
-    const double[::1] scales,
+    const value_t[::1] scales,
     double[::1] shortfall,
     double[::1] alpha,
     float[::1] reach,
@@ -104,7 +104,7 @@ def survey(
 
     Sets ``shortfall[r] = 1 - m_r`` and adds ``alpha_r y_r x_r`` to `own`. If `judge`,
     alpha_r is first set to minus the subgradient c_r dl(m_r). Where `scales` is not
-    empty, ``reach[r]`` becomes the norm of x_r with squares weighted by `scales`.
+    empty, ``reach[r]`` becomes the norm of x_r with columns multiplied by `scales`.
     """
     cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef bint scattered = index.shape[0] > 0
@@ -141,7 +141,7 @@ def survey(
                     alpha[row] = clip(short / curvature[row], bound[row])
             if with_reach:
                 reach[row] = <float>sqrt(
-                    row_weighted_norm(
+                    row_scaled_norm(
                         &data[place.start],
                         <const index_t*>place.columns,
                         place.length,
@@ -319,7 +319,7 @@ def find_zero(
     noise : float
         Absolute value at which the search ends once it no longer falls.
     """
-    cdef double high = INFINITY, reach = 1.0, smallest = INFINITY
+    cdef double first = low, high = INFINITY, reach = 1.0, smallest = INFINITY
     cdef double x = start, best = start, x_next, value, bend, at_low = 0.0
     cdef int trial
     with nogil:
@@ -349,7 +349,9 @@ def find_zero(
                 low = x
             x_next = x - value / bend if bend > 0.0 else INFINITY
             if not (low < x_next < high):
-                if isfinite(low) and isfinite(high):
+                if low == first and isfinite(high):
+                    x_next = first + 0.125 * (high - first)
+                elif isfinite(low) and isfinite(high):
                     x_next = 0.5 * (low + high)
                 else:
                     x_next = x - copysign(reach, value)

@@ -157,19 +157,24 @@ cdef inline double row_squared_norm(
     return total
 
 
-cdef inline double row_weighted_norm(
+cdef inline double row_scaled_norm(
     const value_t* values,
     const index_t* columns,
     ptrdiff_t length,
-    const double* scales,
+    const value_t* scales,
 ) noexcept nogil:
-    """Return the sum of scales_j x_ij^2, entries named twice counted singly."""
-    cdef double total = 0.0
+    """Return the sum of (scales_j x_ij)^2, in the precision of X.
+
+    Entries of a column that is named twice are squared singly.
+    """
+    cdef value_t total = 0.0, term
     cdef ptrdiff_t k
     if columns == NULL:
         for k in range(length):
-            total += scales[k] * <double>values[k] * <double>values[k]
+            term = scales[k] * values[k]
+            total += term * term
         return total
     for k in range(length):
-        total += scales[columns[k]] * <double>values[k] * <double>values[k]
+        term = scales[columns[k]] * values[k]
+        total += term * term
     return total

@@ -38,6 +38,8 @@ _SAMPLE_GOAL = 1e-2
 _PART, _LEAST_BAND = 0.2, 3000
 # Rows from which the width of the band is judged.
 _JUDGES = 20_000
+# Rows from which the scales of columns are judged.
+_SEEN = 1000
 # Rows join that are within so many times the distance just moved.
 _LIKELY = 2.0
 # Proximal step at a new level, in units of the costs.
@@ -50,8 +52,6 @@ _SHARPER, _ENOUGH = 0.1, 0.5
 _FEW = 0.01
 # Rounds without a smaller gap before all rows are taken in.
 _PATIENCE = 4
-# Steepness of the smoothed kink in line searches over all rows.
-_STEEP = 1e4
 
 
 def nest(progress: Progress, seed: int) -> Start | None:
@@ -129,7 +129,7 @@ def _look(
     w: Float64Array,
     intercept: float,
     alpha: Float64Array | None,
-    scales: Float64Array | None = None,
+    scales: NDArray[np.floating] | None = None,
 ) -> tuple[_Survey, NDArray[np.float32]]:
     """Look at all rows in one pass, and measure their reach if there are scales.
 
@@ -153,7 +153,7 @@ def _look(
             judge,
             w,
             intercept,
-            np.empty(0) if scales is None else scales,
+            np.empty(0, dtype=problem.rows.dtype) if scales is None else scales,
             survey.shortfall,
             alpha,
             reach,
@@ -235,13 +235,13 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         newton_until(progress, progress.start(), goal)
 
 
-def _scales(problem: Problem) -> Float64Array:
-    """Return what makes the mean square of each column 1, from some rows."""
+def _scales(problem: Problem) -> NDArray[np.floating]:
+    """Return what makes the mean square of each column about 1, from some rows."""
     rows = problem.rows
-    some = np.arange(0, rows.n_rows, max(1, rows.n_rows // 1000), dtype=np.intp)
+    some = np.arange(0, rows.n_rows, max(1, rows.n_rows // _SEEN), dtype=np.intp)
     squares = rows.mean_squares(some)
-    floor = 1e-3 * float(squares[squares > 0.0].min(initial=np.inf))
-    return 1.0 / np.maximum(squares, floor if np.isfinite(floor) else 1.0)
+    floor = float(squares.max()) * 1e-300 if not squares.any() else float(squares[squares > 0.0].min()) / len(some)
+    return (1.0 / np.sqrt(np.maximum(squares, floor))).astype(rows.dtype)
 
 
 def _choose(
@@ -293,12 +293,7 @@ def _line_search(problem: Problem, here: _Survey, there: _Survey) -> float:
         turn = there.intercept - here.intercept
         along += here.intercept * turn
         length += turn * turn
-    if problem.has_kink:
-        rest = 0.5 * problem.bound
-        pace = _STEEP * problem.bound
-    else:
-        rest = np.broadcast_to(0.0, problem.bound.shape)
-        pace = 1.0 / problem.curvature
+    rest, pace = problem.smoothed()
     change = here.shortfall - there.shortfall
     part, _ = _newton.find_zero(
         rest, pace, problem.bound, here.shortfall, change, along, length,

@@ -110,8 +110,9 @@ class Progress:
     best: Certificate | None = None
     history: list[Check] = field(default_factory=list)
     report: Callable[[int, float, float, float], None] | None = None
-    is_proven: bool = False
     began: float = field(default_factory=time.perf_counter)
+    _proven_primal: bool = field(default=False, init=False)
+    _proven_dual: bool = field(default=False, init=False)
 
     def record(self, certificate: Certificate, *, proven: bool = False) -> None:
         """Keep the better points, and add a line to the history.
@@ -124,9 +125,10 @@ class Progress:
         """
         best = certificate if self.best is None else self.best.join(certificate)
         self.best = best
-        self.is_proven = (
-            proven and best.w is certificate.w and best.alpha is certificate.alpha
-        )
+        if best.w is certificate.w:
+            self._proven_primal = proven
+        if best.alpha is certificate.alpha:
+            self._proven_dual = proven
         seconds = time.perf_counter() - self.began
         check = Check(self.n_iter, seconds, best.primal, best.gap)
         self.history.append(check)
@@ -154,11 +156,11 @@ class Progress:
         return Start(self.best.alpha, self.best.w, self.best.intercept)
 
     def solution(self) -> Solution:
-        """Certify the best points from scratch and return them."""
+        """Return the best points; certified from scratch, if they were not found so."""
         best = self.best
         assert best is not None
         certificate = best
-        if not self.is_proven:
+        if not (self._proven_primal and self._proven_dual):
             certificate = self.problem.certify(best.alpha, best.w, best.intercept)
             self.record(certificate, proven=True)
         return Solution(

@@ -58,6 +58,8 @@ class Rows:
     n_entries : int
         Number of stored values in the rows that take part.
     is_sparse : bool
+    dtype : dtype
+        Of X.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Rows:
         self.index = _NO_ROWS if index is None else np.ascontiguousarray(index, np.intp)
         self.n_rows = n_total if index is None else len(self.index)
         self.is_sparse = sp.issparse(X)
+        self.dtype = X.dtype
         self.check_cancelled = check_cancelled
         self._X = X
         self._squared_norms: Float64Array | None = None
@@ -160,6 +163,13 @@ class Rows:
         out.flags.writeable = False
         self._squared_norms = out
         return out
+
+    def largest_possible(self) -> float:
+        """Return a bound of all ||x_i||, known from the dtype alone; may be inf."""
+        if self.dtype == np.float64:
+            return np.inf
+        longest = self.n_entries if self.is_sparse else self.n_features
+        return float(np.sqrt(longest)) * float(np.finfo(self.dtype).max)
 
     def mean_squares(self, rows: IndexArray) -> Float64Array:
         """Return the mean of x_ij^2 over some rows, of shape (n_features,)."""

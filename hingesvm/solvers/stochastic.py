@@ -176,8 +176,8 @@ def _sweep_once(
 def _look(progress: Progress, state: _Sweeps) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap."""
     problem = progress.problem
-    certificate, scores = problem.evaluate(state.alpha)
-    progress.record(certificate)
+    certificate, scores = problem.evaluate(state.alpha, state.intercept)
+    progress.record(certificate, proven=True)
     if problem.intercept_rule != "free":
         state.w, state.intercept = certificate.w.copy(), certificate.intercept
     gradient = 1.0 - problem.signs * (scores + state.intercept)
