@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
 
 from hingesvm.solvers.rows import Matrix
 
@@ -83,14 +84,33 @@ def check_sample_weight(
 def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the sorted classes and the place of each label among them.
 
-    In pieces, between which an interrupt is seen.
+    In pieces, between which an interrupt is seen. Labels that are no classes are
+    refused.
     """
+    numbers = y.dtype.kind in "biuf"
+    if not numbers:
+        check_classification_targets(y)
+    classes = _two_classes(y) if numbers else None
+    if classes is not None:
+        check_classification_targets(classes)
+        return classes, (y == classes[1]).astype(np.intp)
     pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
     classes = np.unique(np.concatenate([np.unique(y[piece]) for piece in pieces]))
+    if numbers:
+        check_classification_targets(classes)
     codes = np.empty(len(y), dtype=np.intp)
     for piece in pieces:
         codes[piece] = np.searchsorted(classes, y[piece])
     return classes, codes
+
+
+def _two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the sorted classes if there are exactly two, which needs no sorting."""
+    others = y != y[0]
+    second = int(others.argmax())
+    if not others[second] or not np.array_equal(others, y == y[second]):
+        return None
+    return np.sort(y[[0, second]])
 
 
 def row_costs(
@@ -102,7 +122,9 @@ def row_costs(
     weights: Float64Array | None,
 ) -> Float64Array:
     """Return C times class weight times sample weight for each row."""
-    if class_weight is None:
+    if class_weight is None and weights is None:
+        factors = np.ones(1)
+    elif class_weight is None:
         factors = np.ones(len(classes))
     else:
         factors = compute_class_weight(
@@ -113,7 +135,8 @@ def row_costs(
             f"class_weight must be positive and finite, got {class_weight!r}; to leave "
             "a class out, leave out its rows or give them sample_weight 0."
         )
-    costs: Float64Array = factors[codes]
+    equal = len(factors) == 1
+    costs: Float64Array = factors if equal else factors[codes]
     with np.errstate(over="ignore", under="ignore"):
         costs = C * costs if weights is None else C * costs * weights
     if not np.all((costs > _SMALLEST_COST) & (costs < _LARGEST_COST)):
@@ -122,7 +145,7 @@ def row_costs(
             f"{_SMALLEST_COST} and {_LARGEST_COST} for every row of positive weight; "
             "rescale C or the weights."
         )
-    return costs
+    return np.broadcast_to(costs, codes.shape)
 
 
 def check_indices(X: Matrix) -> None:

@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm._reporting import (
@@ -268,7 +267,6 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 order="C",
             )
             check_indices(data)
-            check_classification_targets(labels)
             weights = check_sample_weight(sample_weight, len(labels))
             kept = None
             if weights is not None and not np.all(weights):
@@ -385,7 +383,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         """
         loss, rule = get_loss(self.loss), self._intercept_rule()
         # One cost for all rows is stored once, not for each row.
-        costs = cost[:1] if np.ptp(cost) == 0.0 else cost
+        costs = cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
         generator = check_random_state(
             0 if self.random_state is None else self.random_state
         )
@@ -464,8 +462,9 @@ def _rounded_gap(
     problem: Problem, certificate: Certificate, dtype: np.dtype[Any]
 ) -> float:
     """Return the relative gap of a certificate's weights rounded to a dtype."""
-    if dtype == np.float64:
-        return certificate.relative_gap
     w = certificate.w.astype(dtype).astype(np.float64)
-    primal = problem.primal(w, float(dtype.type(certificate.intercept)))
+    intercept = float(dtype.type(certificate.intercept))
+    if intercept == certificate.intercept and np.array_equal(w, certificate.w):
+        return certificate.relative_gap
+    primal = problem.primal(w, intercept)
     return max(primal - certificate.dual, 0.0) / primal if primal > 0.0 else 0.0

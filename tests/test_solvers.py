@@ -310,7 +310,7 @@ def test_auto_on_large_problems_hands_over_when_that_is_cheaper(
     monkeypatch, cost, tol, handed_over
 ):
     monkeypatch.setattr(solvers, "_SMALL", 0)
-    newton = Spy(monkeypatch, "newton_until")
+    newton = Spy(monkeypatch, "band_until")
     X, y = breast_cancer()  # at C=1 collinear columns make sweeps slow
     solution = exact(X, y, cost=cost, tol=tol)
     assert newton.calls == handed_over

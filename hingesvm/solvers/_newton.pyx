@@ -349,7 +349,7 @@ def find_zero(
                 low = x
             x_next = x - value / bend if bend > 0.0 else INFINITY
             if not (low < x_next < high):
-                if low == first and isfinite(high):
+                if isfinite(first) and low == first and isfinite(high):
                     x_next = first + 0.125 * (high - first)
                 elif isfinite(low) and isfinite(high):
                     x_next = 0.5 * (low + high)
@@ -502,3 +502,33 @@ def misplaced(
                     beyond = beyond - curvature[row] * bound[row]
                 count += beyond < 0.0
     return count
+
+
+def intercept_derivative(
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] at_one,
+    double b,
+    bint above,
+):
+    """Return the derivative of the losses in the intercept, and the sum of its terms.
+
+    The margin of row r is 1 where b is ``at_one[r]``. At a kink the limit from above
+    or from below is taken.
+    """
+    cdef double total = 0.0, value = 0.0, short, slope
+    cdef int8_t steep_on_kink = -1 if above else 1
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(at_one.shape[0]):
+            short = signs[row] * (at_one[row] - b)
+            if curvature[row] > 0.0:
+                slope = clip(short / curvature[row], bound[row])
+            elif short > 0.0 or (short == 0.0 and signs[row] == steep_on_kink):
+                slope = bound[row]
+            else:
+                slope = 0.0
+            total += slope
+            value -= slope * signs[row]
+    return value, total

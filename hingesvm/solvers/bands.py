@@ -40,6 +40,8 @@ _PART, _LEAST_BAND = 0.2, 3000
 _JUDGES = 20_000
 # Rows from which the scales of columns are judged.
 _SEEN = 1000
+# Relative gap that weights in the precision of X can be expected to reach.
+_COARSE = 1e-5
 # Rows join that are within so many times the distance just moved.
 _LIKELY = 2.0
 # Proximal step at a new level, in units of the costs.
@@ -211,7 +213,12 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         rho = ahead.rho
         alpha = here.alpha.copy()
         alpha[band] = ahead.alpha
-        there, _ = _look(problem, ahead.w, ahead.intercept, problem.repair(alpha))
+        w, intercept = ahead.w, ahead.intercept
+        if goal >= _COARSE:
+            # What is certified is then what the estimator keeps.
+            w = w.astype(problem.rows.dtype).astype(np.float64)
+            intercept = float(problem.rows.dtype.type(intercept))
+        there, _ = _look(problem, w, intercept, problem.repair(alpha))
         certificate = there.certificate(problem)
         progress.record(certificate, proven=True)
         if progress.relative_gap <= goal:

@@ -44,12 +44,14 @@ _NEARLY_EXACT = 1e-4
 _LONGEST_STRETCH = 1e-12
 # How far the dual value may exceed the primal one by rounding.
 _WRONG = 1e-9
-# Rows up to which the best intercept is always found exactly.
+# Rows up to which all kinks are sorted to find the best intercept.
 _FEW_ROWS = 10_000
+# Half the width of the window around a guess in which kinks are sorted.
+_NEARBY = 1e-2
 # Slope of a smoothed kink, in units of the bound.
 _STEEP = 1e4
 # A derivative this small, relative to its terms, is zero but for the tolerance.
-_NEARLY_FLAT = 1e-7
+_NEARLY_FLAT = 1e-5
 # A derivative this small, relative to its terms, is zero but for rounding.
 _FLAT = 1e-13
 
@@ -313,14 +315,17 @@ class Problem:
         np.multiply(feasible, light / heavy, out=feasible, where=heavier)
         return feasible
 
-    def best_intercept(self, scores: Float64Array, alpha: Float64Array) -> float:
+    def best_intercept(
+        self, scores: Float64Array, alpha: Float64Array, guess: float | None = None
+    ) -> float:
         """Return the intercept that goes with scores x_i . w(a).
 
         None: 0. Penalised: the sum of a_i y_i, as for any other weight. Free: the
-        minimiser of P over b, the midpoint where it is an interval.
+        minimiser of P over b, the midpoint where it is an interval; `guess` is about
+        where it is.
         """
         if self.intercept_rule == "free":
-            return self._minimise_over_intercept(scores)
+            return self._minimise_over_intercept(scores, guess)
         return self.intercept_of(alpha, 0.0)
 
     def intercept_of(self, alpha: Float64Array, free: float) -> float:
@@ -371,7 +376,7 @@ class Problem:
         if w is not None:
             scores = self.rows.margins(w)
             if self.intercept_rule != "penalized" or intercept is None:
-                intercept = self.best_intercept(scores, certificate.alpha)
+                intercept = self.best_intercept(scores, certificate.alpha, intercept)
             value = self.primal(w, intercept, scores)
             other = replace(certificate, w=w, intercept=intercept, primal=value)
             # Of two equally good points the iterate is nearer the optimum than w(a).
@@ -424,16 +429,12 @@ class Problem:
         ----------
         alpha : ndarray of float64, of shape (n_rows,)
         guess : float, optional
-            About where the best intercept is; with many rows a free intercept is
-            then found to a part in 1e4 of a margin only, which needs no sorting.
+            About where a free intercept is; saves time with many rows.
         """
         feasible = self.repair(alpha)
         w = self.combine(feasible)
         scores = self.rows.margins(w)
-        if guess is None or self.n_rows <= _FEW_ROWS or self.intercept_rule != "free":
-            intercept = self.best_intercept(scores, feasible)
-        else:
-            intercept = self._near_best_intercept(scores, guess)
+        intercept = self.best_intercept(scores, feasible, guess)
         primal = self.primal(w, intercept, scores)
         dual = self.dual(feasible, w)
         certificate = Certificate(w, intercept, feasible, primal, dual)
@@ -459,36 +460,68 @@ class Problem:
         here = 1.0 - change * (scores + guess)
         flat = _NEARLY_FLAT * float(self.slopes(here).sum())
         shift = 0.0
-        for steepness in (1.0, 100.0, _STEEP, _STEEP**2) if self.has_kink else (1.0,):
+        for steepness in (10.0, 1000.0) if self.has_kink else (1.0,):
             rest, pace = self.smoothed(steepness)
-            enough = flat * (_STEEP / steepness)
             shift, _ = _newton.find_zero(
-                rest, pace, self.bound, here, change, 0.0, 0.0, shift, -np.inf, enough, 0.0
+                rest, pace, self.bound, here, change, 0.0, 0.0, shift, -np.inf, flat, 0.0
             )
         return guess + float(shift)
 
-    def _minimise_over_intercept(self, scores: Float64Array) -> float:
+    def _minimise_over_intercept(
+        self, scores: Float64Array, guess: float | None = None
+    ) -> float:
         """Return the midpoint of argmin_b sum_i c_i l(y_i (scores_i + b)).
 
         The derivative in b is non-decreasing and linear between the kinks, where
         1 - m_i = y_i (y_i - scores_i - b) is 0 or, if the loss turns linear there,
-        q_i u_i.
+        q_i u_i. With a guess of b, only the kinks nearby are sorted.
         """
-        signs, kinks = self.signs, self.signs - scores
-        at_one = kinks
+        at_one = self.signs - scores
+        low, high = -np.inf, np.inf
+        if guess is not None and len(scores) > _FEW_ROWS:
+            near = self._near_best_intercept(scores, guess)
+            low, high = near - _NEARBY, near + _NEARBY
 
         def derivative(b: float, *, above: bool) -> float:
-            shortfall = signs * (at_one - b)
-            slopes = self.slopes(shortfall)
-            if self.has_kink:
-                on_kink = (shortfall == 0.0) & (signs == (-1 if above else 1))
-                slopes = np.where(on_kink, self.bound, slopes)
-            value = -float(slopes @ signs)
-            return 0.0 if abs(value) <= _FLAT * float(slopes.sum()) else value
+            value, total = _newton.intercept_derivative(
+                self.signs, self.bound, self.curvature, at_one, b, above
+            )
+            return 0.0 if abs(value) <= _FLAT * total else value
 
-        if not self.has_kink and np.isfinite(self.bound[0]):
-            kinks = np.concatenate([kinks, kinks - signs * self.curvature * self.bound])
-        return _zero_of_derivative(derivative, np.unique(kinks))
+        if not derivative(low, above=True) < 0.0 < derivative(high, above=False):
+            low, high = -np.inf, np.inf
+        if self.has_kink:
+            return self._minimise_between(at_one, low, high)
+        kinks = at_one
+        if np.isfinite(self.bound[0]):
+            kinks = np.concatenate(
+                [kinks, kinks - self.signs * self.curvature * self.bound]
+            )
+        kinks = kinks[(kinks > low) & (kinks < high)]
+        ends = [end for end in (low, high) if np.isfinite(end)]
+        return _zero_of_derivative(derivative, np.unique([*ends, *kinks]))
+
+    def _minimise_between(self, at_one: Float64Array, low: float, high: float) -> float:
+        """Return the midpoint of argmin_b for a loss with a kink, known to lie between.
+
+        The derivative rises by u_i at each kink and is constant between them.
+        """
+        inside = np.flatnonzero((at_one > low) & (at_one < high))
+        inside = inside[np.argsort(at_one[inside], kind="stable")]
+        kinks, jumps = at_one[inside], self.bound[inside]
+        value, total = _newton.intercept_derivative(
+            self.signs, self.bound, self.curvature, at_one, low, True
+        )
+        after = value + np.cumsum(jumps)
+        terms = total - np.cumsum(jumps * self.signs[inside])
+        after[np.abs(after) <= _FLAT * terms] = 0.0
+        # Behind several kinks in one place only the last value is attained.
+        last = np.flatnonzero(np.append(np.diff(kinks) > 0.0, True))
+        first = int(np.argmax(after[last] >= 0.0))
+        lower = float(kinks[last[first]])
+        if after[last[first]] > 0.0:
+            return lower
+        return 0.5 * (lower + float(kinks[last[first] + 1]))
 
 
 def _of_rows(
