@@ -488,19 +488,29 @@ def misplaced(
     const double[::1] alpha,
     const double[:] bound,
     const double[:] curvature,
+    double farther,
+    float[::1] reach,
 ):
-    """Return how many rows are at the end of their box that their margin is not."""
+    """Return how many rows are at the end of their box that their margin is not.
+
+    Their `reach` is multiplied by `farther`.
+    """
     cdef ptrdiff_t row, count = 0
     cdef double beyond
+    cdef bint wrong
     with nogil:
         for row in range(alpha.shape[0]):
+            wrong = False
             if alpha[row] == 0.0:
-                count += shortfall[row] > 0.0
+                wrong = shortfall[row] > 0.0
             elif alpha[row] == bound[row]:
                 beyond = shortfall[row]
                 if curvature[row] > 0.0:
                     beyond = beyond - curvature[row] * bound[row]
-                count += beyond < 0.0
+                wrong = beyond < 0.0
+            if wrong:
+                count += 1
+                reach[row] = <float>(reach[row] * farther)
     return count
 
 
@@ -532,3 +542,50 @@ def intercept_derivative(
             total += slope
             value -= slope * signs[row]
     return value, total
+
+
+cdef inline double outwards(
+    double alpha, double bound, double curvature, double shortfall
+) noexcept nogil:
+    """Return how far the gradient of a row at a bound points out of its box, or 0.
+
+    Minus the size of the gradient if the row is inside its box or should move there.
+    """
+    cdef double gradient = shortfall - curvature * alpha
+    if alpha == 0.0 and gradient < 0.0:
+        return -gradient
+    if alpha == bound and gradient > 0.0:
+        return gradient
+    return -fabs(gradient)
+
+
+def wake(
+    const double[::1] shortfall,
+    const double[::1] alpha,
+    const double[:] bound,
+    const double[:] curvature,
+    ptrdiff_t[::1] out,
+):
+    """List in `out` the rows that are not safely at their bound.
+
+    These are the rows whose gradient does not point outwards by more than the largest
+    violation of optimality.
+
+    Returns
+    -------
+    count : int
+    worst : float
+        The largest violation.
+    """
+    cdef double worst = 0.0, value
+    cdef ptrdiff_t row, count = 0
+    with nogil:
+        for row in range(alpha.shape[0]):
+            value = -outwards(alpha[row], bound[row], curvature[row], shortfall[row])
+            worst = value if value > worst else worst
+        for row in range(alpha.shape[0]):
+            value = outwards(alpha[row], bound[row], curvature[row], shortfall[row])
+            if value <= worst:
+                out[count] = row
+                count += 1
+    return count, worst

@@ -14,15 +14,14 @@ the costs, found in the same way, down to about a thousand rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers import _newton
 from hingesvm.solvers.batch import newton_until
-from hingesvm.solvers.problem import Certificate, Fixed, Problem
+from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.survey import Survey, survey_rows
 
 __all__ = ["band_until", "nest"]
 
@@ -37,15 +36,21 @@ _SAMPLE_GOAL = 1e-2
 # Rows in the band: as a part of all, and at least.
 _PART, _LEAST_BAND = 0.2, 3000
 # Rows from which the width of the band is judged.
-_JUDGES = 20_000
+_JUDGES = 5000
 # Rows from which the scales of columns are judged.
 _SEEN = 1000
 # Relative gap that weights in the precision of X can be expected to reach.
 _COARSE = 1e-5
+# Part of the objective below which a band has lost touch with the other rows.
+_LOST = 0.5
+# Factor of the reach of rows that have crossed a kink unforeseen.
+_FARTHER = 4.0
 # Rows join that are within so many times the distance just moved.
 _LIKELY = 2.0
-# Proximal step at a new level, in units of the costs.
-_FIRST_RHO = 10.0
+# First proximal step, in units of the costs: after a sample, and after sweeps.
+_RHO_OF_SAMPLE, _RHO_OF_SWEEPS = 10.0, 2.0
+# Rows near a kink, for a line search over all rows, are within one part in this.
+_STEEP = 100.0
 # Newton steps in the first round, before anything is known of the other rows.
 _FIRST_STEPS = 2
 # Part of the last gap to which the next round is solved, and of the goal.
@@ -90,89 +95,6 @@ def _sample(n_rows: int, seed: int) -> IndexArray:
     return first + np.random.default_rng(seed).integers(_FACTOR, size=len(first))
 
 
-@dataclass
-class _Survey:
-    """What a look at all rows has found.
-
-    Attributes
-    ----------
-    w, intercept, alpha
-        The point looked at.
-    shortfall : ndarray of float64, of shape (n_rows,)
-        1 - m.
-    own : ndarray of float64, of shape (n_features,)
-        w(alpha).
-    loss, gain, imbalance : float
-        Sums over the rows: of the losses, of a - q a^2 / 2, and of a y.
-    """
-
-    w: Float64Array
-    intercept: float
-    alpha: Float64Array
-    shortfall: Float64Array
-    own: Float64Array
-    loss: float = 0.0
-    gain: float = 0.0
-    imbalance: float = 0.0
-
-    def totals(self) -> Fixed:
-        """Return the sums of all rows."""
-        return Fixed(self.own, self.imbalance, self.gain)
-
-    def certificate(self, problem: Problem) -> Certificate:
-        """Return the certificate, from sums over all rows."""
-        primal = problem.primal_of(self.w, self.intercept, self.loss)
-        dual = problem.dual_of(self.own, self.gain, self.imbalance)
-        return Certificate(self.w, self.intercept, self.alpha, primal, dual)
-
-
-def _look(
-    problem: Problem,
-    w: Float64Array,
-    intercept: float,
-    alpha: Float64Array | None,
-    scales: NDArray[np.floating] | None = None,
-) -> tuple[_Survey, NDArray[np.float32]]:
-    """Look at all rows in one pass, and measure their reach if there are scales.
-
-    Without `alpha`, it is set to minus the subgradients at (w, b).
-    """
-    judge = alpha is None
-    if alpha is None:
-        alpha = np.empty(problem.n_rows)
-    survey = _Survey(
-        w, intercept, alpha, np.empty(problem.n_rows), np.zeros(len(w))
-    )
-    reach = np.empty(problem.n_rows if scales is not None else 0, dtype=np.float32)
-    for start, stop in problem.rows.chunks(problem.n_rows, work=2.0):
-        _newton.survey(
-            *problem.rows.arrays,
-            start,
-            stop,
-            problem.signs,
-            problem.bound,
-            problem.curvature,
-            judge,
-            w,
-            intercept,
-            np.empty(0, dtype=problem.rows.dtype) if scales is None else scales,
-            survey.shortfall,
-            alpha,
-            reach,
-            survey.own,
-        )
-    survey.loss, survey.gain, survey.imbalance, _ = _newton.totals(
-        problem.signs,
-        problem.cost,
-        problem.bound,
-        problem.curvature,
-        survey.shortfall,
-        alpha,
-        alpha,
-    )
-    return survey, reach
-
-
 def band_until(progress: Progress, start: Start | None, goal: float) -> None:
     """Take Newton steps on bands of rows to a relative gap on all rows.
 
@@ -192,14 +114,12 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         return
     known = len(start.alpha) > 0
     scales = _scales(problem)
-    here, reach = _look(
-        problem,
-        start.w,
-        start.intercept,
-        problem.repair(start.alpha) if known else None,
-        scales,
-    )
-    rho = _FIRST_RHO if start.rho is None else start.rho
+    reach = np.empty(problem.n_rows, dtype=np.float32)
+    alpha = problem.repair(start.alpha) if known else None
+    here = survey_rows(problem, start.w, start.intercept, alpha, scales, reach)
+    rho = start.rho
+    if rho is None:
+        rho = _RHO_OF_SWEEPS if known else _RHO_OF_SAMPLE
     moved = np.zeros(problem.n_rows)
     gap, steps, patience = np.inf, _FIRST_STEPS, _PATIENCE
     fresh = not known
@@ -218,7 +138,7 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
             # What is certified is then what the estimator keeps.
             w = w.astype(problem.rows.dtype).astype(np.float64)
             intercept = float(problem.rows.dtype.type(intercept))
-        there, _ = _look(problem, w, intercept, problem.repair(alpha))
+        there = survey_rows(problem, w, intercept, problem.repair(alpha))
         certificate = there.certificate(problem)
         progress.record(certificate, proven=True)
         if progress.relative_gap <= goal:
@@ -226,7 +146,7 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         patience = _PATIENCE if certificate.relative_gap < gap else patience - 1
         gap = min(gap, certificate.relative_gap)
         crossed = _newton.misplaced(
-            there.shortfall, alpha, problem.bound, problem.curvature
+            there.shortfall, alpha, problem.bound, problem.curvature, _FARTHER, reach
         )
         moved = there.shortfall - here.shortfall
         part = _line_search(problem, here, there) if crossed else 1.0
@@ -253,7 +173,7 @@ def _scales(problem: Problem) -> NDArray[np.floating]:
 
 def _choose(
     problem: Problem,
-    here: _Survey,
+    here: Survey,
     moved: Float64Array,
     reach: NDArray[np.float32],
 ) -> IndexArray:
@@ -287,12 +207,15 @@ def _solve_band(progress, here, band, rho, goal, steps, fresh):
     limit = min(progress.max_iter, progress.n_iter + steps)
     inner = Progress(part, goal, limit, progress.n_iter)
     start = Start(alpha, here.w, here.intercept, here.shortfall[band], rho)
-    ahead = newton_until(inner, start, goal)
+    best = progress.best
+    lowest = -np.inf if best is None else best.dual
+    here_value = problem.primal_of(here.w, here.intercept, here.loss)
+    ahead = newton_until(inner, start, goal, max(lowest, _LOST * here_value))
     progress.n_iter = inner.n_iter
     return inner, ahead
 
 
-def _line_search(problem: Problem, here: _Survey, there: _Survey) -> float:
+def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
     """Return the part of the way, at most all of it, that lowers the objective most."""
     step = there.w - here.w
     along, length = float(here.w @ step), float(step @ step)
@@ -300,7 +223,7 @@ def _line_search(problem: Problem, here: _Survey, there: _Survey) -> float:
         turn = there.intercept - here.intercept
         along += here.intercept * turn
         length += turn * turn
-    rest, pace = problem.smoothed()
+    rest, pace = problem.smoothed(_STEEP)
     change = here.shortfall - there.shortfall
     part, _ = _newton.find_zero(
         rest, pace, problem.bound, here.shortfall, change, along, length,
@@ -309,20 +232,17 @@ def _line_search(problem: Problem, here: _Survey, there: _Survey) -> float:
     return min(part, 1.0)
 
 
-def _between(problem: Problem, here: _Survey, there: _Survey, part: float) -> _Survey:
+def _between(problem: Problem, here: Survey, there: Survey, part: float) -> Survey:
     """Return the point at a part of the way; past half of it, with the new duals."""
     dual = part if part <= 0.5 else 1.0
     alpha = here.alpha + dual * (there.alpha - here.alpha)
     own = here.own + dual * (there.own - here.own)
-    survey = _Survey(
+    between = Survey(
         here.w + part * (there.w - here.w),
         here.intercept + part * (there.intercept - here.intercept),
         alpha,
         here.shortfall + part * (there.shortfall - here.shortfall),
         own,
     )
-    survey.loss, survey.gain, survey.imbalance, _ = _newton.totals(
-        problem.signs, problem.cost, problem.bound, problem.curvature,
-        survey.shortfall, alpha, alpha,
-    )
-    return survey
+    between.add_up(problem)
+    return between

@@ -108,7 +108,9 @@ def _scaled(values: Float64Array, factor: float) -> Float64Array:
     return factor * values
 
 
-def newton_until(progress: Progress, start: Start, goal: float) -> Start:
+def newton_until(
+    progress: Progress, start: Start, goal: float, floor: float = -np.inf
+) -> Start:
     """Take Newton steps to a relative gap, or until they no longer bring it closer.
 
     Parameters
@@ -119,6 +121,9 @@ def newton_until(progress: Progress, start: Start, goal: float) -> Start:
         Dual variables to start from, and weights if better ones are known.
     goal : float
         Relative gap to aim at; may be below the tolerance, even out of reach.
+    floor : float, default=-inf
+        Objective below which a restricted problem has lost touch with the whole one,
+        so that there is no point in going on.
 
     Returns
     -------
@@ -130,11 +135,11 @@ def newton_until(progress: Progress, start: Start, goal: float) -> Start:
     patience = _PATIENCE
     previous: Certificate | None = None
     while not progress.exhausted and patience:
-        steps, solved = _minimise_inner(progress, state, goal)
-        if progress.relative_gap <= goal:
-            break
+        steps, solved = _minimise_inner(progress, state, goal, floor)
         best = progress.best
         assert best is not None
+        if best.primal < floor or best.relative_gap <= goal:
+            break
         factor = _change_of_rho(steps, solved)
         # While rho is still finding its size the dual value is next to nothing.
         growing = factor > 1.0 and best.relative_gap > 0.5
@@ -152,7 +157,7 @@ def newton_until(progress: Progress, start: Start, goal: float) -> Start:
         state.take_anchor(problem, anchor, state.rho * factor)
         _settle(problem, state)
     best = progress.best
-    if best is not None and best.relative_gap <= goal:
+    if best is not None and floor <= best.primal and best.relative_gap <= goal:
         return Start(best.alpha, best.w, best.intercept, rho=state.rho)
     return Start(state.alpha, state.w, state.intercept, rho=state.rho)
 
@@ -268,7 +273,9 @@ def _settle(problem: Problem, state: _State) -> None:
         state.imbalance += problem.fixed.imbalance
 
 
-def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int, bool]:
+def _minimise_inner(
+    progress: Progress, state: _State, goal: float, floor: float
+) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
     if progress.relative_gap < _COARSE:
@@ -276,8 +283,11 @@ def _minimise_inner(progress: Progress, state: _State, goal: float) -> tuple[int
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
     limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
     for steps in range(limit):
-        progress.record(_certificate(problem, state))
+        certificate = _certificate(problem, state)
+        progress.record(certificate)
         if progress.exhausted or progress.relative_gap <= goal:
+            return steps, True
+        if certificate.primal < floor:
             return steps, True
         gradient = state.w - state.own
         pull = 0.0

@@ -24,10 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _sweep
+from hingesvm.solvers import _newton, _sweep
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.rows import Rows
+from hingesvm.solvers.survey import survey_rows
 
 __all__ = ["intercept_step", "random_bits", "shuffle", "sweep_until"]
 
@@ -176,20 +177,19 @@ def _sweep_once(
 def _look(progress: Progress, state: _Sweeps) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap."""
     problem = progress.problem
-    certificate, scores = problem.evaluate(state.alpha, state.intercept)
+    feasible = problem.repair(state.alpha)
+    survey = survey_rows(problem, state.w.copy(), state.intercept, feasible)
+    n_awake, worst = _newton.wake(
+        survey.shortfall, state.alpha, problem.bound, problem.curvature, state.order
+    )
+    if problem.intercept_rule == "free":
+        survey.move_intercept(problem)
+    else:
+        # Rounding errors do not pile up.
+        state.w, state.intercept = survey.own.copy(), problem.intercept_of(feasible, 0.0)
+    certificate = survey.certificate(problem)
     progress.record(certificate, proven=True)
-    if problem.intercept_rule != "free":
-        state.w, state.intercept = certificate.w.copy(), certificate.intercept
-    gradient = 1.0 - problem.signs * (scores + state.intercept)
-    gradient -= problem.curvature * state.alpha
-    outwards = np.where(state.alpha == 0.0, -gradient, 0.0)
-    outwards = np.where(state.alpha == problem.bound, gradient, outwards)
-    violation = np.where(outwards > 0.0, 0.0, np.abs(gradient))
-    worst = float(violation.max())
-    awake = np.flatnonzero(outwards <= worst)
-    state.n_active = len(awake)
-    state.order[: state.n_active] = awake
-    state.shrink_above = worst
+    state.n_active, state.shrink_above = n_awake, worst
     return certificate.relative_gap
 
 
