@@ -45,6 +45,11 @@ __all__ = ["HingeSVC"]
 
 Float64Array = NDArray[np.float64]
 
+#: Weights, intercept, and their relative gap.
+_Rounded = tuple[NDArray[np.floating], np.floating, float]
+
+# Shortfalls of margins that can be the rounding of float32 coefficients.
+_LONGEST_STRETCH = 1e-3
 # Seeds are drawn below this number.
 _LARGEST_SEED = np.iinfo(np.int32).max
 
@@ -349,8 +354,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
         certificates = [solution.certificate for solution in solutions]
         self.classes_ = classes
-        self.coef_ = np.stack([c.w for c in certificates]).astype(X.dtype)
-        self.intercept_ = np.array([c.intercept for c in certificates], dtype=X.dtype)
+        self.coef_ = np.stack([w for _, (w, _, _) in solved])
+        self.intercept_ = np.array([b for _, (_, b, _) in solved], dtype=X.dtype)
         self.objective_ = float(sum(c.primal for c in certificates))
         self.dual_gap_ = float(sum(c.gap for c in certificates))
         self.n_iter_ = max(1, *(solution.n_iter for solution in solutions))
@@ -365,7 +370,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             del self.dual_coef_, self._cost_scale
         if not all(solution.converged for solution in solutions):
             warn_not_converged(Rows(X, kept), solutions, self.tol, self.max_iter)
-        elif (gap := max(gap for _, gap in solved)) > self.tol:
+        elif (gap := max(gap for _, (_, _, gap) in solved)) > self.tol:
             warn_rounded(gap, self.tol)
 
     def _solve_each(
@@ -376,10 +381,10 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         cost: Float64Array,
         targets: list[int],
         starts: list[Start | None],
-    ) -> list[tuple[Solution, float]]:
+    ) -> list[tuple[Solution, _Rounded]]:
         """Solve the problem of each class against the rest, in threads.
 
-        Returned with the relative gap of the weights rounded to the dtype of X.
+        Returned with weights and intercept rounded to the dtype of X, and their gap.
         """
         loss, rule = get_loss(self.loss), self._intercept_rule()
         # One cost for all rows is stored once, not for each row.
@@ -396,7 +401,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
         rows = Rows(X, kept, check_cancelled)
 
-        def solve_one(number: int) -> tuple[Solution, float]:
+        def solve_one(number: int) -> tuple[Solution, _Rounded]:
             signs = np.where(codes == targets[number], 1, -1).astype(np.int8)
             problem = Problem.build(rows, signs, costs, loss, rule)
             solution = solve(
@@ -408,7 +413,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 start=starts[number],
                 report=Report(number, len(targets)) if self.verbose else None,
             )
-            return solution, _rounded_gap(problem, solution.certificate, X.dtype)
+            return solution, _rounded(problem, solution.certificate, X.dtype)
 
         parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
         try:
@@ -458,13 +463,31 @@ class _CancelledError(Exception):
     """Ends the fits of other threads after an interrupt."""
 
 
-def _rounded_gap(
+def _rounded(
     problem: Problem, certificate: Certificate, dtype: np.dtype[Any]
-) -> float:
-    """Return the relative gap of a certificate's weights rounded to a dtype."""
-    w = certificate.w.astype(dtype).astype(np.float64)
-    intercept = float(dtype.type(certificate.intercept))
+) -> _Rounded:
+    """Return weights and intercept rounded to a dtype, and their relative gap.
+
+    Where a hyperplane separates the classes, rounding leaves margins just short of 1,
+    which costs much at large C; the weights are then stretched by that much.
+    """
+    w, intercept = certificate.w.astype(dtype), dtype.type(certificate.intercept)
     if intercept == certificate.intercept and np.array_equal(w, certificate.w):
-        return certificate.relative_gap
-    primal = problem.primal(w, intercept)
-    return max(primal - certificate.dual, 0.0) / primal if primal > 0.0 else 0.0
+        return w, intercept, certificate.relative_gap
+    points = [(w, intercept)]
+    inside = certificate.alpha < problem.bound
+    margins = problem.margins(w.astype(np.float64), float(intercept))
+    short = 1.0 - float(margins[inside].min(initial=1.0))
+    if 0.0 < short < _LONGEST_STRETCH:
+        factor = 1.0 + short
+        points.append(
+            (
+                (factor * certificate.w).astype(dtype),
+                dtype.type(factor * certificate.intercept),
+            )
+        )
+    values = [problem.primal(w.astype(np.float64), float(b)) for w, b in points]
+    primal = min(values)
+    w, intercept = points[values.index(primal)]
+    gap = max(primal - certificate.dual, 0.0) / primal if primal > 0.0 else 0.0
+    return w, intercept, gap

@@ -234,9 +234,10 @@ def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
 
 def _between(problem: Problem, here: Survey, there: Survey, part: float) -> Survey:
     """Return the point at a part of the way; past half of it, with the new duals."""
-    dual = part if part <= 0.5 else 1.0
-    alpha = here.alpha + dual * (there.alpha - here.alpha)
-    own = here.own + dual * (there.own - here.own)
+    alpha, own = there.alpha, there.own
+    if part <= 0.5:
+        alpha = np.clip(here.alpha + part * (alpha - here.alpha), 0.0, problem.bound)
+        own = here.own + part * (own - here.own)
     between = Survey(
         here.w + part * (there.w - here.w),
         here.intercept + part * (there.intercept - here.intercept),

@@ -312,7 +312,7 @@ class Problem:
         heavier = self.signs > 0 if excess > 0.0 else self.signs < 0
         heavy = float(feasible.sum(where=heavier))
         light = float(feasible.sum(where=~heavier))
-        np.multiply(feasible, light / heavy, out=feasible, where=heavier)
+        np.multiply(feasible, min(light / heavy, 1.0), out=feasible, where=heavier)
         return feasible
 
     def best_intercept(

@@ -29,6 +29,9 @@ _ENTRIES_PER_CHUNK = 1 << 21
 # Entries of a float64 copy of some rows.
 _ENTRIES_PER_BLOCK = 1 << 18
 
+# Rows up to which all their inner products are kept.
+_FEW_ROWS = 256
+
 # What the kernels read; other types of indices are converted.
 _INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
 
@@ -76,6 +79,7 @@ class Rows:
         self.check_cancelled = check_cancelled
         self._X = X
         self._squared_norms: Float64Array | None = None
+        self._kernel: Float64Array | None = None
         if self.is_sparse:
             data, columns, row_starts = X.data, X.indices, X.indptr
             if columns.dtype != row_starts.dtype or columns.dtype not in _INDEX_TYPES:
@@ -218,7 +222,18 @@ class Rows:
         return out
 
     def kernel(self, rows: IndexArray) -> Float64Array:
-        """Return the inner products x_i . x_j of some rows, of shape (m, m)."""
+        """Return the inner products x_i . x_j of some rows, of shape (m, m).
+
+        With few rows in all, those of all rows are kept.
+        """
+        if self.n_rows <= _FEW_ROWS:
+            if self._kernel is None:
+                self._kernel = self._new_kernel(np.arange(self.n_rows))
+            return self._kernel[np.ix_(rows, rows)]
+        return self._new_kernel(rows)
+
+    def _new_kernel(self, rows: IndexArray) -> Float64Array:
+        """Return the inner products of some rows."""
         if self.is_sparse:
             return self._sparse_kernel(rows)
         out = np.zeros((len(rows), len(rows)))
