@@ -447,22 +447,22 @@ def gram(
 
 def choose(
     const double[::1] shortfall,
-    const double[::1] moved,
+    const double[:] moved,
     const float[::1] reach,
     const double[::1] alpha,
     const double[:] bound,
     const double[:] curvature,
     double near,
     double likely,
-    ptrdiff_t[::1] out,
+    unsigned char[::1] out,
 ):
-    """List in `out` the rows whose dual variable may still change; return how many.
+    """Set `out` to 1 in the rows whose dual variable may still change, else to 0.
 
     These are the rows inside their box or at the wrong end of it, those within
     ``near * reach`` of a kink of their loss, and those within `likely` times the
     distance by which their margin has just `moved`.
     """
-    cdef ptrdiff_t row, count = 0
+    cdef ptrdiff_t row
     cdef double short, beyond, distance
     with nogil:
         for row in range(alpha.shape[0]):
@@ -471,16 +471,13 @@ def choose(
             if curvature[row] > 0.0:
                 beyond = short - curvature[row] * bound[row]
             distance = -short if -short > beyond else beyond
-            if (
+            out[row] = (
                 distance <= near * reach[row]
                 or distance <= likely * fabs(moved[row])
                 or (alpha[row] > 0.0 and alpha[row] < bound[row])
                 or (alpha[row] == 0.0 and short > 0.0)
                 or (alpha[row] > 0.0 and beyond < 0.0)
-            ):
-                out[count] = row
-                count += 1
-    return count
+            )
 
 
 def misplaced(

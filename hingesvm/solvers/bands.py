@@ -14,6 +14,8 @@ the costs, found in the same way, down to about a thousand rows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,10 +53,13 @@ _LIKELY = 2.0
 _RHO_OF_SAMPLE, _RHO_OF_SWEEPS = 10.0, 2.0
 # Rows near a kink, for a line search over all rows, are within one part in this.
 _STEEP = 100.0
-# Newton steps in the first round, before anything is known of the other rows.
+# Newton steps in the first round, before anything is known of the other rows, and
+# after a step that had to be cut short.
 _FIRST_STEPS = 2
 # Part of the last gap to which the next round is solved, and of the goal.
 _SHARPER, _ENOUGH = 0.1, 0.5
+# Derivative of a line search, as a part of that at its start, that counts as 0.
+_FLAT = 1e-3
 # Part of the rows that may cross before the next round is kept short again.
 _FEW = 0.01
 # Rounds without a smaller gap before all rows are taken in.
@@ -95,6 +100,37 @@ def _sample(n_rows: int, seed: int) -> IndexArray:
     return first + np.random.default_rng(seed).integers(_FACTOR, size=len(first))
 
 
+@dataclass
+class _Rounds:
+    """The state between two rounds.
+
+    Attributes
+    ----------
+    here : Survey
+        Where the next round starts.
+    reach : ndarray of float32, of shape (n_rows,)
+        How far the margins of the rows move, compared with each other.
+    moved : ndarray of float64, of shape (n_rows,), or None
+        How far they were to move in the last round.
+    rho : float
+        Proximal step, in units of the costs.
+    steps : int
+        Most Newton steps of the next round.
+    gap : float
+        Smallest relative gap of any survey.
+    is_centred : bool
+        Whether the dual variables in the band are to start in the middle.
+    """
+
+    here: Survey
+    reach: NDArray[np.float32]
+    rho: float
+    is_centred: bool
+    moved: Float64Array | None = None
+    steps: int = _FIRST_STEPS
+    gap: float = np.inf
+
+
 def band_until(progress: Progress, start: Start | None, goal: float) -> None:
     """Take Newton steps on bands of rows to a relative gap on all rows.
 
@@ -103,7 +139,8 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
     progress : Progress
         Keeps what is found, and bounds the number of steps.
     start : Start, optional
-        Weights to start from. Its dual variables are used unless there are none.
+        Weights to start from, and dual variables unless these are of length 0.
+        Without weights, all rows make up the one and only band.
     goal : float
         Relative gap to reach.
     """
@@ -112,54 +149,33 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         alpha = np.zeros(problem.n_rows) if start is None else start.alpha
         newton_until(progress, Start(alpha), goal)
         return
-    known = len(start.alpha) > 0
-    scales = _scales(problem)
-    reach = np.empty(problem.n_rows, dtype=np.float32)
-    alpha = problem.repair(start.alpha) if known else None
-    here = survey_rows(problem, start.w, start.intercept, alpha, scales, reach)
-    rho = start.rho
-    if rho is None:
-        rho = _RHO_OF_SWEEPS if known else _RHO_OF_SAMPLE
-    moved = np.zeros(problem.n_rows)
-    gap, steps, patience = np.inf, _FIRST_STEPS, _PATIENCE
-    fresh = not known
+    rounds = _first_survey(problem, start)
+    patience = _PATIENCE
     while not progress.exhausted and patience:
-        band = _choose(problem, here, moved, reach)
-        inner, ahead = _solve_band(
-            progress, here, band, rho, max(_ENOUGH * goal, min(1e-2, _SHARPER * gap)),
-            steps, fresh,
-        )
-        fresh = False
-        rho = ahead.rho
-        alpha = here.alpha.copy()
-        alpha[band] = ahead.alpha
-        w, intercept = ahead.w, ahead.intercept
-        if goal >= _COARSE:
-            # What is certified is then what the estimator keeps.
-            w = w.astype(problem.rows.dtype).astype(np.float64)
-            intercept = float(problem.rows.dtype.type(intercept))
-        there = survey_rows(problem, w, intercept, problem.repair(alpha))
+        there = _solve_band(progress, rounds, goal)
         certificate = there.certificate(problem)
         progress.record(certificate, proven=True)
         if progress.relative_gap <= goal:
             return
-        patience = _PATIENCE if certificate.relative_gap < gap else patience - 1
-        gap = min(gap, certificate.relative_gap)
-        crossed = _newton.misplaced(
-            there.shortfall, alpha, problem.bound, problem.curvature, _FARTHER, reach
-        )
-        moved = there.shortfall - here.shortfall
-        part = _line_search(problem, here, there) if crossed else 1.0
-        if part < 1.0:
-            here = _between(problem, here, there, part)
-        else:
-            here = there
-        if part > 0.5:
-            steps = progress.max_iter if crossed < _FEW * problem.n_rows else 3 * steps
-        else:
-            steps = _FIRST_STEPS
+        patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
+        rounds.gap = min(rounds.gap, certificate.relative_gap)
+        _advance(progress, rounds, there)
     if not progress.exhausted:
         newton_until(progress, progress.start(), goal)
+
+
+def _first_survey(problem: Problem, start: Start) -> _Rounds:
+    """Look at all rows at the start."""
+    assert start.w is not None
+    with_duals = len(start.alpha) > 0
+    reach = np.empty(problem.n_rows, dtype=np.float32)
+    alpha = problem.repair(start.alpha) if with_duals else None
+    here = survey_rows(
+        problem, start.w, start.intercept, alpha, _scales(problem), reach
+    )
+    rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
+    # In the middle of its box, the smoothed kink is nearest to the sharp one.
+    return _Rounds(here, reach, rho, problem.has_kink and not with_duals)
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
@@ -167,67 +183,113 @@ def _scales(problem: Problem) -> NDArray[np.floating]:
     rows = problem.rows
     some = np.arange(0, rows.n_rows, max(1, rows.n_rows // _SEEN), dtype=np.intp)
     squares = rows.mean_squares(some)
-    floor = float(squares.max()) * 1e-300 if not squares.any() else float(squares[squares > 0.0].min()) / len(some)
+    # A column that is zero in all of these rows has at most about one other entry.
+    least = float(squares.min(where=squares > 0.0, initial=np.inf))
+    floor = least / len(some) if np.isfinite(least) else 1.0
     return (1.0 / np.sqrt(np.maximum(squares, floor))).astype(rows.dtype)
 
 
-def _choose(
-    problem: Problem,
-    here: Survey,
-    moved: Float64Array,
-    reach: NDArray[np.float32],
-) -> IndexArray:
+def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
+    """Solve the problem of a band, and look at all rows there."""
+    problem, here = progress.problem, rounds.here
+    band = _choose(problem, rounds)
+    part = problem.restrict(band, here.alpha, here.totals())
+    duals = 0.5 * part.bound if rounds.is_centred else here.alpha[band]
+    rounds.is_centred = False
+    target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * rounds.gap))
+    limit = min(progress.max_iter, progress.n_iter + rounds.steps)
+    inner = Progress(part, target, limit, progress.n_iter)
+    start = Start(duals, here.w, here.intercept, here.shortfall[band], rounds.rho)
+    floor = _LOST * problem.primal_of(here.w, here.intercept, here.loss)
+    if progress.best is not None:
+        floor = max(floor, progress.best.dual)
+    ahead = newton_until(inner, start, target, floor)
+    progress.n_iter = inner.n_iter
+    assert ahead.w is not None
+    assert ahead.rho is not None
+    rounds.rho = ahead.rho
+    w, intercept = ahead.w, ahead.intercept
+    if goal >= _COARSE:
+        # What is certified is then what the estimator keeps.
+        w = w.astype(problem.rows.dtype).astype(np.float64)
+        intercept = float(problem.rows.dtype.type(intercept))
+    alpha = here.alpha.copy()
+    alpha[band] = ahead.alpha
+    if problem.intercept_rule == "free":
+        alpha = problem.repair(alpha)
+    return survey_rows(problem, w, intercept, alpha)
+
+
+def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
     """Return the rows of the next band."""
-    n_rows = problem.n_rows
+    n_rows, here, reach = problem.n_rows, rounds.here, rounds.reach
     wanted = max(_LEAST_BAND, int(_PART * n_rows))
     near = np.inf
     if wanted < n_rows:
         some = slice(None, None, max(1, n_rows // _JUDGES))
-        width = problem.curvature[some] * problem.bound[some] if not problem.has_kink else 0.0
-        short = here.shortfall[some]
-        distance = np.maximum(-short, short - width)
+        distance = problem.distance_to_kinks(here.shortfall[some], some)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nan_to_num(distance / reach[some], nan=np.inf)
         near = max(float(np.quantile(ratio, wanted / n_rows)), 0.0)
-    out = np.empty(n_rows, dtype=np.intp)
-    count = _newton.choose(
-        here.shortfall, moved, reach, here.alpha, problem.bound, problem.curvature,
-        near, _LIKELY, out,
+    chosen = np.empty(n_rows, dtype=np.uint8)
+    _newton.choose(
+        here.shortfall,
+        np.broadcast_to(0.0, n_rows) if rounds.moved is None else rounds.moved,
+        reach,
+        here.alpha,
+        problem.bound,
+        problem.curvature,
+        near,
+        _LIKELY,
+        chosen,
     )
-    return out[:count].copy()
+    return np.flatnonzero(chosen)
 
 
-def _solve_band(progress, here, band, rho, goal, steps, fresh):
-    problem = progress.problem
-    part = problem.restrict(band, here.alpha, here.totals())
-    alpha = here.alpha[band]
-    if fresh and problem.has_kink:
-        # In the middle of its box, the smoothed kink is nearest to the sharp one.
-        alpha = 0.5 * part.bound
-    limit = min(progress.max_iter, progress.n_iter + steps)
-    inner = Progress(part, goal, limit, progress.n_iter)
-    start = Start(alpha, here.w, here.intercept, here.shortfall[band], rho)
-    best = progress.best
-    lowest = -np.inf if best is None else best.dual
-    here_value = problem.primal_of(here.w, here.intercept, here.loss)
-    ahead = newton_until(inner, start, goal, max(lowest, _LOST * here_value))
-    progress.n_iter = inner.n_iter
-    return inner, ahead
+def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:
+    """Go to the next survey, or as far in its direction as the objective falls."""
+    problem, here = progress.problem, rounds.here
+    crossed = _newton.misplaced(
+        there.shortfall,
+        there.alpha,
+        problem.bound,
+        problem.curvature,
+        _FARTHER,
+        rounds.reach,
+    )
+    part = _line_search(problem, here, there) if crossed else 1.0
+    rounds.here = there if part == 1.0 else _between(problem, here, there, part)
+    # The shortfall of the old survey is no longer needed.
+    rounds.moved = np.subtract(there.shortfall, here.shortfall, out=here.shortfall)
+    if part <= 0.5:
+        rounds.steps = _FIRST_STEPS
+    elif crossed < _FEW * problem.n_rows:
+        rounds.steps = progress.max_iter
+    else:
+        rounds.steps *= 3
 
 
 def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
     """Return the part of the way, at most all of it, that lowers the objective most."""
-    step = there.w - here.w
+    step, turn = there.w - here.w, there.intercept - here.intercept
     along, length = float(here.w @ step), float(step @ step)
     if problem.intercept_rule == "penalized":
-        turn = there.intercept - here.intercept
         along += here.intercept * turn
         length += turn * turn
     rest, pace = problem.smoothed(_STEEP)
     change = here.shortfall - there.shortfall
     part, _ = _newton.find_zero(
-        rest, pace, problem.bound, here.shortfall, change, along, length,
-        1.0, 0.0, 1e-3, 0.0,
+        rest,
+        pace,
+        problem.bound,
+        here.shortfall,
+        change,
+        along,
+        length,
+        1.0,
+        0.0,
+        _FLAT,
+        0.0,
     )
     return min(part, 1.0)
 

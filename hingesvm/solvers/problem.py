@@ -239,6 +239,13 @@ class Problem:
         with np.errstate(over="ignore"):
             return np.clip(shortfall / self.curvature, 0.0, self.bound)
 
+    def distance_to_kinks(self, shortfall: Float64Array, some: slice) -> Float64Array:
+        """Return how far 1 - m of some rows lies outside of where the loss bends."""
+        width = self.curvature[some]
+        if not self.has_kink:
+            width = width * self.bound[some]
+        return np.asarray(np.maximum(-shortfall, shortfall - width))
+
     def loss_sum(self, shortfall: Float64Array) -> float:
         """Return the sum of c_i l(m_i) at shortfalls 1 - m_i."""
         slopes = self.slopes(shortfall)
@@ -463,7 +470,17 @@ class Problem:
         for steepness in (10.0, 1000.0) if self.has_kink else (1.0,):
             rest, pace = self.smoothed(steepness)
             shift, _ = _newton.find_zero(
-                rest, pace, self.bound, here, change, 0.0, 0.0, shift, -np.inf, flat, 0.0
+                rest,
+                pace,
+                self.bound,
+                here,
+                change,
+                0.0,
+                0.0,
+                shift,
+                -np.inf,
+                flat,
+                0.0,
             )
         return guess + float(shift)
 

@@ -186,7 +186,10 @@ def _look(progress: Progress, state: _Sweeps) -> float:
         survey.move_intercept(problem)
     else:
         # Rounding errors do not pile up.
-        state.w, state.intercept = survey.own.copy(), problem.intercept_of(feasible, 0.0)
+        state.w, state.intercept = (
+            survey.own.copy(),
+            problem.intercept_of(feasible, 0.0),
+        )
     certificate = survey.certificate(problem)
     progress.record(certificate, proven=True)
     state.n_active, state.shrink_above = n_awake, worst
