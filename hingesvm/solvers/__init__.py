@@ -49,13 +49,14 @@ _TALL = 1000
 _DENSE_SPEEDUP = 8.0
 # Sweeps in the time of a finish on bands: whatever the data, and for each Newton step
 # that it typically takes.
-_TYPICAL_STEPS, _SWEEPS_PER_STEP = 50, 0.25
+_TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
 # Multiply-adds of a product of two sparse matrices in that time, the other way round.
 _SPARSE_SLOWDOWN = 4.0
 # Sweeps taken before a prediction is believed, as a part of the other's price.
 _EVIDENCE = 0.1
-# Part of the rows that is strictly inside its box in a typical step.
-_FREE = 0.02
+# Part of the rows that is strictly inside its box in a typical step, where there are
+# more rows than columns and where there are not.
+_FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
 
 
 def solve(
@@ -200,7 +201,7 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
 def _newton_price(problem: Problem) -> float:
     """Return the price of a finish by Newton steps, in sweeps over all rows."""
     n, d, entries = problem.n_rows, problem.rows.n_features, problem.rows.n_entries
-    free = _FREE * n
+    free = (_FREE_IF_TALL if n > d else _FREE_IF_WIDE) * n
     per_row = entries / n
     if problem.rows.is_sparse:
         by_columns = free * per_row * per_row

@@ -32,6 +32,9 @@ LARGEST_SYSTEM = 2000
 # Below this many columns the first form is used whatever the number of free rows.
 _FEW_COLUMNS = 64
 _MAX_CONJUGATE_STEPS = 200
+# Columns from which products take most of the time, and the trace of the Hessian up
+# to which single precision is good enough for them, against the 1 on its diagonal.
+_MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
 # The shift grows a hundredfold each time, from 1e-14.
 _MAX_SHIFTS = 8
 
@@ -121,7 +124,11 @@ def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve the system as it stands."""
     rows, bordered = system.problem.rows, system.has_intercept
     d = rows.n_features
-    hessian = rows.gram(system.free, system.slope, bordered=bordered)
+    single = False
+    if d >= _MANY_COLUMNS:
+        trace = float(system.slope @ rows.squared_norms()[system.free])
+        single = trace < _LARGEST_TRACE
+    hessian = rows.gram(system.free, system.slope, bordered=bordered, single=single)
     diagonal = np.diagonal(hessian).copy()
     diagonal[:d] += 1.0
     right = -system.gradient
