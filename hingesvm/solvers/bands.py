@@ -35,8 +35,9 @@ _LEAST_ROWS, _ROWS_PER_COLUMN, _LEAST_OF_CLASS = 1000, 8, 10
 _FACTOR = 8
 # Relative gap to which a sample is solved.
 _SAMPLE_GOAL = 1e-2
-# Rows in the band: as a part of all, and at least.
-_PART, _LEAST_BAND = 0.2, 3000
+# Rows in the band: at least and at most as a part of all, at least in number, and
+# in units of the statistical error of a sample's margins.
+_LEAST_PART, _LARGEST_PART, _LEAST_BAND, _ERRORS = 0.05, 0.2, 3000, 2.0
 # Rows from which the width of the band is judged.
 _JUDGES = 5000
 # Rows from which the scales of columns are judged.
@@ -194,12 +195,15 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
     problem, here = progress.problem, rounds.here
     band = _choose(problem, rounds)
     part = problem.restrict(band, here.alpha, here.totals())
-    duals = 0.5 * part.bound if rounds.is_centred else here.alpha[band]
-    rounds.is_centred = False
+    duals, own = here.alpha[band], here.own
+    if rounds.is_centred:
+        duals = 0.5 * part.bound
+        own = part.combine(duals)
+        rounds.is_centred = False
     target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * rounds.gap))
     limit = min(progress.max_iter, progress.n_iter + rounds.steps)
     inner = Progress(part, target, limit, progress.n_iter)
-    start = Start(duals, here.w, here.intercept, here.shortfall[band], rounds.rho)
+    start = Start(duals, here.w, here.intercept, here.shortfall[band], rounds.rho, own)
     floor = _LOST * problem.primal_of(here.w, here.intercept, here.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)
@@ -223,7 +227,9 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
 def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
     """Return the rows of the next band."""
     n_rows, here, reach = problem.n_rows, rounds.here, rounds.reach
-    wanted = max(_LEAST_BAND, int(_PART * n_rows))
+    error = np.sqrt(_FACTOR * problem.rows.n_features / n_rows)
+    part = min(max(_ERRORS * error, _LEAST_PART), _LARGEST_PART)
+    wanted = max(_LEAST_BAND, int(part * n_rows))
     near = np.inf
     if wanted < n_rows:
         some = slice(None, None, max(1, n_rows // _JUDGES))

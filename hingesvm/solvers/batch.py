@@ -188,7 +188,7 @@ def _begin(problem: Problem, start: Start) -> _State:
     alpha = start.alpha
     if problem.fixed is None:
         alpha = problem.repair(alpha)
-    own = problem.combine(alpha)
+    own = problem.combine(alpha) if start.own is None else start.own
     w, intercept = own, problem.intercept_of(alpha, start.intercept)
     if start.w is not None:
         w = start.w

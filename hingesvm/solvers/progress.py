@@ -53,6 +53,8 @@ class Start:
         1 - y_i (x_i . w + b), when it is known.
     rho : float, optional
         Proximal step of the batch method, in units of the costs.
+    own : ndarray of float64, of shape (n_features,), optional
+        w(alpha), when it is known.
     """
 
     alpha: Float64Array
@@ -60,6 +62,7 @@ class Start:
     intercept: float = 0.0
     shortfall: Float64Array | None = None
     rho: float | None = None
+    own: Float64Array | None = None
 
 
 @dataclass(frozen=True)
