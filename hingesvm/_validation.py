@@ -81,7 +81,7 @@ def check_sample_weight(
     return weights
 
 
-def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
     """Return the sorted classes and the place of each label among them.
 
     In pieces, between which an interrupt is seen. Labels that are no classes are
@@ -93,12 +93,12 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     classes = _two_classes(y) if numbers else None
     if classes is not None:
         check_classification_targets(classes)
-        return classes, (y == classes[1]).astype(np.intp)
+        return classes, (y == classes[1]).view(np.int8)
     pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
     classes = np.unique(np.concatenate([np.unique(y[piece]) for piece in pieces]))
     if numbers:
         check_classification_targets(classes)
-    codes = np.empty(len(y), dtype=np.intp)
+    codes = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
     for piece in pieces:
         codes[piece] = np.searchsorted(classes, y[piece])
     return classes, codes
@@ -118,7 +118,7 @@ def row_costs(
     class_weight: dict[Any, float] | str | None,
     classes: NDArray[Any],
     y: NDArray[Any],
-    codes: NDArray[np.intp],
+    codes: NDArray[np.integer],
     weights: Float64Array | None,
 ) -> Float64Array:
     """Return C times class weight times sample weight for each row."""

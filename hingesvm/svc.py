@@ -377,7 +377,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         self,
         X: Matrix,
         kept: NDArray[np.intp] | None,
-        codes: NDArray[np.intp],
+        codes: NDArray[np.integer],
         cost: Float64Array,
         targets: list[int],
         starts: list[Start | None],
@@ -402,7 +402,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         rows = Rows(X, kept, check_cancelled)
 
         def solve_one(number: int) -> tuple[Solution, _Rounded]:
-            signs = np.where(codes == targets[number], 1, -1).astype(np.int8)
+            signs = np.where(codes == targets[number], np.int8(1), np.int8(-1))
             problem = Problem.build(rows, signs, costs, loss, rule)
             solution = solve(
                 problem,

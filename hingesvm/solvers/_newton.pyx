@@ -586,3 +586,13 @@ def wake(
                 out[count] = row
                 count += 1
     return count, worst
+
+
+def signed_sum(const double[:] alpha, const int8_t[::1] signs):
+    """Return the sum of ``alpha[r] * signs[r]``, without a copy of the signs."""
+    cdef double total = 0.0
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(alpha.shape[0]):
+            total += alpha[row] * signs[row]
+    return total

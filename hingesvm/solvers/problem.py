@@ -283,7 +283,7 @@ class Problem:
 
     def imbalance(self, alpha: Float64Array) -> float:
         """Return the sum of a_i y_i."""
-        value = float(alpha @ self.signs)
+        value = float(_newton.signed_sum(alpha, self.signs))
         return value if self.fixed is None else value + self.fixed.imbalance
 
     def gain(self, alpha: Float64Array) -> float:
@@ -313,7 +313,7 @@ class Problem:
         feasible = np.clip(alpha, 0.0, self.bound)
         if self.intercept_rule != "free":
             return feasible
-        excess, total = float(feasible @ self.signs), float(feasible.sum())
+        excess, total = self.imbalance(feasible), float(feasible.sum())
         if abs(excess) <= _ROUNDING * total:
             return feasible
         heavier = self.signs > 0 if excess > 0.0 else self.signs < 0
@@ -344,23 +344,29 @@ class Problem:
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""
         # All rows of a class have the same margin: one row stands for them.
-        sides = [np.flatnonzero(self.signs == sign) for sign in (-1, 1)]
-        present = [side for side in sides if len(side)]
-        first = np.array([side[0] for side in present], dtype=np.intp)
-        size = np.array([_of_rows(self.cost, side).sum() for side in present])
-        size /= self.cost[first]
+        first = np.array([self.signs.argmin(), self.signs.argmax()], dtype=np.intp)
+        present = first if first[0] != first[1] else first[:1]
+        size = np.array([self._cost_of(self.signs[row]) for row in present])
+        size /= self.cost[present]
         classes = Problem(
             self.rows,
-            self.signs[first],
-            self.cost[first] * size,
-            self.bound[first] * size,
-            self.curvature[first] / size,
+            self.signs[present],
+            self.cost[present] * size,
+            self.bound[present] * size,
+            self.curvature[present] / size,
             self.intercept_rule,
         )
         zeros, scores = np.zeros(self.rows.n_features), np.zeros(len(present))
         intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
         return Certificate(zeros, intercept, np.zeros(self.n_rows), primal, 0.0)
+
+    def _cost_of(self, sign: np.int8) -> float:
+        """Return the sum of the costs of a class."""
+        rows = self.signs == sign
+        if self.cost.strides[0] == 0:
+            return float(self.cost[0]) * int(np.count_nonzero(rows))
+        return float(self.cost.sum(where=rows))
 
     def certify(
         self,
