@@ -51,12 +51,12 @@ _FARTHER = 4.0
 # Rows join that are within so many times the distance just moved.
 _LIKELY = 2.0
 # First proximal step, in units of the costs: after a sample, and after sweeps.
-_RHO_OF_SAMPLE, _RHO_OF_SWEEPS = 10.0, 2.0
+_RHO_OF_SAMPLE, _RHO_OF_SWEEPS = 20.0, 2.0
 # Rows near a kink, for a line search over all rows, are within one part in this.
 _STEEP = 100.0
 # Newton steps in the first round, before anything is known of the other rows, and
 # after a step that had to be cut short.
-_FIRST_STEPS = 2
+_FIRST_STEPS = 4
 # Part of the last gap to which the next round is solved, and of the goal.
 _SHARPER, _ENOUGH = 0.1, 0.5
 # Derivative of a line search, as a part of that at its start, that counts as 0.
@@ -236,7 +236,8 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
         distance = problem.distance_to_kinks(here.shortfall[some], some)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nan_to_num(distance / reach[some], nan=np.inf)
-        near = max(float(np.quantile(ratio, wanted / n_rows)), 0.0)
+        place = min(wanted * len(ratio) // n_rows, len(ratio) - 1)
+        near = max(float(np.partition(ratio, place)[place]), 0.0)
     chosen = np.empty(n_rows, dtype=np.uint8)
     _newton.choose(
         here.shortfall,

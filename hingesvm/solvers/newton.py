@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from hingesvm.solvers.problem import Problem
 
@@ -108,14 +108,14 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     right = (right.T * scale).T
     shift = 0.0
     for _ in range(_MAX_SHIFTS):
-        try:
-            factor = cho_factor(matrix, lower=True, check_finite=False)
-        except LinAlgError:
+        # The upper triangle in Fortran's order is the lower one in C's.
+        factor, failed = dpotrf(matrix.T, lower=False, clean=False)
+        if failed:
             grown = max(100.0 * shift, 1e-14)
             matrix[np.diag_indices_from(matrix)] += grown - shift
             shift = grown
             continue
-        solution = cho_solve(factor, right, check_finite=False)
+        solution, _ = dpotrs(factor, right, lower=False)
         return np.asarray((solution.T * scale).T)
     return np.zeros_like(right)
 
