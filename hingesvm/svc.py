@@ -92,14 +92,15 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         proportional to the summed sample weights of the classes.
     solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
         "auto" sweeps over the rows and hands over to the batch method when its own
-        measurements say that this is cheaper. "stochastic" sweeps only, "batch"
+        measurements say that this is cheaper; where rows are very many it starts
+        with the batch method, on samples of them. "stochastic" sweeps only, "batch"
         takes Newton steps only, and "pegasos" is the classical stochastic
         subgradient method, for reference: it is slow to converge.
     tol : float, default=1e-4
         Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
-        the one-vs-rest problems. Problems with up to 4 million values (rows times
-        columns) are solved as far as rounding permits in any case, by "auto" and
-        "batch": normally to 1e-10 or better.
+        the one-vs-rest problems. Problems with up to 10,000 rows and 4 million values
+        (rows times columns) are solved as far as rounding permits in any case, by
+        "auto" and "batch": normally to 1e-10 or better.
     max_iter : int, default=1000
         Bound on the sweeps and Newton steps of a fit.
     warm_start : bool, default=False
@@ -126,8 +127,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     dual_gap_ : float
         Absolute duality gap, summed likewise: `objective_` is at most this far above
         the minimum, and for each problem the weights are within
-        ``sqrt(2 * gap)`` of the optimal ones. It belongs to the float64 solution,
-        of which `coef_` holds the rounded values when `X` is float32.
+        ``sqrt(2 * gap)`` of the optimal ones. It belongs to the solution found in
+        float64, of which `coef_` holds the rounded values when `X` is float32.
     n_iter_ : int
         Sweeps and Newton steps, the most of any one-vs-rest problem. A sweep is as
         many steps as there are rows.

@@ -77,8 +77,9 @@ def solve(
     method : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
         "auto" sweeps, and hands over to the batch method when the progress measured
         so far predicts that to be cheaper, counted in arithmetic rather than in
-        seconds so that the choice is reproducible. A small problem (n_rows *
-        n_features up to 4 million) ends with the batch method, exact to rounding.
+        seconds so that the choice is reproducible. With 1000 rows or more for each
+        column it takes the batch method from the start. A small problem (up to 10,000
+        rows and n_rows * n_features up to 4 million) ends exact to rounding.
     tol : float, default=1e-4
         Relative duality gap to reach.
     max_iter : int, default=1000

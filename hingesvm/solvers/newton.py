@@ -125,7 +125,7 @@ def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
     rows, bordered = system.problem.rows, system.has_intercept
     d = rows.n_features
     single = False
-    if d >= _MANY_COLUMNS:
+    if d >= _MANY_COLUMNS and not rows.is_sparse:
         trace = float(system.slope @ rows.squared_norms()[system.free])
         single = trace < _LARGEST_TRACE
     hessian = rows.gram(system.free, system.slope, bordered=bordered, single=single)

@@ -276,7 +276,10 @@ class Rows:
 
     def subset(self, rows: IndexArray) -> Rows:
         """Return the same X restricted to some rows, without a copy."""
-        return Rows(self._X, self._places(rows), self.check_cancelled)
+        part = Rows(self._X, self._places(rows), self.check_cancelled)
+        if self._squared_norms is not None:
+            part._squared_norms = self._squared_norms[rows]
+        return part
 
     def column_scales(self) -> Float64Array:
         """Return the largest absolute value of each column."""

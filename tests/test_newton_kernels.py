@@ -1,0 +1,646 @@
+"""The kernels of the batch method against plain NumPy, for every kind of X."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from hingesvm.solvers import Rows, _newton
+
+N, D = 23, 5
+# Rows of X in another order, with a repetition; more than the kernels fetch ahead.
+INDEX = np.array([22, 0, 3, 3, 9, 5, 12, 1, 2, 21, 20, 17, 4], dtype=np.intp)
+STORAGES = ["dense", "csr32", "csr64"]
+
+broadcast = pytest.mark.parametrize("scalar", [True, False], ids=["scalar", "array"])
+
+
+def values(seed=0):
+    """A matrix with zero entries, zero rows and a zero column; exact in float32."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-4, 5, size=(N, D)) * (rng.random((N, D)) < 0.6)
+    X[[3, 22]] = 0
+    X[:, 2] = 0
+    return X / 4.0
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request):
+    return request.param
+
+
+@pytest.fixture(params=["float64", "float32"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=[None, INDEX], ids=["all", "index"])
+def pair(storage, dtype, request):
+    """The rows, and the same as a dense float64 matrix."""
+    X = values()
+    given = X.astype(dtype)
+    if storage != "dense":
+        given = sp.csr_matrix(given)
+        kind = np.int32 if storage == "csr32" else np.int64
+        given.indices, given.indptr = (
+            given.indices.astype(kind),
+            given.indptr.astype(kind),
+        )
+    index = request.param
+    rows = Rows(given, index)
+    assert rows.arrays[0].dtype == dtype
+    return rows, X if index is None else X[index]
+
+
+def signs_of(n):
+    return np.where(np.arange(n) % 3 == 0, -1, 1).astype(np.int8)
+
+
+def per_row(n, scalar, low, high, seed=1):
+    """One value for each row: the same without memory of its own, or different."""
+    if scalar:
+        out = np.broadcast_to(np.array(high), (n,))
+        assert out.strides == (0,)
+        return out
+    return np.random.default_rng(seed).uniform(low, high, n)
+
+
+def ranges(n):
+    """A whole pass in three calls, one of them over no rows."""
+    return [(0, n // 3), (n // 3, n // 3), (n // 3, n)]
+
+
+def test_margins(pair):
+    rows, X = pair
+    signs, w = signs_of(rows.n_rows), np.linspace(-1.0, 2.0, D)
+    out = np.full(rows.n_rows, 9.0)
+    for start, stop in ranges(rows.n_rows):
+        _newton.margins(*rows.arrays, start, stop, signs, w, 0.25, out)
+    assert out == pytest.approx(signs * (X @ w + 0.25), rel=1e-14, abs=1e-15)
+
+
+def test_margins_of_a_range_leave_the_others_alone(pair):
+    rows, X = pair
+    signs, w = signs_of(rows.n_rows), np.ones(D)
+    out = np.full(rows.n_rows, 9.0)
+    _newton.margins(*rows.arrays, 2, 4, signs, w, 0.0, out)
+    expected = np.full(rows.n_rows, 9.0)
+    expected[2:4] = (signs * (X @ w))[2:4]
+    assert out == pytest.approx(expected, abs=1e-15)
+
+
+def slope_of(short, bound, curvature):
+    """The maximiser of a (1 - m) - q a^2 / 2 over [0, u]; 0 on the kink."""
+    if short <= 0.0:
+        return 0.0
+    return bound if curvature == 0.0 else min(short / curvature, bound)
+
+
+def boxes(n, scalar, name):
+    """Bounds and curvatures as the three losses have them."""
+    bound = per_row(n, scalar, 0.2, 2.0)
+    curvature = per_row(n, scalar, 0.2, 1.5, seed=2)
+    if name == "kink":
+        curvature = np.broadcast_to(0.0, n)
+    if name == "unbounded":
+        bound = np.broadcast_to(np.inf, n)
+    return bound, curvature
+
+
+LOSSES = ["kink", "rounded", "unbounded"]
+every_loss = pytest.mark.parametrize("name", LOSSES)
+
+
+@every_loss
+@broadcast
+@pytest.mark.parametrize("judge", [True, False], ids=["judge", "given"])
+def test_survey(pair, name, scalar, judge):
+    rows, X = pair
+    n = rows.n_rows
+    signs, w, b = signs_of(n), np.linspace(-1.0, 2.0, D), 0.25
+    bound, curvature = boxes(n, scalar, name)
+    shortfall, own = np.full(n, 9.0), np.zeros(D)
+    given = np.where(np.arange(n) % 2, 0.0, 0.15)
+    alpha = np.full(n, np.nan) if judge else given.copy()
+    scales = np.linspace(0.5, 2.0, D).astype(rows.dtype)
+    reach = np.full(n, 9.0, dtype=np.float32)
+    for start, stop in ranges(n):
+        _newton.survey(
+            *rows.arrays,
+            start,
+            stop,
+            signs,
+            bound,
+            curvature,
+            judge,
+            w,
+            b,
+            scales,
+            shortfall,
+            alpha,
+            reach,
+            own,
+        )
+    assert shortfall == pytest.approx(1.0 - signs * (X @ w + b), abs=1e-14)
+    if judge:
+        expected = [
+            slope_of(*of_row)
+            for of_row in zip(shortfall, bound, curvature, strict=True)
+        ]
+        assert alpha == pytest.approx(expected, rel=1e-15)
+        assert np.any(alpha == 0.0)
+        assert np.any(alpha > 0.0)
+    else:
+        assert np.array_equal(alpha, given)
+    assert own == pytest.approx(X.T @ (alpha * signs), abs=1e-13)
+    norms = np.linalg.norm(X * np.linspace(0.5, 2.0, D), axis=1)
+    assert reach == pytest.approx(norms, rel=1e-6)
+
+
+def test_survey_without_scales_leaves_reach_alone(pair):
+    rows, _ = pair
+    n = rows.n_rows
+    reach, own = np.full(n, 9.0, dtype=np.float32), np.full(D, 2.0)
+    none = np.empty(0, dtype=rows.dtype)
+    box = np.broadcast_to(1.0, n)
+    _newton.survey(
+        *rows.arrays,
+        0,
+        n,
+        signs_of(n),
+        box,
+        box,
+        False,
+        np.ones(D),
+        0.0,
+        none,
+        np.empty(n),
+        np.zeros(n),
+        reach,
+        own,
+    )
+    assert np.all(reach == 9.0)
+    assert np.all(own == 2.0)  # added to, not overwritten
+
+
+def test_survey_on_a_kink():
+    # Rows of zeros: shortfalls 1 - y b, exactly 0 for y = b = 1.
+    rows, signs = Rows(np.zeros((2, 1))), np.array([1, -1], dtype=np.int8)
+    alpha, shortfall = np.empty(2), np.empty(2)
+    none, own = np.empty(0), np.zeros(1)
+    reach = np.empty(0, dtype=np.float32)
+    for curvature in (0.0, 0.5):
+        box = np.full(2, 1.0), np.full(2, curvature)
+        args = (np.zeros(1), 1.0, none, shortfall, alpha, reach, own)
+        _newton.survey(*rows.arrays, 0, 2, signs, *box, True, *args)
+        assert np.array_equal(shortfall, [0.0, 2.0])
+        assert np.array_equal(alpha, [0.0, 1.0])
+
+
+@broadcast
+@pytest.mark.parametrize("top", [0.7, np.inf])
+def test_settle(pair, scalar, top):
+    rows, X = pair
+    n = rows.n_rows
+    signs, rng = signs_of(n), np.random.default_rng(4)
+    rest = per_row(n, scalar, -0.5, 0.3)
+    pace = per_row(n, scalar, 0.1, 0.5, seed=2)
+    bound = np.broadcast_to(top, n) if scalar else np.full(n, top)
+    shortfall = rng.normal(size=n)
+    # Exactly on both ends of the box: not free.
+    shortfall[0] = -rest[0] / pace[0]
+    before = rng.uniform(0.0, 0.5, n)
+    raw = rest + pace * shortfall
+    expected = np.clip(raw, 0.0, bound)
+    before[1] = expected[1]  # one row that does not change
+    own = X.T @ (before * signs)
+    alpha, free = np.full(n, 9.0), np.full(n, -1, dtype=np.intp)
+    n_free = 0
+    for start, stop in ranges(n):
+        n_free = _newton.settle(
+            *rows.arrays,
+            start,
+            stop,
+            signs,
+            rest,
+            pace,
+            bound,
+            shortfall,
+            before,
+            alpha,
+            free,
+            n_free,
+            own,
+        )
+    assert alpha == pytest.approx(expected, abs=1e-15)
+    inside = np.flatnonzero((raw > 0.0) & (raw < bound))
+    assert 0 < len(inside) < n
+    assert np.array_equal(free[:n_free], inside)
+    assert np.all(free[n_free:] == -1)
+    assert own == pytest.approx(X.T @ (alpha * signs), abs=1e-13)
+
+
+def test_settle_on_the_ends_of_the_box():
+    rows, own = Rows(np.eye(4)), np.zeros(4)
+    alpha, free = np.empty(4), np.empty(4, dtype=np.intp)
+    signs = np.array([1, -1, 1, -1], dtype=np.int8)
+    scalars = [np.broadcast_to(value, 4) for value in (0.5, 0.5, 1.0)]
+    shortfall = np.array([-1.0, 1.0, 0.5, 3.0])  # 0, the bound, inside, beyond
+    n_free = _newton.settle(
+        *rows.arrays,
+        0,
+        4,
+        signs,
+        *scalars,
+        shortfall,
+        np.zeros(4),
+        alpha,
+        free,
+        0,
+        own,
+    )
+    assert np.array_equal(alpha, [0.0, 1.0, 0.75, 1.0])
+    assert np.array_equal(free[:n_free], [2])
+    assert np.array_equal(own, [0.0, -1.0, 0.75, -1.0])
+
+
+@every_loss
+@broadcast
+def test_totals(name, scalar):
+    n = 40
+    rng = np.random.default_rng(5)
+    bound, curvature = boxes(n, scalar, name)
+    signs, cost = signs_of(n), per_row(n, scalar, 0.5, 2.0, seed=3)
+    shortfall = rng.normal(size=n)
+    shortfall[0] = 0.0
+    if name == "rounded":
+        shortfall[1] = curvature[1] * bound[1]
+    alpha, anchor = rng.uniform(0.0, 1.0, n), rng.uniform(0.0, 1.0, n)
+    slope = np.array([*map(slope_of, shortfall, bound, curvature)])
+    loss, gain, imbalance, moved = _newton.totals(
+        signs, cost, bound, curvature, shortfall, alpha, anchor
+    )
+    expected = float(np.sum(slope * (shortfall - 0.5 * curvature * slope)))
+    assert loss == pytest.approx(expected, rel=1e-13)
+    assert gain == pytest.approx(float(np.sum(alpha - 0.5 * curvature * alpha**2)))
+    assert imbalance == pytest.approx(float(alpha @ signs), abs=1e-13)
+    assert moved == pytest.approx(float(np.sum((alpha - anchor) ** 2 / cost)))
+
+
+def pull_of(line, t):
+    rest, pace, bound, here, change, base, slope = line
+    return (
+        base
+        + slope * t
+        - np.clip(rest + pace * (here - t * change), 0, bound) @ (change)
+    )
+
+
+def random_line(rng, scalar, top, n=600):
+    """A random piecewise linear function that is negative at 0; more than a block."""
+    rest = per_row(n, scalar, 0.0, 1.0, seed=int(rng.integers(1000)))
+    pace = per_row(n, scalar, 0.1, 10.0, seed=int(rng.integers(1000)))
+    bound = np.broadcast_to(top, n) if scalar else np.full(n, top)
+    here, change = rng.normal(size=n), rng.normal(size=n)
+    slope = float(rng.uniform(0.01, 5.0))
+    line = (rest, pace, bound, here, change, 0.0, slope)
+    base = -pull_of(line, 0.0) - float(rng.uniform(0.1, 50.0))
+    return (rest, pace, bound, here, change, base, slope)
+
+
+def bisected(line, low, high):
+    """The zero between a point of negative and one of positive value."""
+    assert pull_of(line, low) < 0.0 < pull_of(line, high)
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        if pull_of(line, middle) < 0.0:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
+
+
+@broadcast
+@pytest.mark.parametrize("top", [1.0, np.inf])
+@pytest.mark.parametrize("low", [0.0, -np.inf])
+@pytest.mark.parametrize("seed", range(8))
+def test_zero_equals_bisection(seed, low, top, scalar):
+    line = random_line(np.random.default_rng(seed), scalar, top)
+    expected = bisected(line, 0.0, 1e9)
+    for start in (1.0, 1e-6, 1e4):
+        t, at_low = _newton.find_zero(*line, start, low, 0.0, 0.0)
+        assert t == pytest.approx(expected, rel=1e-9)
+        at_zero = pull_of(line, 0.0) if low == 0.0 else 0.0
+        assert at_low == pytest.approx(at_zero, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_zero_within_a_tolerance(seed):
+    line = random_line(np.random.default_rng(seed), False, 1.0)
+    at_zero = pull_of(line, 0.0)
+    for part in (0.5, 1e-3):
+        t, _ = _newton.find_zero(*line, 1.0, 0.0, part, 0.0)
+        assert abs(pull_of(line, t)) <= part * abs(at_zero) * (1.0 + 1e-9)
+        t, _ = _newton.find_zero(*line, 1.0, -np.inf, part, 0.0)
+        assert abs(pull_of(line, t)) <= part * (1.0 + 1e-9)
+
+
+def single(rest, pace, bound, here, change, base, slope):
+    """The same for a single row."""
+    arrays = [np.array([float(x)]) for x in (rest, pace, bound, here, change)]
+    return (*arrays, float(base), float(slope))
+
+
+@pytest.mark.parametrize("zero", [1e-6, 1e-3, 1.0, 1e3, 1e6])
+def test_zero_near_and_far(zero):
+    # Nothing but the straight line; then a row whose box is left in between.
+    straight = single(0.0, 0.0, 1.0, 0.0, 1.0, -1.0, 1.0 / zero)
+    assert _newton.find_zero(*straight, 1.0, 0.0, 0.0, 0.0) == pytest.approx(
+        (zero, -1.0)
+    )
+    # Value -1 up to a kink at 0.9 zero, then a slope that is 1 at 0.9 + 0.1 zero.
+    pace = 10.0 / zero
+    kinked = single(0.0, pace, np.inf, -0.9 * zero, -1.0, -1.0, 0.0)
+    assert pull_of(kinked, 0.5 * zero) == -1.0
+    t, at_low = _newton.find_zero(*kinked, 1.0, 0.0, 1e-12, 0.0)
+    assert (t, at_low) == pytest.approx((zero, -1.0))
+
+
+@pytest.mark.parametrize("base", [0.0, 0.5])
+def test_nothing_to_gain_at_the_lower_end(base):
+    line = single(0.0, 0.0, 1.0, 0.0, 1.0, base, 1.0)
+    assert _newton.find_zero(*line, 1.0, 0.0, 1e-3, 0.0) == (0.0, base)
+    shifted = single(0.0, 0.0, 1.0, 0.0, 1.0, base - 3.0, 1.0)
+    assert _newton.find_zero(*shifted, 9.0, 3.0, 1e-3, 0.0) == (3.0, base)
+
+
+def test_zero_at_the_start_is_found_at_once():
+    line = single(0.0, 1.0, np.inf, 0.0, -1.0, -2.0, 1.0)  # 2 t - 2 for t > 0
+    assert pull_of(line, 1.0) == 0.0
+    assert _newton.find_zero(*line, 1.0, 0.0, 0.0, 0.0) == (1.0, -2.0)
+    assert _newton.find_zero(*line, 1.0, -np.inf, 0.0, 0.0) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("base", [-0.5, 0.5])
+def test_a_flat_function_ends(base):
+    # No slope, and every row at the end of its box: no zero, but no loop either.
+    line = single(5.0, 0.0, 1.0, 0.0, 1.0, 1.0 + base, 0.0)
+    for low in (-np.inf, 0.0):
+        t, _ = _newton.find_zero(*line, 1.0, low, 0.0, 0.0)
+        assert np.isfinite(t)
+        assert pull_of(line, t) == base
+    zero = single(5.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0)
+    assert _newton.find_zero(*zero, 2.0, -np.inf, 0.0, 0.0) == (2.0, 0.0)
+
+
+@pytest.mark.parametrize("zero", [-1e6, -30.0, -1e-3, 1e-3, 30.0, 1e6])
+def test_zero_behind_flat_pieces_on_both_sides(zero):
+    # The sum a y of one row of each class; flat but within 0.1 of the zero, as the
+    # derivative in a free intercept is.
+    rest = np.array([0.5, 0.5])
+    pace, bound = np.full(2, 5.0), np.ones(2)
+    change = np.array([1.0, -1.0])
+    here = change * zero
+    line = (rest, pace, bound, here, change, 0.0, 0.0)
+    assert pull_of(line, zero - 1.0) == -1.0
+    assert pull_of(line, zero + 1.0) == 1.0
+    t, _ = _newton.find_zero(*line, 0.0, -np.inf, 1e-9, 0.0)
+    assert t == pytest.approx(zero, abs=1e-9 + 1e-15 * abs(zero))
+
+
+def test_the_search_ends_at_noise():
+    line = random_line(np.random.default_rng(0), False, 1.0)
+    t, _ = _newton.find_zero(*line, 1.0, 0.0, 0.0, 1e6)
+    # Anything counts as noise, so the first value that does not fall ends it.
+    assert abs(pull_of(line, t)) <= abs(pull_of(line, 1.0))
+
+
+@pytest.mark.parametrize("low", [0.0, -np.inf])
+def test_zero_without_rows(low):
+    none = np.empty(0)
+    line = (none, none, none, none, none, -3.0, 2.0)
+    assert _newton.find_zero(*line, 1.0, low, 0.0, 0.0)[0] == 1.5
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("bordered", [False, True])
+@pytest.mark.parametrize("index", [None, INDEX], ids=["all", "index"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gather(dtype, index, bordered, kind):
+    X = values()
+    rows = Rows(X.astype(dtype), index)
+    dense = X if index is None else X[index]
+    order = np.array([*range(12), 3, 0], dtype=np.intp)
+    factors = np.linspace(-1.0, 2.0, len(order))
+    out = np.full((len(order), D + bordered), 9.0, dtype=kind)
+    _newton.gather(*rows.arrays, order, factors, bordered, out)
+    assert out[:, :D] == pytest.approx(factors[:, None] * dense[order], rel=1e-6)
+    if bordered:
+        assert out[:, D] == pytest.approx(factors, rel=1e-6)
+    # Products of exact numbers in the precision asked for.
+    exact = factors.astype(kind)[:, None] * dense[order].astype(kind)
+    assert np.array_equal(out[:, :D], exact)
+
+
+def test_gather_of_no_rows():
+    out = np.empty((0, D))
+    none = np.empty(0, dtype=np.intp)
+    _newton.gather(*Rows(values()).arrays, none, np.empty(0), False, out)
+    assert out.shape == (0, D)
+
+
+@pytest.mark.parametrize("bordered", [False, True])
+def test_gram(pair, bordered):
+    rows, X = pair
+    if not rows.is_sparse:
+        pytest.skip("for sparse rows only")
+    order = np.array([*range(12), 3, 0], dtype=np.intp)
+    factors = np.linspace(0.0, 2.0, len(order))
+    A = np.c_[X, np.ones(len(X))] if bordered else X
+    expected = np.tril(A[order].T @ (factors[:, None] * A[order]))
+    out = np.zeros((A.shape[1], A.shape[1]))
+    for start, stop in ranges(len(order)):
+        _newton.gram(*rows.arrays, order, start, stop, factors, bordered, out)
+    assert out == pytest.approx(expected, abs=1e-13)
+
+
+def test_gram_of_unsorted_and_repeated_columns():
+    # Row (3, 0, 2), its second entry as a sum and before the first.
+    X = sp.csr_matrix((1, 3))
+    X.data = np.array([1.5, 3.0, 0.5])
+    X.indices = np.array([2, 0, 2], dtype=np.int32)
+    X.indptr = np.array([0, 3], dtype=np.int32)
+    out, order = np.zeros((4, 4)), np.zeros(1, dtype=np.intp)
+    _newton.gram(*Rows(X).arrays, order, 0, 1, np.array([2.0]), True, out)
+    row = np.array([3.0, 0.0, 2.0, 1.0])
+    assert np.array_equal(out, np.tril(2.0 * np.outer(row, row)))
+
+
+def state(n, scalar, name, seed=6):
+    """Shortfalls, duals and boxes, with every kind of row among them."""
+    rng = np.random.default_rng(seed)
+    bound, curvature = boxes(n, scalar, name)
+    shortfall = 3.0 * rng.normal(size=n)
+    top = np.minimum(bound, 1e3)
+    alpha = np.clip(rng.uniform(-0.5, 1.5, n), 0.0, 1.0) * top
+    if name == "rounded":
+        # Exactly where the loss turns linear.
+        shortfall[:3] = curvature[:3] * bound[:3]
+    shortfall[3:6] = 0.0
+    alpha[[0, 3]], alpha[[1, 4]] = 0.0, top[[1, 4]]
+    return shortfall, alpha, bound, curvature
+
+
+def beyond_of(shortfall, bound, curvature):
+    """How far each row is behind the kink where its loss turns linear."""
+    with np.errstate(invalid="ignore"):
+        return np.where(curvature > 0.0, shortfall - curvature * bound, shortfall)
+
+
+@every_loss
+@broadcast
+def test_choose(name, scalar):
+    n = 200
+    shortfall, alpha, bound, curvature = state(n, scalar, name)
+    rng = np.random.default_rng(7)
+    reach = rng.uniform(0.0, 2.0, n).astype(np.float32)
+    beyond = beyond_of(shortfall, bound, curvature)
+    distance = np.maximum(-shortfall, beyond)
+    wrong = (alpha > 0.0) & (alpha < bound)
+    wrong |= (alpha == 0.0) & (shortfall > 0.0) | (alpha > 0.0) & (beyond < 0.0)
+    assert 0 < np.count_nonzero(wrong) < n
+    for moved in (np.broadcast_to(0.0, n), rng.normal(size=n)):
+        for near, likely in [(0.0, 0.0), (0.5, 0.0), (0.3, 2.0), (np.inf, 0.0)]:
+            out = np.full(n, 7, dtype=np.uint8)
+            _newton.choose(
+                shortfall, moved, reach, alpha, bound, curvature, near, likely, out
+            )
+            expected = wrong | (distance <= near * reach)
+            expected |= distance <= likely * np.abs(moved)
+            assert np.array_equal(out, expected)
+
+
+def test_choose_row_by_row():
+    # Hinge with u = 1: what a row is chosen for, and what not.
+    shortfall = np.array([-0.5, -0.5, -0.5, -3.0, -3.0, 2.0, 2.0, 0.0])
+    moved = np.array([0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    reach = np.array([1.0, 0.1, 0.1, 1.0, 1.0, 1.0, 1.0, 0.0], dtype=np.float32)
+    alpha = np.array([0.0, 0.0, 0.0, 0.5, 1.0, 0.0, 1.0, 0.0])
+    out = np.empty(8, dtype=np.uint8)
+    box = np.broadcast_to(1.0, 8), np.broadcast_to(0.0, 8)
+    _newton.choose(shortfall, moved, reach, alpha, *box, 0.6, 2.0, out)
+    # Near; likely; far; inside; at the wrong end; the other one; far; on the kink.
+    assert np.array_equal(out, [1, 1, 0, 1, 1, 1, 0, 1])
+
+
+@every_loss
+@broadcast
+def test_misplaced(name, scalar):
+    n = 200
+    shortfall, alpha, bound, curvature = state(n, scalar, name)
+    reach = np.random.default_rng(8).uniform(0.5, 2.0, n).astype(np.float32)
+    before = reach.copy()
+    beyond = beyond_of(shortfall, bound, curvature)
+    wrong = (alpha == 0.0) & (shortfall > 0.0) | (alpha == bound) & (beyond < 0.0)
+    count = _newton.misplaced(shortfall, alpha, bound, curvature, 4.0, reach)
+    assert count == np.count_nonzero(wrong) > 0
+    assert np.array_equal(reach[wrong], 4.0 * before[wrong])
+    assert np.array_equal(reach[~wrong], before[~wrong])
+
+
+@every_loss
+@broadcast
+def test_wake(name, scalar):
+    n = 200
+    shortfall, alpha, bound, curvature = state(n, scalar, name)
+    # Nearly optimal duals, so that some rows are safe.
+    some = np.arange(n) % 10 > 0
+    slopes = np.array([*map(slope_of, shortfall, bound, curvature)])
+    alpha[some] = slopes[some]
+    worst, outwards = 0.0, []
+    for a, u, q, short in zip(alpha, bound, curvature, shortfall, strict=True):
+        g = short - q * a
+        safe = (a == 0.0 and g < 0.0) or (a == u and g > 0.0)
+        outwards.append(abs(g) if safe else -abs(g))
+        worst = max(worst, -outwards[-1])
+    out = np.full(n, -1, dtype=np.intp)
+    count, found = _newton.wake(shortfall, alpha, bound, curvature, out)
+    assert found == pytest.approx(worst, rel=1e-15)
+    expected = np.flatnonzero(np.array(outwards) <= worst)
+    assert 0 < len(expected) < n
+    assert np.array_equal(out[:count], expected)
+    assert np.all(out[count:] == -1)
+
+
+def test_wake_at_the_optimum_keeps_the_rows_without_a_gradient():
+    # Margins 3, 1, 1 and -1 with a = 0, 0, inside and at the bound.
+    shortfall, alpha = np.array([-2.0, 0.0, 0.0, 2.0]), np.array([0.0, 0.0, 0.5, 1.0])
+    box = np.broadcast_to(1.0, 4), np.broadcast_to(0.0, 4)
+    out = np.empty(4, dtype=np.intp)
+    count, worst = _newton.wake(shortfall, alpha, *box, out)
+    assert worst == 0.0
+    assert np.array_equal(out[:count], [1, 2])
+
+
+@every_loss
+@broadcast
+def test_intercept_derivative_is_that_of_the_losses(name, scalar):
+    n = 60
+    bound, curvature = boxes(n, scalar, name)
+    signs, scores = signs_of(n), np.random.default_rng(9).normal(size=n)
+
+    def losses(b):
+        short = 1.0 - signs * (scores + b)
+        slope = np.array([*map(slope_of, short, bound, curvature)])
+        return float(np.sum(slope * (short - 0.5 * curvature * slope)))
+
+    at_one = signs - scores
+    for b in (-2.0, 0.1, 1.7):
+        assert np.abs(at_one - b).min() > 1e-5
+        slopes = (losses(b + 1e-6) - losses(b - 1e-6)) / 2e-6
+        for above in (True, False):
+            value, total = _newton.intercept_derivative(
+                signs, bound, curvature, at_one, b, above
+            )
+            assert value == pytest.approx(slopes, rel=1e-4, abs=1e-4)
+            short = signs * (at_one - b)
+            terms = sum(map(slope_of, short, bound, curvature))
+            assert total == pytest.approx(terms, rel=1e-13)
+            assert abs(value) <= total
+
+
+def test_intercept_derivative_on_a_kink():
+    # Both rows have margin 1 at b = 0. Above it, row -1 falls short; below, row 1.
+    signs, at_one = np.array([1, -1], dtype=np.int8), np.zeros(2)
+    box = np.array([2.0, 3.0]), np.zeros(2)
+    above = _newton.intercept_derivative(signs, *box, at_one, 0.0, True)
+    below = _newton.intercept_derivative(signs, *box, at_one, 0.0, False)
+    assert above == (3.0, 3.0)
+    assert below == (-2.0, 2.0)
+    smooth = np.array([2.0, 3.0]), np.ones(2)
+    for side in (True, False):
+        derivative = _newton.intercept_derivative(signs, *smooth, at_one, 0.0, side)
+        assert derivative == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("end", [-np.inf, np.inf])
+@every_loss
+def test_intercept_derivative_at_the_ends(name, end):
+    bound, curvature = boxes(10, False, name)
+    signs, at_one = signs_of(10), np.linspace(-1.0, 1.0, 10)
+    value, total = _newton.intercept_derivative(
+        signs, bound, curvature, at_one, end, True
+    )
+    short = signs < 0 if end > 0.0 else signs > 0
+    assert value == np.sign(end) * total
+    assert total == pytest.approx(bound[short].sum())
+
+
+def test_sums_over_no_rows():
+    none, signs = np.empty(0), np.empty(0, dtype=np.int8)
+    assert _newton.totals(signs, none, none, none, none, none, none) == (0, 0, 0, 0)
+    order = np.empty(0, dtype=np.intp)
+    assert _newton.wake(none, none, none, none, order) == (0, 0.0)
+    reach = np.empty(0, dtype=np.float32)
+    assert _newton.misplaced(none, none, none, none, 2.0, reach) == 0
+    args = (signs, none, none, none, 0.0, True)
+    assert _newton.intercept_derivative(*args) == (0.0, 0.0)
