@@ -50,6 +50,8 @@ _Rounded = tuple[NDArray[np.floating], np.floating, float]
 
 # Shortfalls of margins that can be the rounding of float32 coefficients.
 _LONGEST_STRETCH = 1e-3
+# Times that coefficients are rounded, stretched a little more each time.
+_STRETCHES = 4
 # Seeds are drawn below this number.
 _LARGEST_SEED = np.iinfo(np.int32).max
 
@@ -475,20 +477,20 @@ def _rounded(
     w, intercept = certificate.w.astype(dtype), dtype.type(certificate.intercept)
     if intercept == certificate.intercept and np.array_equal(w, certificate.w):
         return w, intercept, certificate.relative_gap
-    points = [(w, intercept)]
     inside = certificate.alpha < problem.bound
-    margins = problem.margins(w.astype(np.float64), float(intercept))
-    short = 1.0 - float(margins[inside].min(initial=1.0))
-    if 0.0 < short < _LONGEST_STRETCH:
-        factor = 1.0 + short
-        points.append(
-            (
-                (factor * certificate.w).astype(dtype),
-                dtype.type(factor * certificate.intercept),
-            )
-        )
-    values = [problem.primal(w.astype(np.float64), float(b)) for w, b in points]
-    primal = min(values)
-    w, intercept = points[values.index(primal)]
+    factor = 1.0
+    points: list[tuple[float, int, NDArray[np.floating], np.floating]] = []
+    for _ in range(_STRETCHES):
+        w = (factor * certificate.w).astype(dtype)
+        intercept = dtype.type(factor * certificate.intercept)
+        margins = problem.margins(w.astype(np.float64), float(intercept))
+        losses = problem.loss_sum(1.0 - margins)
+        primal = problem.primal_of(w.astype(np.float64), float(intercept), losses)
+        points.append((primal, len(points), w, intercept))
+        short = 1.0 - float(margins[inside].min(initial=1.0))
+        if not 0.0 < short < _LONGEST_STRETCH:
+            break
+        factor *= 1.0 + short
+    primal, _, w, intercept = min(points)
     gap = max(primal - certificate.dual, 0.0) / primal if primal > 0.0 else 0.0
     return w, intercept, gap
