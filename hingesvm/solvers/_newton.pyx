@@ -532,10 +532,11 @@ def intercept_derivative(
             short = signs[row] * (at_one[row] - b)
             if curvature[row] > 0.0:
                 slope = clip(short / curvature[row], bound[row])
-            elif short > 0.0 or (short == 0.0 and signs[row] == steep_on_kink):
-                slope = bound[row]
             else:
-                slope = 0.0
+                # Arithmetic, as a branch here would be guessed wrong half the time.
+                slope = bound[row] * (short > 0.0)
+                if short == 0.0 and signs[row] == steep_on_kink:
+                    slope = bound[row]
             total += slope
             value -= slope * signs[row]
     return value, total
@@ -588,11 +589,20 @@ def wake(
     return count, worst
 
 
-def signed_sum(const double[:] alpha, const int8_t[::1] signs):
-    """Return the sum of ``alpha[r] * signs[r]``, without a copy of the signs."""
-    cdef double total = 0.0
+def class_sums(const double[:] alpha, const int8_t[::1] signs):
+    """Return the sums of alpha over the rows of sign +1 and over those of sign -1."""
+    cdef double positive = 0.0, negative = 0.0
     cdef ptrdiff_t row
     with nogil:
         for row in range(alpha.shape[0]):
-            total += alpha[row] * signs[row]
-    return total
+            positive += alpha[row] * (signs[row] > 0)
+            negative += alpha[row] * (signs[row] < 0)
+    return positive, negative
+
+
+def scale_class(double[::1] alpha, const int8_t[::1] signs, int8_t sign, double factor):
+    """Multiply alpha by a factor in the rows of one sign."""
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(alpha.shape[0]):
+            alpha[row] *= factor if signs[row] == sign else 1.0

@@ -142,13 +142,19 @@ cdef inline double row_squared_norm(
 ) noexcept nogil:
     """Return ||x_i||^2; `scratch` holds n_features zeros and is left so.
 
-    A CSR row may name a column twice, so its entries are summed first.
+    A CSR row may name a column twice, so its entries are summed first, unless its
+    columns are seen to increase.
     """
     cdef double total = 0.0
     cdef ptrdiff_t k
+    cdef bint increasing = True
+    for k in range(length):
+        total += <double>values[k] * <double>values[k]
     if columns == NULL:
-        for k in range(length):
-            total += <double>values[k] * <double>values[k]
+        return total
+    for k in range(1, length):
+        increasing &= columns[k - 1] < columns[k]
+    if increasing:
         return total
     row_add(values, columns, length, 1.0, scratch)
     total = row_dot(values, columns, length, scratch)

@@ -215,8 +215,7 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
     w, intercept = ahead.w, ahead.intercept
     if goal >= _COARSE:
         # What is certified is then what the estimator keeps.
-        w = w.astype(problem.rows.dtype).astype(np.float64)
-        intercept = float(problem.rows.dtype.type(intercept))
+        w, intercept = problem.rows.rounded(w, intercept)
     alpha = here.alpha.copy()
     alpha[band] = ahead.alpha
     if problem.intercept_rule == "free":

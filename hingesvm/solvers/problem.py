@@ -46,12 +46,14 @@ _LONGEST_STRETCH = 1e-12
 _WRONG = 1e-9
 # Rows up to which all kinks are sorted to find the best intercept.
 _FEW_ROWS = 10_000
+# Rows from which the best intercept is judged at first.
+_JUDGES = 5000
 # Half the width of the window around a guess in which kinks are sorted.
 _NEARBY = 1e-2
 # Slope of a smoothed kink, in units of the bound.
 _STEEP = 1e4
 # A derivative this small, relative to its terms, is zero but for the tolerance.
-_NEARLY_FLAT = 1e-5
+_NEARLY_FLAT = 1e-4
 # A derivative this small, relative to its terms, is zero but for rounding.
 _FLAT = 1e-13
 
@@ -283,7 +285,8 @@ class Problem:
 
     def imbalance(self, alpha: Float64Array) -> float:
         """Return the sum of a_i y_i."""
-        value = float(_newton.signed_sum(alpha, self.signs))
+        for_positive, for_negative = _newton.class_sums(alpha, self.signs)
+        value = for_positive - for_negative
         return value if self.fixed is None else value + self.fixed.imbalance
 
     def gain(self, alpha: Float64Array) -> float:
@@ -313,13 +316,11 @@ class Problem:
         feasible = np.clip(alpha, 0.0, self.bound)
         if self.intercept_rule != "free":
             return feasible
-        excess, total = self.imbalance(feasible), float(feasible.sum())
-        if abs(excess) <= _ROUNDING * total:
-            return feasible
-        heavier = self.signs > 0 if excess > 0.0 else self.signs < 0
-        heavy = float(feasible.sum(where=heavier))
-        light = float(feasible.sum(where=~heavier))
-        np.multiply(feasible, min(light / heavy, 1.0), out=feasible, where=heavier)
+        sums = _newton.class_sums(feasible, self.signs)
+        heavy, light = max(sums), min(sums)
+        if heavy - light > _ROUNDING * (heavy + light):
+            heavier = 1 if sums[0] > sums[1] else -1
+            _newton.scale_class(feasible, self.signs, heavier, light / heavy)
         return feasible
 
     def best_intercept(
@@ -468,19 +469,24 @@ class Problem:
         return np.broadcast_to(0.0, self.bound.shape), 1.0 / self.curvature
 
     def _near_best_intercept(self, scores: Float64Array, guess: float) -> float:
-        """Return an intercept that is the best but for the smoothing of kinks."""
+        """Return an intercept that is the best but for the smoothing of kinks.
+
+        Found from some rows first, then from all.
+        """
         change = self.signs.astype(np.float64)
         here = 1.0 - change * (scores + guess)
         flat = _NEARLY_FLAT * float(self.slopes(here).sum())
+        some = slice(None, None, max(1, len(scores) // _JUDGES))
         shift = 0.0
-        for steepness in (10.0, 1000.0) if self.has_kink else (1.0,):
+        for rows, steepness in (some, 10.0), (slice(None), 1000.0):
             rest, pace = self.smoothed(steepness)
+            near, along = np.ascontiguousarray(here[rows]), change[rows].copy()
             shift, _ = _newton.find_zero(
-                rest,
-                pace,
-                self.bound,
-                here,
-                change,
+                rest[rows],
+                pace[rows],
+                self.bound[rows],
+                near,
+                along,
                 0.0,
                 0.0,
                 shift,
@@ -505,10 +511,13 @@ class Problem:
             near = self._near_best_intercept(scores, guess)
             low, high = near - _NEARBY, near + _NEARBY
 
-        def derivative(b: float, *, above: bool) -> float:
-            value, total = _newton.intercept_derivative(
+        def sums(b: float, above: bool) -> tuple[float, float]:
+            return _newton.intercept_derivative(
                 self.signs, self.bound, self.curvature, at_one, b, above
             )
+
+        def derivative(b: float, *, above: bool) -> float:
+            value, total = sums(b, above)
             return 0.0 if abs(value) <= _FLAT * total else value
 
         if not derivative(low, above=True) < 0.0 < derivative(high, above=False):

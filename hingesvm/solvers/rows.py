@@ -168,6 +168,12 @@ class Rows:
         self._squared_norms = out
         return out
 
+    def rounded(self, w: Float64Array, intercept: float) -> tuple[Float64Array, float]:
+        """Return weights and intercept rounded to the dtype of X, as float64."""
+        return w.astype(self.dtype).astype(np.float64), float(
+            self.dtype.type(intercept)
+        )
+
     def largest_possible(self) -> float:
         """Return a bound of all ||x_i||, known from the dtype alone; may be inf."""
         if self.dtype == np.float64:

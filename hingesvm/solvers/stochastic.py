@@ -40,6 +40,11 @@ _LONGEST_WAIT = 0.5
 _LEAST_SWEEP = 0.01
 # Squared value of the intercept's feature over the mean squared norm of the rows.
 _INTERCEPT_SHARE = 0.1
+# Tolerance from which on weights in the precision of X are looked at.
+_COARSE = 1e-5
+# Relative gap, as a multiple of the tolerance, from which a free intercept is moved to
+# its minimiser before a look.
+_NEAR = 30.0
 # Stands for 1/0: rows without entries go to whichever bound the sign says.
 _HUGE_STEP = 1e300
 
@@ -82,6 +87,7 @@ class _Sweeps:
     n_active: int
     shrink_above: float
     random_state: NDArray[np.uint64]
+    imbalance: float
 
 
 def sweep_until(
@@ -122,6 +128,7 @@ def sweep_until(
         n_rows,
         np.inf,
         random_bits(seed),
+        problem.imbalance(alpha),
     )
     visits = since_look = 0.0
     wait = 1.0
@@ -169,28 +176,35 @@ def _sweep_once(
             scalars,
         )
     state.n_active = kept
+    before = state.intercept
     state.intercept, state.shrink_above = map(float, scalars)
     if problem.intercept_rule == "free":
-        state.intercept += tau * problem.imbalance(state.alpha)
+        state.imbalance += (state.intercept - before) / tau
+        state.intercept += tau * state.imbalance
 
 
 def _look(progress: Progress, state: _Sweeps) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap."""
     problem = progress.problem
     feasible = problem.repair(state.alpha)
-    survey = survey_rows(problem, state.w.copy(), state.intercept, feasible)
+    w, intercept = state.w.copy(), state.intercept
+    if progress.tol >= _COARSE:
+        w, intercept = problem.rows.rounded(w, intercept)
+    survey = survey_rows(problem, w, intercept, feasible)
     n_awake, worst = _newton.wake(
         survey.shortfall, state.alpha, problem.bound, problem.curvature, state.order
     )
+    # Rounding errors do not pile up.
     if problem.intercept_rule == "free":
-        survey.move_intercept(problem)
+        state.imbalance = problem.imbalance(state.alpha)
     else:
-        # Rounding errors do not pile up.
-        state.w, state.intercept = (
-            survey.own.copy(),
-            problem.intercept_of(feasible, 0.0),
-        )
+        state.w = survey.own.copy()
+        state.intercept = problem.intercept_of(feasible, 0.0)
     certificate = survey.certificate(problem)
+    near = certificate.relative_gap <= _NEAR * progress.tol
+    if problem.intercept_rule == "free" and near:
+        survey.move_intercept(problem, rounded=progress.tol >= _COARSE)
+        certificate = survey.certificate(problem)
     progress.record(certificate, proven=True)
     state.n_active, state.shrink_above = n_awake, worst
     return certificate.relative_gap

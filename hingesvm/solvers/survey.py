@@ -52,10 +52,12 @@ class Survey:
             self.alpha,
         )
 
-    def move_intercept(self, problem: Problem) -> None:
-        """Move a free intercept to its minimiser."""
+    def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
+        """Move a free intercept to its minimiser, or near it to a value of X's dtype."""
         scores = problem.signs * (1.0 - self.shortfall) - self.intercept
         best = problem.best_intercept(scores, self.alpha, self.intercept)
+        if rounded:
+            _, best = problem.rows.rounded(self.w, best)
         self.shortfall -= problem.signs * (best - self.intercept)
         self.intercept = best
         self.add_up(problem)
