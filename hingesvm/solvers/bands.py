@@ -68,7 +68,7 @@ _PATIENCE = 4
 
 
 def nest(progress: Progress, seed: int) -> Start | None:
-    """Return a start from the solution of a sample; None for a small problem.
+    """Return a start from the solution of a sample, or None where there is none.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def nest(progress: Progress, seed: int) -> Start | None:
     inner = Progress(part, _SAMPLE_GOAL, progress.max_iter, progress.n_iter)
     band_until(inner, nest(inner, seed + 1), _SAMPLE_GOAL)
     progress.n_iter = inner.n_iter
-    best = inner.best
-    assert best is not None
-    return Start(np.empty(0), best.w, best.intercept)
+    if inner.best is None:
+        return None
+    return Start(np.empty(0), inner.best.w, inner.best.intercept)
 
 
 def _sample(n_rows: int, seed: int) -> IndexArray:
@@ -249,7 +249,9 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
         _LIKELY,
         chosen,
     )
-    return np.flatnonzero(chosen)
+    band = np.flatnonzero(chosen)
+    # None is left where no margin can move, as with rows that are all empty.
+    return band if len(band) else np.arange(n_rows)
 
 
 def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:

@@ -53,7 +53,7 @@ class Survey:
         )
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
-        """Move a free intercept to its minimiser, or near it to a value of X's dtype."""
+        """Move a free intercept to its minimiser, rounded to X's dtype if wanted."""
         scores = problem.signs * (1.0 - self.shortfall) - self.intercept
         best = problem.best_intercept(scores, self.alpha, self.intercept)
         if rounded:
