@@ -644,3 +644,21 @@ def test_sums_over_no_rows():
     assert _newton.misplaced(none, none, none, none, 2.0, reach) == 0
     args = (signs, none, none, none, 0.0, True)
     assert _newton.intercept_derivative(*args) == (0.0, 0.0)
+    assert _newton.class_sums(none, signs) == (0.0, 0.0)
+    _newton.scale_class(none, signs, 1, 2.0)
+
+
+@broadcast
+def test_class_sums(scalar):
+    signs, alpha = signs_of(200), per_row(200, scalar, -1.0, 2.0)
+    positive, negative = _newton.class_sums(alpha, signs)
+    assert positive == pytest.approx(float(alpha[signs > 0].sum()), rel=1e-13)
+    assert negative == pytest.approx(float(alpha[signs < 0].sum()), rel=1e-13)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_scale_class(sign):
+    signs, alpha = signs_of(50), np.linspace(0.0, 2.0, 50)
+    expected = np.where(signs == sign, 0.3 * alpha, alpha)
+    _newton.scale_class(alpha, signs, sign, 0.3)
+    assert np.array_equal(alpha, expected)

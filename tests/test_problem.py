@@ -11,6 +11,8 @@ from scipy.optimize import minimize_scalar
 
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
 from hingesvm.solvers import Certificate, Problem, Rows
+from hingesvm.solvers import problem as problem_module
+from hingesvm.solvers.problem import Fixed
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -394,3 +396,205 @@ def test_a_loss_of_ones_own():
     expected = 0.5 * w @ w + 0.7 * SteepHinge().value(m).sum()
     assert problem.primal(w, b) == pytest.approx(expected, rel=1e-13)
     assert problem.certify(np.linspace(0.0, 2.0, 15)).gap >= 0.0
+
+
+def totals_of(problem, alpha):
+    """The sums over all rows, as the formulas read."""
+    return Fixed(
+        problem.rows.combine(alpha * problem.signs),
+        float(alpha @ problem.signs),
+        float(np.sum(alpha - 0.5 * problem.curvature * alpha**2)),
+    )
+
+
+def restricted_to(problem, chosen, alpha):
+    return problem.restrict(chosen, alpha, totals_of(problem, alpha))
+
+
+@every_loss
+@every_rule
+def test_restricted_primal_is_a_lower_bound(loss, rule):
+    # A loss is at least a (1 - m) - q a^2 / 2 for every feasible a.
+    X, y = blobs(30, 4)
+    problem = make_problem(X, y, loss, rule, random_costs(30))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        alpha = random_feasible(problem, rng)
+        chosen = np.flatnonzero(rng.random(30) < 0.5)
+        part = restricted_to(problem, chosen, alpha)
+        w, b = rng.normal(size=4), float(rng.normal())
+        whole = problem.primal(w, b)
+        assert part.primal(w, b) <= whole * (1.0 + 1e-12)
+
+
+@every_loss
+@every_rule
+@pytest.mark.parametrize("size", [0, 7, 30])
+def test_restricted_primal_is_exact_where_no_row_crosses_a_kink(loss, rule, size):
+    X, y = blobs(30, 4)
+    problem = make_problem(X, y, loss, rule, random_costs(30))
+    w, b = np.array([0.5, -0.2, 0.1, 0.3]), 0.25
+    alpha = problem.slopes(1.0 - problem.margins(w, b))
+    chosen = np.arange(size, dtype=np.intp)
+    part = restricted_to(problem, chosen, alpha)
+    assert part.n_rows == size
+    assert part.primal(w, b) == pytest.approx(problem.primal(w, b), rel=1e-12)
+    if size == 30 or isinstance(loss, SquaredHinge):
+        return
+    # And nearby, if the rows left out are on a linear piece.
+    shortfall = 1.0 - problem.margins(w, b)
+    straight = np.abs(shortfall - 0.25) > 0.3
+    part = restricted_to(problem, np.flatnonzero(~straight), alpha)
+    assert 0 < part.n_rows < 30
+    w = w + 1e-3
+    near = problem.primal(w, b + 1e-3)
+    assert part.primal(w, b + 1e-3) == pytest.approx(near, rel=1e-12)
+
+
+@every_loss
+@every_rule
+def test_restricted_dual_is_that_of_the_whole(loss, rule):
+    X, y = blobs(30, 4)
+    cost = random_costs(30)
+    problem = make_problem(X, y, loss, rule, cost)
+    rng = np.random.default_rng(0)
+    alpha = random_feasible(problem, rng)
+    chosen = rng.permutation(30)[:11]
+    part = restricted_to(problem, chosen, alpha)
+    other = alpha.copy()
+    other[chosen] *= rng.uniform(0.0, 1.0, 11)
+    for whole in (alpha, other):
+        own = whole[chosen]
+        assert part.combine(own) == pytest.approx(problem.combine(whole), abs=1e-12)
+        expected = problem.imbalance(whole)
+        assert part.imbalance(own) == pytest.approx(expected, abs=1e-12)
+        assert part.gain(own) == pytest.approx(problem.gain(whole), rel=1e-12)
+        expected = problem.dual(whole)
+        assert part.dual(own) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    assert dual(X, y, cost, loss, rule, alpha) == pytest.approx(
+        part.dual(alpha[chosen]), rel=1e-10, abs=1e-10
+    )
+
+
+def test_restrict_changes_nothing_given():
+    X, y = blobs(30, 4)
+    problem = make_problem(X, y, Hinge(), "free")
+    alpha = random_feasible(problem, np.random.default_rng(0))
+    totals = totals_of(problem, alpha)
+    before = alpha.copy(), totals.own.copy()
+    part = problem.restrict(np.arange(5), alpha, totals)
+    part.combine(np.ones(5))
+    assert np.array_equal(alpha, before[0])
+    assert np.array_equal(totals.own, before[1])
+    assert problem.fixed is None
+
+
+@every_loss
+@every_rule
+@pytest.mark.parametrize("spread", [0.0, 0.5, 6.0])
+@pytest.mark.parametrize("positive", [1, 12, 19])
+def test_origin_is_zero_with_the_best_intercept(loss, rule, spread, positive):
+    signs = np.array([1] * positive + [-1] * (20 - positive))
+    rng = np.random.default_rng(positive)
+    signs = rng.permutation(signs)
+    cost = 10.0 ** rng.uniform(-spread, spread, 20) if spread else 0.7
+    problem = make_problem(np.ones((20, 2)), signs, loss, rule, cost)
+    origin = problem.origin()
+    assert np.array_equal(origin.w, np.zeros(2))
+    assert np.array_equal(origin.alpha, np.zeros(20))
+    assert origin.dual == 0.0
+    costs, zeros = np.broadcast_to(cost, 20), np.zeros(2)
+    expected = primal(
+        np.ones((20, 2)), signs, costs, loss, rule, zeros, origin.intercept
+    )
+    assert origin.primal == pytest.approx(expected, rel=1e-12)
+    if rule != "free":
+        assert origin.intercept == 0.0
+        return
+    best = problem.best_intercept(np.zeros(20), np.zeros(20))
+    assert origin.intercept == pytest.approx(best, rel=1e-9)
+    for b in np.linspace(-1.5, 1.5, 31):
+        value = primal(np.ones((20, 2)), signs, costs, loss, rule, zeros, float(b))
+        assert origin.primal <= value * (1.0 + 1e-12)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_origin_of_a_single_class(sign):
+    problem = make_problem(np.ones((4, 2)), [sign] * 4, Hinge(), "none", 0.5)
+    origin = problem.origin()
+    assert (origin.primal, origin.dual, origin.intercept) == (2.0, 0.0, 0.0)
+
+
+@every_loss
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("seed", range(10))
+def test_best_intercept_with_a_guess_is_the_same(monkeypatch, loss, ties, seed):
+    monkeypatch.setattr(problem_module, "_FEW_ROWS", 0)
+    rng = np.random.default_rng(seed)
+    scores = 2.0 * rng.normal(size=60) + 3.0 * rng.normal()
+    if ties:
+        scores = np.round(scores)
+    signs = rng.permutation(np.repeat([1, -1], [15 + seed, 45 - seed]))
+    for cost in (1.0, rng.uniform(0.1, 3.0, 60)):
+        problem = scores_problem(signs, cost, loss)
+        best = problem.best_intercept(scores, np.zeros(60))
+        for guess in (best, best + 1e-3, best - 0.3, 0.0, 1e3, -1e3):
+            found = problem.best_intercept(scores, np.zeros(60), guess)
+            assert found == pytest.approx(best, abs=1e-11)
+
+
+@every_loss
+def test_best_intercept_with_a_guess_sorts_the_kinks_nearby_only(monkeypatch, loss):
+    monkeypatch.setattr(problem_module, "_FEW_ROWS", 0)
+    rng = np.random.default_rng(0)
+    scores, signs = rng.normal(size=5000), np.repeat([1, -1], 2500)
+    problem = scores_problem(signs, 1.0, loss)
+    best = problem.best_intercept(scores, np.zeros(5000))
+    sizes, real = [], np.argsort
+    unique = np.unique
+
+    def spy(values, **options):
+        sizes.append(len(values))
+        return real(values, **options)
+
+    def spy_unique(values):
+        sizes.append(len(values))
+        return unique(values)
+
+    monkeypatch.setattr(np, "argsort", spy)
+    monkeypatch.setattr(np, "unique", spy_unique)
+    found = problem.best_intercept(scores, np.zeros(5000), best + 0.1)
+    assert found == pytest.approx(best, abs=1e-12)
+    assert 0 < max(sizes) < 500
+
+
+@every_loss
+def test_best_intercept_of_an_interval_wider_than_the_window(monkeypatch, loss):
+    # No loss for b in [-4, 1]: the guess must not cut it short.
+    monkeypatch.setattr(problem_module, "_FEW_ROWS", 0)
+    problem = scores_problem([1, 1, -1, -1], 1.0, loss)
+    scores = np.array([5.0, 9.0, -2.0, -8.0])
+    for guess in (-4.0, -1.0, 1.0, 7.0):
+        found = problem.best_intercept(scores, np.zeros(4), guess)
+        assert found == pytest.approx(-1.5, abs=1e-12)
+
+
+@every_loss
+def test_repair_balances_duals_of_any_size(loss):
+    rng = np.random.default_rng(0)
+    signs = rng.permutation(np.repeat([1, -1], [300, 700]))
+    cost = 10.0 ** rng.uniform(-8.0, 8.0, 1000)
+    problem = make_problem(np.zeros((1000, 1)), signs, loss, "free", cost)
+    for _ in range(5):
+        alpha = cost * rng.uniform(-0.5, 1.5, 1000)
+        before = alpha.copy()
+        repaired = problem.repair(alpha)
+        assert np.array_equal(alpha, before)
+        assert np.all((repaired >= 0.0) & (repaired <= problem.bound))
+        assert abs(repaired @ signs) <= 1e-13 * repaired.sum()
+        clipped = np.clip(alpha, 0.0, problem.bound)
+        kept = [
+            np.array_equal(repaired[side], clipped[side])
+            for side in (signs > 0, signs < 0)
+        ]
+        assert sum(kept) == 1

@@ -5,7 +5,7 @@ import pytest
 from reference import blobs, make_problem
 
 from hingesvm.losses import Hinge
-from hingesvm.solvers import Certificate, Progress, Start
+from hingesvm.solvers import Certificate, Problem, Progress, Start
 
 
 @pytest.fixture
@@ -100,3 +100,77 @@ def test_solution_of_a_solved_problem_is_converged():
     assert solution.certificate.primal == pytest.approx(0.5)
     assert solution.history is progress.history
     assert len(solution.history) == 2
+
+
+@pytest.fixture
+def certified(monkeypatch):
+    """Spy on Problem.certify: how often it is called."""
+    calls, real = [], Problem.certify
+
+    def spy(self, *args):
+        calls.append(args)
+        return real(self, *args)
+
+    monkeypatch.setattr(Problem, "certify", spy)
+    return calls
+
+
+def with_point(certificate, primal, dual):
+    """The same, with arrays of its own and other values."""
+    return Certificate(
+        certificate.w.copy(),
+        certificate.intercept,
+        certificate.alpha.copy(),
+        primal,
+        dual,
+    )
+
+
+def test_what_is_proven_is_not_certified_again(problem, certified):
+    true = problem.certify(np.full(20, 0.1))
+    del certified[:]
+    progress = Progress(problem, 1e-4, 5)
+    progress.record(true, proven=True)
+    solution = progress.solution()
+    assert certified == []
+    assert solution.certificate is true
+    assert len(solution.history) == 1
+    assert not solution.converged
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "again"),
+    [
+        (True, True, False),
+        (True, False, True),
+        (False, True, True),
+        (False, False, True),
+    ],
+)
+def test_a_pair_is_proven_if_both_of_its_points_are(
+    problem, certified, first, second, again
+):
+    # The primal point of one look with the dual point of another.
+    true = problem.certify(np.full(20, 0.1))
+    del certified[:]
+    progress = Progress(problem, 1e-4, 5)
+    progress.record(with_point(true, true.primal, true.dual - 1.0), proven=first)
+    progress.record(with_point(true, true.primal + 1.0, true.dual), proven=second)
+    solution = progress.solution()
+    assert bool(certified) == again
+    assert solution.certificate.primal == pytest.approx(true.primal, rel=1e-12)
+    assert solution.certificate.dual == pytest.approx(true.dual, rel=1e-12)
+
+
+def test_a_worse_look_takes_no_proof_away(problem, certified):
+    true = problem.certify(np.full(20, 0.1))
+    del certified[:]
+    progress = Progress(problem, 1e-4, 5)
+    progress.record(true, proven=True)
+    progress.record(with_point(true, true.primal + 1.0, true.dual - 1.0))
+    assert progress.solution().certificate.primal == true.primal
+    assert certified == []
+    # A better one does.
+    progress.record(with_point(true, true.primal - 1.0, true.dual - 1.0))
+    assert progress.solution().certificate.primal == pytest.approx(true.primal)
+    assert len(certified) == 1

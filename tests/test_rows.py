@@ -238,6 +238,8 @@ def test_read_only_data_is_taken_and_nothing_is_changed(storage, dtype):
     rows.kernel(some)
     rows.take(some)
     rows.column_scales()
+    rows.mean_squares(some)
+    rows.signed_margins(np.ones(D), 0.5, np.ones(N, dtype=np.int8))
     rows.subset(some).margins(np.ones(D))
     for array, copy in zip(arrays, before, strict=True):
         assert np.array_equal(array, copy)
@@ -265,6 +267,9 @@ class StoppedError(Exception):
 
 CALLS = {
     "margins": lambda rows: rows.margins(np.ones(D)),
+    "signed_margins": lambda rows: rows.signed_margins(
+        np.ones(D), 0.5, np.ones(N, dtype=np.int8)
+    ),
     "combine": lambda rows: rows.combine(np.ones(N)),
     "squared_norms": lambda rows: rows.squared_norms(),
     "gram": lambda rows: rows.gram(np.arange(N), np.ones(N)),
@@ -288,3 +293,136 @@ def test_every_pass_can_be_cancelled(call, storage):
     rows = Rows(STORAGES[storage](values()), None, stop)
     with pytest.raises(StoppedError):
         CALLS[call](rows)
+
+
+def test_signed_margins(pair):
+    rows, X = pair
+    w = np.linspace(-1.0, 2.0, D)
+    signs = np.where(np.arange(rows.n_rows) % 2, 1, -1).astype(np.int8)
+    out = rows.signed_margins(w, 0.25, signs)
+    assert out.dtype == np.float64
+    assert out == pytest.approx(signs * (X @ w + 0.25), rel=1e-14, abs=1e-15)
+
+
+def test_bordered_gram(pair):
+    rows, X = pair
+    some, weights = some_rows(rows.n_rows), np.array([0.5, 2.0, 0.0, 1.0])
+    A = np.c_[X[some], np.ones(4)]
+    lower = np.tril(rows.gram(some, weights, bordered=True))
+    assert lower == pytest.approx(np.tril(A.T @ (weights[:, None] * A)), abs=1e-14)
+    none = np.empty(0, dtype=np.intp)
+    empty = rows.gram(none, np.empty(0), bordered=True)
+    assert np.array_equal(empty, np.zeros((D + 1, D + 1)))
+
+
+@pytest.mark.parametrize("bordered", [False, True])
+def test_gram_in_single_precision(pair, bordered):
+    rows, _ = pair
+    some, weights = some_rows(rows.n_rows), np.array([0.3, 2.0, 0.0, 1.1])
+    double = np.tril(rows.gram(some, weights, bordered=bordered))
+    single = np.tril(rows.gram(some, weights, bordered=bordered, single=True))
+    assert single.dtype == np.float64
+    assert single == pytest.approx(double, rel=1e-6, abs=1e-6)
+    # Nothing is lost of float64 rows, nor of sparse ones.
+    rounds = rows.dtype == np.float32 and not rows.is_sparse
+    assert rounds != np.array_equal(single, double)
+
+
+@pytest.mark.parametrize("storage", ["dense", "csr32"])
+def test_gram_in_single_precision_in_blocks(storage, monkeypatch):
+    X = values().astype(np.float32)
+    rows = Rows(STORAGES[storage](X))
+    monkeypatch.setattr(rows_module, "_ENTRIES_PER_BLOCK", 5)
+    lower = np.tril(rows.gram(np.arange(N), np.full(N, 0.25), single=True))
+    assert lower == pytest.approx(np.tril(0.25 * X.T @ X), rel=1e-6)
+
+
+def test_mean_squares(pair):
+    rows, X = pair
+    for some in (some_rows(rows.n_rows), np.arange(rows.n_rows)):
+        out = rows.mean_squares(some)
+        assert out.dtype == np.float64
+        assert out.shape == (D,)
+        expected = np.square(X[some]).mean(axis=0)
+        assert out == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("storage", ["dense", "csr32"])
+@pytest.mark.parametrize("power", [-80, 80])
+def test_mean_squares_beyond_the_range_of_float32(storage, power):
+    # 2^80 is a float32; its square, of which the scale of a column is made, is not.
+    X = np.full((N, D), 2.0**power, dtype=np.float32)
+    out = Rows(STORAGES[storage](X)).mean_squares(np.arange(N))
+    assert out == pytest.approx(np.full(D, 4.0**power), rel=1e-6)
+
+
+def test_largest_possible(pair):
+    rows, _ = pair
+    largest = rows.largest_possible()
+    if rows.dtype == np.float64:
+        assert largest == np.inf
+        return
+    assert np.sqrt(rows.squared_norms()).max() <= largest < 1e41
+
+
+@pytest.mark.parametrize("storage", ["dense", "csr32"])
+def test_largest_possible_bounds_the_longest_row_there_is(storage):
+    X = np.full((3, D), np.finfo(np.float32).max)
+    rows = Rows(STORAGES[storage](X))
+    norms = np.sqrt(rows.squared_norms())
+    assert norms.max() <= rows.largest_possible() * (1.0 + 1e-15)
+
+
+@pytest.mark.parametrize("few", [N, 0], ids=["kept", "not-kept"])
+def test_kernel_again_and_of_other_rows(pair, few, monkeypatch):
+    monkeypatch.setattr(rows_module, "_FEW_ROWS", few)
+    rows, X = pair
+    n = rows.n_rows
+    for some in (some_rows(n), some_rows(n), np.arange(n)[::-1], np.arange(1)):
+        kernel = rows.kernel(some)
+        assert kernel == pytest.approx(X[some] @ X[some].T, abs=1e-14)
+        # What is returned may be changed, as the Newton system does.
+        kernel += 7.0
+    part = rows.subset(some_rows(n))
+    some = np.array([3, 1])
+    own = X[some_rows(n)][some]
+    assert part.kernel(some) == pytest.approx(own @ own.T, abs=1e-14)
+
+
+def test_kernel_of_few_rows_is_computed_once(monkeypatch):
+    counts, real = [], Rows._new_kernel
+
+    def spy(self, rows):
+        counts.append(len(rows))
+        return real(self, rows)
+
+    monkeypatch.setattr(Rows, "_new_kernel", spy)
+    rows = Rows(values())
+    rows.kernel(np.arange(3))
+    rows.kernel(np.arange(5))
+    assert counts == [N]
+    monkeypatch.setattr(rows_module, "_FEW_ROWS", N - 1)
+    rows = Rows(values())
+    rows.kernel(np.arange(3))
+    rows.kernel(np.arange(5))
+    assert counts == [N, 3, 5]
+
+
+def test_squared_norms_of_a_subset_whether_known_or_not(pair):
+    rows, X = pair
+    some = some_rows(rows.n_rows)
+    expected = (X[some] ** 2).sum(axis=1)
+    assert rows.subset(some).squared_norms() == pytest.approx(expected, rel=1e-14)
+    rows.squared_norms()
+    assert rows.subset(some).squared_norms() == pytest.approx(expected, rel=1e-14)
+
+
+def test_rounded(pair):
+    rows, _ = pair
+    w = np.linspace(0.1, 0.7, D)
+    rounded, intercept = rows.rounded(w, 0.1)
+    assert rounded.dtype == np.float64
+    assert type(intercept) is float
+    assert np.array_equal(rounded, w.astype(rows.dtype))
+    assert intercept == float(rows.dtype.type(0.1))
+    assert (intercept == 0.1) == (rows.dtype == np.float64)

@@ -10,7 +10,7 @@ from reference import LOSSES, RULES, blobs, breast_cancer, check_solution, make_
 
 from hingesvm import solvers
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
-from hingesvm.solvers import Start, solve
+from hingesvm.solvers import Start, bands, solve
 
 METHODS = ["auto", "stochastic", "batch", "pegasos"]
 
@@ -359,3 +359,91 @@ def test_squared_hinge_is_a_ridge_regression_when_no_row_leaves():
     w = np.linalg.solve(np.eye(3) + 2.0 * C * X.T @ X, 2.0 * C * X.T @ y)
     assert np.all(y * (X @ w) < 1.0)
     assert solution.w == pytest.approx(w, rel=1e-5)
+
+
+def trace(monkeypatch, *names):
+    """Spy on functions that `solve` calls: their names, in order."""
+    taken = []
+
+    def spy_on(name):
+        real = getattr(solvers, name)
+
+        def spy(*args, **options):
+            taken.append(name)
+            return real(*args, **options)
+
+        monkeypatch.setattr(solvers, name, spy)
+
+    for name in names:
+        spy_on(name)
+    return taken
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """As if a few hundred rows were many."""
+    monkeypatch.setattr(solvers, "_FEW_ROWS", 100)
+    monkeypatch.setattr(bands, "_LEAST_ROWS", 30)
+    monkeypatch.setattr(bands, "_ROWS_PER_COLUMN", 1)
+    monkeypatch.setattr(bands, "_LEAST_BAND", 50)
+    return trace(monkeypatch, "nest", "band_until", "sweep_until", "newton_until")
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+@every_rule
+@every_loss
+def test_many_rows_for_each_column_start_from_samples(
+    monkeypatch, taken, loss, rule, kind
+):
+    monkeypatch.setattr(solvers, "_TALL", 100)
+    X, y = blobs(500, 5)
+    solution = solve(make_problem(kind(X), y, loss, rule), tol=1e-5)
+    assert taken == ["nest", "band_until"]
+    assert solution.converged
+    gap = check_solution(solution, X, y, 1.0, loss, rule)
+    assert gap <= 1e-5 * solution.certificate.primal * (1.0 + 1e-6)
+
+
+@every_rule
+@every_loss
+def test_fewer_rows_for_each_column_start_with_sweeps(monkeypatch, taken, loss, rule):
+    monkeypatch.setattr(solvers, "_TALL", 101)
+    X, y = blobs(500, 5)
+    solution = solve(make_problem(X, y, loss, rule), tol=1e-5)
+    assert taken[0] == "sweep_until"
+    assert "nest" not in taken
+    assert solution.converged
+    gap = check_solution(solution, X, y, 1.0, loss, rule)
+    assert gap <= 1e-5 * solution.certificate.primal * (1.0 + 1e-6)
+
+
+def test_sweeps_hand_over_to_bands(taken):
+    # Sweeps alone would take very long at this cost.
+    X, y = blobs(500, 5)
+    solution = solve(make_problem(X, y, Hinge(), "free", 1e4), tol=1e-6)
+    assert taken == ["sweep_until", "band_until"]
+    assert solution.converged
+    check_solution(solution, X, y, 1e4, Hinge(), "free")
+
+
+def test_a_start_of_ones_own_needs_no_sample(monkeypatch, taken):
+    monkeypatch.setattr(solvers, "_TALL", 100)
+    X, y = blobs(500, 5)
+    problem = make_problem(X, y, Hinge(), "free")
+    rough = solve(problem, tol=0.1).certificate
+    for method in ("auto", "batch"):
+        del taken[:]
+        start = Start(rough.alpha, rough.w, rough.intercept)
+        solution = solve(problem, method=method, tol=1e-6, start=start)
+        assert solution.converged
+        assert "nest" not in taken
+        check_solution(solution, X, y, 1.0, Hinge(), "free")
+
+
+def test_few_rows_need_no_sample(monkeypatch, taken):
+    monkeypatch.setattr(solvers, "_FEW_ROWS", 500)
+    monkeypatch.setattr(solvers, "_TALL", 1)
+    X, y = blobs(500, 5)
+    solution = solve(make_problem(X, y, Hinge(), "free"))
+    assert taken == ["sweep_until", "newton_until"]
+    assert solution.certificate.relative_gap <= 1e-10
