@@ -14,7 +14,6 @@ KINDS = {
     "int64": np.array([2**62, -(2**62), 1]),
     "float32": np.array([2.0, -1.0, 0.0], dtype=np.float32),
     "float64": np.array([1.0, -3.0, 1e6]),
-    "bytes": np.array([b"b", b"a", b"c"]),
     "str": np.array(["yes", "no", "y"]),
     "object": np.array(["yes", "no", "perhaps"], dtype=object),
 }
