@@ -26,9 +26,7 @@ clf = HingeSVC().fit(X, y)
 seconds = time.perf_counter() - start
 
 print(f"{n_samples} x {n_features} values, {seconds:.2f} s")
-print(
-    f"objective {clf.objective_:.8g}, proven to within {clf.dual_gap_:.2g} of the minimum"
-)
+print(f"objective {clf.objective_:.8g}, at most {clf.dual_gap_:.2g} above the minimum")
 print(f"training accuracy {clf.score(X, y):.4f}")
 
 # One line for each look at all rows; what happens on samples in between is not shown.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from hingesvm.solvers import Rows, _newton
+from hingesvm.solvers import Rows, _newton, _sweep
 
 N, D = 23, 5
 # Rows of X in another order, with a repetition; more than the kernels fetch ahead.
@@ -64,6 +64,9 @@ def per_row(n, scalar, low, high, seed=1):
     return np.random.default_rng(seed).uniform(low, high, n)
 
 
+ALL = np.empty(0, dtype=np.intp)
+
+
 def ranges(n):
     """A whole pass in three calls, one of them over no rows."""
     return [(0, n // 3), (n // 3, n // 3), (n // 3, n)]
@@ -74,7 +77,7 @@ def test_margins(pair):
     signs, w = signs_of(rows.n_rows), np.linspace(-1.0, 2.0, D)
     out = np.full(rows.n_rows, 9.0)
     for start, stop in ranges(rows.n_rows):
-        _newton.margins(*rows.arrays, start, stop, signs, w, 0.25, out)
+        _sweep.margins(*rows.arrays, ALL, start, stop, signs, w, 0.25, out)
     assert out == pytest.approx(signs * (X @ w + 0.25), rel=1e-14, abs=1e-15)
 
 
@@ -82,7 +85,7 @@ def test_margins_of_a_range_leave_the_others_alone(pair):
     rows, X = pair
     signs, w = signs_of(rows.n_rows), np.ones(D)
     out = np.full(rows.n_rows, 9.0)
-    _newton.margins(*rows.arrays, 2, 4, signs, w, 0.0, out)
+    _sweep.margins(*rows.arrays, ALL, 2, 4, signs, w, 0.0, out)
     expected = np.full(rows.n_rows, 9.0)
     expected[2:4] = (signs * (X @ w))[2:4]
     assert out == pytest.approx(expected, abs=1e-15)

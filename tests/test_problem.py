@@ -429,7 +429,7 @@ def test_restricted_primal_is_a_lower_bound(loss, rule):
 
 @every_loss
 @every_rule
-@pytest.mark.parametrize("size", [0, 7, 30])
+@pytest.mark.parametrize("size", [1, 7, 30])
 def test_restricted_primal_is_exact_where_no_row_crosses_a_kink(loss, rule, size):
     X, y = blobs(30, 4)
     problem = make_problem(X, y, loss, rule, random_costs(30))

@@ -41,45 +41,6 @@ cdef inline double clip(double value, double bound) noexcept nogil:
     return value if value < bound else bound
 
 
-def margins(
-    const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
-    ptrdiff_t start,
-    ptrdiff_t stop,
-    const int8_t[::1] signs,
-    const double[::1] w,
-    double intercept,
-    double[::1] out,
-):
-    """Set ``out[r] = y_r (x_r . w + b)`` for the rows start <= r < stop."""
-    cdef Layout X = layout(columns, row_starts, n_features, index)
-    cdef bint scattered = index.shape[0] > 0
-    cdef ptrdiff_t row
-    cdef Row place
-    with nogil:
-        for row in range(start, stop):
-            if scattered and row + AHEAD < stop:
-                place = locate(&X, row + AHEAD, <index_t>0)
-                row_prefetch(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                )
-            place = locate(&X, row, <index_t>0)
-            out[row] = signs[row] * (
-                intercept
-                + row_dot(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                    &w[0],
-                )
-            )
-
-
 def survey(
     const value_t[::1] data,
     const index_t[::1] columns,

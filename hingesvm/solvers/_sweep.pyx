@@ -28,6 +28,11 @@ from ._rows cimport (
 )
 
 
+cdef enum:
+    # Rows between the one that is asked for and the one that is worked on.
+    AHEAD = 8
+
+
 cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
     """Advance a SplitMix64 generator (Steele, Lea and Flood, 2014)."""
     cdef uint64_t z
@@ -73,23 +78,39 @@ def margins(
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
+    const int8_t[::1] signs,
     const double[::1] w,
+    double intercept,
     double[::1] out,
 ):
-    """Set ``out[k] = x_i . w`` for the rows i = ``order[k]``, start <= k < stop."""
+    """Set ``out[k] = x_i . w + b`` for the rows i = ``order[k]``, start <= k < stop.
+
+    Times y_k, where there are signs.
+    """
     cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef bint listed = order.shape[0] > 0
+    cdef bint scattered = listed or index.shape[0] > 0
+    cdef bint signed = signs.shape[0] > 0
+    cdef double score
     cdef ptrdiff_t k
     cdef Row place
     with nogil:
         for k in range(start, stop):
+            if scattered and k + AHEAD < stop:
+                place = locate(&X, order[k + AHEAD] if listed else k + AHEAD, <index_t>0)
+                row_prefetch(
+                    &data[place.start],
+                    <const index_t*>place.columns,
+                    place.length,
+                )
             place = locate(&X, order[k] if listed else k, <index_t>0)
-            out[k] = row_dot(
+            score = intercept + row_dot(
                 &data[place.start],
                 <const index_t*>place.columns,
                 place.length,
                 &w[0],
             )
+            out[k] = signs[k] * score if signed else score
 
 
 def combine(
@@ -147,11 +168,6 @@ def squared_norms(
                 place.length,
                 &scratch[0] if scratch.shape[0] else NULL,
             )
-
-
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
 
 
 def dual_steps(

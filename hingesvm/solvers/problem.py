@@ -276,7 +276,7 @@ class Problem:
 
     def margins(self, w: Float64Array, intercept: float) -> Float64Array:
         """Return y_i (x_i . w + b) for all rows."""
-        return self.rows.signed_margins(w, intercept, self.signs)
+        return self.rows.margins(w, intercept=intercept, signs=self.signs)
 
     def combine(self, alpha: Float64Array) -> Float64Array:
         """Return w(a), the sum of a_i y_i x_i."""

@@ -36,6 +36,7 @@ _FEW_ROWS = 256
 _INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
+_NO_SIGNS = np.empty(0, dtype=np.int8)
 
 
 def _never() -> None:
@@ -116,29 +117,30 @@ class Rows:
             self.check_cancelled()
             yield start, min(start + size, count)
 
-    def margins(self, w: Float64Array, rows: IndexArray | None = None) -> Float64Array:
-        """Return x_i . w for all rows, or for some, in float64.
+    def margins(
+        self,
+        w: Float64Array,
+        rows: IndexArray | None = None,
+        *,
+        intercept: float = 0.0,
+        signs: NDArray[np.int8] = _NO_SIGNS,
+    ) -> Float64Array:
+        """Return x_i . w + b for all rows, or for some, in float64.
 
         Parameters
         ----------
         w : ndarray of float64, of shape (n_features,)
         rows : ndarray of intp, optional
             Rows wanted.
+        intercept : float, default=0.0
+        signs : ndarray of int8, of shape (n_rows,) or (len(rows),), optional
+            Factors of the result.
         """
         count = self.n_rows if rows is None else len(rows)
         order = _NO_ROWS if rows is None else rows
         out = np.empty(count)
         for start, stop in self.chunks(count):
-            _sweep.margins(*self.arrays, order, start, stop, w, out)
-        return out
-
-    def signed_margins(
-        self, w: Float64Array, intercept: float, signs: NDArray[np.int8]
-    ) -> Float64Array:
-        """Return y_i (x_i . w + b) for all rows, in float64."""
-        out = np.empty(self.n_rows)
-        for start, stop in self.chunks(self.n_rows):
-            _newton.margins(*self.arrays, start, stop, signs, w, intercept, out)
+            _sweep.margins(*self.arrays, order, start, stop, signs, w, intercept, out)
         return out
 
     def combine(self, a: Float64Array, rows: IndexArray | None = None) -> Float64Array:
@@ -185,8 +187,8 @@ class Rows:
         """Return the mean of x_ij^2 over some rows, of shape (n_features,)."""
         some = self._X[self._places(rows)]
         if self.is_sparse:
-            some = some.multiply(some)
-            return np.asarray(some.mean(axis=0), dtype=np.float64).ravel()
+            some = some.astype(np.float64)
+            return np.asarray(some.multiply(some).mean(axis=0)).ravel()
         return np.asarray(np.square(some, dtype=np.float64).mean(axis=0))
 
     def gram(
