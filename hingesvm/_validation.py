@@ -97,7 +97,9 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
     pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
     classes = np.unique(np.concatenate([np.unique(y[piece]) for piece in pieces]))
     if numbers:
-        check_classification_targets(classes)
+        # Each class thrice, as where most labels differ scikit-learn warns.
+        few = 2 * len(classes) <= len(y)
+        check_classification_targets(np.repeat(classes, 3) if few else y)
     codes = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
     for piece in pieces:
         codes[piece] = np.searchsorted(classes, y[piece])

@@ -490,7 +490,7 @@ def _rounded(
         short = 1.0 - float(margins[inside].min(initial=1.0))
         if not 0.0 < short < _LONGEST_STRETCH:
             break
-        factor *= 1.0 + short
+        factor *= 1.0 + 2.0 * short
     primal, _, w, intercept = min(points)
     gap = max(primal - certificate.dual, 0.0) / primal if primal > 0.0 else 0.0
     return w, intercept, gap

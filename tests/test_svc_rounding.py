@@ -23,7 +23,7 @@ def separable(seed, n=30, d=2000):
     return X, y
 
 
-@pytest.mark.parametrize("C", [1.0, 100.0])
+@pytest.mark.parametrize("C", [1.0, 100.0, 1e4])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_rounded_coefficients_are_within_the_tolerance(loss, rule, C):

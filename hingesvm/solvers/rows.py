@@ -180,8 +180,9 @@ class Rows:
         """Return a bound of all ||x_i||, known from the dtype alone; may be inf."""
         if self.dtype == np.float64:
             return np.inf
-        longest = self.n_entries if self.is_sparse else self.n_features
-        return float(np.sqrt(longest)) * float(np.finfo(self.dtype).max)
+        # Entries of a column that is named twice add up.
+        length = float(self.n_entries if self.is_sparse else np.sqrt(self.n_features))
+        return length * float(np.finfo(self.dtype).max)
 
     def mean_squares(self, rows: IndexArray) -> Float64Array:
         """Return the mean of x_ij^2 over some rows, of shape (n_features,)."""
