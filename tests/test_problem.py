@@ -10,8 +10,7 @@ from reference import LOSSES, RULES, blobs, dual, make_problem, primal
 from scipy.optimize import minimize_scalar
 
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
-from hingesvm.solvers import Certificate, Problem, Rows
-from hingesvm.solvers import problem as problem_module
+from hingesvm.solvers import Certificate, Problem, Rows, intercept
 from hingesvm.solvers.problem import Fixed
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -529,7 +528,7 @@ def test_origin_of_a_single_class(sign):
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(10))
 def test_best_intercept_with_a_guess_is_the_same(monkeypatch, loss, ties, seed):
-    monkeypatch.setattr(problem_module, "_FEW_ROWS", 0)
+    monkeypatch.setattr(intercept, "_FEW_ROWS", 0)
     rng = np.random.default_rng(seed)
     scores = 2.0 * rng.normal(size=60) + 3.0 * rng.normal()
     if ties:
@@ -545,7 +544,7 @@ def test_best_intercept_with_a_guess_is_the_same(monkeypatch, loss, ties, seed):
 
 @every_loss
 def test_best_intercept_with_a_guess_sorts_the_kinks_nearby_only(monkeypatch, loss):
-    monkeypatch.setattr(problem_module, "_FEW_ROWS", 0)
+    monkeypatch.setattr(intercept, "_FEW_ROWS", 0)
     rng = np.random.default_rng(0)
     scores, signs = rng.normal(size=5000), np.repeat([1, -1], 2500)
     problem = scores_problem(signs, 1.0, loss)
@@ -571,7 +570,7 @@ def test_best_intercept_with_a_guess_sorts_the_kinks_nearby_only(monkeypatch, lo
 @every_loss
 def test_best_intercept_of_an_interval_wider_than_the_window(monkeypatch, loss):
     # No loss for b in [-4, 1]: the guess must not cut it short.
-    monkeypatch.setattr(problem_module, "_FEW_ROWS", 0)
+    monkeypatch.setattr(intercept, "_FEW_ROWS", 0)
     problem = scores_problem([1, 1, -1, -1], 1.0, loss)
     scores = np.array([5.0, 9.0, -2.0, -8.0])
     for guess in (-4.0, -1.0, 1.0, 7.0):

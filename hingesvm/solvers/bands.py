@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers import _newton
 from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.intercept import smoothed
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.survey import Survey, survey_rows
@@ -284,7 +285,7 @@ def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
     if problem.intercept_rule == "penalized":
         along += here.intercept * turn
         length += turn * turn
-    rest, pace = problem.smoothed(_STEEP)
+    rest, pace = smoothed(problem.bound, problem.curvature, _STEEP)
     change = here.shortfall - there.shortfall
     part, _ = _newton.find_zero(
         rest,

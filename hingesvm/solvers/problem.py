@@ -20,13 +20,14 @@ All is plain NumPy in float64; solvers are tested against it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers import _newton
+from hingesvm.solvers.intercept import minimise_over_intercept
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["Certificate", "Fixed", "InterceptRule", "Problem"]
@@ -44,25 +45,6 @@ _NEARLY_EXACT = 1e-4
 _LONGEST_STRETCH = 1e-12
 # How far the dual value may exceed the primal one by rounding.
 _WRONG = 1e-9
-# Rows up to which all kinks are sorted to find the best intercept.
-_FEW_ROWS = 10_000
-# Rows from which the best intercept is judged at first.
-_JUDGES = 5000
-# Half the width of the window around a guess in which kinks are sorted.
-_NEARBY = 1e-2
-# Slope of a smoothed kink, in units of the bound.
-_STEEP = 1e4
-# A derivative this small, relative to its terms, is zero but for the tolerance.
-_NEARLY_FLAT = 1e-4
-# A derivative this small, relative to its terms, is zero but for rounding.
-_FLAT = 1e-13
-
-
-class Derivative(Protocol):
-    """A derivative with its limits from above and from below."""
-
-    def __call__(self, b: float, *, above: bool) -> float:
-        """Return the limit at b."""
 
 
 @dataclass(frozen=True)
@@ -333,7 +315,9 @@ class Problem:
         where it is.
         """
         if self.intercept_rule == "free":
-            return self._minimise_over_intercept(scores, guess)
+            return minimise_over_intercept(
+                self.signs, self.bound, self.curvature, scores, guess
+            )
         return self.intercept_of(alpha, 0.0)
 
     def intercept_of(self, alpha: Float64Array, free: float) -> float:
@@ -454,107 +438,6 @@ class Problem:
         certificate = Certificate(w, intercept, feasible, primal, dual)
         return self._stretch(certificate, scores), scores
 
-    def smoothed(self, steepness: float = _STEEP) -> tuple[Float64Array, Float64Array]:
-        """Return (rest, pace), by which slopes are clip(rest + pace (1 - m), 0, u).
-
-        A kink is smoothed over one part in `steepness` of a margin.
-        """
-        if self.has_kink:
-            every = slice(0, 1) if self.bound.strides[0] == 0 else slice(None)
-            bound, shape = self.bound[every], self.bound.shape
-            return (
-                np.broadcast_to(0.5 * bound, shape),
-                np.broadcast_to(steepness * bound, shape),
-            )
-        return np.broadcast_to(0.0, self.bound.shape), 1.0 / self.curvature
-
-    def _near_best_intercept(self, scores: Float64Array, guess: float) -> float:
-        """Return an intercept that is the best but for the smoothing of kinks.
-
-        Found from some rows first, then from all.
-        """
-        change = self.signs.astype(np.float64)
-        here = 1.0 - change * (scores + guess)
-        flat = _NEARLY_FLAT * float(self.slopes(here).sum())
-        some = slice(None, None, max(1, len(scores) // _JUDGES))
-        shift = 0.0
-        for rows, steepness in (some, 10.0), (slice(None), 1000.0):
-            rest, pace = self.smoothed(steepness)
-            near, along = np.ascontiguousarray(here[rows]), change[rows].copy()
-            shift, _ = _newton.find_zero(
-                rest[rows],
-                pace[rows],
-                self.bound[rows],
-                near,
-                along,
-                0.0,
-                0.0,
-                shift,
-                -np.inf,
-                flat,
-                0.0,
-            )
-        return guess + float(shift)
-
-    def _minimise_over_intercept(
-        self, scores: Float64Array, guess: float | None = None
-    ) -> float:
-        """Return the midpoint of argmin_b sum_i c_i l(y_i (scores_i + b)).
-
-        The derivative in b is non-decreasing and linear between the kinks, where
-        1 - m_i = y_i (y_i - scores_i - b) is 0 or, if the loss turns linear there,
-        q_i u_i. With a guess of b, only the kinks nearby are sorted.
-        """
-        at_one = self.signs - scores
-        low, high = -np.inf, np.inf
-        if guess is not None and len(scores) > _FEW_ROWS:
-            near = self._near_best_intercept(scores, guess)
-            low, high = near - _NEARBY, near + _NEARBY
-
-        def sums(b: float, above: bool) -> tuple[float, float]:
-            return _newton.intercept_derivative(
-                self.signs, self.bound, self.curvature, at_one, b, above
-            )
-
-        def derivative(b: float, *, above: bool) -> float:
-            value, total = sums(b, above)
-            return 0.0 if abs(value) <= _FLAT * total else value
-
-        if not derivative(low, above=True) < 0.0 < derivative(high, above=False):
-            low, high = -np.inf, np.inf
-        if self.has_kink:
-            return self._minimise_between(at_one, low, high)
-        kinks = at_one
-        if np.isfinite(self.bound[0]):
-            kinks = np.concatenate(
-                [kinks, kinks - self.signs * self.curvature * self.bound]
-            )
-        kinks = kinks[(kinks > low) & (kinks < high)]
-        ends = [end for end in (low, high) if np.isfinite(end)]
-        return _zero_of_derivative(derivative, np.unique([*ends, *kinks]))
-
-    def _minimise_between(self, at_one: Float64Array, low: float, high: float) -> float:
-        """Return the midpoint of argmin_b for a loss with a kink, known to lie between.
-
-        The derivative rises by u_i at each kink and is constant between them.
-        """
-        inside = np.flatnonzero((at_one > low) & (at_one < high))
-        inside = inside[np.argsort(at_one[inside], kind="stable")]
-        kinks, jumps = at_one[inside], self.bound[inside]
-        value, total = _newton.intercept_derivative(
-            self.signs, self.bound, self.curvature, at_one, low, True
-        )
-        after = value + np.cumsum(jumps)
-        terms = total - np.cumsum(jumps * self.signs[inside])
-        after[np.abs(after) <= _FLAT * terms] = 0.0
-        # Behind several kinks in one place only the last value is attained.
-        last = np.flatnonzero(np.append(np.diff(kinks) > 0.0, True))
-        first = int(np.argmax(after[last] >= 0.0))
-        lower = float(kinks[last[first]])
-        if after[last[first]] > 0.0:
-            return lower
-        return 0.5 * (lower + float(kinks[last[first] + 1]))
-
 
 def _of_rows(
     values: Float64Array, chosen: NDArray[np.intp], factor: float = 1.0
@@ -563,47 +446,3 @@ def _of_rows(
     if values.strides[0] == 0 and len(values):
         return np.broadcast_to(factor * values[0], (len(chosen),))
     return factor * values[chosen]
-
-
-def _zero_of_derivative(derivative: Derivative, kinks: Float64Array) -> float:
-    """Return the midpoint of the zeros of a derivative that is linear between kinks.
-
-    Parameters
-    ----------
-    derivative : callable
-        ``derivative(b, above=True)`` is its limit from above at b, with
-        ``above=False`` from below; non-decreasing.
-    kinks : ndarray of float64, sorted, without duplicates
-        The limit at the first from below is not positive, that at the last from
-        above not negative.
-    """
-    first, last = -1, len(kinks) - 1
-    left = derivative(float(kinks[0]), above=False)
-    right = derivative(float(kinks[last]), above=True)
-    # Find the first kink above which the derivative is no longer negative.
-    halve = False
-    while last - first > 1:
-        middle = (first + last) // 2
-        if not halve and first >= 0:
-            part = left / (left - right) if right > left else 0.5
-            guess = kinks[first] + part * (kinks[last] - kinks[first])
-            middle = int(np.searchsorted(kinks, guess))
-            middle = min(max(middle, first + 1), last - 1)
-        width = last - first
-        value = derivative(float(kinks[middle]), above=True)
-        if value < 0.0:
-            first, left = middle, value
-        else:
-            last, right = middle, value
-        halve = last - first > width // 2
-    lower = float(kinks[last])
-    value = derivative(lower, above=False)
-    if value > 0.0 and first >= 0:
-        before = float(kinks[first])
-        return before + (lower - before) * (left / (left - value))
-    upper = lower
-    for kink in kinks[last + 1 :]:
-        if derivative(float(kink), above=False) > 0.0:
-            break
-        upper = float(kink)
-    return 0.5 * (lower + upper)
