@@ -110,7 +110,7 @@ def smoothed(
 
 
 def _minimise_smoothed(losses: _Losses, guess: float) -> float:
-    """Return the minimiser but for the smoothing of kinks: of some rows, then of all."""
+    """Return the minimiser but for smoothed kinks: of some rows, then of all."""
     signs, bound, curvature, at_one = losses
     change = signs.astype(np.float64)
     here = change * (at_one - guess)

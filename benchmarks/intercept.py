@@ -1,0 +1,91 @@
+"""What a free intercept costs: fits with it and with a penalised one, in turn."""
+
+import argparse
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import data
+import machine
+import numpy as np
+from markdown import table
+from results import FOLDER
+from threadpoolctl import threadpool_limits
+
+from hingesvm import HingeSVC
+
+PROBLEMS = ["ijcnn1", "a9a", "w8a", "letter", "mnist", "covtype"]
+
+
+def main() -> None:
+    """Measure each problem and write results/intercept.md."""
+    options = parse()
+    rows = list(measure(options))
+    ratios = np.array([row[-1] for row in rows])
+    text = "\n".join(report(rows, ratios))
+    (options.output / "intercept.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def measure(
+    options: argparse.Namespace,
+) -> Iterator[tuple[str, float, float, float, float, float]]:
+    """Yield problem, C, tolerance, median seconds of both rules, and their ratio."""
+    for name in options.problems:
+        problem = data.load(name)
+        some = np.random.default_rng(0).permutation(problem.X.shape[0])[:1000]
+        for C in options.C:
+            for tol in options.tol:
+                seconds = []
+                for pair in range(options.pairs + 1):
+                    times = []
+                    for penalized in (True, False):
+                        clf = HingeSVC(C=C, tol=tol, penalized_intercept=penalized)
+                        if pair == 0:  # not counted
+                            clf.fit(problem.X[some], problem.y[some])
+                            continue
+                        start = time.perf_counter()
+                        clf.fit(problem.X, problem.y)
+                        times.append(time.perf_counter() - start)
+                    if times:
+                        seconds.append(times)
+                one, two = np.median(seconds, axis=0)
+                ratio = float(np.median([free / held for held, free in seconds]))
+                yield name, C, tol, float(one), float(two), ratio
+                print(f"{name} C={C:g} tol={tol:g} {one:.4f} {two:.4f} {ratio:.2f}")
+
+
+def report(
+    rows: list[tuple[str, float, float, float, float, float]], ratios: np.ndarray
+) -> Iterator[str]:
+    """Yield the lines of the report."""
+    yield from (
+        "# A free intercept against a penalised one",
+        "",
+        machine.describe(),
+        "",
+    )
+    mean = float(np.exp(np.log(ratios).mean()))
+    yield f"Geometric mean of the ratios {mean:.2f}, largest {ratios.max():.2f}."
+    yield ""
+    header = ("problem", "C", "tol", "penalised, s", "free, s", "ratio of pairs")
+    yield from table(header, rows)
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--problems", nargs="+", default=PROBLEMS, metavar="NAME")
+    add("--C", nargs="+", type=float, default=[0.01, 1.0, 100.0])
+    add("--tol", nargs="+", type=float, default=[1e-3, 1e-6])
+    add("--pairs", type=int, default=5)
+    add("--output", type=Path, default=FOLDER)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    with threadpool_limits(1):
+        main()
