@@ -133,7 +133,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         float64, of which `coef_` holds the rounded values when `X` is float32.
     n_iter_ : int
         Sweeps and Newton steps, the most of any one-vs-rest problem. A sweep is as
-        many steps as there are rows.
+        many steps as there are rows; Newton steps on samples and bands count too.
     history_ : list of ndarray
         For each one-vs-rest problem a structured array with a row per look at the
         gap and the fields "iteration", "seconds", "objective" and "gap".

@@ -98,7 +98,7 @@ class Progress:
     max_iter : int
         Bound on `n_iter`.
     n_iter : int
-        Sweeps and Newton steps taken.
+        Sweeps and Newton steps taken, those on some of the rows too.
     best : Certificate or None
         Best primal point and best dual point seen.
     history : list of Check
