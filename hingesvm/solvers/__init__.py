@@ -182,7 +182,8 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
     start.
     """
     problem = progress.problem
-    if start is None and problem.n_rows >= _TALL * problem.rows.n_features:
+    n_rows, n_features = problem.n_rows, problem.rows.n_features
+    if start is None and n_features <= min(n_rows / _TALL, LARGEST_SYSTEM):
         _finish(progress, None, seed)
     else:
         price = _newton_price(problem)
