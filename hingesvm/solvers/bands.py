@@ -51,8 +51,9 @@ _LOST = 0.5
 _FARTHER = 4.0
 # Rows join that are within so many times the distance just moved.
 _LIKELY = 2.0
-# First proximal step, in units of the costs: after a sample, and after sweeps.
-_RHO_OF_SAMPLE, _RHO_OF_SWEEPS = 20.0, 2.0
+# First proximal step, in units of the costs: after a sample, after sweeps, and after
+# nothing.
+_RHO_OF_SAMPLE, _RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
 # Rows near a kink, for a line search over all rows, are within one part in this.
 _STEEP = 100.0
 # Newton steps in the first round, before anything is known of the other rows, and
@@ -147,9 +148,11 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         Relative gap to reach.
     """
     problem = progress.problem
-    if start is None or start.w is None:
-        alpha = np.zeros(problem.n_rows) if start is None else start.alpha
-        newton_until(progress, Start(alpha), goal)
+    if start is None:
+        newton_until(progress, _cold_start(problem), goal)
+        return
+    if start.w is None:
+        newton_until(progress, start, goal)
         return
     rounds = _first_survey(problem, start)
     patience = _PATIENCE
@@ -164,6 +167,15 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         _advance(progress, rounds, there)
     if not progress.exhausted:
         newton_until(progress, progress.start(), goal)
+
+
+def _cold_start(problem: Problem) -> Start:
+    """Return a start from nothing."""
+    if not problem.has_kink:
+        return Start(np.zeros(problem.n_rows))
+    # In the middle of its box, the smoothed kink is nearest to the sharp one.
+    zero = np.zeros(problem.rows.n_features)
+    return Start(0.5 * problem.bound, zero, rho=_COLD_RHO)
 
 
 def _first_survey(problem: Problem, start: Start) -> _Rounds:
@@ -196,12 +208,13 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
     problem, here = progress.problem, rounds.here
     band = _choose(problem, rounds)
     part = problem.restrict(band, here.alpha, here.totals())
-    duals, own = here.alpha[band], here.own
+    duals, own, last_gap = here.alpha[band], here.own, rounds.gap
     if rounds.is_centred:
         duals = 0.5 * part.bound
         own = part.combine(duals)
+        last_gap = _SAMPLE_GOAL
         rounds.is_centred = False
-    target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * rounds.gap))
+    target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * last_gap))
     limit = min(progress.max_iter, progress.n_iter + rounds.steps)
     inner = Progress(part, target, limit, progress.n_iter)
     start = Start(duals, here.w, here.intercept, here.shortfall[band], rounds.rho, own)

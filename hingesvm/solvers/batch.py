@@ -64,6 +64,8 @@ class _State:
         The iterate and 1 - m.
     alpha, own, free
         a+, w(a+), and the rows where a+ is strictly inside its box.
+    spare, turning
+        Room for `free`, and the signs as float64 if the intercept is free.
     anchor, rho
         The multipliers a and the proximal step in units of the costs.
     rest, pace
@@ -78,6 +80,8 @@ class _State:
     shortfall: Float64Array
     alpha: Float64Array
     own: Float64Array
+    spare: NDArray[np.intp]
+    turning: Float64Array
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
     rest: Float64Array = field(init=False)
@@ -197,7 +201,10 @@ def _begin(problem: Problem, start: Start) -> _State:
     shortfall = start.shortfall
     if shortfall is None:
         shortfall = 1.0 - problem.margins(w, intercept)
-    state = _State(w, intercept, shortfall, alpha, own)
+    spare = np.empty(problem.n_rows, dtype=np.intp)
+    with_turning = problem.signs if problem.intercept_rule == "free" else ()
+    turning = np.asarray(with_turning, dtype=np.float64)
+    state = _State(w, intercept, shortfall.copy(), alpha, own, spare, turning)
     rho = _first_rho(problem, alpha) if start.rho is None else start.rho
     state.take_anchor(problem, alpha, rho)
     _settle(problem, state)
@@ -223,13 +230,12 @@ def _settle(problem: Problem, state: _State) -> None:
     if problem.intercept_rule == "free":
         rounding = _ROUNDING * float(state.alpha.sum())
         offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
-        change = signs.astype(np.float64)
         shift, _ = _newton.find_zero(
             state.rest,
             state.pace,
             problem.bound,
             state.shortfall,
-            change,
+            state.turning,
             -offset,
             0.0,
             0.0,
@@ -238,9 +244,9 @@ def _settle(problem: Problem, state: _State) -> None:
             rounding,
         )
         state.intercept += shift
-        state.shortfall = state.shortfall - shift * change
+        state.shortfall -= shift * state.turning
     before, state.alpha = state.alpha, np.empty(n_rows)
-    own, free = state.own.copy(), np.empty(n_rows, dtype=np.intp)
+    own = state.own.copy()
     n_free = 0
     for first, last in problem.rows.chunks(n_rows):
         n_free = _newton.settle(
@@ -254,11 +260,11 @@ def _settle(problem: Problem, state: _State) -> None:
             state.shortfall,
             before,
             state.alpha,
-            free,
+            state.spare,
             n_free,
             own,
         )
-    state.own, state.free = own, free[:n_free].copy()
+    state.own, state.free = own, state.spare[:n_free].copy()
     state.loss, state.gain, state.imbalance, state.moved = _newton.totals(
         signs,
         problem.cost,
@@ -345,5 +351,6 @@ def _line_search(
         return False
     state.w = state.w + t * direction
     state.intercept += t * turn
-    state.shortfall = state.shortfall - t * change
+    change *= t
+    state.shortfall -= change
     return True
