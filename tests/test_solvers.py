@@ -417,6 +417,18 @@ def test_fewer_rows_for_each_column_start_with_sweeps(monkeypatch, taken, loss, 
     assert gap <= 1e-5 * solution.certificate.primal * (1.0 + 1e-6)
 
 
+def test_a_class_too_rare_for_a_sample_leaves_tall_data_to_sweeps(monkeypatch, taken):
+    monkeypatch.setattr(solvers, "_TALL", 100)
+    X, y = blobs(500, 5)
+    y[20:] = -1
+    y[:20] = 1  # about 3 of them in an eighth of the rows
+    solution = solve(make_problem(X, y, Hinge(), "free"), tol=1e-5)
+    assert taken[:2] == ["nest", "sweep_until"]
+    assert solution.converged
+    gap = check_solution(solution, X, y, 1.0, Hinge(), "free")
+    assert gap <= 1e-5 * solution.certificate.primal * (1.0 + 1e-6)
+
+
 def test_sweeps_hand_over_to_bands(taken):
     # Sweeps alone would take very long at this cost.
     X, y = blobs(500, 5)

@@ -179,12 +179,15 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
     """Sweep while that is the cheaper way, then take Newton steps.
 
     Where there are very many rows for each column, a sample of them makes the better
-    start.
+    start, unless a class is too rare for one.
     """
     problem = progress.problem
     n_rows, n_features = problem.n_rows, problem.rows.n_features
+    of_sample = None
     if start is None and n_features <= min(n_rows / _TALL, LARGEST_SYSTEM):
-        _finish(progress, None, seed)
+        of_sample = nest(progress, seed)
+    if of_sample is not None:
+        band_until(progress, of_sample, progress.tol)
     else:
         price = _newton_price(problem)
 
@@ -192,7 +195,7 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
             left = progress.max_iter - progress.n_iter
             return remaining > min(price, left) and taken > _EVIDENCE * min(price, left)
 
-        first = Start(np.zeros(problem.n_rows)) if start is None else start
+        first = Start(np.zeros(n_rows)) if start is None else start
         sweep_until(progress, first, seed, hand_over)
         if not progress.converged and not progress.exhausted:
             _finish(progress, progress.start(), seed)
