@@ -232,8 +232,7 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
         w, intercept = problem.rows.rounded(w, intercept)
     alpha = here.alpha.copy()
     alpha[band] = ahead.alpha
-    if problem.intercept_rule == "free":
-        alpha = problem.repair(alpha)
+    problem.balance(alpha)
     return survey_rows(problem, w, intercept, alpha)
 
 

@@ -240,11 +240,12 @@ def _settle(problem: Problem, state: _State) -> None:
             0.0,
             0.0,
             -np.inf,
-            0.0,
+            rounding,
             rounding,
         )
-        state.intercept += shift
-        state.shortfall -= shift * state.turning
+        if shift:
+            state.intercept += shift
+            state.shortfall -= shift * state.turning
     before, state.alpha = state.alpha, np.empty(n_rows)
     own = state.own.copy()
     n_free = 0

@@ -296,14 +296,21 @@ class Problem:
         sum is then scaled down to the sum of the other.
         """
         feasible = np.clip(alpha, 0.0, self.bound)
+        self.balance(feasible)
+        return feasible
+
+    def balance(self, alpha: Float64Array) -> None:
+        """Scale the class with the larger sum down to the other, in place.
+
+        Only with a free intercept; `alpha` lies in its box.
+        """
         if self.intercept_rule != "free":
-            return feasible
-        sums = _newton.class_sums(feasible, self.signs)
+            return
+        sums = _newton.class_sums(alpha, self.signs)
         heavy, light = max(sums), min(sums)
         if heavy - light > _ROUNDING * (heavy + light):
             heavier = 1 if sums[0] > sums[1] else -1
-            _newton.scale_class(feasible, self.signs, heavier, light / heavy)
-        return feasible
+            _newton.scale_class(alpha, self.signs, heavier, light / heavy)
 
     def best_intercept(
         self, scores: Float64Array, alpha: Float64Array, guess: float | None = None
