@@ -38,7 +38,7 @@ _FACTOR = 8
 _SAMPLE_GOAL = 1e-2
 # Rows in the band: at least and at most as a part of all, at least in number, and
 # in units of the statistical error of a sample's margins.
-_LEAST_PART, _LARGEST_PART, _LEAST_BAND, _ERRORS = 0.05, 0.2, 3000, 2.0
+_LEAST_PART, _LARGEST_PART, _LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
 # Rows from which the width of the band is judged.
 _JUDGES = 5000
 # Rows from which the scales of columns are judged.
