@@ -92,7 +92,7 @@ def test_goal_is_reached_by_samples_and_bands(restricted, loss, rule, dtype, kin
     assert all(0 < size < N for size in of_all)
     if not isinstance(loss, SquaredHinge):
         # There all rows short of their margin belong to the band, here few.
-        assert of_all[0] <= 0.3 * N
+        assert of_all[0] <= 0.4 * N
         assert of_all[-1] <= 0.6 * N
     assert progress.n_iter <= 100
 
