@@ -18,8 +18,9 @@ CERTAIN = 1e-7
 INTRODUCTION = """\
 Seconds from `(X, y)` to a model whose objective is within a level of the best one
 known, relative to it. Ratios are the peer's time over that of hingesvm: above 1,
-hingesvm is faster. `> 60` means that no setting of the solver was within the level,
-and 60 is the longest that was tried (the limit, unless every setting ended before it).
+hingesvm is faster. `> 60` means that no setting of the solver was within the level, and
+60 is the limit at which it was stopped (or the longest that was tried, if every setting
+ended by itself); for the best peer, the lowest limit at which one of them was stopped.
 The ratio is then a bound, marked by ≥, or by ≤ when it is hingesvm that did not get
 there; if neither did, there is no ratio.
 """
@@ -105,8 +106,12 @@ def time_to(
     if reached:
         first = min(reached, key=lambda row: row.seconds)
         return Time(first.seconds, True, first.label if named else "")
-    tried = [row.seconds for rows in walks for row in rows if row.seconds >= 0.0]
-    return Time(max(tried), False) if tried else None
+    tried = [row for rows in walks for row in rows if row.seconds >= 0.0]
+    # A solver that ended by itself would not have got there later either.
+    stopped = [row.seconds for row in tried if row.timed_out]
+    if stopped:
+        return Time(min(stopped), False)
+    return Time(max(row.seconds for row in tried), False) if tried else None
 
 
 def ratio(peer: Time | None, ours: Time | None) -> str:
