@@ -418,6 +418,9 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             )
             return solution, _rounded(problem, solution.certificate, X.dtype)
 
+        if len(targets) == 1:
+            # A pool of threads would only wait for the one.
+            return [solve_one(0)]
         parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
         try:
             return list(parallel(delayed(solve_one)(k) for k in range(len(targets))))
