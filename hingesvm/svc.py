@@ -389,6 +389,11 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
         Returned with weights and intercept rounded to the dtype of X, and their gap.
         """
+        if self.n_jobs == 0:
+            raise ValueError(
+                "n_jobs == 0 has no meaning: pass a number of threads, -1 for all "
+                "processors, or None."
+            )
         loss, rule = get_loss(self.loss), self._intercept_rule()
         # One cost for all rows is stored once, not for each row.
         costs = cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
