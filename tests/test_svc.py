@@ -8,7 +8,7 @@ from samples import RULES, make_data
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from hingesvm import HingeSVC
+from hingesvm import HingeSVC, svc
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
 
 
@@ -191,3 +191,15 @@ def test_pickle_holds_no_training_rows():
     assert len(data) < 10_000
     restored = pickle.loads(data)
     assert restored.score(X, y) > 0.5
+
+
+def test_one_binary_problem_needs_no_pool_of_threads(monkeypatch):
+    # A pool polls for its results, which took longer than the fit.
+    def refuse(*args, **kwargs):
+        raise AssertionError("a pool was made")
+
+    monkeypatch.setattr(svc, "Parallel", refuse)
+    X, y = make_data()
+    assert HingeSVC(n_jobs=2).fit(X, y).coef_.shape == (1, X.shape[1])
+    with pytest.raises(AssertionError, match="a pool was made"):
+        HingeSVC(n_jobs=2).fit(*make_data(n_classes=3))
