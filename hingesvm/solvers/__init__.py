@@ -47,11 +47,10 @@ _FIRST_SWEEPS = 10
 _TALL = 1000
 # Multiply-adds of dense linear algebra in the time of one in a sweep.
 _DENSE_SPEEDUP = 8.0
-# Sweeps in the time of a finish on bands: whatever the data, and for each Newton step
-# that it typically takes.
-_TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
-# Multiply-adds of a product of two sparse matrices in that time, the other way round.
+# The same for a product of two sparse matrices, which is slower.
 _SPARSE_SLOWDOWN = 4.0
+# Newton steps of a finish on bands, and the price of each beside its linear algebra.
+_TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
 # Sweeps taken before a prediction is believed, as a part of the other's price.
 _EVIDENCE = 0.1
 # Part of the rows that is strictly inside its box in a typical step, where there are

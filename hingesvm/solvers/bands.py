@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers import _newton
-from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.batch import newton_until, step_length
 from hingesvm.solvers.intercept import smoothed
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
-from hingesvm.solvers.survey import Survey, survey_rows
+from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 
 __all__ = ["band_until", "nest"]
 
@@ -43,8 +43,6 @@ _LEAST_PART, _LARGEST_PART, _LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
 _JUDGES = 5000
 # Rows from which the scales of columns are judged.
 _SEEN = 1000
-# Relative gap that weights in the precision of X can be expected to reach.
-_COARSE = 1e-5
 # Part of the objective below which a band has lost touch with the other rows.
 _LOST = 0.5
 # Factor of the reach of rows that have crossed a kink unforeseen.
@@ -61,8 +59,6 @@ _STEEP = 100.0
 _FIRST_STEPS = 4
 # Part of the last gap to which the next round is solved, and of the goal.
 _SHARPER, _ENOUGH = 0.1, 0.5
-# Derivative of a line search, as a part of that at its start, that counts as 0.
-_FLAT = 1e-3
 # Part of the rows that may cross before the next round is kept short again.
 _FEW = 0.01
 # Rounds without a smaller gap before all rows are taken in.
@@ -148,11 +144,8 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         Relative gap to reach.
     """
     problem = progress.problem
-    if start is None:
-        newton_until(progress, _cold_start(problem), goal)
-        return
-    if start.w is None:
-        newton_until(progress, start, goal)
+    if start is None or start.w is None:
+        newton_until(progress, start or _cold_start(problem), goal)
         return
     rounds = _first_survey(problem, start)
     patience = _PATIENCE
@@ -227,8 +220,7 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
     assert ahead.rho is not None
     rounds.rho = ahead.rho
     w, intercept = ahead.w, ahead.intercept
-    if goal >= _COARSE:
-        # What is certified is then what the estimator keeps.
+    if goal >= COARSE:
         w, intercept = problem.rows.rounded(w, intercept)
     alpha = here.alpha.copy()
     alpha[band] = ahead.alpha
@@ -292,25 +284,13 @@ def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:
 
 def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
     """Return the part of the way, at most all of it, that lowers the objective most."""
-    step, turn = there.w - here.w, there.intercept - here.intercept
-    along, length = float(here.w @ step), float(step @ step)
-    if problem.intercept_rule == "penalized":
-        along += here.intercept * turn
-        length += turn * turn
-    rest, pace = smoothed(problem.bound, problem.curvature, _STEEP)
-    change = here.shortfall - there.shortfall
-    part, _ = _newton.find_zero(
-        rest,
-        pace,
-        problem.bound,
+    part = step_length(
+        problem,
+        smoothed(problem.bound, problem.curvature, _STEEP),
+        (here.w, here.intercept),
+        (there.w - here.w, there.intercept - here.intercept),
         here.shortfall,
-        change,
-        along,
-        length,
-        1.0,
-        0.0,
-        _FLAT,
-        0.0,
+        here.shortfall - there.shortfall,
     )
     return min(part, 1.0)
 

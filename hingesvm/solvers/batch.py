@@ -33,7 +33,7 @@ from hingesvm.solvers.newton import NewtonSystem, newton_direction
 from hingesvm.solvers.problem import Certificate, Problem
 from hingesvm.solvers.progress import Progress, Start
 
-__all__ = ["newton_until"]
+__all__ = ["newton_until", "step_length"]
 
 Float64Array = NDArray[np.float64]
 
@@ -328,18 +328,54 @@ def _line_search(
 ) -> bool:
     """Go to the minimum of Psi along a direction; False when it leads nowhere."""
     change = problem.margins(direction, turn)
-    along = float(state.w @ direction)
-    length = float(direction @ direction)
+    t = step_length(
+        problem,
+        (state.rest, state.pace),
+        (state.w, state.intercept),
+        (direction, turn),
+        state.shortfall,
+        change,
+    )
+    if not t > 0.0:
+        return False
+    state.w = state.w + t * direction
+    state.intercept += t * turn
+    change *= t
+    state.shortfall -= change
+    return True
+
+
+def step_length(
+    problem: Problem,
+    slopes: tuple[Float64Array, Float64Array],
+    point: tuple[Float64Array, float],
+    step: tuple[Float64Array, float],
+    shortfall: Float64Array,
+    change: Float64Array,
+) -> float:
+    """Return how many times a step goes to the minimum along it; 0 if it leads up.
+
+    Parameters
+    ----------
+    problem : Problem
+    slopes : pair of ndarray
+        (rest, pace): the losses slope by clip(rest + pace (1 - m), 0, u).
+    point, step : pair of ndarray and float
+        Weights and intercept, and what is added to them.
+    shortfall, change : ndarray of float64, of shape (n_rows,)
+        1 - m at the point, and what the step adds to m.
+    """
+    (w, intercept), (direction, turn) = point, step
+    along, length = float(w @ direction), float(direction @ direction)
     if problem.intercept_rule == "penalized":
-        along += state.intercept * turn
+        along += intercept * turn
         length += turn * turn
     if problem.fixed is not None:
         along -= float(problem.fixed.own @ direction) + problem.fixed.imbalance * turn
     t, at_start = _newton.find_zero(
-        state.rest,
-        state.pace,
+        *slopes,
         problem.bound,
-        state.shortfall,
+        shortfall,
         change,
         along,
         length,
@@ -348,10 +384,4 @@ def _line_search(
         _FLAT,
         0.0,
     )
-    if not (at_start < 0.0 and t > 0.0):
-        return False
-    state.w = state.w + t * direction
-    state.intercept += t * turn
-    change *= t
-    state.shortfall -= change
-    return True
+    return float(t) if at_start < 0.0 else 0.0

@@ -75,7 +75,7 @@ def step_until(progress: Progress, start: Start, seed: int) -> None:
         if progress.n_iter >= look_at or progress.exhausted:
             look_at = progress.n_iter + max(1, progress.n_iter // 4)
             time = scalars[3]
-            certificate, _ = problem.evaluate(average / (0.5 * time * (time + 1.0)))
+            certificate = problem.evaluate(average / (0.5 * time * (time + 1.0)))
             progress.record(certificate)
             if progress.converged:
                 return

@@ -14,7 +14,7 @@ penalised, and :math:`\sum_i a_i y_i = 0` when it is free. For every w, b and
 feasible a, :math:`D(a) \le P(w, b)`; their difference is the duality gap. Since P
 is 1-strongly convex in w, :math:`\|w - w^*\|^2 \le 2 (P - D)`.
 
-All is plain NumPy in float64; solvers are tested against it.
+All is in float64, whatever the dtype of X; solvers are tested against it.
 """
 
 from __future__ import annotations
@@ -377,7 +377,7 @@ class Problem:
         intercept : float, optional
             Its intercept; a free intercept is minimised over anyway.
         """
-        certificate, _ = self.evaluate(alpha)
+        certificate = self.evaluate(alpha)
         if w is not None:
             scores = self.rows.margins(w)
             if self.intercept_rule != "penalized" or intercept is None:
@@ -425,25 +425,16 @@ class Problem:
             return certificate
         return replace(certificate, w=w, intercept=intercept, primal=primal)
 
-    def evaluate(
-        self, alpha: Float64Array, guess: float | None = None
-    ) -> tuple[Certificate, Float64Array]:
-        """Return the certificate of dual variables, and the scores x_i . w(a).
-
-        Parameters
-        ----------
-        alpha : ndarray of float64, of shape (n_rows,)
-        guess : float, optional
-            About where a free intercept is; saves time with many rows.
-        """
+    def evaluate(self, alpha: Float64Array) -> Certificate:
+        """Return the certificate of dual variables and of w(a)."""
         feasible = self.repair(alpha)
         w = self.combine(feasible)
         scores = self.rows.margins(w)
-        intercept = self.best_intercept(scores, feasible, guess)
+        intercept = self.best_intercept(scores, feasible)
         primal = self.primal(w, intercept, scores)
         dual = self.dual(feasible, w)
         certificate = Certificate(w, intercept, feasible, primal, dual)
-        return self._stretch(certificate, scores), scores
+        return self._stretch(certificate, scores)
 
 
 def _of_rows(

@@ -28,7 +28,7 @@ from hingesvm.solvers import _newton, _sweep
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.rows import Rows
-from hingesvm.solvers.survey import survey_rows
+from hingesvm.solvers.survey import COARSE, survey_rows
 
 __all__ = ["intercept_step", "random_bits", "shuffle", "sweep_until"]
 
@@ -40,8 +40,6 @@ _LONGEST_WAIT = 0.5
 _LEAST_SWEEP = 0.01
 # Squared value of the intercept's feature over the mean squared norm of the rows.
 _INTERCEPT_SHARE = 0.1
-# Tolerance from which on weights in the precision of X are looked at.
-_COARSE = 1e-5
 # Relative gap, as a multiple of the tolerance, from which a free intercept is moved to
 # its minimiser before a look.
 _NEAR = 30.0
@@ -188,7 +186,7 @@ def _look(progress: Progress, state: _Sweeps) -> float:
     problem = progress.problem
     feasible = problem.repair(state.alpha)
     w, intercept = state.w.copy(), state.intercept
-    if progress.tol >= _COARSE:
+    if progress.tol >= COARSE:
         w, intercept = problem.rows.rounded(w, intercept)
     survey = survey_rows(problem, w, intercept, feasible)
     n_awake, worst = _newton.wake(
@@ -203,7 +201,7 @@ def _look(progress: Progress, state: _Sweeps) -> float:
     certificate = survey.certificate(problem)
     near = certificate.relative_gap <= _NEAR * progress.tol
     if problem.intercept_rule == "free" and near:
-        survey.move_intercept(problem, rounded=progress.tol >= _COARSE)
+        survey.move_intercept(problem, rounded=progress.tol >= COARSE)
         certificate = survey.certificate(problem)
     progress.record(certificate, proven=True)
     state.n_active, state.shrink_above = n_awake, worst

@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from hingesvm.solvers import _newton
 from hingesvm.solvers.problem import Certificate, Fixed, Problem
 
-__all__ = ["Survey", "survey_rows"]
+__all__ = ["COARSE", "Survey", "survey_rows"]
 
 Float64Array = NDArray[np.float64]
+
+# Relative gap that weights in the precision of X can be expected to reach. From there
+# on it is these that are looked at: what is certified is then what an estimator keeps.
+COARSE = 1e-5
 
 
 @dataclass
