@@ -30,7 +30,6 @@ from hingesvm._validation import (
 )
 from hingesvm.losses import MarginLoss, get_loss
 from hingesvm.solvers import (
-    Certificate,
     InterceptRule,
     Method,
     Problem,
@@ -39,19 +38,13 @@ from hingesvm.solvers import (
     Start,
     solve,
 )
+from hingesvm.solvers.rounding import Rounded, round_to
 from hingesvm.solvers.rows import Matrix
 
 __all__ = ["HingeSVC"]
 
 Float64Array = NDArray[np.float64]
 
-#: Weights, intercept, and their relative gap.
-_Rounded = tuple[NDArray[np.floating], np.floating, float]
-
-# Shortfalls of margins that can be the rounding of float32 coefficients.
-_LONGEST_STRETCH = 1e-3
-# Times that coefficients are rounded, stretched a little more each time.
-_STRETCHES = 4
 # Seeds are drawn below this number.
 _LARGEST_SEED = np.iinfo(np.int32).max
 
@@ -384,7 +377,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         cost: Float64Array,
         targets: list[int],
         starts: list[Start | None],
-    ) -> list[tuple[Solution, _Rounded]]:
+    ) -> list[tuple[Solution, Rounded]]:
         """Solve the problem of each class against the rest, in threads.
 
         Returned with weights and intercept rounded to the dtype of X, and their gap.
@@ -409,7 +402,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
         rows = Rows(X, kept, check_cancelled)
 
-        def solve_one(number: int) -> tuple[Solution, _Rounded]:
+        def solve_one(number: int) -> tuple[Solution, Rounded]:
             signs = np.where(codes == targets[number], np.int8(1), np.int8(-1))
             problem = Problem.build(rows, signs, costs, loss, rule)
             solution = solve(
@@ -421,7 +414,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 start=starts[number],
                 report=Report(number, len(targets)) if self.verbose else None,
             )
-            return solution, _rounded(problem, solution.certificate, X.dtype)
+            return solution, round_to(problem, solution.certificate, X.dtype)
 
         if len(targets) == 1:
             # A pool of threads would only wait for the one.
@@ -472,33 +465,3 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
 class _CancelledError(Exception):
     """Ends the fits of other threads after an interrupt."""
-
-
-def _rounded(
-    problem: Problem, certificate: Certificate, dtype: np.dtype[Any]
-) -> _Rounded:
-    """Return weights and intercept rounded to a dtype, and their relative gap.
-
-    Where a hyperplane separates the classes, rounding leaves margins just short of 1,
-    which costs much at large C; the weights are then stretched by that much.
-    """
-    w, intercept = certificate.w.astype(dtype), dtype.type(certificate.intercept)
-    if intercept == certificate.intercept and np.array_equal(w, certificate.w):
-        return w, intercept, certificate.relative_gap
-    inside = certificate.alpha < problem.bound
-    factor = 1.0
-    points: list[tuple[float, int, NDArray[np.floating], np.floating]] = []
-    for _ in range(_STRETCHES):
-        w = (factor * certificate.w).astype(dtype)
-        intercept = dtype.type(factor * certificate.intercept)
-        margins = problem.margins(w.astype(np.float64), float(intercept))
-        losses = problem.loss_sum(1.0 - margins)
-        primal = problem.primal_of(w.astype(np.float64), float(intercept), losses)
-        points.append((primal, len(points), w, intercept))
-        short = 1.0 - float(margins[inside].min(initial=1.0))
-        if not 0.0 < short < _LONGEST_STRETCH:
-            break
-        factor *= 1.0 + 2.0 * short
-    primal, _, w, intercept = min(points)
-    gap = max(primal - certificate.dual, 0.0) / primal if primal > 0.0 else 0.0
-    return w, intercept, gap
