@@ -14,12 +14,12 @@ from libc.stdint cimport int8_t
 from ._rows cimport (
     Layout,
     Row,
+    fetch_row,
     index_t,
     layout,
     locate,
     row_add,
     row_dot,
-    row_prefetch,
     row_scaled_norm,
     value_t,
 )
@@ -76,12 +76,7 @@ def survey(
     with nogil:
         for row in range(start, stop):
             if scattered and row + AHEAD < stop:
-                place = locate(&X, row + AHEAD, <index_t>0)
-                row_prefetch(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                )
+                fetch_row(&X, &data[0], row + AHEAD, <index_t>0)
             place = locate(&X, row, <index_t>0)
             short = 1.0 - signs[row] * (
                 intercept
@@ -347,12 +342,7 @@ def gather(
     with nogil:
         for k in range(order.shape[0]):
             if k + AHEAD < order.shape[0]:
-                place = locate(&X, order[k + AHEAD], <index_t>0)
-                row_prefetch(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                )
+                fetch_row(&X, &data[0], order[k + AHEAD], <index_t>0)
             place = locate(&X, order[k], <index_t>0)
             values = &data[place.start]
             target = &out[k, 0]

@@ -95,6 +95,16 @@ cdef inline void row_prefetch(
             prefetch(address + k)
 
 
+cdef inline void fetch_row(
+    const Layout* X, const value_t* data, ptrdiff_t row, index_t kind
+) noexcept nogil:
+    """Ask for the first entries of a row of the problem."""
+    cdef Row place = locate(X, row, kind)
+    row_prefetch(
+        &data[place.start], <const index_t*>place.columns, place.length
+    )
+
+
 cdef inline double row_dot(
     const value_t* values,
     const index_t* columns,

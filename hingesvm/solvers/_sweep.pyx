@@ -16,13 +16,13 @@ from libc.stdint cimport int8_t, uint64_t
 from ._rows cimport (
     Layout,
     Row,
+    fetch_row,
     index_t,
     layout,
     locate,
     prefetch,
     row_add,
     row_dot,
-    row_prefetch,
     row_squared_norm,
     value_t,
 )
@@ -97,12 +97,7 @@ def margins(
     with nogil:
         for k in range(start, stop):
             if scattered and k + AHEAD < stop:
-                place = locate(&X, order[k + AHEAD] if listed else k + AHEAD, <index_t>0)
-                row_prefetch(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                )
+                fetch_row(&X, &data[0], order[k + AHEAD] if listed else k + AHEAD, <index_t>0)
             place = locate(&X, order[k] if listed else k, <index_t>0)
             score = intercept + row_dot(
                 &data[place.start],
@@ -216,12 +211,7 @@ def dual_steps(
         for k in range(start, stop):
             if k + AHEAD < stop:
                 row = order[k + AHEAD]
-                place = locate(&X, row, <index_t>0)
-                row_prefetch(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                )
+                fetch_row(&X, &data[0], row, <index_t>0)
                 prefetch(&alpha[row])
                 prefetch(&step[row])
             row = order[k]
