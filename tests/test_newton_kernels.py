@@ -648,7 +648,7 @@ def test_sums_over_no_rows():
     args = (signs, none, none, none, 0.0, True)
     assert _newton.intercept_derivative(*args) == (0.0, 0.0)
     assert _newton.class_sums(none, signs) == (0.0, 0.0)
-    _newton.scale_class(none, signs, 1, 2.0)
+    _newton.lower_class(none, none, signs, 1, 2.0, 1.0, 1e-6)
 
 
 @broadcast
@@ -660,8 +660,26 @@ def test_class_sums(scalar):
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_scale_class(sign):
+def test_a_class_is_lowered_in_all_rows(sign):
     signs, alpha = signs_of(50), np.linspace(0.0, 2.0, 50)
     expected = np.where(signs == sign, 0.3 * alpha, alpha)
-    _newton.scale_class(alpha, signs, sign, 0.3)
-    assert np.array_equal(alpha, expected)
+    heavy = float(alpha[signs == sign].sum())
+    bound = np.broadcast_to(2.0, 50)
+    _newton.lower_class(alpha, bound, signs, sign, heavy, 0.3 * heavy, 1e-6)
+    assert alpha == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("scalar", [True, False])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_class_is_lowered_a_little_in_rows_inside_their_box_alone(sign, scalar):
+    # A row that leaves its bound by rounding would join every band.
+    signs, bound = signs_of(50), per_row(50, scalar, 0.5, 2.0)
+    alpha = np.where(np.arange(50) % 5 == 0, 0.5 * bound, bound)
+    before, of_class = alpha.copy(), signs == sign
+    heavy = float(alpha[of_class].sum())
+    light = heavy * (1.0 - 1e-9)
+    _newton.lower_class(alpha, bound, signs, sign, heavy, light, 1e-6)
+    assert alpha[of_class].sum() == pytest.approx(light, rel=1e-15)
+    inside = before < bound
+    assert np.array_equal(alpha[~(of_class & inside)], before[~(of_class & inside)])
+    assert np.all(alpha[of_class & inside] < before[of_class & inside])

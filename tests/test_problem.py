@@ -597,3 +597,22 @@ def test_repair_balances_duals_of_any_size(loss):
             for side in (signs > 0, signs < 0)
         ]
         assert sum(kept) == 1
+
+
+@pytest.mark.parametrize("method", ["balance", "repair"])
+def test_balance_of_a_rounding_error_leaves_rows_at_their_bound(method):
+    # Scaled off it, they count as inside their box, and bands took in a whole class.
+    X, signs = blobs(200, 3)
+    problem = make_problem(X, signs, Hinge(), "free")
+    alpha = np.ones(200)
+    alpha[np.flatnonzero(signs > 0)[:20]] = 0.5
+    lighter = np.flatnonzero(signs < 0)
+    needed = alpha[signs > 0].sum() - 1e-12
+    alpha[lighter] = 0.0
+    alpha[lighter[: int(needed)]] = 1.0
+    alpha[lighter[int(needed)]] = needed - int(needed)
+    before = alpha.copy()
+    balanced = problem.repair(alpha) if method == "repair" else alpha
+    problem.balance(balanced)
+    assert abs(balanced @ signs) <= 1e-15 * balanced.sum()
+    assert np.array_equal(balanced == 1.0, before == 1.0)

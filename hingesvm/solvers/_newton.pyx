@@ -551,9 +551,30 @@ def class_sums(const double[:] alpha, const int8_t[::1] signs):
     return positive, negative
 
 
-def scale_class(double[::1] alpha, const int8_t[::1] signs, int8_t sign, double factor):
-    """Multiply alpha by a factor in the rows of one sign."""
+def lower_class(
+    double[::1] alpha,
+    const double[:] bound,
+    const int8_t[::1] signs,
+    int8_t sign,
+    double heavy,
+    double light,
+    double little,
+):
+    """Lower the sum of alpha over the rows of one sign from `heavy` to `light`.
+
+    In the rows strictly inside their box, if that is at most a part `little` of their
+    sum, so that the others stay at their bound; else in all.
+    """
+    cdef double inner = 0.0, factor = light / heavy
+    cdef bint all_rows
     cdef ptrdiff_t row
     with nogil:
         for row in range(alpha.shape[0]):
-            alpha[row] *= factor if signs[row] == sign else 1.0
+            if signs[row] == sign and alpha[row] < bound[row]:
+                inner += alpha[row]
+        all_rows = heavy - light > little * inner
+        if not all_rows:
+            factor = 1.0 - (heavy - light) / inner
+        for row in range(alpha.shape[0]):
+            if signs[row] == sign and (all_rows or alpha[row] < bound[row]):
+                alpha[row] *= factor

@@ -37,6 +37,8 @@ InterceptRule = Literal["none", "penalized", "free"]
 
 # Relative differences of objective values that mean nothing.
 _ROUNDING = 4e-16
+# Part of the duals inside their box that can be taken from them alone.
+_LITTLE = 1e-6
 # Weights this small, relative to the terms that they sum, are rounding errors.
 _NOISE = 1e-13
 # Relative gaps that rounding errors in margins can matter to.
@@ -300,9 +302,10 @@ class Problem:
         return feasible
 
     def balance(self, alpha: Float64Array) -> None:
-        """Scale the class with the larger sum down to the other, in place.
+        """Lower the duals of the class with the larger sum to the sum of the other.
 
-        Only with a free intercept; `alpha` lies in its box.
+        In place, and only with a free intercept; `alpha` lies in its box. A rounding
+        error is taken from rows inside their box, so that no row leaves its bound.
         """
         if self.intercept_rule != "free":
             return
@@ -310,7 +313,9 @@ class Problem:
         heavy, light = max(sums), min(sums)
         if heavy - light > _ROUNDING * (heavy + light):
             heavier = 1 if sums[0] > sums[1] else -1
-            _newton.scale_class(alpha, self.signs, heavier, light / heavy)
+            _newton.lower_class(
+                alpha, self.bound, self.signs, heavier, heavy, light, _LITTLE
+            )
 
     def best_intercept(
         self, scores: Float64Array, alpha: Float64Array, guess: float | None = None
