@@ -7,6 +7,7 @@ from reference import LOSSES, RULES, blobs, dual, make_problem, primal
 
 from hingesvm.losses import Hinge, SmoothedHinge
 from hingesvm.solvers import Rows, rows, solve
+from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.survey import Survey, survey_rows
 
 N, D = 40, 4
@@ -34,15 +35,15 @@ def case(loss, rule, kind=np.asarray, dtype=np.float64, seed=0):
 def some_duals(problem, seed=1):
     rng = np.random.default_rng(seed)
     alpha = rng.uniform(-0.5, 1.5, N) * np.minimum(problem.bound, 2.0)
-    return problem.repair(alpha)
+    return PackedDuals.pack(problem.repair(alpha), problem.bound)
 
 
-def check_sums(survey, X, y, problem, loss, rule):
+def check_sums(survey, X, y, problem, loss, rule, precision=1e-13):
     """Everything but the duals follows from the point and the duals."""
-    cost, alpha = costs(), survey.alpha
+    cost, alpha = costs(), survey.duals.unpack()
     w, b = survey.w, survey.intercept
     margins = y * (X @ w + b)
-    assert survey.shortfall == pytest.approx(1.0 - margins, abs=1e-13)
+    assert survey.shortfall == pytest.approx(1.0 - margins, abs=precision)
     assert survey.own == pytest.approx(X.T @ (alpha * y), abs=1e-13)
     assert survey.loss == pytest.approx(float(cost @ loss.value(margins)), rel=1e-13)
     q = loss.dual_curvature(cost)
@@ -54,7 +55,7 @@ def check_sums(survey, X, y, problem, loss, rule):
     assert certificate.primal == pytest.approx(expected, rel=1e-12)
     assert certificate.w is w
     assert certificate.intercept == b
-    assert certificate.alpha is alpha
+    assert certificate.duals is survey.duals
     return certificate
 
 
@@ -64,11 +65,11 @@ def check_sums(survey, X, y, problem, loss, rule):
 @every_loss
 def test_survey_with_duals_given(loss, rule, dtype, kind):
     X, y, problem, w, b = case(loss, rule, kind, dtype)
-    alpha = some_duals(problem)
-    survey = survey_rows(problem, w, b, alpha)
-    assert survey.alpha is alpha
+    duals = some_duals(problem)
+    survey = survey_rows(problem, w, b, duals)
+    assert survey.duals is duals
     certificate = check_sums(survey, X, y, problem, loss, rule)
-    expected = dual(X, y, costs(), loss, rule, alpha)
+    expected = dual(X, y, costs(), loss, rule, duals.unpack())
     assert certificate.dual == pytest.approx(expected, rel=1e-11, abs=1e-11)
 
 
@@ -79,11 +80,11 @@ def test_survey_without_duals_takes_the_slopes(loss, rule, kind):
     X, y, problem, w, b = case(loss, rule, kind)
     survey = survey_rows(problem, w, b, None)
     slopes = -costs() * loss.subgradient(y * (X @ w + b))
-    assert survey.alpha == pytest.approx(slopes, rel=1e-11, abs=1e-13)
+    assert survey.duals.unpack() == pytest.approx(slopes, rel=1e-11, abs=1e-13)
     certificate = check_sums(survey, X, y, problem, loss, rule)
     if rule != "free":
         # These are feasible as they are; with a free intercept they do not balance.
-        expected = dual(X, y, costs(), loss, rule, survey.alpha)
+        expected = dual(X, y, costs(), loss, rule, survey.duals.unpack())
         assert certificate.dual == pytest.approx(expected, rel=1e-11)
 
 
@@ -106,7 +107,8 @@ def test_certificates_of_any_point_and_duals_are_valid(loss, rule):
 def test_certificate_at_the_optimum_closes_the_gap(loss, rule):
     *_, problem, _, _ = case(loss, rule)
     best = solve(problem).certificate
-    survey = survey_rows(problem, best.w, best.intercept, best.alpha)
+    duals = PackedDuals.pack(best.alpha, problem.bound)
+    survey = survey_rows(problem, best.w, best.intercept, duals)
     assert survey.certificate(problem).relative_gap <= 1e-9
     totals = survey.totals()
     assert totals.own is survey.own
@@ -119,22 +121,22 @@ def test_reach_is_the_norm_of_scaled_rows(dtype, kind):
     X, _, problem, w, b = case(Hinge(), "free", kind, dtype)
     scales = np.logspace(-3, 3, D).astype(dtype)
     reach = np.full(N, 9.0, dtype=np.float32)
-    survey_rows(problem, w, b, None, scales, reach)
+    survey_rows(problem, w, b, None, scales=scales, reach=reach)
     assert reach == pytest.approx(np.linalg.norm(X * scales, axis=1), rel=1e-5)
 
 
 def test_reach_needs_scales():
     *_, problem, w, b = case(Hinge(), "free")
     reach = np.full(N, 9.0, dtype=np.float32)
-    survey_rows(problem, w, b, None, None, reach)
+    survey_rows(problem, w, b, None, reach=reach)
     assert np.all(reach == 9.0)
 
 
 @every_loss
 def test_move_intercept_finds_the_best(loss):
     X, y, problem, w, b = case(loss, "free")
-    alpha = some_duals(problem)
-    survey = survey_rows(problem, w, b, alpha)
+    duals = some_duals(problem)
+    survey = survey_rows(problem, w, b, duals)
     survey.move_intercept(problem)
     assert survey.intercept != b
     check_sums(survey, X, y, problem, loss, "free")
@@ -148,10 +150,10 @@ def test_move_intercept_finds_the_best(loss):
 @pytest.mark.parametrize("rule", ["none", "penalized"])
 def test_move_intercept_of_other_rules_takes_what_goes_with_the_duals(rule):
     X, y, problem, w, b = case(Hinge(), rule)
-    alpha = some_duals(problem)
-    survey = survey_rows(problem, w, b, alpha)
+    duals = some_duals(problem)
+    survey = survey_rows(problem, w, b, duals)
     survey.move_intercept(problem)
-    expected = float(alpha @ y) if rule == "penalized" else 0.0
+    expected = float(duals.unpack() @ y) if rule == "penalized" else 0.0
     assert survey.intercept == pytest.approx(expected, abs=1e-13)
     check_sums(survey, X, y, problem, Hinge(), rule)
 
@@ -159,12 +161,23 @@ def test_move_intercept_of_other_rules_takes_what_goes_with_the_duals(rule):
 def test_nothing_given_is_changed():
     X, y, _, w, b = case(Hinge(), "free")
     problem = make_problem(X, y, SmoothedHinge(0.5), "free", costs())
-    alpha, scales = some_duals(problem), np.linspace(1.0, 2.0, D)
-    given = [X, y, w, alpha, scales, problem.bound, problem.curvature]
+    duals, scales = some_duals(problem), np.linspace(1.0, 2.0, D)
+    given = [
+        X,
+        y,
+        w,
+        duals.places,
+        duals.values,
+        scales,
+        problem.bound,
+        problem.curvature,
+    ]
     before = [array.copy() for array in given]
     reach = np.empty(N, dtype=np.float32)
-    survey_rows(problem, w, b, alpha, scales, reach).move_intercept(problem)
-    survey_rows(problem, w, b, None, scales, reach)
+    survey_rows(problem, w, b, duals, scales=scales, reach=reach).move_intercept(
+        problem
+    )
+    survey_rows(problem, w, b, None, scales=scales, reach=reach)
     for array, copy in zip(given, before, strict=True):
         assert np.array_equal(array, copy)
 
@@ -178,14 +191,43 @@ def test_survey_in_chunks_is_the_same(monkeypatch):
     again.rows.check_cancelled = lambda: seen.append(1)
     parts = survey_rows(again, w, b, None)
     assert len(seen) > 3
-    for name in ("shortfall", "alpha", "own", "loss", "gain", "imbalance"):
+    for name in ("shortfall", "own"):
         assert np.array_equal(getattr(parts, name), getattr(whole, name))
+    for name in ("loss", "gain", "imbalance"):
+        # Sums of sums, in another order.
+        expected = pytest.approx(getattr(whole, name), rel=1e-14)
+        assert getattr(parts, name) == expected
+    assert np.array_equal(parts.duals.unpack(), whole.duals.unpack())
+    given = survey_rows(again, w, b, whole.duals)
+    assert np.array_equal(given.own, parts.own)
+    assert (given.loss, given.gain) == (parts.loss, parts.gain)
+    before = parts.loss, parts.gain, parts.imbalance
+    parts.add_up(again)
+    assert (parts.loss, parts.gain, parts.imbalance) == pytest.approx(before)
+
+
+@every_rule
+@every_loss
+def test_narrow_shortfalls_leave_the_sums_alone(loss, rule):
+    X, y, problem, w, b = case(loss, rule)
+    survey = survey_rows(problem, w, b, None, narrow=True)
+    assert survey.shortfall.dtype == np.float32
+    check_sums(survey, X, y, problem, loss, rule, precision=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_narrow_shortfalls_of_any_size_are_finite():
+    X, y, problem, _, b = case(Hinge(), "penalized")
+    w = np.full(D, 1e60)
+    survey = survey_rows(problem, w, b, None, narrow=True)
+    assert np.isfinite(survey.shortfall).all()
+    assert np.array_equal(survey.shortfall > 0.0, y * (X @ w) < 0.0)
 
 
 def test_add_up_follows_what_is_changed():
     X, y, problem, w, b = case(Hinge(), "penalized")
     survey = survey_rows(problem, w, b, None)
-    half = 0.5 * survey.alpha
+    half = PackedDuals.pack(0.5 * survey.duals.unpack(), problem.bound)
     other = Survey(w, b, half, survey.shortfall, 0.5 * survey.own)
     assert (other.loss, other.gain, other.imbalance) == (0.0, 0.0, 0.0)
     other.add_up(problem)
@@ -201,4 +243,4 @@ def test_survey_of_some_rows_in_another_order():
     survey = survey_rows(problem, w, 0.5, None)
     margins = y[index] * (whole.margins(w)[index] + 0.5)
     assert survey.shortfall == pytest.approx(1.0 - margins, abs=1e-13)
-    assert survey.own == pytest.approx(X[index].T @ (survey.alpha * y[index]))
+    assert survey.own == pytest.approx(X[index].T @ (survey.duals.unpack() * y[index]))

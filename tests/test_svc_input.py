@@ -189,6 +189,17 @@ def peak_memory(function):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("penalized", [False, True])
+def test_a_tall_table_takes_few_bytes_for_each_row(penalized):
+    n_rows = 1_000_000
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, 20), dtype=np.float32)
+    y = X[:, 0] + rng.standard_normal(n_rows, dtype=np.float32) > 0.0
+    model = HingeSVC(penalized_intercept=penalized)
+    assert peak_memory(lambda: model.fit(X, y)) < 22 * n_rows
+    assert model.dual_gap_ <= 1e-4 * model.objective_
+
+
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_large_rows_are_not_copied(solver, kind):

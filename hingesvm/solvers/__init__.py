@@ -10,9 +10,10 @@ import numpy as np
 
 from hingesvm.solvers.bands import band_until, nest
 from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.newton import LARGEST_SYSTEM
 from hingesvm.solvers.pegasos import step_until
-from hingesvm.solvers.problem import Certificate, InterceptRule, Problem
+from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import Check, Progress, Solution, Start
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stochastic import sweep_until
@@ -100,7 +101,7 @@ def solve(
     _check_range(problem)
     progress = Progress(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
-    first = Start(np.zeros(problem.n_rows))
+    first = Start(np.broadcast_to(0.0, problem.n_rows))
     if start is not None:
         progress.record(problem.certify(start.alpha, start.w, start.intercept))
         if progress.relative_gap <= _goal(problem, method, tol):

@@ -14,13 +14,14 @@ the costs, found in the same way, down to about a thousand rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _newton
+from hingesvm.solvers import _vectors
 from hingesvm.solvers.batch import newton_until, step_length
+from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.intercept import smoothed
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
@@ -63,6 +64,8 @@ _SHARPER, _ENOUGH = 0.1, 0.5
 _FEW = 0.01
 # Rounds without a smaller gap before all rows are taken in.
 _PATIENCE = 4
+# Rows for which temporary arrays are small.
+_FEW_AT_ONCE = 1 << 16
 
 
 def nest(progress: Progress, seed: int) -> Start | None:
@@ -109,7 +112,7 @@ class _Rounds:
         Where the next round starts.
     reach : ndarray of float32, of shape (n_rows,)
         How far the margins of the rows move, compared with each other.
-    moved : ndarray of float64, of shape (n_rows,), or None
+    moved : ndarray of float32 or float64, of shape (n_rows,), or None
         How far they were to move in the last round.
     rho : float
         Proximal step, in units of the costs.
@@ -119,15 +122,21 @@ class _Rounds:
         Smallest relative gap of any survey.
     is_centred : bool
         Whether the dual variables in the band are to start in the middle.
+    is_narrow : bool
+        Whether shortfalls are kept as float32.
+    band : ndarray of intp, of shape (n_band,)
+        Rows of the last round: all whose dual variables it may have changed.
     """
 
     here: Survey
     reach: NDArray[np.float32]
     rho: float
     is_centred: bool
-    moved: Float64Array | None = None
+    is_narrow: bool
+    moved: NDArray[np.floating] | None = None
     steps: int = _FIRST_STEPS
     gap: float = np.inf
+    band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
 
 def band_until(progress: Progress, start: Start | None, goal: float) -> None:
@@ -147,7 +156,7 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
     if start is None or start.w is None:
         newton_until(progress, start or _cold_start(problem), goal)
         return
-    rounds = _first_survey(problem, start)
+    rounds = _first_survey(problem, start, goal)
     patience = _PATIENCE
     while not progress.exhausted and patience:
         there = _solve_band(progress, rounds, goal)
@@ -171,18 +180,29 @@ def _cold_start(problem: Problem) -> Start:
     return Start(0.5 * problem.bound, zero, rho=_COLD_RHO)
 
 
-def _first_survey(problem: Problem, start: Start) -> _Rounds:
+def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
     """Look at all rows at the start."""
     assert start.w is not None
     with_duals = len(start.alpha) > 0
+    duals = None
+    if with_duals:
+        duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
+    # What shortfalls are kept for needs no more precision than X has.
+    is_narrow = goal >= COARSE and problem.rows.dtype == np.float32
     reach = np.empty(problem.n_rows, dtype=np.float32)
-    alpha = problem.repair(start.alpha) if with_duals else None
     here = survey_rows(
-        problem, start.w, start.intercept, alpha, _scales(problem), reach
+        problem,
+        start.w,
+        start.intercept,
+        duals,
+        scales=_scales(problem),
+        reach=reach,
+        narrow=is_narrow,
     )
     rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
-    return _Rounds(here, reach, rho, problem.has_kink and not with_duals)
+    is_centred = problem.has_kink and not with_duals
+    return _Rounds(here, reach, rho, is_centred, is_narrow)
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
@@ -198,19 +218,31 @@ def _scales(problem: Problem) -> NDArray[np.floating]:
 
 def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
     """Solve the problem of a band, and look at all rows there."""
-    problem, here = progress.problem, rounds.here
-    band = _choose(problem, rounds)
-    part = problem.restrict(band, here.alpha, here.totals())
-    duals, own, last_gap = here.alpha[band], here.own, rounds.gap
+    problem = progress.problem
+    rounds.band = _choose(problem, rounds)
+    w, intercept, duals = _solve_part(progress, rounds, goal)
+    if goal >= COARSE:
+        w, intercept = problem.rows.rounded(w, intercept)
+    return survey_rows(problem, w, intercept, duals, narrow=rounds.is_narrow)
+
+
+def _solve_part(
+    progress: Progress, rounds: _Rounds, goal: float
+) -> tuple[Float64Array, float, PackedDuals]:
+    """Solve the problem of a band; return weights, intercept and the duals of all."""
+    problem, here, band = progress.problem, rounds.here, rounds.band
+    taken = here.duals.take(band)
+    part = problem.restrict(band, taken, here.totals())
+    first, own, last_gap = taken, here.own, rounds.gap
     if rounds.is_centred:
-        duals = 0.5 * part.bound
-        own = part.combine(duals)
+        first = 0.5 * part.bound
+        own = part.combine(first)
         last_gap = _SAMPLE_GOAL
         rounds.is_centred = False
     target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * last_gap))
     limit = min(progress.max_iter, progress.n_iter + rounds.steps)
     inner = Progress(part, target, limit, progress.n_iter)
-    start = Start(duals, here.w, here.intercept, here.shortfall[band], rounds.rho, own)
+    start = Start(first, here.w, here.intercept, here.shortfall[band], rounds.rho, own)
     floor = _LOST * problem.primal_of(here.w, here.intercept, here.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)
@@ -219,13 +251,15 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
     assert ahead.w is not None
     assert ahead.rho is not None
     rounds.rho = ahead.rho
-    w, intercept = ahead.w, ahead.intercept
-    if goal >= COARSE:
-        w, intercept = problem.rows.rounded(w, intercept)
-    alpha = here.alpha.copy()
-    alpha[band] = ahead.alpha
-    problem.balance(alpha)
-    return survey_rows(problem, w, intercept, alpha)
+    alpha = ahead.alpha.copy()
+    balanced = part.balance(alpha)
+    duals = here.duals.replaced(band, alpha)
+    if not balanced:
+        alpha = duals.unpack()
+        problem.balance(alpha)
+        duals = PackedDuals.pack(alpha, problem.bound)
+        rounds.band = np.arange(problem.n_rows)
+    return ahead.w, ahead.intercept, duals
 
 
 def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
@@ -243,17 +277,18 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
         place = min(wanted * len(ratio) // n_rows, len(ratio) - 1)
         near = max(float(np.partition(ratio, place)[place]), 0.0)
     chosen = np.empty(n_rows, dtype=np.uint8)
-    _newton.choose(
+    _vectors.choose(
         here.shortfall,
-        np.broadcast_to(0.0, n_rows) if rounds.moved is None else rounds.moved,
+        here.shortfall if rounds.moved is None else rounds.moved,
         reach,
-        here.alpha,
+        here.duals.places,
         problem.bound,
         problem.curvature,
         near,
-        _LIKELY,
+        0.0 if rounds.moved is None else _LIKELY,
         chosen,
     )
+    rounds.moved = None
     band = np.flatnonzero(chosen)
     # None is left where no margin can move, as with rows that are all empty.
     return band if len(band) else np.arange(n_rows)
@@ -262,18 +297,23 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
 def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:
     """Go to the next survey, or as far in its direction as the objective falls."""
     problem, here = progress.problem, rounds.here
-    crossed = _newton.misplaced(
+    crossed = _vectors.misplaced(
         there.shortfall,
-        there.alpha,
+        there.duals.places,
         problem.bound,
         problem.curvature,
         _FARTHER,
         rounds.reach,
     )
     part = _line_search(problem, here, there) if crossed else 1.0
-    rounds.here = there if part == 1.0 else _between(problem, here, there, part)
-    # The shortfall of the old survey is no longer needed.
-    rounds.moved = np.subtract(there.shortfall, here.shortfall, out=here.shortfall)
+    # Of the two arrays of shortfalls, one holds the next and one the difference.
+    spare = here.shortfall if part == 1.0 else there.shortfall
+    rounds.moved = np.subtract(there.shortfall, here.shortfall, out=spare)
+    if part == 1.0:
+        rounds.here = there
+    else:
+        _go_between(rounds, there, part)
+        here.add_up(problem)
     if part <= 0.5:
         rounds.steps = _FIRST_STEPS
     elif crossed < _FEW * problem.n_rows:
@@ -290,23 +330,25 @@ def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
         (here.w, here.intercept),
         (there.w - here.w, there.intercept - here.intercept),
         here.shortfall,
-        here.shortfall - there.shortfall,
+        there.shortfall,
+        to_end=True,
     )
     return min(part, 1.0)
 
 
-def _between(problem: Problem, here: Survey, there: Survey, part: float) -> Survey:
-    """Return the point at a part of the way; past half of it, with the new duals."""
-    alpha, own = there.alpha, there.own
-    if part <= 0.5:
-        alpha = np.clip(here.alpha + part * (alpha - here.alpha), 0.0, problem.bound)
-        own = here.own + part * (own - here.own)
-    between = Survey(
-        here.w + part * (there.w - here.w),
-        here.intercept + part * (there.intercept - here.intercept),
-        alpha,
-        here.shortfall + part * (there.shortfall - here.shortfall),
-        own,
-    )
-    between.add_up(problem)
-    return between
+def _go_between(rounds: _Rounds, there: Survey, part: float) -> None:
+    """Go a part of the way to the next survey; past half of it, take its duals."""
+    here, moved = rounds.here, rounds.moved
+    assert moved is not None
+    if part > 0.5:
+        here.duals, here.own = there.duals, there.own
+    else:
+        old, new = here.duals.take(rounds.band), there.duals.take(rounds.band)
+        alpha = np.clip(old + part * (new - old), 0.0, here.duals.bound[rounds.band])
+        here.duals = here.duals.replaced(rounds.band, alpha)
+        here.own = here.own + part * (there.own - here.own)
+    here.w = here.w + part * (there.w - here.w)
+    here.intercept += part * (there.intercept - here.intercept)
+    for start in range(0, len(moved), _FEW_AT_ONCE):
+        some = slice(start, start + _FEW_AT_ONCE)
+        here.shortfall[some] += part * moved[some]

@@ -28,14 +28,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _newton
+from hingesvm.solvers import _newton, _vectors
+from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.newton import NewtonSystem, newton_direction
-from hingesvm.solvers.problem import Certificate, Problem
+from hingesvm.solvers.per_row import scaled
+from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 
 __all__ = ["newton_until", "step_length"]
 
 Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 # Inner problems solved in this many Newton steps let rho grow; in more, shrink.
 _QUICK, _SLOW = 5, 15
@@ -97,19 +100,12 @@ class _State:
         self.anchor, self.rho = anchor, rho
         if problem.has_kink:
             self.rest = anchor
-            self.pace = _scaled(problem.cost, rho)
+            self.pace = scaled(problem.cost, rho)
             return
         sigma = rho * problem.cost
         width = 1.0 + sigma * problem.curvature
         self.rest = anchor / width
         self.pace = sigma / width
-
-
-def _scaled(values: Float64Array, factor: float) -> Float64Array:
-    """Return a factor times the values; a broadcast scalar stays one."""
-    if values.strides[0] == 0 and len(values):
-        return np.broadcast_to(factor * values[0], values.shape)
-    return factor * values
 
 
 def newton_until(
@@ -198,13 +194,14 @@ def _begin(problem: Problem, start: Start) -> _State:
         w = start.w
         if problem.intercept_rule != "none":
             intercept = start.intercept
-    shortfall = start.shortfall
-    if shortfall is None:
+    if start.shortfall is None:
         shortfall = 1.0 - problem.margins(w, intercept)
+    else:
+        shortfall = start.shortfall.astype(np.float64)
     spare = np.empty(problem.n_rows, dtype=np.intp)
     with_turning = problem.signs if problem.intercept_rule == "free" else ()
     turning = np.asarray(with_turning, dtype=np.float64)
-    state = _State(w, intercept, shortfall.copy(), alpha, own, spare, turning)
+    state = _State(w, intercept, shortfall, alpha, own, spare, turning)
     rho = _first_rho(problem, alpha) if start.rho is None else start.rho
     state.take_anchor(problem, alpha, rho)
     _settle(problem, state)
@@ -230,12 +227,13 @@ def _settle(problem: Problem, state: _State) -> None:
     if problem.intercept_rule == "free":
         rounding = _ROUNDING * float(state.alpha.sum())
         offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
-        shift, _ = _newton.find_zero(
+        shift, _ = _vectors.find_zero(
             state.rest,
             state.pace,
             problem.bound,
             state.shortfall,
             state.turning,
+            False,
             -offset,
             0.0,
             0.0,
@@ -266,7 +264,7 @@ def _settle(problem: Problem, state: _State) -> None:
             own,
         )
     state.own, state.free = own, state.spare[:n_free].copy()
-    state.loss, state.gain, state.imbalance, state.moved = _newton.totals(
+    state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
         signs,
         problem.cost,
         problem.bound,
@@ -350,8 +348,10 @@ def step_length(
     slopes: tuple[Float64Array, Float64Array],
     point: tuple[Float64Array, float],
     step: tuple[Float64Array, float],
-    shortfall: Float64Array,
-    change: Float64Array,
+    shortfall: FloatArray,
+    change: FloatArray,
+    *,
+    to_end: bool = False,
 ) -> float:
     """Return how many times a step goes to the minimum along it; 0 if it leads up.
 
@@ -362,8 +362,10 @@ def step_length(
         (rest, pace): the losses slope by clip(rest + pace (1 - m), 0, u).
     point, step : pair of ndarray and float
         Weights and intercept, and what is added to them.
-    shortfall, change : ndarray of float64, of shape (n_rows,)
+    shortfall, change : ndarray of float32 or float64, of shape (n_rows,)
         1 - m at the point, and what the step adds to m.
+    to_end : bool, default=False
+        Whether `change` is 1 - m at the end of the step instead.
     """
     (w, intercept), (direction, turn) = point, step
     along, length = float(w @ direction), float(direction @ direction)
@@ -372,11 +374,12 @@ def step_length(
         length += turn * turn
     if problem.fixed is not None:
         along -= float(problem.fixed.own @ direction) + problem.fixed.imbalance * turn
-    t, at_start = _newton.find_zero(
+    t, at_start = _vectors.find_zero(
         *slopes,
         problem.bound,
         shortfall,
         change,
+        to_end,
         along,
         length,
         1.0,

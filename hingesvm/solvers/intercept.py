@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _newton
+from hingesvm.solvers import _vectors
+from hingesvm.solvers.per_row import scaled
 
 __all__ = ["minimise_over_intercept", "smoothed"]
 
@@ -77,7 +78,7 @@ def minimise_over_intercept(
         low, high = near - _NEARBY, near + _NEARBY
 
     def derivative(b: float, *, above: bool) -> float:
-        value, total = _newton.intercept_derivative(*losses, b, above)
+        value, total = _vectors.intercept_derivative(*losses, b, above)
         return 0.0 if abs(value) <= _FLAT * total else value
 
     if not derivative(low, above=True) < 0.0 < derivative(high, above=False):
@@ -101,12 +102,7 @@ def smoothed(
     """
     if curvature[0] > 0.0:
         return np.broadcast_to(0.0, bound.shape), 1.0 / curvature
-    # A broadcast scalar stays one.
-    some = bound[:1] if bound.strides[0] == 0 else bound
-    return (
-        np.broadcast_to(0.5 * some, bound.shape),
-        np.broadcast_to(steepness * some, bound.shape),
-    )
+    return scaled(bound, 0.5), scaled(bound, steepness)
 
 
 def _minimise_smoothed(losses: _Losses, guess: float) -> float:
@@ -121,12 +117,13 @@ def _minimise_smoothed(losses: _Losses, guess: float) -> float:
     shift = 0.0
     for rows, steepness in (some, 10.0), (slice(None), 1000.0):
         rest, pace = smoothed(bound, curvature, steepness)
-        shift, _ = _newton.find_zero(
+        shift, _ = _vectors.find_zero(
             rest[rows],
             pace[rows],
             bound[rows],
             np.ascontiguousarray(here[rows]),
             np.ascontiguousarray(change[rows]),
+            False,
             0.0,
             0.0,
             shift,
@@ -146,7 +143,7 @@ def _minimise_between(losses: _Losses, low: float, high: float) -> float:
     inside = np.flatnonzero((at_one > low) & (at_one < high))
     inside = inside[np.argsort(at_one[inside], kind="stable")]
     kinks, jumps = at_one[inside], bound[inside]
-    value, total = _newton.intercept_derivative(*losses, low, True)
+    value, total = _vectors.intercept_derivative(*losses, low, True)
     after = value + np.cumsum(jumps)
     terms = total - np.cumsum(jumps * signs[inside])
     after[np.abs(after) <= _FLAT * terms] = 0.0

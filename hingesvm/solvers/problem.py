@@ -26,16 +26,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
-from hingesvm.solvers import _newton
+from hingesvm.solvers import _vectors
+from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.intercept import minimise_over_intercept
+from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["Certificate", "Fixed", "InterceptRule", "Problem"]
+__all__ = ["InterceptRule", "Problem"]
 
 Float64Array = NDArray[np.float64]
 InterceptRule = Literal["none", "penalized", "free"]
 
-# Relative differences of objective values that mean nothing.
+# Sum of a_i y_i, relative to that of a_i, that means nothing.
 _ROUNDING = 4e-16
 # Part of the duals inside their box that can be taken from them alone.
 _LITTLE = 1e-6
@@ -45,81 +47,6 @@ _NOISE = 1e-13
 _NEARLY_EXACT = 1e-4
 # Shortfalls of margins that can be rounding errors.
 _LONGEST_STRETCH = 1e-12
-# How far the dual value may exceed the primal one by rounding.
-_WRONG = 1e-9
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """A primal point, a dual point, and the gap between their values.
-
-    Attributes
-    ----------
-    w : ndarray of float64, of shape (n_features,)
-    intercept : float
-    alpha : ndarray of float64, of shape (n_rows,)
-        Feasible dual variables.
-    primal, dual : float
-        P(w, intercept) and D(alpha).
-    """
-
-    w: Float64Array
-    intercept: float
-    alpha: Float64Array
-    primal: float
-    dual: float
-
-    @property
-    def gap(self) -> float:
-        """Duality gap, an upper bound of P(w, b) - min P; never negative.
-
-        A dual value above the primal one by more than rounding proves nothing, so
-        the difference counts as a gap.
-        """
-        difference = self.primal - self.dual
-        noise = _WRONG * (abs(self.primal) + abs(self.dual))
-        return 0.0 if -noise <= difference < 0.0 else abs(difference)
-
-    @property
-    def relative_gap(self) -> float:
-        """Gap as a fraction of the primal value."""
-        if not np.isfinite(self.primal):
-            return np.inf
-        return self.gap / self.primal if self.primal > 0.0 else 0.0
-
-    def join(self, newer: Certificate) -> Certificate:
-        """Return the better primal point of two with the better dual point.
-
-        Where they differ by rounding only, the newer point is taken.
-        """
-        noise = _ROUNDING * (abs(self.primal) + abs(self.dual))
-        primal = newer if newer.primal <= self.primal + noise else self
-        dual = newer if newer.dual >= self.dual - noise else self
-        return Certificate(
-            primal.w, primal.intercept, dual.alpha, primal.primal, dual.dual
-        )
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """What rows contribute whose dual variables are held at a bound.
-
-    A row that stays on its side of the kinks has a loss that is linear in (w, b),
-    a_i (1 - m_i) - q_i a_i^2 / 2, so these three sums are all that counts of it.
-
-    Attributes
-    ----------
-    own : ndarray of float64, of shape (n_features,)
-        The sum of a_i y_i x_i.
-    imbalance : float
-        The sum of a_i y_i.
-    gain : float
-        The sum of a_i - q_i a_i^2 / 2.
-    """
-
-    own: Float64Array
-    imbalance: float
-    gain: float
 
 
 @dataclass(frozen=True)
@@ -176,27 +103,26 @@ class Problem:
         return Problem(
             self.rows.subset(chosen),
             self.signs[chosen],
-            _of_rows(self.cost, chosen, cost_factor),
-            _of_rows(self.bound, chosen, cost_factor),
-            _of_rows(self.curvature, chosen, 1.0 / cost_factor),
+            scaled(self.cost, cost_factor, chosen),
+            scaled(self.bound, cost_factor, chosen),
+            scaled(self.curvature, 1.0 / cost_factor, chosen),
             self.intercept_rule,
         )
 
     def restrict(
-        self, chosen: NDArray[np.intp], alpha: Float64Array, totals: Fixed
+        self, chosen: NDArray[np.intp], taken: Float64Array, totals: Fixed
     ) -> Problem:
         """Return the problem of some rows, the duals of all others held fixed.
 
         Parameters
         ----------
         chosen : ndarray of intp, of shape (m,)
-        alpha : ndarray of float64, of shape (n_rows,)
-            Dual variables of all rows, at a bound in those not chosen.
+        taken : ndarray of float64, of shape (m,)
+            Their dual variables; those of all others are at a bound.
         totals : Fixed
             The sums over all rows.
         """
         part = self.subset(chosen)
-        taken = alpha[chosen]
         fixed = Fixed(
             totals.own - part.combine(taken),
             totals.imbalance - part.imbalance(taken),
@@ -225,12 +151,15 @@ class Problem:
         with np.errstate(over="ignore"):
             return np.clip(shortfall / self.curvature, 0.0, self.bound)
 
-    def distance_to_kinks(self, shortfall: Float64Array, some: slice) -> Float64Array:
+    def distance_to_kinks(
+        self, shortfall: NDArray[np.floating], some: slice
+    ) -> Float64Array:
         """Return how far 1 - m of some rows lies outside of where the loss bends."""
         width = self.curvature[some]
         if not self.has_kink:
             width = width * self.bound[some]
-        return np.asarray(np.maximum(-shortfall, shortfall - width))
+        far = np.maximum(-shortfall, shortfall - width)
+        return np.asarray(far, dtype=np.float64)
 
     def loss_sum(self, shortfall: Float64Array) -> float:
         """Return the sum of c_i l(m_i) at shortfalls 1 - m_i."""
@@ -269,7 +198,7 @@ class Problem:
 
     def imbalance(self, alpha: Float64Array) -> float:
         """Return the sum of a_i y_i."""
-        for_positive, for_negative = _newton.class_sums(alpha, self.signs)
+        for_positive, for_negative = _vectors.class_sums(alpha, self.signs)
         value = for_positive - for_negative
         return value if self.fixed is None else value + self.fixed.imbalance
 
@@ -301,21 +230,29 @@ class Problem:
         self.balance(feasible)
         return feasible
 
-    def balance(self, alpha: Float64Array) -> None:
+    def balance(self, alpha: Float64Array) -> bool:
         """Lower the duals of the class with the larger sum to the sum of the other.
 
         In place, and only with a free intercept; `alpha` lies in its box. A rounding
         error is taken from rows inside their box, so that no row leaves its bound.
+        False if the class has too little to be lowered, as it can have in a restricted
+        problem.
         """
         if self.intercept_rule != "free":
-            return
-        sums = _newton.class_sums(alpha, self.signs)
-        heavy, light = max(sums), min(sums)
-        if heavy - light > _ROUNDING * (heavy + light):
-            heavier = 1 if sums[0] > sums[1] else -1
-            _newton.lower_class(
-                alpha, self.bound, self.signs, heavier, heavy, light, _LITTLE
-            )
+            return True
+        positive, negative = _vectors.class_sums(alpha, self.signs)
+        fixed = 0.0 if self.fixed is None else self.fixed.imbalance
+        heavier, heavy, light = 1, positive, negative - fixed
+        if heavy < light:
+            heavier, heavy, light = -1, negative, positive + fixed
+        if heavy - light <= _ROUNDING * (positive + negative):
+            return True
+        if light < 0.0:
+            return False
+        _vectors.lower_class(
+            alpha, self.bound, self.signs, heavier, heavy, light, _LITTLE
+        )
+        return True
 
     def best_intercept(
         self, scores: Float64Array, alpha: Float64Array, guess: float | None = None
@@ -356,7 +293,8 @@ class Problem:
         zeros, scores = np.zeros(self.rows.n_features), np.zeros(len(present))
         intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
-        return Certificate(zeros, intercept, np.zeros(self.n_rows), primal, 0.0)
+        nothing = np.broadcast_to(0.0, self.n_rows)
+        return Certificate(zeros, intercept, nothing, primal, 0.0)
 
     def _cost_of(self, sign: np.int8) -> float:
         """Return the sum of the costs of a class."""
@@ -440,12 +378,3 @@ class Problem:
         dual = self.dual(feasible, w)
         certificate = Certificate(w, intercept, feasible, primal, dual)
         return self._stretch(certificate, scores)
-
-
-def _of_rows(
-    values: Float64Array, chosen: NDArray[np.intp], factor: float = 1.0
-) -> Float64Array:
-    """Return a factor times the values of some rows; a broadcast scalar stays one."""
-    if values.strides[0] == 0 and len(values):
-        return np.broadcast_to(factor * values[0], (len(chosen),))
-    return factor * values[chosen]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.problem import Certificate, Problem
+from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.problem import Problem
 
 __all__ = ["Check", "Progress", "Solution", "Start"]
 
@@ -49,7 +50,7 @@ class Start:
     w : ndarray of float64, of shape (n_features,), optional
         Weights, when better ones than w(alpha) are known.
     intercept : float
-    shortfall : ndarray of float64, of shape (n_rows,), optional
+    shortfall : ndarray of float32 or float64, of shape (n_rows,), optional
         1 - y_i (x_i . w + b), when it is known.
     rho : float, optional
         Proximal step of the batch method, in units of the costs.
@@ -60,7 +61,7 @@ class Start:
     alpha: Float64Array
     w: Float64Array | None = None
     intercept: float = 0.0
-    shortfall: Float64Array | None = None
+    shortfall: NDArray[np.floating] | None = None
     rho: float | None = None
     own: Float64Array | None = None
 
@@ -130,7 +131,7 @@ class Progress:
         self.best = best
         if best.w is certificate.w:
             self._proven_primal = proven
-        if best.alpha is certificate.alpha:
+        if best.duals is certificate.duals:
             self._proven_dual = proven
         seconds = time.perf_counter() - self.began
         check = Check(self.n_iter, seconds, best.primal, best.gap)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.problem import Certificate, Problem
+from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.problem import Problem
 
 __all__ = ["Rounded", "round_to"]
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _newton
-from hingesvm.solvers.problem import Certificate, Fixed, Problem
+from hingesvm.solvers import _newton, _vectors
+from hingesvm.solvers.certificate import Certificate, Fixed
+from hingesvm.solvers.duals import PackedDuals
+from hingesvm.solvers.problem import Problem
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
 
@@ -17,6 +19,10 @@ Float64Array = NDArray[np.float64]
 # Relative gap that weights in the precision of X can be expected to reach. From there
 # on it is these that are looked at: what is certified is then what an estimator keeps.
 COARSE = 1e-5
+# Shortfalls that are stored as float32 are at most this large.
+_FAR = 1e30
+
+_NO_ANCHOR = np.empty(0)
 
 
 @dataclass
@@ -25,9 +31,9 @@ class Survey:
 
     Attributes
     ----------
-    w, intercept, alpha
+    w, intercept, duals
         The point looked at.
-    shortfall : ndarray of float64, of shape (n_rows,)
+    shortfall : ndarray of float32 or float64, of shape (n_rows,)
         1 - m.
     own : ndarray of float64, of shape (n_features,)
         w(alpha).
@@ -37,8 +43,8 @@ class Survey:
 
     w: Float64Array
     intercept: float
-    alpha: Float64Array
-    shortfall: Float64Array
+    duals: PackedDuals
+    shortfall: NDArray[np.floating]
     own: Float64Array
     loss: float = 0.0
     gain: float = 0.0
@@ -46,20 +52,39 @@ class Survey:
 
     def add_up(self, problem: Problem) -> None:
         """Find the sums over the rows."""
-        self.loss, self.gain, self.imbalance, _ = _newton.totals(
-            problem.signs,
-            problem.cost,
-            problem.bound,
-            problem.curvature,
-            self.shortfall,
-            self.alpha,
-            self.alpha,
+        self.loss = self.gain = self.imbalance = 0.0
+        count = 0
+        for start, stop in problem.rows.chunks(problem.n_rows):
+            alpha, count = self.duals.read(start, stop, count)
+            short = self.shortfall[start:stop].astype(np.float64, copy=False)
+            self.add(problem, start, short, alpha)
+
+    def add(
+        self,
+        problem: Problem,
+        start: int,
+        shortfall: NDArray[np.floating],
+        alpha: Float64Array,
+    ) -> None:
+        """Add rows from `start` on to the sums, given in float64."""
+        some = slice(start, start + len(alpha))
+        loss, gain, imbalance, _ = _vectors.totals(
+            problem.signs[some],
+            problem.cost[some],
+            problem.bound[some],
+            problem.curvature[some],
+            shortfall,
+            alpha,
+            _NO_ANCHOR,
         )
+        self.loss += loss
+        self.gain += gain
+        self.imbalance += imbalance
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
         """Move a free intercept to its minimiser, rounded to X's dtype if wanted."""
         scores = problem.signs * (1.0 - self.shortfall) - self.intercept
-        best = problem.best_intercept(scores, self.alpha, self.intercept)
+        best = problem.best_intercept(scores, self.duals.unpack(), self.intercept)
         if rounded:
             _, best = problem.rows.rounded(self.w, best)
         self.shortfall -= problem.signs * (best - self.intercept)
@@ -74,16 +99,18 @@ class Survey:
         """Return the certificate, from sums over all rows."""
         primal = problem.primal_of(self.w, self.intercept, self.loss)
         dual = problem.dual_of(self.own, self.gain, self.imbalance)
-        return Certificate(self.w, self.intercept, self.alpha, primal, dual)
+        return Certificate(self.w, self.intercept, self.duals, primal, dual)
 
 
 def survey_rows(
     problem: Problem,
     w: Float64Array,
     intercept: float,
-    alpha: Float64Array | None,
+    duals: PackedDuals | None,
+    *,
     scales: NDArray[np.floating] | None = None,
     reach: NDArray[np.float32] | None = None,
+    narrow: bool = False,
 ) -> Survey:
     """Look at all rows.
 
@@ -92,36 +119,63 @@ def survey_rows(
     problem : Problem
     w : ndarray of float64, of shape (n_features,)
     intercept : float
-    alpha : ndarray of float64, of shape (n_rows,), or None
+    duals : PackedDuals or None
         Dual variables; None stands for minus the subgradients at (w, b).
     scales : ndarray of the dtype of X, of shape (n_features,), optional
         Factors of the columns.
     reach : ndarray of float32, of shape (n_rows,), optional
         Overwritten with the norms of the rows, their columns so multiplied.
+    narrow : bool, default=False
+        Whether to keep the shortfalls as float32. All sums are of float64 ones.
     """
-    judge = alpha is None
-    if alpha is None:
-        alpha = np.empty(problem.n_rows)
+    n_rows = problem.n_rows
     if scales is None or reach is None:
         scales = np.empty(0, dtype=problem.rows.dtype)
         reach = np.empty(0, dtype=np.float32)
-    survey = Survey(w, intercept, alpha, np.empty(problem.n_rows), np.zeros(len(w)))
-    for start, stop in problem.rows.chunks(problem.n_rows, work=2.0):
+    found = np.empty(n_rows, dtype=np.uint8) if duals is None else duals.places
+    inside: list[Float64Array] = []
+    survey = Survey(
+        w,
+        intercept,
+        duals or PackedDuals(found, np.empty(0), problem.bound),
+        np.empty(n_rows, dtype=np.float32 if narrow else np.float64),
+        np.zeros(len(w)),
+    )
+    count = 0
+    for start, stop in problem.rows.chunks(n_rows, work=2.0):
+        some = slice(start, stop)
+        short = survey.shortfall[some]
+        if narrow:
+            short = np.empty(stop - start)
+        if duals is None:
+            alpha = np.empty(stop - start)
+        else:
+            alpha, count = duals.read(start, stop, count)
         _newton.survey(
             *problem.rows.arrays,
             start,
             stop,
-            problem.signs,
-            problem.bound,
-            problem.curvature,
-            judge,
+            problem.signs[some],
+            problem.bound[some],
+            problem.curvature[some],
+            duals is None,
             w,
             intercept,
             scales,
-            survey.shortfall,
+            short,
             alpha,
-            reach,
+            reach[some],
             survey.own,
         )
-    survey.add_up(problem)
+        survey.add(problem, start, short, alpha)
+        if narrow:
+            np.clip(short, -_FAR, _FAR, out=short)
+            survey.shortfall[some] = short
+        if duals is None:
+            part = PackedDuals.pack(alpha, problem.bound[some])
+            found[some] = part.places
+            inside.append(part.values)
+    if duals is None:
+        values = np.concatenate(inside) if inside else np.empty(0)
+        survey.duals = PackedDuals(found, values, problem.bound)
     return survey

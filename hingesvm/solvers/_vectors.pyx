@@ -1,0 +1,439 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
+"""Loops over arrays with one entry a row, without X.
+
+Arrays that may be a broadcast scalar are strided; the others are contiguous. No
+function holds the GIL while it works.
+"""
+
+from libc.math cimport INFINITY, copysign, fabs, isfinite
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int8_t, uint8_t
+
+from ._box cimport clip
+
+ctypedef fused real_t:
+    float
+    double
+
+cdef enum:
+    BLOCK = 256
+    MOST_TRIALS = 40
+
+    # Where a dual variable is in its box, as ``duals.py`` names it.
+    AT_ZERO = 0
+    AT_BOUND = 1
+    INSIDE = 2
+
+
+def pack(
+    const double[::1] alpha,
+    const double[:] bound,
+    uint8_t[::1] places,
+    double[::1] values,
+):
+    """Set `places` to where each dual variable is, and list those inside in `values`.
+
+    Returns
+    -------
+    int
+        How many are inside.
+    """
+    cdef ptrdiff_t row, count = 0
+    cdef double a
+    with nogil:
+        for row in range(alpha.shape[0]):
+            a = alpha[row]
+            if a == 0.0:
+                places[row] = AT_ZERO
+            elif a == bound[row]:
+                places[row] = AT_BOUND
+            else:
+                places[row] = INSIDE
+                values[count] = a
+                count += 1
+    return count
+
+
+def unpack(
+    const uint8_t[::1] places,
+    const double[::1] values,
+    const double[:] bound,
+    ptrdiff_t count,
+    double[::1] alpha,
+):
+    """Set `alpha` from `places`, those inside their box from ``values[count:]``.
+
+    Returns
+    -------
+    int
+        `count` and the number of those.
+    """
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(places.shape[0]):
+            if places[row] == AT_ZERO:
+                alpha[row] = 0.0
+            elif places[row] == AT_BOUND:
+                alpha[row] = bound[row]
+            else:
+                alpha[row] = values[count]
+                count += 1
+    return count
+
+
+def totals(
+    const int8_t[::1] signs,
+    const double[:] cost,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] shortfall,
+    const double[::1] alpha,
+    const double[::1] anchor,
+):
+    """Return the sums over the rows that make up objective, dual and stopping test.
+
+    The losses; a - q a^2 / 2; a y; and (a - anchor)^2 / c, over all rows; the last
+    is 0 without an `anchor`.
+    """
+    cdef double loss = 0.0, gain = 0.0, imbalance = 0.0, moved = 0.0
+    cdef double short, slope, a
+    cdef bint anchored = anchor.shape[0] > 0
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(alpha.shape[0]):
+            short = shortfall[row]
+            a = alpha[row]
+            slope = bound[row]
+            if curvature[row] > 0.0:
+                slope = clip(short / curvature[row], bound[row])
+            short = short if short > 0.0 else 0.0
+            if short > 0.0:
+                loss += slope * (short - 0.5 * curvature[row] * slope)
+            gain += a - 0.5 * curvature[row] * a * a
+            imbalance += a * signs[row]
+            if anchored:
+                moved += (a - anchor[row]) * (a - anchor[row]) / cost[row]
+    return loss, gain, imbalance, moved
+
+
+cdef (double, double) clipped_sums(
+    const double[:] rest,
+    const double[:] pace,
+    const double[:] bound,
+    const real_t[::1] here,
+    const real_t[::1] change,
+    bint to_end,
+    double t,
+) noexcept nogil:
+    """Return the sums that a search along a line needs.
+
+    With a_i = clip(rest_i + pace_i (here_i - t change_i), 0, bound_i), the sum of
+    a_i change_i, and that of pace_i change_i^2 over the a_i inside their box. If
+    `to_end`, the change is that from `here` to `change`.
+    """
+    cdef ptrdiff_t n = here.shape[0]
+    cdef bint one_rest = n == 0 or rest.strides[0] == 0
+    cdef bint one_pace = n == 0 or pace.strides[0] == 0
+    cdef bint one_bound = n == 0 or bound.strides[0] == 0
+    cdef double[BLOCK] rests, paces, bounds
+    cdef double pull = 0.0, bend = 0.0, raw, clipped, along, width
+    cdef ptrdiff_t start = 0, k, size
+    while start < n:
+        size = min(n - start, <ptrdiff_t>BLOCK)
+        if not one_rest or start == 0:
+            for k in range(size):
+                rests[k] = rest[start + k]
+        if not one_pace or start == 0:
+            for k in range(size):
+                paces[k] = pace[start + k]
+        if not one_bound or start == 0:
+            for k in range(size):
+                bounds[k] = bound[start + k]
+        for k in range(size):
+            along = change[start + k]
+            if to_end:
+                along = here[start + k] - along
+            raw = rests[k] + paces[k] * (here[start + k] - t * along)
+            clipped = raw if raw > 0.0 else 0.0
+            clipped = clipped if clipped < bounds[k] else bounds[k]
+            width = paces[k] * along * along
+            pull += clipped * along
+            bend += width if clipped == raw and raw > 0.0 else 0.0
+        start += BLOCK
+    return pull, bend
+
+
+def find_zero(
+    const double[:] rest,
+    const double[:] pace,
+    const double[:] bound,
+    const real_t[::1] here,
+    const real_t[::1] change,
+    bint to_end,
+    double base,
+    double slope,
+    double start,
+    double low,
+    double tolerance,
+    double noise,
+):
+    """Return a zero of ``base + slope t - pull(t)``, and the value at t = `low`.
+
+    pull(t) is the sum of clip(rest + pace (here - t change), 0, bound) change, so
+    the function increases and is linear between kinks. Newton steps, kept inside a
+    bracket; finite.
+
+    Parameters
+    ----------
+    rest, pace, bound : ndarray of float64, of shape (n,)
+    here, change : ndarray of float32 or float64, of shape (n,)
+    to_end : bool
+        Whether `change` holds what `here` is at t = 1, not what is taken from it.
+    base, slope : float
+    start : float
+        First t tried.
+    low : float
+        Where the function is known to be negative, or -inf. If it is finite and the
+        function is not negative there, the search ends at once, at `low`.
+    tolerance : float
+        Absolute value that counts as 0, as a part of that at `low` if that is finite.
+    noise : float
+        Absolute value at which the search ends once it no longer falls.
+    """
+    cdef double first = low, high = INFINITY, reach = 1.0, smallest = INFINITY
+    cdef double x = start, best = start, x_next, value, bend, at_low = 0.0
+    cdef int trial
+    with nogil:
+        if isfinite(low):
+            value, bend = clipped_sums(
+                rest, pace, bound, here, change, to_end, low
+            )
+            at_low = base + slope * low - value
+            tolerance *= fabs(at_low)
+            if not at_low < 0.0:
+                best = low
+                tolerance = INFINITY
+        for trial in range(MOST_TRIALS):
+            if tolerance == INFINITY:
+                break
+            value, bend = clipped_sums(
+                rest, pace, bound, here, change, to_end, x
+            )
+            value = base + slope * x - value
+            bend += slope
+            if fabs(value) < smallest:
+                smallest = fabs(value)
+                best = x
+            elif smallest <= noise:
+                break
+            if fabs(value) <= tolerance:
+                break
+            if value > 0.0:
+                high = x
+            else:
+                low = x
+            x_next = x - value / bend if bend > 0.0 else INFINITY
+            if not (low < x_next < high):
+                if isfinite(first) and low == first and isfinite(high):
+                    x_next = first + 0.125 * (high - first)
+                elif isfinite(low) and isfinite(high):
+                    x_next = 0.5 * (low + high)
+                else:
+                    x_next = x - copysign(reach, value)
+                    reach *= 4.0
+            if x_next == x or x_next == low or x_next == high:
+                break
+            x = x_next
+    return best, at_low
+
+
+cdef inline double distance(
+    double short, double bound, double curvature
+) noexcept nogil:
+    """Return how far outside of where its loss bends a shortfall is, or minus it."""
+    cdef double beyond = short
+    if curvature > 0.0:
+        beyond = short - curvature * bound
+    return -short if -short > beyond else beyond
+
+
+cdef inline bint is_misplaced(
+    uint8_t place, double short, double bound, double curvature
+) noexcept nogil:
+    """Whether a row is at the end of its box that its margin is not."""
+    if place == AT_ZERO:
+        return short > 0.0
+    if curvature > 0.0:
+        short = short - curvature * bound
+    return place == AT_BOUND and short < 0.0
+
+
+def choose(
+    const real_t[::1] shortfall,
+    const real_t[::1] moved,
+    const float[::1] reach,
+    const uint8_t[::1] places,
+    const double[:] bound,
+    const double[:] curvature,
+    double near,
+    double likely,
+    unsigned char[::1] out,
+):
+    """Set `out` to 1 in the rows whose dual variable may still change, else to 0.
+
+    These are the rows inside their box or at the wrong end of it, those within
+    ``near * reach`` of a kink of their loss, and those within `likely` times the
+    distance by which their margin has just `moved`.
+    """
+    cdef ptrdiff_t row
+    cdef double short, far
+    with nogil:
+        for row in range(places.shape[0]):
+            short = shortfall[row]
+            far = distance(short, bound[row], curvature[row])
+            out[row] = (
+                far <= near * reach[row]
+                or far <= likely * fabs(moved[row])
+                or places[row] == INSIDE
+                or is_misplaced(places[row], short, bound[row], curvature[row])
+            )
+
+
+def misplaced(
+    const real_t[::1] shortfall,
+    const uint8_t[::1] places,
+    const double[:] bound,
+    const double[:] curvature,
+    double farther,
+    float[::1] reach,
+):
+    """Return how many rows are at the end of their box that their margin is not.
+
+    Their `reach` is multiplied by `farther`.
+    """
+    cdef ptrdiff_t row, count = 0
+    with nogil:
+        for row in range(places.shape[0]):
+            if is_misplaced(places[row], shortfall[row], bound[row], curvature[row]):
+                count += 1
+                reach[row] = <float>(reach[row] * farther)
+    return count
+
+
+def intercept_derivative(
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] at_one,
+    double b,
+    bint above,
+):
+    """Return the derivative of the losses in the intercept, and the sum of its terms.
+
+    The margin of row r is 1 where b is ``at_one[r]``. At a kink the limit from above
+    or from below is taken.
+    """
+    cdef double total = 0.0, value = 0.0, short, slope
+    cdef int8_t steep_on_kink = -1 if above else 1
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(at_one.shape[0]):
+            short = signs[row] * (at_one[row] - b)
+            if curvature[row] > 0.0:
+                slope = clip(short / curvature[row], bound[row])
+            else:
+                # Arithmetic, as a branch here would be guessed wrong half the time.
+                slope = bound[row] * (short > 0.0)
+                if short == 0.0 and signs[row] == steep_on_kink:
+                    slope = bound[row]
+            total += slope
+            value -= slope * signs[row]
+    return value, total
+
+
+cdef inline double outwards(
+    double alpha, double bound, double curvature, double shortfall
+) noexcept nogil:
+    """Return how far the gradient of a row at a bound points out of its box, or 0.
+
+    Minus the size of the gradient if the row is inside its box or should move there.
+    """
+    cdef double gradient = shortfall - curvature * alpha
+    if alpha == 0.0 and gradient < 0.0:
+        return -gradient
+    if alpha == bound and gradient > 0.0:
+        return gradient
+    return -fabs(gradient)
+
+
+def wake(
+    const double[::1] shortfall,
+    const double[::1] alpha,
+    const double[:] bound,
+    const double[:] curvature,
+    ptrdiff_t[::1] out,
+):
+    """List in `out` the rows that are not safely at their bound.
+
+    These are the rows whose gradient does not point outwards by more than the largest
+    violation of optimality.
+
+    Returns
+    -------
+    count : int
+    worst : float
+        The largest violation.
+    """
+    cdef double worst = 0.0, value
+    cdef ptrdiff_t row, count = 0
+    with nogil:
+        for row in range(alpha.shape[0]):
+            value = -outwards(alpha[row], bound[row], curvature[row], shortfall[row])
+            worst = value if value > worst else worst
+        for row in range(alpha.shape[0]):
+            value = outwards(alpha[row], bound[row], curvature[row], shortfall[row])
+            if value <= worst:
+                out[count] = row
+                count += 1
+    return count, worst
+
+
+def class_sums(const double[:] alpha, const int8_t[::1] signs):
+    """Return the sums of alpha over the rows of sign +1 and over those of sign -1."""
+    cdef double positive = 0.0, negative = 0.0
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(alpha.shape[0]):
+            positive += alpha[row] * (signs[row] > 0)
+            negative += alpha[row] * (signs[row] < 0)
+    return positive, negative
+
+
+def lower_class(
+    double[::1] alpha,
+    const double[:] bound,
+    const int8_t[::1] signs,
+    int8_t sign,
+    double heavy,
+    double light,
+    double little,
+):
+    """Lower the sum of alpha over the rows of one sign from `heavy` to `light`.
+
+    In the rows strictly inside their box, if that is at most a part `little` of their
+    sum, so that the others stay at their bound; else in all.
+    """
+    cdef double inner = 0.0, factor = light / heavy
+    cdef bint all_rows
+    cdef ptrdiff_t row
+    with nogil:
+        for row in range(alpha.shape[0]):
+            if signs[row] == sign and alpha[row] < bound[row]:
+                inner += alpha[row]
+        all_rows = heavy - light > little * inner
+        if not all_rows:
+            factor = 1.0 - (heavy - light) / inner
+        for row in range(alpha.shape[0]):
+            if signs[row] == sign and (all_rows or alpha[row] < bound[row]):
+                alpha[row] *= factor

@@ -1,0 +1,99 @@
+"""What a fit proves: a primal point, a dual point, and the gap between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers.duals import PackedDuals
+
+__all__ = ["Certificate", "Fixed"]
+
+Float64Array = NDArray[np.float64]
+
+# Relative differences of objective values that mean nothing.
+_ROUNDING = 4e-16
+# How far the dual value may exceed the primal one by rounding.
+_WRONG = 1e-9
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A primal point, a dual point, and the gap between their values.
+
+    Attributes
+    ----------
+    w : ndarray of float64, of shape (n_features,)
+    intercept : float
+    duals : ndarray of float64, of shape (n_rows,), or PackedDuals
+        Feasible dual variables.
+    primal, dual : float
+        P(w, intercept) and D(alpha).
+    """
+
+    w: Float64Array
+    intercept: float
+    duals: Float64Array | PackedDuals
+    primal: float
+    dual: float
+
+    @property
+    def alpha(self) -> Float64Array:
+        """The dual variables, of shape (n_rows,); made at each call if packed."""
+        if isinstance(self.duals, PackedDuals):
+            return self.duals.unpack()
+        return self.duals
+
+    @property
+    def gap(self) -> float:
+        """Duality gap, an upper bound of P(w, b) - min P; never negative.
+
+        A dual value above the primal one by more than rounding proves nothing, so
+        the difference counts as a gap.
+        """
+        difference = self.primal - self.dual
+        noise = _WRONG * (abs(self.primal) + abs(self.dual))
+        return 0.0 if -noise <= difference < 0.0 else abs(difference)
+
+    @property
+    def relative_gap(self) -> float:
+        """Gap as a fraction of the primal value."""
+        if not np.isfinite(self.primal):
+            return np.inf
+        return self.gap / self.primal if self.primal > 0.0 else 0.0
+
+    def join(self, newer: Certificate) -> Certificate:
+        """Return the better primal point of two with the better dual point.
+
+        Where they differ by rounding only, the newer point is taken.
+        """
+        noise = _ROUNDING * (abs(self.primal) + abs(self.dual))
+        primal = newer if newer.primal <= self.primal + noise else self
+        dual = newer if newer.dual >= self.dual - noise else self
+        return Certificate(
+            primal.w, primal.intercept, dual.duals, primal.primal, dual.dual
+        )
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What rows contribute whose dual variables are held at a bound.
+
+    A row that stays on its side of the kinks has a loss that is linear in (w, b),
+    a_i (1 - m_i) - q_i a_i^2 / 2, so these three sums are all that counts of it.
+
+    Attributes
+    ----------
+    own : ndarray of float64, of shape (n_features,)
+        The sum of a_i y_i x_i.
+    imbalance : float
+        The sum of a_i y_i.
+    gain : float
+        The sum of a_i - q_i a_i^2 / 2.
+    """
+
+    own: Float64Array
+    imbalance: float
+    gain: float

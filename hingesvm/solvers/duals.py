@@ -1,0 +1,81 @@
+"""Dual variables in little memory: most are at an end of their box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers import _vectors
+
+__all__ = ["PackedDuals"]
+
+Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class PackedDuals:
+    """Dual variables: one byte for each, and a value for those inside their box.
+
+    Attributes
+    ----------
+    places : ndarray of uint8, of shape (n_rows,)
+        0 at 0, 1 at the bound, 2 inside the box.
+    values : ndarray of float64, of shape (n_inside,)
+        Those inside, in the order of rows.
+    bound : ndarray of float64, of shape (n_rows,)
+        May be a broadcast scalar.
+    """
+
+    places: NDArray[np.uint8]
+    values: Float64Array
+    bound: Float64Array
+
+    @classmethod
+    def pack(cls, alpha: Float64Array, bound: Float64Array) -> PackedDuals:
+        """Pack dual variables that lie in their box."""
+        places, values = np.empty(len(alpha), np.uint8), np.empty(len(alpha))
+        count = _vectors.pack(alpha, bound, places, values)
+        return cls(places, values[:count].copy(), bound)
+
+    def unpack(self) -> Float64Array:
+        """Return them as an array of shape (n_rows,)."""
+        return self.read(0, len(self.places), 0)[0]
+
+    def read(self, start: int, stop: int, count: int) -> tuple[Float64Array, int]:
+        """Return those of a range of rows, in a series of ranges that follow on.
+
+        Parameters
+        ----------
+        start, stop : int
+        count : int
+            What the last call returned as such; 0 at the first.
+
+        Returns
+        -------
+        alpha : ndarray of float64, of shape (stop - start,)
+        count : int
+        """
+        alpha = np.empty(stop - start)
+        count = _vectors.unpack(
+            self.places[start:stop], self.values, self.bound[start:stop], count, alpha
+        )
+        return alpha, count
+
+    def take(self, rows: IndexArray) -> Float64Array:
+        """Return those of some rows, ascending, with all that are inside among them."""
+        alpha = np.empty(len(rows))
+        count = _vectors.unpack(
+            self.places[rows], self.values, self.bound[rows], 0, alpha
+        )
+        assert count == len(self.values)
+        return alpha
+
+    def replaced(self, rows: IndexArray, alpha: Float64Array) -> PackedDuals:
+        """Return a copy with others in some rows, as in `take`."""
+        part = PackedDuals.pack(alpha, self.bound[rows])
+        places = self.places.copy()
+        places[rows] = part.places
+        return PackedDuals(places, part.values, self.bound)

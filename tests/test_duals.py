@@ -1,0 +1,73 @@
+"""Packed dual variables: what goes in comes out, in whole, by ranges and by rows."""
+
+import numpy as np
+import pytest
+from kernel_cases import per_row
+
+from hingesvm.solvers.duals import PackedDuals
+
+N = 50
+
+
+@pytest.fixture(params=[True, False], ids=["scalar", "array"])
+def bound(request):
+    return per_row(N, request.param, 0.5, 2.0)
+
+
+def some_duals(bound, seed=0):
+    """A third of them at 0, a third at their bound."""
+    rng = np.random.default_rng(seed)
+    return np.clip(rng.uniform(-1.0, 2.0, N), 0.0, 1.0) * np.minimum(bound, 3.0)
+
+
+def test_pack_and_unpack(bound):
+    alpha = some_duals(bound)
+    packed = PackedDuals.pack(alpha, bound)
+    assert np.array_equal(packed.unpack(), alpha)
+    expected = np.where(alpha == 0.0, 0, np.where(alpha == bound, 1, 2))
+    assert np.array_equal(packed.places, expected)
+    assert set(expected) == {0, 1, 2}
+    assert np.array_equal(packed.values, alpha[expected == 2])
+
+
+def test_without_a_bound():
+    bound = np.broadcast_to(np.inf, N)
+    alpha = some_duals(bound)
+    packed = PackedDuals.pack(alpha, bound)
+    assert np.array_equal(packed.unpack(), alpha)
+    assert not np.any(packed.places == 1)
+
+
+def test_ranges_that_follow_on(bound):
+    alpha = some_duals(bound)
+    packed, count = PackedDuals.pack(alpha, bound), 0
+    for start, stop in [(0, 7), (7, 7), (7, 30), (30, N)]:
+        part, count = packed.read(start, stop, count)
+        assert np.array_equal(part, alpha[start:stop])
+    assert count == len(packed.values)
+
+
+def test_rows_with_all_that_are_inside(bound):
+    alpha = some_duals(bound)
+    packed = PackedDuals.pack(alpha, bound)
+    rows = np.flatnonzero((packed.places == 2) | (np.arange(N) % 3 == 0))
+    assert len(rows) < N
+    assert np.array_equal(packed.take(rows), alpha[rows])
+    with pytest.raises(AssertionError):
+        packed.take(rows[: len(rows) // 2])
+
+
+def test_others_in_some_rows(bound):
+    alpha = some_duals(bound)
+    packed = PackedDuals.pack(alpha, bound)
+    rows = np.flatnonzero((packed.places == 2) | (np.arange(N) % 3 == 0))
+    other = alpha.copy()
+    other[rows] = some_duals(bound, seed=1)[rows]
+    assert np.array_equal(packed.replaced(rows, other[rows]).unpack(), other)
+    assert np.array_equal(packed.unpack(), alpha)
+
+
+def test_no_rows():
+    none = np.empty(0)
+    packed = PackedDuals.pack(none, none)
+    assert len(packed.unpack()) == 0
