@@ -7,7 +7,7 @@ from reference import LOSSES, RULES, blobs, dual, make_problem, primal
 
 from hingesvm.losses import Hinge, SmoothedHinge
 from hingesvm.solvers import Rows, rows, solve
-from hingesvm.solvers.duals import PackedDuals
+from hingesvm.solvers.duals import PackedDuals, unpacked
 from hingesvm.solvers.survey import Survey, survey_rows
 
 N, D = 40, 4
@@ -40,7 +40,7 @@ def some_duals(problem, seed=1):
 
 def check_sums(survey, X, y, problem, loss, rule, precision=1e-13):
     """Everything but the duals follows from the point and the duals."""
-    cost, alpha = costs(), survey.duals.unpack()
+    cost, alpha = costs(), unpacked(survey.duals)
     w, b = survey.w, survey.intercept
     margins = y * (X @ w + b)
     assert survey.shortfall == pytest.approx(1.0 - margins, abs=precision)
@@ -69,7 +69,7 @@ def test_survey_with_duals_given(loss, rule, dtype, kind):
     survey = survey_rows(problem, w, b, duals)
     assert survey.duals is duals
     certificate = check_sums(survey, X, y, problem, loss, rule)
-    expected = dual(X, y, costs(), loss, rule, duals.unpack())
+    expected = dual(X, y, costs(), loss, rule, unpacked(duals))
     assert certificate.dual == pytest.approx(expected, rel=1e-11, abs=1e-11)
 
 
@@ -80,11 +80,11 @@ def test_survey_without_duals_takes_the_slopes(loss, rule, kind):
     X, y, problem, w, b = case(loss, rule, kind)
     survey = survey_rows(problem, w, b, None)
     slopes = -costs() * loss.subgradient(y * (X @ w + b))
-    assert survey.duals.unpack() == pytest.approx(slopes, rel=1e-11, abs=1e-13)
+    assert unpacked(survey.duals) == pytest.approx(slopes, rel=1e-11, abs=1e-13)
     certificate = check_sums(survey, X, y, problem, loss, rule)
     if rule != "free":
         # These are feasible as they are; with a free intercept they do not balance.
-        expected = dual(X, y, costs(), loss, rule, survey.duals.unpack())
+        expected = dual(X, y, costs(), loss, rule, unpacked(survey.duals))
         assert certificate.dual == pytest.approx(expected, rel=1e-11)
 
 
@@ -153,7 +153,7 @@ def test_move_intercept_of_other_rules_takes_what_goes_with_the_duals(rule):
     duals = some_duals(problem)
     survey = survey_rows(problem, w, b, duals)
     survey.move_intercept(problem)
-    expected = float(duals.unpack() @ y) if rule == "penalized" else 0.0
+    expected = float(unpacked(duals) @ y) if rule == "penalized" else 0.0
     assert survey.intercept == pytest.approx(expected, abs=1e-13)
     check_sums(survey, X, y, problem, Hinge(), rule)
 
@@ -197,7 +197,7 @@ def test_survey_in_chunks_is_the_same(monkeypatch):
         # Sums of sums, in another order.
         expected = pytest.approx(getattr(whole, name), rel=1e-14)
         assert getattr(parts, name) == expected
-    assert np.array_equal(parts.duals.unpack(), whole.duals.unpack())
+    assert np.array_equal(unpacked(parts.duals), unpacked(whole.duals))
     given = survey_rows(again, w, b, whole.duals)
     assert np.array_equal(given.own, parts.own)
     assert (given.loss, given.gain) == (parts.loss, parts.gain)
@@ -227,7 +227,7 @@ def test_narrow_shortfalls_of_any_size_are_finite():
 def test_add_up_follows_what_is_changed():
     X, y, problem, w, b = case(Hinge(), "penalized")
     survey = survey_rows(problem, w, b, None)
-    half = PackedDuals.pack(0.5 * survey.duals.unpack(), problem.bound)
+    half = PackedDuals.pack(0.5 * unpacked(survey.duals), problem.bound)
     other = Survey(w, b, half, survey.shortfall, 0.5 * survey.own)
     assert (other.loss, other.gain, other.imbalance) == (0.0, 0.0, 0.0)
     other.add_up(problem)
@@ -243,4 +243,4 @@ def test_survey_of_some_rows_in_another_order():
     survey = survey_rows(problem, w, 0.5, None)
     margins = y[index] * (whole.margins(w)[index] + 0.5)
     assert survey.shortfall == pytest.approx(1.0 - margins, abs=1e-13)
-    assert survey.own == pytest.approx(X[index].T @ (survey.duals.unpack() * y[index]))
+    assert survey.own == pytest.approx(X[index].T @ (unpacked(survey.duals) * y[index]))

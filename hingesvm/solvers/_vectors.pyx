@@ -41,15 +41,16 @@ def pack(
     """
     cdef ptrdiff_t row, count = 0
     cdef double a
+    cdef uint8_t place
     with nogil:
         for row in range(alpha.shape[0]):
+            # Arithmetic, as a branch between the two ends would be guessed wrong.
             a = alpha[row]
-            if a == 0.0:
-                places[row] = AT_ZERO
-            elif a == bound[row]:
-                places[row] = AT_BOUND
-            else:
-                places[row] = INSIDE
+            place = AT_BOUND * (a != 0.0) + (INSIDE - AT_BOUND) * (
+                (a != 0.0) & (a != bound[row])
+            )
+            places[row] = place
+            if place == INSIDE:
                 values[count] = a
                 count += 1
     return count
@@ -70,13 +71,12 @@ def unpack(
         `count` and the number of those.
     """
     cdef ptrdiff_t row
+    cdef double top
     with nogil:
         for row in range(places.shape[0]):
-            if places[row] == AT_ZERO:
-                alpha[row] = 0.0
-            elif places[row] == AT_BOUND:
-                alpha[row] = bound[row]
-            else:
+            top = bound[row]
+            alpha[row] = top if places[row] else 0.0
+            if places[row] == INSIDE:
                 alpha[row] = values[count]
                 count += 1
     return count

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers import _vectors
 from hingesvm.solvers.batch import newton_until, step_length
-from hingesvm.solvers.duals import PackedDuals
+from hingesvm.solvers.duals import PackedDuals, unpacked
 from hingesvm.solvers.intercept import smoothed
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
@@ -231,7 +231,7 @@ def _solve_part(
 ) -> tuple[Float64Array, float, PackedDuals]:
     """Solve the problem of a band; return weights, intercept and the duals of all."""
     problem, here, band = progress.problem, rounds.here, rounds.band
-    taken = here.duals.take(band)
+    taken = here.packed.take(band)
     part = problem.restrict(band, taken, here.totals())
     first, own, last_gap = taken, here.own, rounds.gap
     if rounds.is_centred:
@@ -253,9 +253,9 @@ def _solve_part(
     rounds.rho = ahead.rho
     alpha = ahead.alpha.copy()
     balanced = part.balance(alpha)
-    duals = here.duals.replaced(band, alpha)
+    duals = here.packed.replaced(band, alpha)
     if not balanced:
-        alpha = duals.unpack()
+        alpha = unpacked(duals)
         problem.balance(alpha)
         duals = PackedDuals.pack(alpha, problem.bound)
         rounds.band = np.arange(problem.n_rows)
@@ -281,7 +281,7 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
         here.shortfall,
         here.shortfall if rounds.moved is None else rounds.moved,
         reach,
-        here.duals.places,
+        here.packed.places,
         problem.bound,
         problem.curvature,
         near,
@@ -299,7 +299,7 @@ def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:
     problem, here = progress.problem, rounds.here
     crossed = _vectors.misplaced(
         there.shortfall,
-        there.duals.places,
+        there.packed.places,
         problem.bound,
         problem.curvature,
         _FARTHER,
@@ -343,9 +343,9 @@ def _go_between(rounds: _Rounds, there: Survey, part: float) -> None:
     if part > 0.5:
         here.duals, here.own = there.duals, there.own
     else:
-        old, new = here.duals.take(rounds.band), there.duals.take(rounds.band)
-        alpha = np.clip(old + part * (new - old), 0.0, here.duals.bound[rounds.band])
-        here.duals = here.duals.replaced(rounds.band, alpha)
+        old, new = here.packed.take(rounds.band), there.packed.take(rounds.band)
+        alpha = np.clip(old + part * (new - old), 0.0, here.packed.bound[rounds.band])
+        here.duals = here.packed.replaced(rounds.band, alpha)
         here.own = here.own + part * (there.own - here.own)
     here.w = here.w + part * (there.w - here.w)
     here.intercept += part * (there.intercept - here.intercept)

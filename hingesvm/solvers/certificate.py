@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.duals import PackedDuals
+from hingesvm.solvers.duals import Duals, unpacked
 
 __all__ = ["Certificate", "Fixed"]
 
@@ -35,16 +35,14 @@ class Certificate:
 
     w: Float64Array
     intercept: float
-    duals: Float64Array | PackedDuals
+    duals: Duals
     primal: float
     dual: float
 
     @property
     def alpha(self) -> Float64Array:
         """The dual variables, of shape (n_rows,); made at each call if packed."""
-        if isinstance(self.duals, PackedDuals):
-            return self.duals.unpack()
-        return self.duals
+        return unpacked(self.duals)
 
     @property
     def gap(self) -> float:

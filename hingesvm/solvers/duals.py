@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers import _vectors
 
-__all__ = ["PackedDuals"]
+__all__ = ["Duals", "PackedDuals", "read_duals", "unpacked"]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -40,30 +40,6 @@ class PackedDuals:
         count = _vectors.pack(alpha, bound, places, values)
         return cls(places, values[:count].copy(), bound)
 
-    def unpack(self) -> Float64Array:
-        """Return them as an array of shape (n_rows,)."""
-        return self.read(0, len(self.places), 0)[0]
-
-    def read(self, start: int, stop: int, count: int) -> tuple[Float64Array, int]:
-        """Return those of a range of rows, in a series of ranges that follow on.
-
-        Parameters
-        ----------
-        start, stop : int
-        count : int
-            What the last call returned as such; 0 at the first.
-
-        Returns
-        -------
-        alpha : ndarray of float64, of shape (stop - start,)
-        count : int
-        """
-        alpha = np.empty(stop - start)
-        count = _vectors.unpack(
-            self.places[start:stop], self.values, self.bound[start:stop], count, alpha
-        )
-        return alpha, count
-
     def take(self, rows: IndexArray) -> Float64Array:
         """Return those of some rows, ascending, with all that are inside among them."""
         alpha = np.empty(len(rows))
@@ -79,3 +55,41 @@ class PackedDuals:
         places = self.places.copy()
         places[rows] = part.places
         return PackedDuals(places, part.values, self.bound)
+
+
+#: Dual variables of all rows, in an array of shape (n_rows,) or packed.
+Duals = Float64Array | PackedDuals
+
+
+def read_duals(
+    duals: Duals, start: int, stop: int, count: int
+) -> tuple[Float64Array, int]:
+    """Return those of a range of rows, in a series of ranges that follow on.
+
+    Parameters
+    ----------
+    duals : ndarray of float64 or PackedDuals
+    start, stop : int
+    count : int
+        What the last call returned as such; 0 at the first.
+
+    Returns
+    -------
+    alpha : ndarray of float64, of shape (stop - start,)
+    count : int
+    """
+    some = slice(start, stop)
+    if not isinstance(duals, PackedDuals):
+        return duals[some], count
+    alpha = np.empty(stop - start)
+    count = _vectors.unpack(
+        duals.places[some], duals.values, duals.bound[some], count, alpha
+    )
+    return alpha, count
+
+
+def unpacked(duals: Duals) -> Float64Array:
+    """Return dual variables as an array of shape (n_rows,), which may be theirs."""
+    if isinstance(duals, PackedDuals):
+        return read_duals(duals, 0, len(duals.places), 0)[0]
+    return duals

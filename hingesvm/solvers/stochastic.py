@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers import _sweep, _vectors
-from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.rows import Rows
@@ -189,9 +188,7 @@ def _look(progress: Progress, state: _Sweeps) -> float:
     w, intercept = state.w.copy(), state.intercept
     if progress.tol >= COARSE:
         w, intercept = problem.rows.rounded(w, intercept)
-    survey = survey_rows(
-        problem, w, intercept, PackedDuals.pack(feasible, problem.bound)
-    )
+    survey = survey_rows(problem, w, intercept, feasible)
     n_awake, worst = _vectors.wake(
         survey.shortfall, state.alpha, problem.bound, problem.curvature, state.order
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers import _newton, _vectors
 from hingesvm.solvers.certificate import Certificate, Fixed
-from hingesvm.solvers.duals import PackedDuals
+from hingesvm.solvers.duals import Duals, PackedDuals, read_duals, unpacked
 from hingesvm.solvers.problem import Problem
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
@@ -43,19 +43,25 @@ class Survey:
 
     w: Float64Array
     intercept: float
-    duals: PackedDuals
+    duals: Duals
     shortfall: NDArray[np.floating]
     own: Float64Array
     loss: float = 0.0
     gain: float = 0.0
     imbalance: float = 0.0
 
+    @property
+    def packed(self) -> PackedDuals:
+        """The dual variables of a survey that was given packed ones, or none."""
+        assert isinstance(self.duals, PackedDuals)
+        return self.duals
+
     def add_up(self, problem: Problem) -> None:
         """Find the sums over the rows."""
         self.loss = self.gain = self.imbalance = 0.0
         count = 0
         for start, stop in problem.rows.chunks(problem.n_rows):
-            alpha, count = self.duals.read(start, stop, count)
+            alpha, count = read_duals(self.duals, start, stop, count)
             short = self.shortfall[start:stop].astype(np.float64, copy=False)
             self.add(problem, start, short, alpha)
 
@@ -84,7 +90,7 @@ class Survey:
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
         """Move a free intercept to its minimiser, rounded to X's dtype if wanted."""
         scores = problem.signs * (1.0 - self.shortfall) - self.intercept
-        best = problem.best_intercept(scores, self.duals.unpack(), self.intercept)
+        best = problem.best_intercept(scores, unpacked(self.duals), self.intercept)
         if rounded:
             _, best = problem.rows.rounded(self.w, best)
         self.shortfall -= problem.signs * (best - self.intercept)
@@ -106,7 +112,7 @@ def survey_rows(
     problem: Problem,
     w: Float64Array,
     intercept: float,
-    duals: PackedDuals | None,
+    duals: Duals | None,
     *,
     scales: NDArray[np.floating] | None = None,
     reach: NDArray[np.float32] | None = None,
@@ -119,7 +125,7 @@ def survey_rows(
     problem : Problem
     w : ndarray of float64, of shape (n_features,)
     intercept : float
-    duals : PackedDuals or None
+    duals : ndarray of float64, PackedDuals or None
         Dual variables; None stands for minus the subgradients at (w, b).
     scales : ndarray of the dtype of X, of shape (n_features,), optional
         Factors of the columns.
@@ -132,12 +138,12 @@ def survey_rows(
     if scales is None or reach is None:
         scales = np.empty(0, dtype=problem.rows.dtype)
         reach = np.empty(0, dtype=np.float32)
-    found = np.empty(n_rows, dtype=np.uint8) if duals is None else duals.places
+    found = np.empty(n_rows if duals is None else 0, dtype=np.uint8)
     inside: list[Float64Array] = []
     survey = Survey(
         w,
         intercept,
-        duals or PackedDuals(found, np.empty(0), problem.bound),
+        PackedDuals(found, np.empty(0), problem.bound) if duals is None else duals,
         np.empty(n_rows, dtype=np.float32 if narrow else np.float64),
         np.zeros(len(w)),
     )
@@ -150,7 +156,7 @@ def survey_rows(
         if duals is None:
             alpha = np.empty(stop - start)
         else:
-            alpha, count = duals.read(start, stop, count)
+            alpha, count = read_duals(duals, start, stop, count)
         _newton.survey(
             *problem.rows.arrays,
             start,
