@@ -120,7 +120,8 @@ def test_intercept_step():
     X, y = blobs(10, 3)
     norms = Rows(X).squared_norms()
     steps = [intercept_step(make_problem(X, y, Hinge(), r), norms) for r in RULES]
-    assert steps == pytest.approx([0.0, 1.0, 0.1 * norms.mean()])
+    step = 0.1 * norms.mean()
+    assert steps == pytest.approx([0.0, step / (1.0 + step), step])
     assert intercept_step(make_problem(X, y, Hinge(), "free"), np.zeros(10)) == 1.0
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hingesvm.solvers import _vectors
 from hingesvm.solvers.per_row import scaled
 
-__all__ = ["minimise_over_intercept", "smoothed"]
+__all__ = ["minimise_over_intercept", "minimise_smoothed", "smoothed"]
 
 Float64Array = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def minimise_over_intercept(
     losses = _Losses(signs, bound, curvature, signs - scores)
     low, high = -np.inf, np.inf
     if guess is not None and len(scores) > _FEW_ROWS:
-        near = _minimise_smoothed(losses, guess)
+        near = minimise_smoothed(signs, bound, curvature, scores, guess)
         low, high = near - _NEARBY, near + _NEARBY
 
     def derivative(b: float, *, above: bool) -> float:
@@ -105,9 +105,20 @@ def smoothed(
     return scaled(bound, 0.5), scaled(bound, steepness)
 
 
-def _minimise_smoothed(losses: _Losses, guess: float) -> float:
-    """Return the minimiser but for smoothed kinks: of some rows, then of all."""
-    signs, bound, curvature, at_one = losses
+def minimise_smoothed(
+    signs: NDArray[np.int8],
+    bound: Float64Array,
+    curvature: Float64Array,
+    scores: Float64Array,
+    guess: float,
+    weight: float = 0.0,
+) -> float:
+    """Return about the minimiser of weight b^2 / 2 + sum_i c_i l(y_i (scores_i + b)).
+
+    It is that of losses whose kinks are smoothed over a thousandth of a margin, of some
+    rows first and then of all; the other parameters are as above.
+    """
+    at_one = signs - scores
     change = signs.astype(np.float64)
     here = change * (at_one - guess)
     rest, pace = smoothed(bound, curvature, 1.0)
@@ -117,6 +128,7 @@ def _minimise_smoothed(losses: _Losses, guess: float) -> float:
     shift = 0.0
     for rows, steepness in (some, 10.0), (slice(None), 1000.0):
         rest, pace = smoothed(bound, curvature, steepness)
+        part = len(here[rows]) / len(here)
         shift, _ = _vectors.find_zero(
             rest[rows],
             pace[rows],
@@ -124,8 +136,8 @@ def _minimise_smoothed(losses: _Losses, guess: float) -> float:
             np.ascontiguousarray(here[rows]),
             np.ascontiguousarray(change[rows]),
             False,
-            0.0,
-            0.0,
+            weight * guess * part,
+            weight * part,
             shift,
             -np.inf,
             flat,

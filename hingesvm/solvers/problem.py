@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers import _vectors
 from hingesvm.solvers.certificate import Certificate, Fixed
-from hingesvm.solvers.intercept import minimise_over_intercept
+from hingesvm.solvers.intercept import minimise_over_intercept, minimise_smoothed
 from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.rows import Rows
 
@@ -268,6 +268,18 @@ class Problem:
                 self.signs, self.bound, self.curvature, scores, guess
             )
         return self.intercept_of(alpha, 0.0)
+
+    def minimise_over_intercept(self, scores: Float64Array, guess: float) -> float:
+        """Return the intercept at which P is least for scores x_i . w.
+
+        Exactly if it is free, nearly if it is penalised; `guess` is about where it is.
+        """
+        if self.intercept_rule == "none":
+            return 0.0
+        losses = self.signs, self.bound, self.curvature
+        if self.intercept_rule == "free":
+            return minimise_over_intercept(*losses, scores, guess)
+        return minimise_smoothed(*losses, scores, guess, 1.0)
 
     def intercept_of(self, alpha: Float64Array, free: float) -> float:
         """Return the intercept that goes with w(a); `free` is that of a free rule."""

@@ -40,8 +40,8 @@ _LONGEST_WAIT = 0.5
 _LEAST_SWEEP = 0.01
 # Squared value of the intercept's feature over the mean squared norm of the rows.
 _INTERCEPT_SHARE = 0.1
-# Relative gap, as a multiple of the tolerance, from which a free intercept is moved to
-# its minimiser before a look.
+# Relative gap, as a multiple of the tolerance, from which the intercept is moved to its
+# minimiser at a look.
 _NEAR = 30.0
 # Stands for 1/0: rows without entries go to whichever bound the sign says.
 _HUGE_STEP = 1e300
@@ -61,17 +61,18 @@ def shuffle(
 
 
 def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
-    """Return the squared value of the feature that stands for the intercept.
+    """Return by how much the intercept moves with a dual variable.
 
-    0 without an intercept, 1 with a penalised one, and with a free one a part of the
-    mean squared norm of the rows, which makes it a feature among others.
+    0 without an intercept, and with a free one a part t of the mean squared norm of
+    the rows, which makes it a feature among others. A penalised one would be a feature
+    of value 1, next to which rows of text are alike and sweeps slow; a proximal step
+    t on it leaves t / (1 + t).
     """
     if problem.intercept_rule == "none":
         return 0.0
-    if problem.intercept_rule == "penalized":
-        return 1.0
     mean = float(squared_norms.mean())
-    return _INTERCEPT_SHARE * mean if mean > 0.0 else 1.0
+    step = _INTERCEPT_SHARE * mean if mean > 0.0 else 1.0
+    return step if problem.intercept_rule == "free" else step / (1.0 + step)
 
 
 @dataclass
@@ -176,9 +177,11 @@ def _sweep_once(
     state.n_active = kept
     before = state.intercept
     state.intercept, state.shrink_above = map(float, scalars)
-    if problem.intercept_rule == "free":
+    if tau:
         state.imbalance += (state.intercept - before) / tau
-        state.intercept += tau * state.imbalance
+        # The step of the proximal point method: to b = sum a y where it is penalised.
+        now = state.intercept if problem.intercept_rule == "penalized" else 0.0
+        state.intercept += tau * (state.imbalance - now)
 
 
 def _look(progress: Progress, state: _Sweeps) -> float:
@@ -193,14 +196,13 @@ def _look(progress: Progress, state: _Sweeps) -> float:
         survey.shortfall, state.alpha, problem.bound, problem.curvature, state.order
     )
     # Rounding errors do not pile up.
-    if problem.intercept_rule == "free":
-        state.imbalance = problem.imbalance(state.alpha)
-    else:
+    state.imbalance = problem.imbalance(state.alpha)
+    if problem.intercept_rule != "free":
         state.w = survey.own.copy()
-        state.intercept = problem.intercept_of(feasible, 0.0)
     certificate = survey.certificate(problem)
-    near = certificate.relative_gap <= _NEAR * progress.tol
-    if problem.intercept_rule == "free" and near:
+    # Not far from the tolerance, a better intercept can be what is missing.
+    is_near = progress.tol < certificate.relative_gap <= _NEAR * progress.tol
+    if problem.intercept_rule != "none" and is_near:
         survey.move_intercept(problem, rounded=progress.tol >= COARSE)
         certificate = survey.certificate(problem)
     progress.record(certificate, proven=True)

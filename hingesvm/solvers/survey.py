@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers import _newton, _vectors
 from hingesvm.solvers.certificate import Certificate, Fixed
-from hingesvm.solvers.duals import Duals, PackedDuals, read_duals, unpacked
+from hingesvm.solvers.duals import Duals, PackedDuals, read_duals
 from hingesvm.solvers.problem import Problem
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
@@ -88,9 +88,9 @@ class Survey:
         self.imbalance += imbalance
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
-        """Move a free intercept to its minimiser, rounded to X's dtype if wanted."""
+        """Move the intercept to where P is least, rounded to X's dtype if wanted."""
         scores = problem.signs * (1.0 - self.shortfall) - self.intercept
-        best = problem.best_intercept(scores, unpacked(self.duals), self.intercept)
+        best = problem.minimise_over_intercept(scores, self.intercept)
         if rounded:
             _, best = problem.rows.rounded(self.w, best)
         self.shortfall -= problem.signs * (best - self.intercept)
