@@ -283,12 +283,16 @@ def test_wake(name, scalar):
         outwards.append(abs(g) if safe else -abs(g))
         worst = max(worst, -outwards[-1])
     out = np.full(n, -1, dtype=np.intp)
-    count, found = _vectors.wake(shortfall, alpha, bound, curvature, out)
+    count, found = _vectors.wake(shortfall, alpha, bound, curvature, 1.0, out)
     assert found == pytest.approx(worst, rel=1e-15)
-    expected = np.flatnonzero(np.array(outwards) <= worst)
+    outwards = np.array(outwards)
+    expected = np.flatnonzero(outwards <= worst)
     assert 0 < len(expected) < n
     assert np.array_equal(out[:count], expected)
     assert np.all(out[count:] == -1)
+    fewer, found = _vectors.wake(shortfall, alpha, bound, curvature, 0.1, out)
+    assert found == pytest.approx(worst, rel=1e-15)
+    assert np.array_equal(out[:fewer], np.flatnonzero(outwards <= 0.1 * worst))
 
 
 def test_wake_at_the_optimum_keeps_the_rows_without_a_gradient():
@@ -296,7 +300,7 @@ def test_wake_at_the_optimum_keeps_the_rows_without_a_gradient():
     shortfall, alpha = np.array([-2.0, 0.0, 0.0, 2.0]), np.array([0.0, 0.0, 0.5, 1.0])
     box = np.broadcast_to(1.0, 4), np.broadcast_to(0.0, 4)
     out = np.empty(4, dtype=np.intp)
-    count, worst = _vectors.wake(shortfall, alpha, *box, out)
+    count, worst = _vectors.wake(shortfall, alpha, *box, 1.0, out)
     assert worst == 0.0
     assert np.array_equal(out[:count], [1, 2])
 
@@ -359,7 +363,7 @@ def test_sums_over_no_rows():
     none, signs = np.empty(0), np.empty(0, dtype=np.int8)
     assert _vectors.totals(signs, none, none, none, none, none, none) == (0, 0, 0, 0)
     order = np.empty(0, dtype=np.intp)
-    assert _vectors.wake(none, none, none, none, order) == (0, 0.0)
+    assert _vectors.wake(none, none, none, none, 1.0, order) == (0, 0.0)
     reach, places = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.uint8)
     assert _vectors.misplaced(none, places, none, none, 2.0, reach) == 0
     assert _vectors.pack(none, none, places, none) == 0

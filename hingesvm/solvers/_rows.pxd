@@ -22,6 +22,10 @@ ctypedef fused value_t:
     float
     double
 
+ctypedef fused weight_t:
+    float
+    double
+
 ctypedef fused index_t:
     int32_t
     int64_t
@@ -109,21 +113,21 @@ cdef inline double row_dot(
     const value_t* values,
     const index_t* columns,
     ptrdiff_t length,
-    const double* w,
+    const weight_t* w,
 ) noexcept nogil:
-    """Return x_i . w, accumulated in float64."""
-    cdef double total = 0.0, other = 0.0
+    """Return x_i . w, accumulated in the precision of w."""
+    cdef weight_t total = 0.0, other = 0.0
     cdef ptrdiff_t k
     if columns == NULL:
         for k in range(length):
-            total += <double>values[k] * w[k]
+            total += <weight_t>values[k] * w[k]
         return total
     # Two chains: the additions of one gather wait for each other otherwise.
     for k in range(0, length - 1, 2):
-        total += <double>values[k] * w[columns[k]]
-        other += <double>values[k + 1] * w[columns[k + 1]]
+        total += <weight_t>values[k] * w[columns[k]]
+        other += <weight_t>values[k + 1] * w[columns[k + 1]]
     if length & 1:
-        total += <double>values[length - 1] * w[columns[length - 1]]
+        total += <weight_t>values[length - 1] * w[columns[length - 1]]
     return total + other
 
 
@@ -132,16 +136,17 @@ cdef inline void row_add(
     const index_t* columns,
     ptrdiff_t length,
     double factor,
-    double* w,
+    weight_t* w,
 ) noexcept nogil:
     """Add factor * x_i to w."""
+    cdef weight_t rate = <weight_t>factor
     cdef ptrdiff_t k
     if columns == NULL:
         for k in range(length):
-            w[k] += factor * <double>values[k]
+            w[k] += rate * <weight_t>values[k]
         return
     for k in range(length):
-        w[columns[k]] += factor * <double>values[k]
+        w[columns[k]] += rate * <weight_t>values[k]
 
 
 cdef inline double row_squared_norm(

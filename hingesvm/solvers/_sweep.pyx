@@ -25,6 +25,7 @@ from ._rows cimport (
     row_dot,
     row_squared_norm,
     value_t,
+    weight_t,
 )
 
 
@@ -182,7 +183,7 @@ def dual_steps(
     double intercept_step,
     double shrink_above,
     double[::1] alpha,
-    double[::1] w,
+    weight_t[::1] w,
     double[::1] scalars,
 ):
     r"""Take one subgradient step with exact line search at each row in turn.

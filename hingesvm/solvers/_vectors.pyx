@@ -372,12 +372,13 @@ def wake(
     const double[::1] alpha,
     const double[:] bound,
     const double[:] curvature,
+    double safe,
     ptrdiff_t[::1] out,
 ):
     """List in `out` the rows that are not safely at their bound.
 
-    These are the rows whose gradient does not point outwards by more than the largest
-    violation of optimality.
+    These are the rows whose gradient does not point outwards by more than a part
+    `safe` of the largest violation of optimality.
 
     Returns
     -------
@@ -393,7 +394,7 @@ def wake(
             worst = value if value > worst else worst
         for row in range(alpha.shape[0]):
             value = outwards(alpha[row], bound[row], curvature[row], shortfall[row])
-            if value <= worst:
+            if value <= safe * worst:
                 out[count] = row
                 count += 1
     return count, worst

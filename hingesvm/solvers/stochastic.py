@@ -45,6 +45,13 @@ _INTERCEPT_SHARE = 0.1
 _NEAR = 30.0
 # Stands for 1/0: rows without entries go to whichever bound the sign says.
 _HUGE_STEP = 1e300
+# Part of the largest violation of optimality by which the gradient of a row at a bound
+# points outwards if the row is passed over until the next look.
+_SAFELY = 0.1
+# Part of the violation that a look has left up to which the active rows are worked on.
+_SOLVED = 0.1
+# Sweeps after which float32 weights are computed anew where that takes a pass.
+_MEND = 8.0
 
 
 def random_bits(seed: int) -> NDArray[np.uint64]:
@@ -80,13 +87,14 @@ class _Sweeps:
     """The state of the sweeps."""
 
     alpha: Float64Array
-    w: Float64Array
+    w: NDArray[np.floating]
     intercept: float
     order: NDArray[np.intp]
     n_active: int
     shrink_above: float
     random_state: NDArray[np.uint64]
     imbalance: float
+    unmended: float = 0.0
 
 
 def sweep_until(
@@ -119,9 +127,10 @@ def sweep_until(
     width = squared_norms + tau + problem.curvature
     step = np.divide(1.0, width, out=np.full(n_rows, _HUGE_STEP), where=width > 0.0)
     alpha = start.alpha.copy()
+    dtype = problem.rows.dtype if progress.tol >= COARSE else np.float64
     state = _Sweeps(
         alpha,
-        problem.combine(alpha),
+        problem.combine(alpha).astype(dtype),
         problem.intercept_of(alpha, start.intercept),
         np.arange(n_rows, dtype=np.intp),
         n_rows,
@@ -132,17 +141,22 @@ def sweep_until(
     visits = since_look = 0.0
     wait = 1.0
     last_gap = np.inf
+    shrunk_above = 0.0
     before = progress.n_iter
     while not progress.exhausted:
         since_look += max(state.n_active / n_rows, _LEAST_SWEEP)
         _sweep_once(problem, state, step, tau)
         progress.n_iter = before + math.ceil(visits + since_look)
-        if since_look < wait and state.n_active and not progress.exhausted:
+        unsolved = state.shrink_above > _SOLVED * shrunk_above
+        go_on = unsolved and state.n_active and since_look < wait
+        if go_on and not progress.exhausted:
             continue
+        state.unmended += since_look
         gap = _look(progress, state)
         visits += since_look
         remaining = _remaining(gap, last_gap, since_look, progress.tol)
         last_gap, since_look = gap, 0.0
+        shrunk_above = state.shrink_above
         if progress.converged:
             return
         if hand_over is not None and hand_over(visits, remaining):
@@ -176,7 +190,8 @@ def _sweep_once(
         )
     state.n_active = kept
     before = state.intercept
-    state.intercept, state.shrink_above = map(float, scalars)
+    state.intercept, worst = map(float, scalars)
+    state.shrink_above = _SAFELY * worst
     if tau:
         state.imbalance += (state.intercept - before) / tau
         # The step of the proximal point method: to b = sum a y where it is penalised.
@@ -188,17 +203,26 @@ def _look(progress: Progress, state: _Sweeps) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap."""
     problem = progress.problem
     feasible = problem.repair(state.alpha)
-    w, intercept = state.w.copy(), state.intercept
+    w, intercept = state.w.astype(np.float64), state.intercept
     if progress.tol >= COARSE:
         w, intercept = problem.rows.rounded(w, intercept)
     survey = survey_rows(problem, w, intercept, feasible)
     n_awake, worst = _vectors.wake(
-        survey.shortfall, state.alpha, problem.bound, problem.curvature, state.order
+        survey.shortfall,
+        state.alpha,
+        problem.bound,
+        problem.curvature,
+        _SAFELY,
+        state.order,
     )
     # Rounding errors do not pile up.
     state.imbalance = problem.imbalance(state.alpha)
     if problem.intercept_rule != "free":
-        state.w = survey.own.copy()
+        state.w = survey.own.astype(state.w.dtype)
+    elif state.w.dtype == np.float32 and state.unmended > _MEND:
+        # From dual variables that are not balanced, unlike the survey's.
+        state.w = problem.combine(state.alpha).astype(np.float32)
+        state.unmended = 0.0
     certificate = survey.certificate(problem)
     # Not far from the tolerance, a better intercept can be what is missing.
     is_near = progress.tol < certificate.relative_gap <= _NEAR * progress.tol
@@ -206,7 +230,7 @@ def _look(progress: Progress, state: _Sweeps) -> float:
         survey.move_intercept(problem, rounded=progress.tol >= COARSE)
         certificate = survey.certificate(problem)
     progress.record(certificate, proven=True)
-    state.n_active, state.shrink_above = n_awake, worst
+    state.n_active, state.shrink_above = n_awake, _SAFELY * worst
     return certificate.relative_gap
 
 
