@@ -1,6 +1,7 @@
 """HingeSVC among threads: fits side by side, and fits that are interrupted."""
 
 import _thread
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,14 @@ from hingesvm import HingeSVC
 
 # What a user is promised is 0.2 s; machines that run tests are busy.
 PATIENCE = 0.5
+
+
+@pytest.fixture(autouse=True)
+def interrupts_are_heard():
+    """A job in the background of a shell is started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
