@@ -67,6 +67,15 @@ def test_others_in_some_rows(bound):
     assert np.array_equal(unpacked(packed), alpha)
 
 
+def test_join(bound):
+    alpha = some_duals(bound)
+    edges = [slice(0, 7), slice(7, 7), slice(7, N)]
+    parts = [PackedDuals.pack(alpha[some], bound[some]) for some in edges]
+    joined = PackedDuals.joined(parts, bound)
+    assert np.array_equal(unpacked(joined), alpha)
+    assert len(unpacked(PackedDuals.joined([], bound))) == 0
+
+
 def test_no_rows():
     none = np.empty(0)
     packed = PackedDuals.pack(none, none)

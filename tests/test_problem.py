@@ -423,3 +423,22 @@ def test_balance_of_a_rounding_error_leaves_rows_at_their_bound(method):
     problem.balance(balanced)
     assert abs(balanced @ signs) <= 1e-15 * balanced.sum()
     assert np.array_equal(balanced == 1.0, before == 1.0)
+
+
+def test_balance_of_some_rows_counts_the_others_too():
+    X, y = blobs(30, 4)
+    problem = make_problem(X, y, Hinge(), "free")
+    alpha = random_feasible(problem, np.random.default_rng(0))
+    chosen = np.flatnonzero(y > 0)[:5]
+    part = restricted_to(problem, chosen, alpha)
+    more = np.minimum(alpha[chosen] + 0.1, 1.0)
+    assert part.imbalance(more) > 0.01
+    assert part.balance(more)
+    assert part.imbalance(more) == pytest.approx(0.0, abs=1e-13)
+    # What the others lack cannot be made up by rows that are at 0.
+    lower = alpha.copy()
+    lower[chosen], lower[y < 0] = 0.0, 0.5 * alpha[y < 0]
+    part, none = restricted_to(problem, chosen, lower), np.zeros(5)
+    assert part.imbalance(none) > 0.0
+    assert not part.balance(none)
+    assert np.array_equal(none, np.zeros(5))

@@ -64,8 +64,6 @@ _SHARPER, _ENOUGH = 0.1, 0.5
 _FEW = 0.01
 # Rounds without a smaller gap before all rows are taken in.
 _PATIENCE = 4
-# Rows for which temporary arrays are small.
-_FEW_AT_ONCE = 1 << 16
 
 
 def nest(progress: Progress, seed: int) -> Start | None:
@@ -122,8 +120,6 @@ class _Rounds:
         Smallest relative gap of any survey.
     is_centred : bool
         Whether the dual variables in the band are to start in the middle.
-    is_narrow : bool
-        Whether shortfalls are kept as float32.
     band : ndarray of intp, of shape (n_band,)
         Rows of the last round: all whose dual variables it may have changed.
     """
@@ -132,7 +128,6 @@ class _Rounds:
     reach: NDArray[np.float32]
     rho: float
     is_centred: bool
-    is_narrow: bool
     moved: NDArray[np.floating] | None = None
     steps: int = _FIRST_STEPS
     gap: float = np.inf
@@ -187,8 +182,6 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
     duals = None
     if with_duals:
         duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
-    # What shortfalls are kept for needs no more precision than X has.
-    is_narrow = goal >= COARSE and problem.rows.dtype == np.float32
     reach = np.empty(problem.n_rows, dtype=np.float32)
     here = survey_rows(
         problem,
@@ -197,12 +190,13 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
         duals,
         scales=_scales(problem),
         reach=reach,
-        narrow=is_narrow,
+        # What shortfalls are kept for needs no more precision than X has.
+        narrow=goal >= COARSE and problem.rows.dtype == np.float32,
     )
     rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
-    return _Rounds(here, reach, rho, is_centred, is_narrow)
+    return _Rounds(here, reach, rho, is_centred)
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
@@ -223,7 +217,8 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
     w, intercept, duals = _solve_part(progress, rounds, goal)
     if goal >= COARSE:
         w, intercept = problem.rows.rounded(w, intercept)
-    return survey_rows(problem, w, intercept, duals, narrow=rounds.is_narrow)
+    narrow = rounds.here.shortfall.dtype == np.float32
+    return survey_rows(problem, w, intercept, duals, narrow=narrow)
 
 
 def _solve_part(
@@ -312,8 +307,7 @@ def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:
     if part == 1.0:
         rounds.here = there
     else:
-        _go_between(rounds, there, part)
-        here.add_up(problem)
+        _go_between(problem, rounds, there, part)
     if part <= 0.5:
         rounds.steps = _FIRST_STEPS
     elif crossed < _FEW * problem.n_rows:
@@ -336,7 +330,7 @@ def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
     return min(part, 1.0)
 
 
-def _go_between(rounds: _Rounds, there: Survey, part: float) -> None:
+def _go_between(problem: Problem, rounds: _Rounds, there: Survey, part: float) -> None:
     """Go a part of the way to the next survey; past half of it, take its duals."""
     here, moved = rounds.here, rounds.moved
     assert moved is not None
@@ -349,6 +343,6 @@ def _go_between(rounds: _Rounds, there: Survey, part: float) -> None:
         here.own = here.own + part * (there.own - here.own)
     here.w = here.w + part * (there.w - here.w)
     here.intercept += part * (there.intercept - here.intercept)
-    for start in range(0, len(moved), _FEW_AT_ONCE):
-        some = slice(start, start + _FEW_AT_ONCE)
-        here.shortfall[some] += part * moved[some]
+    for start, stop in problem.rows.chunks(problem.n_rows):
+        here.shortfall[start:stop] += part * moved[start:stop]
+    here.add_up(problem)

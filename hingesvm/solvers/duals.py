@@ -40,6 +40,13 @@ class PackedDuals:
         count = _vectors.pack(alpha, bound, places, values)
         return cls(places, values[:count].copy(), bound)
 
+    @classmethod
+    def joined(cls, parts: list[PackedDuals], bound: Float64Array) -> PackedDuals:
+        """Join those of ranges of rows that follow each other."""
+        places = [np.empty(0, np.uint8), *(part.places for part in parts)]
+        values = [np.empty(0), *(part.values for part in parts)]
+        return cls(np.concatenate(places), np.concatenate(values), bound)
+
     def take(self, rows: IndexArray) -> Float64Array:
         """Return those of some rows, ascending, with all that are inside among them."""
         alpha = np.empty(len(rows))

@@ -74,7 +74,7 @@ def minimise_over_intercept(
     losses = _Losses(signs, bound, curvature, signs - scores)
     low, high = -np.inf, np.inf
     if guess is not None and len(scores) > _FEW_ROWS:
-        near = minimise_smoothed(signs, bound, curvature, scores, guess)
+        near = _minimise_smoothed(losses, guess)
         low, high = near - _NEARBY, near + _NEARBY
 
     def derivative(b: float, *, above: bool) -> float:
@@ -111,14 +111,20 @@ def minimise_smoothed(
     curvature: Float64Array,
     scores: Float64Array,
     guess: float,
-    weight: float = 0.0,
+    weight: float,
 ) -> float:
     """Return about the minimiser of weight b^2 / 2 + sum_i c_i l(y_i (scores_i + b)).
 
-    It is that of losses whose kinks are smoothed over a thousandth of a margin, of some
-    rows first and then of all; the other parameters are as above.
+    It is that of losses whose kinks are smoothed over a thousandth of a margin. The
+    other parameters are as above.
     """
-    at_one = signs - scores
+    losses = _Losses(signs, bound, curvature, signs - scores)
+    return _minimise_smoothed(losses, guess, weight)
+
+
+def _minimise_smoothed(losses: _Losses, guess: float, weight: float = 0.0) -> float:
+    """Return the minimiser but for smoothed kinks: of some rows, then of all."""
+    signs, bound, curvature, at_one = losses
     change = signs.astype(np.float64)
     here = change * (at_one - guess)
     rest, pace = smoothed(bound, curvature, 1.0)

@@ -264,12 +264,12 @@ class Problem:
         where it is.
         """
         if self.intercept_rule == "free":
-            return minimise_over_intercept(
-                self.signs, self.bound, self.curvature, scores, guess
-            )
+            return self.minimise_over_intercept(scores, guess)
         return self.intercept_of(alpha, 0.0)
 
-    def minimise_over_intercept(self, scores: Float64Array, guess: float) -> float:
+    def minimise_over_intercept(
+        self, scores: Float64Array, guess: float | None
+    ) -> float:
         """Return the intercept at which P is least for scores x_i . w.
 
         Exactly if it is free, nearly if it is penalised; `guess` is about where it is.
@@ -279,7 +279,7 @@ class Problem:
         losses = self.signs, self.bound, self.curvature
         if self.intercept_rule == "free":
             return minimise_over_intercept(*losses, scores, guess)
-        return minimise_smoothed(*losses, scores, guess, 1.0)
+        return minimise_smoothed(*losses, scores, guess or 0.0, 1.0)
 
     def intercept_of(self, alpha: Float64Array, free: float) -> float:
         """Return the intercept that goes with w(a); `free` is that of a free rule."""

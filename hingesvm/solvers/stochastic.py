@@ -12,7 +12,8 @@ optimization for structural SVMs", ICML 2013).
 
 A free intercept is found by the method of multipliers on sum a_i y_i = 0: rows
 behave as if they had one more feature sqrt(tau), and between sweeps its
-contribution tau * sum a_i y_i is moved into the fixed part of the intercept.
+contribution tau * sum a_i y_i is moved into the fixed part of the intercept. A
+penalised one is moved by proximal steps in the same way, towards sum a_i y_i.
 """
 
 from __future__ import annotations

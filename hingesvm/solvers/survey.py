@@ -138,12 +138,11 @@ def survey_rows(
     if scales is None or reach is None:
         scales = np.empty(0, dtype=problem.rows.dtype)
         reach = np.empty(0, dtype=np.float32)
-    found = np.empty(n_rows if duals is None else 0, dtype=np.uint8)
-    inside: list[Float64Array] = []
+    judged: list[PackedDuals] = []
     survey = Survey(
         w,
         intercept,
-        PackedDuals(found, np.empty(0), problem.bound) if duals is None else duals,
+        PackedDuals.joined(judged, problem.bound) if duals is None else duals,
         np.empty(n_rows, dtype=np.float32 if narrow else np.float64),
         np.zeros(len(w)),
     )
@@ -178,10 +177,7 @@ def survey_rows(
             np.clip(short, -_FAR, _FAR, out=short)
             survey.shortfall[some] = short
         if duals is None:
-            part = PackedDuals.pack(alpha, problem.bound[some])
-            found[some] = part.places
-            inside.append(part.values)
+            judged.append(PackedDuals.pack(alpha, problem.bound[some]))
     if duals is None:
-        values = np.concatenate(inside) if inside else np.empty(0)
-        survey.duals = PackedDuals(found, values, problem.bound)
+        survey.duals = PackedDuals.joined(judged, problem.bound)
     return survey
