@@ -1,7 +1,7 @@
 """hingesvm: a linear support vector machine for scikit-learn, with a certificate."""
 
 try:
-    import hingesvm.solvers._sweep  # noqa: F401
+    import hingesvm.solvers.kernels  # noqa: F401
 except ImportError as error:
     raise ImportError(
         "hingesvm has no compiled module here. If this is its source folder, install "

@@ -1,10 +1,21 @@
-"""Rows for the kernels' tests: signs, boxes of each kind of loss, and their slopes."""
+"""For the kernels' tests: their builds, and rows of each kind of loss."""
+
+from importlib import import_module
 
 import numpy as np
 import pytest
 
+from hingesvm.solvers._processor import has_avx2
+
+BUILDS = ["", "_avx2"] if has_avx2() else [""]
 broadcast = pytest.mark.parametrize("scalar", [True, False], ids=["scalar", "array"])
 every_loss = pytest.mark.parametrize("name", ["kink", "rounded", "unbounded"])
+
+
+def use_build(namespace, suffix):
+    """Let a test module's kernels be those of one build."""
+    for name in {"_newton", "_sweep", "_vectors"} & namespace.keys():
+        namespace[name] = import_module(f"hingesvm.solvers.{name}{suffix}")
 
 
 def signs_of(n):

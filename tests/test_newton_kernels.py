@@ -3,9 +3,24 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from kernel_cases import boxes, broadcast, every_loss, per_row, signs_of, slope_of
+from kernel_cases import (
+    BUILDS,
+    boxes,
+    broadcast,
+    every_loss,
+    per_row,
+    signs_of,
+    slope_of,
+    use_build,
+)
 
 from hingesvm.solvers import Rows, _newton, _sweep
+
+
+@pytest.fixture(autouse=True, scope="module", params=BUILDS)
+def each_build(request):
+    use_build(globals(), request.param)
+
 
 N, D = 23, 5
 # Rows of X in another order, with a repetition; more than the kernels fetch ahead.

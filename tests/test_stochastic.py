@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from kernel_cases import BUILDS, use_build
 from reference import LOSSES, RULES, blobs, check_solution, dual, make_problem
 
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
 from hingesvm.solvers import Progress, Rows, Start, _sweep, solve, stochastic
 from hingesvm.solvers.stochastic import intercept_step, random_bits, sweep_until
+
+
+@pytest.fixture(autouse=True, scope="module", params=BUILDS)
+def each_build(request):
+    use_build(globals(), request.param)
+
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)

@@ -2,10 +2,24 @@
 
 import numpy as np
 import pytest
-from kernel_cases import boxes, broadcast, every_loss, per_row, signs_of, slope_of
+from kernel_cases import (
+    BUILDS,
+    boxes,
+    broadcast,
+    every_loss,
+    per_row,
+    signs_of,
+    slope_of,
+    use_build,
+)
 
 from hingesvm.solvers import _vectors
 from hingesvm.solvers.duals import PackedDuals
+
+
+@pytest.fixture(autouse=True, scope="module", params=BUILDS)
+def each_build(request):
+    use_build(globals(), request.param)
 
 
 @every_loss

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _vectors
 from hingesvm.solvers.batch import newton_until, step_length
 from hingesvm.solvers.duals import PackedDuals, unpacked
 from hingesvm.solvers.intercept import smoothed
+from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows

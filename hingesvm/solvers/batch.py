@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _newton, _vectors
 from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.newton import NewtonSystem, newton_direction
 from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.problem import Problem

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _vectors
+from hingesvm.solvers.kernels import _vectors
 
 __all__ = ["Duals", "PackedDuals", "read_duals", "unpacked"]
 

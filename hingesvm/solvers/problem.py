@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
-from hingesvm.solvers import _vectors
 from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.intercept import minimise_over_intercept, minimise_smoothed
+from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.rows import Rows
 

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _newton, _sweep
+from hingesvm.solvers.kernels import _newton, _sweep
 
 __all__ = ["Matrix", "Rows"]
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _sweep, _vectors
+from hingesvm.solvers.kernels import _sweep, _vectors
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.rows import Rows

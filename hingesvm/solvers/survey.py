@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _newton, _vectors
 from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.duals import Duals, PackedDuals, read_duals
+from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.problem import Problem
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
