@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
@@ -15,8 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from hingesvm._classes import Classes, Solved
 from hingesvm._reporting import (
-    Report,
     history_table,
     warn_not_converged,
     warn_rounded,
@@ -32,13 +30,9 @@ from hingesvm.losses import MarginLoss, get_loss
 from hingesvm.solvers import (
     InterceptRule,
     Method,
-    Problem,
     Rows,
-    Solution,
     Start,
-    solve,
 )
-from hingesvm.solvers.rounding import Rounded, round_to
 from hingesvm.solvers.rows import Matrix
 
 __all__ = ["HingeSVC"]
@@ -377,54 +371,36 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         cost: Float64Array,
         targets: list[int],
         starts: list[Start | None],
-    ) -> list[tuple[Solution, Rounded]]:
-        """Solve the problem of each class against the rest, in threads.
-
-        Returned with weights and intercept rounded to the dtype of X, and their gap.
-        """
+    ) -> list[Solved]:
+        """Solve the problem of each class against the rest."""
         if self.n_jobs == 0:
             raise ValueError(
                 "n_jobs == 0 has no meaning: pass a number of threads, -1 for all "
                 "processors, or None."
             )
-        loss, rule = get_loss(self.loss), self._intercept_rule()
         # One cost for all rows is stored once, not for each row.
         costs = cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
         generator = check_random_state(
             0 if self.random_state is None else self.random_state
         )
         seeds = generator.randint(_LARGEST_SEED, size=len(targets))
-        cancelled = threading.Event()
-
-        def check_cancelled() -> None:
-            if cancelled.is_set():
-                raise _CancelledError
-
-        rows = Rows(X, kept, check_cancelled)
-
-        def solve_one(number: int) -> tuple[Solution, Rounded]:
-            signs = np.where(codes == targets[number], np.int8(1), np.int8(-1))
-            problem = Problem.build(rows, signs, costs, loss, rule)
-            solution = solve(
-                problem,
-                method=self.solver,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                seed=int(seeds[number]),
-                start=starts[number],
-                report=Report(number, len(targets)) if self.verbose else None,
-            )
-            return solution, round_to(problem, solution.certificate, X.dtype)
-
-        if len(targets) == 1:
-            # A pool of threads would only wait for the one.
-            return [solve_one(0)]
-        parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        try:
-            return list(parallel(delayed(solve_one)(k) for k in range(len(targets))))
-        except BaseException:
-            cancelled.set()
-            raise
+        return Classes(
+            X,
+            kept,
+            codes,
+            costs,
+            targets,
+            seeds.tolist(),
+            starts,
+            get_loss(self.loss),
+            self._intercept_rule(),
+            self.solver,
+            self.tol,
+            self.max_iter,
+            self.n_jobs,
+            bool(self.verbose),
+            self.warm_start,
+        ).solve()
 
     def _intercept_rule(self) -> InterceptRule:
         """Return the rule that the two intercept parameters stand for."""
@@ -461,7 +437,3 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             Start(alpha, w, float(b))
             for alpha, w, b in zip(duals, weights, self.intercept_, strict=True)
         ]
-
-
-class _CancelledError(Exception):
-    """Ends the fits of other threads after an interrupt."""

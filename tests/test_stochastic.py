@@ -161,7 +161,7 @@ def test_sweeps_over_float32_rows(monkeypatch, loss, rule, kind):
     # Their weights are float32 unless the tolerance is beyond that; mended at times.
     X, y = blobs(200, 5, dtype=np.float32)
     for tol, mend in [(1e-5, 0.0), (1e-4, 8.0), (1e-8, 0.0)]:
-        monkeypatch.setattr(stochastic, "_MEND", mend)
+        monkeypatch.setattr(stochastic, "MEND", mend)
         progress = sweep(make_problem(kind(X), y, loss, rule, 0.1), tol)
         assert progress.converged
         check_solution(progress.solution(), X, y, 0.1, loss, rule)
@@ -170,7 +170,7 @@ def test_sweeps_over_float32_rows(monkeypatch, loss, rule, kind):
 @every_rule
 def test_float32_weights_do_not_drift_away(monkeypatch, rule):
     # Far more sweeps than needed: w is still that of the dual variables.
-    monkeypatch.setattr(stochastic, "_SOLVED", 0.0)
+    monkeypatch.setattr(stochastic, "SOLVED", 0.0)
     X, y = blobs(300, 4, dtype=np.float32)
     problem = make_problem(X, y, Hinge(), rule, 10.0)
     progress = Progress(problem, 1e-5, 400)

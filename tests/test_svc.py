@@ -8,7 +8,7 @@ from samples import RULES, make_data
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from hingesvm import HingeSVC, svc
+from hingesvm import HingeSVC, _classes
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
 
 
@@ -198,7 +198,7 @@ def test_one_binary_problem_needs_no_pool_of_threads(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a pool was made")
 
-    monkeypatch.setattr(svc, "Parallel", refuse)
+    monkeypatch.setattr(_classes, "Parallel", refuse)
     X, y = make_data()
     assert HingeSVC(n_jobs=2).fit(X, y).coef_.shape == (1, X.shape[1])
     with pytest.raises(AssertionError, match="a pool was made"):

@@ -55,7 +55,7 @@ def test_fits_side_by_side_give_the_bits_of_one_after_the_other(solver):
         assert one.objective_ == other.objective_
 
 
-def seconds_to_leave(fit, delay=0.2):
+def seconds_to_leave(fit, delay=0.1):
     """Interrupt a fit that would take long; return how long it took to leave."""
     struck = []
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hingesvm.solvers.bands import band_until, nest
 from hingesvm.solvers.batch import newton_until
@@ -17,8 +18,10 @@ from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import Check, Progress, Solution, Start
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stochastic import sweep_until
+from hingesvm.solvers.together import most_lanes, sweep_together
 
 __all__ = [
+    "Begun",
     "Certificate",
     "Check",
     "InterceptRule",
@@ -27,10 +30,14 @@ __all__ = [
     "Rows",
     "Solution",
     "Start",
+    "begin_together",
+    "most_together",
     "solve",
 ]
 
 Method = Literal["auto", "stochastic", "batch", "pegasos"]
+#: Called with the iteration, the seconds, the objective and the gap.
+Report = Callable[[int, float, float, float], None]
 
 # Rows, and n_rows * n_features, of a problem that is always finished exactly.
 _FEW_ROWS, _SMALL = 10_000, 4_000_000
@@ -59,6 +66,21 @@ _EVIDENCE = 0.1
 _FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A problem that was begun with others.
+
+    Attributes
+    ----------
+    progress : Progress
+    is_handed_over : bool
+        Whether it is to be gone on with by Newton steps.
+    """
+
+    progress: Progress
+    is_handed_over: bool
+
+
 def solve(
     problem: Problem,
     *,
@@ -67,7 +89,8 @@ def solve(
     max_iter: int = 1000,
     seed: int = 0,
     start: Start | None = None,
-    report: Callable[[int, float, float, float], None] | None = None,
+    begun: Begun | None = None,
+    report: Report | None = None,
 ) -> Solution:
     """Solve a binary problem to a relative duality gap.
 
@@ -89,6 +112,8 @@ def solve(
     start : Start, optional
         Dual variables to start from, repaired if infeasible, and weights and
         intercept if better ones than theirs are known.
+    begun : Begun, optional
+        What `begin_together` has left, to go on from.
     report : callable, optional
         Called at each look at the gap with the iteration, the seconds since the
         start, the objective and the gap.
@@ -98,6 +123,8 @@ def solve(
     Solution
         Its certificate is computed from scratch on all rows.
     """
+    if begun is not None:
+        return _go_on(begun, seed)
     _check_range(problem)
     progress = Progress(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
@@ -117,6 +144,71 @@ def solve(
         _solve_small(progress, first, seed)
     else:
         _solve_large(progress, None if start is None else first, seed)
+    return progress.solution()
+
+
+def most_together(
+    problem: Problem, *, method: Method = "auto", tol: float = 1e-4
+) -> int:
+    """Return for how many problems like this one `begin_together` saves time.
+
+    1 if each is better solved alone.
+    """
+    if method == "auto":
+        by_sweeps = not (_is_small(problem) or _is_tall(problem))
+    else:
+        by_sweeps = method == "stochastic"
+    return most_lanes(problem, tol) if by_sweeps else 1
+
+
+def begin_together(
+    problems: Sequence[Problem],
+    lane: NDArray[np.int8],
+    *,
+    method: Method = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    seed: int = 0,
+    reports: Sequence[Report | None],
+) -> list[Begun]:
+    """Sweep over several classes, each against the rest, as far as that pays.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        No more than `most_together` says; they share all but their signs.
+    lane : ndarray of int8, of shape (n_rows,)
+        For each row the place of its class among the problems, or -1.
+    method : {"auto", "stochastic"}, default="auto"
+    tol, max_iter, seed
+        As of `solve`.
+    reports : sequence of callable or None
+        As of `solve`, one for each problem.
+
+    Returns
+    -------
+    list of Begun
+        To go on from with `solve` where the tolerance is not certified.
+    """
+    _check_range(problems[0])
+    each = [
+        Progress(problem, tol, max_iter, report=report)
+        for problem, report in zip(problems, reports, strict=True)
+    ]
+    for progress in each:
+        progress.record(progress.problem.origin())
+    hand_over = _hand_over(each[0]) if method == "auto" else None
+    handed = sweep_together(each, lane, seed, hand_over)
+    return [Begun(*pair) for pair in zip(each, handed, strict=True)]
+
+
+def _go_on(begun: Begun, seed: int) -> Solution:
+    """Solve a problem that was begun with others."""
+    progress = begun.progress
+    if begun.is_handed_over and not progress.converged:
+        _finish(progress, progress.start(), seed)
+    if not progress.converged and not progress.exhausted:
+        sweep_until(progress, progress.start(), seed)
     return progress.solution()
 
 
@@ -182,25 +274,35 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
     start, unless a class is too rare for one.
     """
     problem = progress.problem
-    n_rows, n_features = problem.n_rows, problem.rows.n_features
     of_sample = None
-    if start is None and n_features <= min(n_rows / _TALL, LARGEST_SYSTEM):
+    if start is None and _is_tall(problem):
         of_sample = nest(progress, seed)
     if of_sample is not None:
         band_until(progress, of_sample, progress.tol)
     else:
-        price = _newton_price(problem)
-
-        def hand_over(taken: float, remaining: float) -> bool:
-            left = progress.max_iter - progress.n_iter
-            return remaining > min(price, left) and taken > _EVIDENCE * min(price, left)
-
-        first = Start(np.zeros(n_rows)) if start is None else start
-        sweep_until(progress, first, seed, hand_over)
+        first = Start(np.zeros(problem.n_rows)) if start is None else start
+        sweep_until(progress, first, seed, _hand_over(progress))
         if not progress.converged and not progress.exhausted:
             _finish(progress, progress.start(), seed)
     if not progress.converged and not progress.exhausted:
         sweep_until(progress, progress.start(), seed)
+
+
+def _is_tall(problem: Problem) -> bool:
+    """Whether a sample of the rows makes a better start than sweeps."""
+    least = min(problem.n_rows / _TALL, LARGEST_SYSTEM)
+    return problem.rows.n_features <= least
+
+
+def _hand_over(progress: Progress) -> Callable[[float, float], bool]:
+    """Return the rule by which sweeps are left for Newton steps."""
+    price = _newton_price(progress.problem)
+
+    def is_dearer(taken: float, remaining: float) -> bool:
+        left = progress.max_iter - progress.n_iter
+        return remaining > min(price, left) and taken > _EVIDENCE * min(price, left)
+
+    return is_dearer
 
 
 def _newton_price(problem: Problem) -> float:

@@ -44,6 +44,24 @@ cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
     return z ^ (z >> 31)
 
 
+cdef inline void permute(
+    ptrdiff_t* order, ptrdiff_t start, ptrdiff_t stop, uint64_t* random_state
+) noexcept nogil:
+    """See `shuffle`."""
+    cdef ptrdiff_t k, other, kept
+    cdef ptrdiff_t largest = 4294967295
+    cdef uint64_t bits
+    for k in range(start, stop):
+        bits = next_random(random_state)
+        if k < largest:
+            other = <ptrdiff_t>(((bits >> 32) * <uint64_t>(k + 1)) >> 32)
+        else:
+            other = <ptrdiff_t>(bits % <uint64_t>(k + 1))
+        kept = order[k]
+        order[k] = order[other]
+        order[other] = kept
+
+
 def shuffle(
     ptrdiff_t[::1] order,
     ptrdiff_t start,
@@ -55,19 +73,9 @@ def shuffle(
     Called for one range after the other from 0 on, it permutes uniformly (Fisher and
     Yates).
     """
-    cdef ptrdiff_t k, other, kept
-    cdef ptrdiff_t largest = 4294967295
-    cdef uint64_t bits
-    with nogil:
-        for k in range(start, stop):
-            bits = next_random(&random_state[0])
-            if k < largest:
-                other = <ptrdiff_t>(((bits >> 32) * <uint64_t>(k + 1)) >> 32)
-            else:
-                other = <ptrdiff_t>(bits % <uint64_t>(k + 1))
-            kept = order[k]
-            order[k] = order[other]
-            order[other] = kept
+    if start < stop:
+        with nogil:
+            permute(&order[0], start, stop, &random_state[0])
 
 
 def margins(
@@ -166,6 +174,83 @@ def squared_norms(
             )
 
 
+cdef inline ptrdiff_t take_steps(
+    const Layout* X,
+    const value_t* data,
+    index_t kind,
+    ptrdiff_t* order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t kept,
+    const int8_t* signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double* step,
+    double intercept_step,
+    double shrink_above,
+    double* alpha,
+    weight_t* w,
+    double* scalars,
+) noexcept nogil:
+    """See `dual_steps`."""
+    cdef double intercept = scalars[0], worst = scalars[1]
+    cdef double old, new, gradient, sign, change
+    cdef ptrdiff_t k, row
+    cdef Row place
+    for k in range(start, stop):
+        if k + AHEAD < stop:
+            row = order[k + AHEAD]
+            fetch_row(X, data, row, kind)
+            prefetch(&alpha[row])
+            prefetch(&step[row])
+        row = order[k]
+        place = locate(X, row, kind)
+        sign = signs[row]
+        old = alpha[row]
+        gradient = 1.0 - curvature[row] * old - sign * (
+            intercept
+            + row_dot(
+                &data[place.start],
+                <const index_t*>place.columns,
+                place.length,
+                w,
+            )
+        )
+        if old == 0.0 and gradient <= 0.0:
+            if gradient >= -shrink_above:
+                order[kept] = row
+                kept += 1
+            continue
+        if old == bound[row] and gradient >= 0.0:
+            if gradient <= shrink_above:
+                order[kept] = row
+                kept += 1
+            continue
+        order[kept] = row
+        kept += 1
+        if fabs(gradient) > worst:
+            worst = fabs(gradient)
+        new = old + gradient * step[row]
+        if new < 0.0:
+            new = 0.0
+        elif new > bound[row]:
+            new = bound[row]
+        if new != old:
+            alpha[row] = new
+            change = sign * (new - old)
+            intercept += intercept_step * change
+            row_add(
+                &data[place.start],
+                <const index_t*>place.columns,
+                place.length,
+                change,
+                w,
+            )
+    scalars[0] = intercept
+    scalars[1] = worst
+    return kept
+
+
 def dual_steps(
     const value_t[::1] data,
     const index_t[::1] columns,
@@ -204,63 +289,105 @@ def dual_steps(
         Position behind the last row kept.
     """
     cdef Layout X = layout(columns, row_starts, n_features, index)
-    cdef double intercept = scalars[0], worst = scalars[1]
-    cdef double old, new, gradient, sign, change
-    cdef ptrdiff_t k, row
-    cdef Row place
-    with nogil:
-        for k in range(start, stop):
-            if k + AHEAD < stop:
-                row = order[k + AHEAD]
-                fetch_row(&X, &data[0], row, <index_t>0)
-                prefetch(&alpha[row])
-                prefetch(&step[row])
-            row = order[k]
-            place = locate(&X, row, <index_t>0)
-            sign = signs[row]
-            old = alpha[row]
-            gradient = 1.0 - curvature[row] * old - sign * (
-                intercept
-                + row_dot(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                    &w[0],
-                )
+    if start < stop:
+        with nogil:
+            kept = take_steps(
+                &X,
+                &data[0],
+                <index_t>0,
+                &order[0],
+                start,
+                stop,
+                kept,
+                &signs[0],
+                bound,
+                curvature,
+                &step[0],
+                intercept_step,
+                shrink_above,
+                &alpha[0],
+                &w[0],
+                &scalars[0],
             )
-            if old == 0.0 and gradient <= 0.0:
-                if gradient >= -shrink_above:
-                    order[kept] = row
-                    kept += 1
-                continue
-            if old == bound[row] and gradient >= 0.0:
-                if gradient <= shrink_above:
-                    order[kept] = row
-                    kept += 1
-                continue
-            order[kept] = row
-            kept += 1
-            if fabs(gradient) > worst:
-                worst = fabs(gradient)
-            new = old + gradient * step[row]
-            if new < 0.0:
-                new = 0.0
-            elif new > bound[row]:
-                new = bound[row]
-            if new != old:
-                alpha[row] = new
-                change = sign * (new - old)
-                intercept += intercept_step * change
-                row_add(
-                    &data[place.start],
-                    <const index_t*>place.columns,
-                    place.length,
-                    change,
-                    &w[0],
-                )
-    scalars[0] = intercept
-    scalars[1] = worst
     return kept
+
+
+def dual_sweeps(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    ptrdiff_t[::1] order,
+    ptrdiff_t n_active,
+    double n_visits,
+    double least_visits,
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] step,
+    double intercept_step,
+    bint penalized,
+    double safely,
+    double enough,
+    double[::1] alpha,
+    weight_t[::1] w,
+    double[::1] scalars,
+    uint64_t[::1] random_state,
+):
+    """Take sweeps of `dual_steps` in random order over ``order[:n_active]``.
+
+    After each, rows are dropped above a part `safely` of the largest violation seen, and
+    the intercept takes the step that ``stochastic.py`` describes. ``scalars`` holds the
+    intercept, the present `shrink_above`, and the sum of a y. It ends when that
+    `shrink_above` is at most `enough`, when no row is left, or after `n_visits` steps, a
+    sweep counting as `least_visits` at least.
+
+    Returns
+    -------
+    n_active : int
+    visits : float
+        The steps that were counted.
+    """
+    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef double before, visits = 0.0
+    cdef double[2] state
+    if order.shape[0] == 0:
+        return 0, least_visits
+    with nogil:
+        while True:
+            visits += max(<double>n_active, least_visits)
+            permute(&order[0], 0, n_active, &random_state[0])
+            before = state[0] = scalars[0]
+            state[1] = 0.0
+            n_active = take_steps(
+                &X,
+                &data[0],
+                <index_t>0,
+                &order[0],
+                0,
+                n_active,
+                0,
+                &signs[0],
+                bound,
+                curvature,
+                &step[0],
+                intercept_step,
+                scalars[1],
+                &alpha[0],
+                &w[0],
+                &state[0],
+            )
+            scalars[0] = state[0]
+            scalars[1] = safely * state[1]
+            if intercept_step != 0.0:
+                scalars[2] += (state[0] - before) / intercept_step
+                scalars[0] += intercept_step * (
+                    scalars[2] - (scalars[0] if penalized else 0.0)
+                )
+            if n_active == 0 or scalars[1] <= enough or visits >= n_visits:
+                break
+    return n_active, visits
 
 
 def averaged_steps(

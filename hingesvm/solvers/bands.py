@@ -40,6 +40,8 @@ _SAMPLE_GOAL = 1e-2
 # Rows in the band: at least and at most as a part of all, at least in number, and
 # in units of the statistical error of a sample's margins.
 _LEAST_PART, _LARGEST_PART, _LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
+# Size of a later band, as a part of the first: less is still to move.
+_LATER = 0.3
 # Rows from which the width of the band is judged.
 _JUDGES = 5000
 # Rows from which the scales of columns are judged.
@@ -57,7 +59,7 @@ _RHO_OF_SAMPLE, _RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
 _STEEP = 100.0
 # Newton steps in the first round, before anything is known of the other rows, and
 # after a step that had to be cut short.
-_FIRST_STEPS = 4
+_FIRST_STEPS = 12
 # Part of the last gap to which the next round is solved, and of the goal.
 _SHARPER, _ENOUGH = 0.1, 0.5
 # Part of the rows that may cross before the next round is kept short again.
@@ -262,6 +264,8 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
     n_rows, here, reach = problem.n_rows, rounds.here, rounds.reach
     error = np.sqrt(_FACTOR * problem.rows.n_features / n_rows)
     part = min(max(_ERRORS * error, _LEAST_PART), _LARGEST_PART)
+    if np.isfinite(rounds.gap):
+        part = max(_LATER * part, _LEAST_PART)
     wanted = max(_LEAST_BAND, int(part * n_rows))
     near = np.inf
     if wanted < n_rows:

@@ -179,12 +179,17 @@ class Problem:
 
     def primal_of(self, w: Float64Array, intercept: float, losses: float) -> float:
         """Return P(w, b), given the sum of the losses."""
-        value = 0.5 * float(w @ w) + losses
-        if self.intercept_rule == "penalized":
-            value += 0.5 * intercept * intercept
+        value = self.primal_from(float(w @ w), intercept, losses)
         if self.fixed is not None:
             value += self.fixed.gain - float(self.fixed.own @ w)
             value -= self.fixed.imbalance * intercept
+        return value
+
+    def primal_from(self, square: float, intercept: float, losses: float) -> float:
+        """Return P(w, b), given ||w||^2 and the sum of the losses of all rows."""
+        value = 0.5 * square + losses
+        if self.intercept_rule == "penalized":
+            value += 0.5 * intercept * intercept
         return value
 
     def margins(self, w: Float64Array, intercept: float) -> Float64Array:
@@ -215,7 +220,11 @@ class Problem:
 
     def dual_of(self, w: Float64Array, gain: float, imbalance: float) -> float:
         """Return D(a), given w(a) and the sums of a - q a^2 / 2 and of a y."""
-        value = gain - 0.5 * float(w @ w)
+        return self.dual_from(float(w @ w), gain, imbalance)
+
+    def dual_from(self, square: float, gain: float, imbalance: float) -> float:
+        """Return D(a), given ||w(a)||^2 and the sums of a - q a^2 / 2 and of a y."""
+        value = gain - 0.5 * square
         if self.intercept_rule == "penalized":
             value -= 0.5 * imbalance * imbalance
         return value

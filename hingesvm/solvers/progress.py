@@ -133,8 +133,12 @@ class Progress:
             self._proven_primal = proven
         if best.duals is certificate.duals:
             self._proven_dual = proven
+        self.note(best)
+
+    def note(self, found: Certificate) -> None:
+        """Add a line to the history, without keeping the points."""
         seconds = time.perf_counter() - self.began
-        check = Check(self.n_iter, seconds, best.primal, best.gap)
+        check = Check(self.n_iter, seconds, found.primal, found.gap)
         self.history.append(check)
         if self.report is not None:
             self.report(*check)

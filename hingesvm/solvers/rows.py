@@ -101,6 +101,14 @@ class Rows:
         #: The arguments by which the kernels know X.
         self.arrays = (data, columns, row_starts, self.n_features, self.index)
 
+    def chunk_size(self, work: float = 1.0) -> int:
+        """Return how many rows make up a few milliseconds of work.
+
+        `work` is the arithmetic for one stored value, a multiply-add being 1.
+        """
+        per_row = max(self.n_entries / max(self.n_rows, 1), 8.0) * work
+        return max(1, int(_ENTRIES_PER_CHUNK / per_row))
+
     def chunks(self, count: int, work: float = 1.0) -> Iterator[tuple[int, int]]:
         """Yield ranges that cover `count` rows, each a few milliseconds of work.
 
@@ -111,8 +119,7 @@ class Rows:
         work : float, default=1.0
             Arithmetic for one stored value, a multiply-add being 1.
         """
-        per_row = max(self.n_entries / max(self.n_rows, 1), 8.0) * work
-        size = max(1, int(_ENTRIES_PER_CHUNK / per_row))
+        size = self.chunk_size(work)
         for start in range(0, count, size):
             self.check_cancelled()
             yield start, min(start + size, count)

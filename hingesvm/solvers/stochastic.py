@@ -36,23 +36,23 @@ __all__ = ["intercept_step", "random_bits", "shuffle", "sweep_until"]
 Float64Array = NDArray[np.float64]
 
 # A look at the gap costs about as much as half a sweep over all rows.
-_LONGEST_WAIT = 0.5
+LONGEST_WAIT = 0.5
 # A sweep over no active row still counts as this part of one.
-_LEAST_SWEEP = 0.01
+LEAST_SWEEP = 0.01
 # Squared value of the intercept's feature over the mean squared norm of the rows.
 _INTERCEPT_SHARE = 0.1
 # Relative gap, as a multiple of the tolerance, from which the intercept is moved to its
 # minimiser at a look.
-_NEAR = 30.0
+NEAR = 30.0
 # Stands for 1/0: rows without entries go to whichever bound the sign says.
-_HUGE_STEP = 1e300
+HUGE_STEP = 1e300
 # Part of the largest violation of optimality by which the gradient of a row at a bound
 # points outwards if the row is passed over until the next look.
-_SAFELY = 0.1
+SAFELY = 0.1
 # Part of the violation that a look has left up to which the active rows are worked on.
-_SOLVED = 0.1
+SOLVED = 0.1
 # Sweeps after which float32 weights are computed anew where that takes a pass.
-_MEND = 8.0
+MEND = 8.0
 
 
 def random_bits(seed: int) -> NDArray[np.uint64]:
@@ -84,7 +84,7 @@ def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
 
 
 @dataclass
-class _Sweeps:
+class Sweeps:
     """The state of the sweeps."""
 
     alpha: Float64Array
@@ -126,10 +126,10 @@ def sweep_until(
     squared_norms = problem.rows.squared_norms()
     tau = intercept_step(problem, squared_norms)
     width = squared_norms + tau + problem.curvature
-    step = np.divide(1.0, width, out=np.full(n_rows, _HUGE_STEP), where=width > 0.0)
+    step = np.divide(1.0, width, out=np.full(n_rows, HUGE_STEP), where=width > 0.0)
     alpha = start.alpha.copy()
     dtype = problem.rows.dtype if progress.tol >= COARSE else np.float64
-    state = _Sweeps(
+    state = Sweeps(
         alpha,
         problem.combine(alpha).astype(dtype),
         problem.intercept_of(alpha, start.intercept),
@@ -145,36 +145,89 @@ def sweep_until(
     shrunk_above = 0.0
     before = progress.n_iter
     while not progress.exhausted:
-        since_look += max(state.n_active / n_rows, _LEAST_SWEEP)
-        _sweep_once(problem, state, step, tau)
+        # The last sweep that is begun may end above this.
+        left = min(wait, progress.max_iter - 1 - before - visits) - since_look
+        enough = SOLVED * shrunk_above
+        since_look += sweep(problem, state, step, tau, left, enough)
         progress.n_iter = before + math.ceil(visits + since_look)
-        unsolved = state.shrink_above > _SOLVED * shrunk_above
-        go_on = unsolved and state.n_active and since_look < wait
+        go_on = state.shrink_above > enough and state.n_active and since_look < wait
         if go_on and not progress.exhausted:
             continue
         state.unmended += since_look
         gap = _look(progress, state)
         visits += since_look
-        remaining = _remaining(gap, last_gap, since_look, progress.tol)
+        remaining = predicted_sweeps(gap, last_gap, since_look, progress.tol)
         last_gap, since_look = gap, 0.0
         shrunk_above = state.shrink_above
         if progress.converged:
             return
         if hand_over is not None and hand_over(visits, remaining):
             return
-        wait = max(1.0, min(remaining, _LONGEST_WAIT * visits))
+        wait = max(1.0, min(remaining, LONGEST_WAIT * visits))
 
 
-def _sweep_once(
-    problem: Problem, state: _Sweeps, step: Float64Array, tau: float
-) -> None:
-    """Take one step at each active row, in random order."""
-    shuffle(problem.rows, state.order, state.n_active, state.random_state)
+def sweep(
+    problem: Problem,
+    state: Sweeps,
+    step: Float64Array,
+    tau: float,
+    most: float,
+    enough: float,
+) -> float:
+    """Take one step at each active row, in random order; many times if they are few.
+
+    Parameters
+    ----------
+    problem : Problem
+    state : Sweeps
+    step : ndarray of float64, of shape (n_rows,)
+        Of the line search of each row.
+    tau : float
+        Step of the intercept.
+    most : float
+        Where the rows are few: the sweeps to take at most, each over all rows.
+    enough : float
+        The same: where `shrink_above` is small enough to end.
+
+    Returns
+    -------
+    float
+        How many sweeps over all rows the steps amount to.
+    """
+    rows, n_rows = problem.rows, problem.n_rows
+    is_penalized = problem.intercept_rule == "penalized"
+    at_once = rows.chunk_size(work=3.0)
+    if state.n_active <= at_once:
+        rows.check_cancelled()
+        scalars = np.array([state.intercept, state.shrink_above, state.imbalance])
+        state.n_active, visits = _sweep.dual_sweeps(
+            *rows.arrays,
+            state.order,
+            state.n_active,
+            min(most * n_rows, at_once),
+            LEAST_SWEEP * n_rows,
+            problem.signs,
+            problem.bound,
+            problem.curvature,
+            step,
+            tau,
+            is_penalized,
+            SAFELY,
+            enough,
+            state.alpha,
+            state.w,
+            scalars,
+            state.random_state,
+        )
+        state.intercept, state.shrink_above, state.imbalance = map(float, scalars)
+        return visits / n_rows
+    count = state.n_active
+    shuffle(rows, state.order, count, state.random_state)
     scalars = np.array([state.intercept, 0.0])
     kept = 0
-    for first, last in problem.rows.chunks(state.n_active, work=3.0):
+    for first, last in rows.chunks(count, work=3.0):
         kept = _sweep.dual_steps(
-            *problem.rows.arrays,
+            *rows.arrays,
             state.order,
             first,
             last,
@@ -192,15 +245,16 @@ def _sweep_once(
     state.n_active = kept
     before = state.intercept
     state.intercept, worst = map(float, scalars)
-    state.shrink_above = _SAFELY * worst
+    state.shrink_above = SAFELY * worst
     if tau:
         state.imbalance += (state.intercept - before) / tau
         # The step of the proximal point method: to b = sum a y where it is penalised.
-        now = state.intercept if problem.intercept_rule == "penalized" else 0.0
+        now = state.intercept if is_penalized else 0.0
         state.intercept += tau * (state.imbalance - now)
+    return max(count / n_rows, LEAST_SWEEP)
 
 
-def _look(progress: Progress, state: _Sweeps) -> float:
+def _look(progress: Progress, state: Sweeps) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap."""
     problem = progress.problem
     feasible = problem.repair(state.alpha)
@@ -213,29 +267,29 @@ def _look(progress: Progress, state: _Sweeps) -> float:
         state.alpha,
         problem.bound,
         problem.curvature,
-        _SAFELY,
+        SAFELY,
         state.order,
     )
     # Rounding errors do not pile up.
     state.imbalance = problem.imbalance(state.alpha)
     if problem.intercept_rule != "free":
         state.w = survey.own.astype(state.w.dtype)
-    elif state.w.dtype == np.float32 and state.unmended > _MEND:
+    elif state.w.dtype == np.float32 and state.unmended > MEND:
         # From dual variables that are not balanced, unlike the survey's.
         state.w = problem.combine(state.alpha).astype(np.float32)
         state.unmended = 0.0
     certificate = survey.certificate(problem)
     # Not far from the tolerance, a better intercept can be what is missing.
-    is_near = progress.tol < certificate.relative_gap <= _NEAR * progress.tol
+    is_near = progress.tol < certificate.relative_gap <= NEAR * progress.tol
     if problem.intercept_rule != "none" and is_near:
         survey.move_intercept(problem, rounded=progress.tol >= COARSE)
         certificate = survey.certificate(problem)
     progress.record(certificate, proven=True)
-    state.n_active, state.shrink_above = n_awake, _SAFELY * worst
+    state.n_active, state.shrink_above = n_awake, SAFELY * worst
     return certificate.relative_gap
 
 
-def _remaining(gap: float, last_gap: float, spent: float, tol: float) -> float:
+def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> float:
     """Return how many sweeps the last stretch's progress predicts to remain.
 
     NaN at the first look, which measures no progress.

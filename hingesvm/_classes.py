@@ -1,0 +1,194 @@
+"""Each class against the rest, in threads: which are solved together, which alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from hingesvm._reporting import Report
+from hingesvm.losses import MarginLoss
+from hingesvm.solvers import (
+    Begun,
+    InterceptRule,
+    Method,
+    Problem,
+    Rows,
+    Solution,
+    Start,
+    begin_together,
+    most_together,
+    solve,
+)
+from hingesvm.solvers.rounding import Rounded, round_to
+from hingesvm.solvers.rows import Matrix
+
+__all__ = ["Classes", "Solved"]
+
+Solved = tuple[Solution, Rounded]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The problems of the classes: what they share, and how they are solved.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix
+    kept : ndarray of intp or None
+        Rows that take part (None: all).
+    codes : ndarray of integers, of shape (n_rows,)
+        The class of each row that takes part.
+    costs : ndarray of float64, of shape (n_rows,) or (1,)
+    targets : list of int
+        The class that is positive in each problem.
+    seeds : list of int
+        One for each problem.
+    starts : list of Start or None
+        Where to start, one for each problem.
+    keep_duals : bool
+        Whether the solutions are to have dual variables.
+    """
+
+    X: Matrix
+    kept: NDArray[np.intp] | None
+    codes: NDArray[np.integer[Any]]
+    costs: NDArray[np.float64]
+    targets: list[int]
+    seeds: list[int]
+    starts: list[Start | None]
+    loss: MarginLoss
+    rule: InterceptRule
+    method: Method
+    tol: float
+    max_iter: int
+    n_jobs: int | None
+    verbose: bool
+    keep_duals: bool
+
+    def solve(self) -> list[Solved]:
+        """Solve all problems; return coefficients in the dtype of X and their gap."""
+        cancelled = threading.Event()
+
+        def check_cancelled() -> None:
+            if cancelled.is_set():
+                raise _CancelledError
+
+        rows = Rows(self.X, self.kept, check_cancelled)
+        count = len(self.targets)
+        if count == 1:
+            # A pool of threads would only wait for the one.
+            return [self._solve_one(rows, 0)]
+
+        def in_threads(function: Callable[..., _T], items: Iterable[Any]) -> list[_T]:
+            parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
+            try:
+                return list(parallel(delayed(function)(rows, item) for item in items))
+            except BaseException:
+                cancelled.set()
+                raise
+
+        solved: dict[int, Solved] = {}
+        begun: dict[int, Begun] = {}
+        at_once = self._most_together(rows)
+        if at_once > 1:
+            for done, others in in_threads(self._begin, _groups(count, at_once)):
+                solved |= done
+                begun |= others
+        rest = [number for number in range(count) if number not in solved]
+
+        def finish(rows: Rows, number: int) -> Solved:
+            return self._solve_one(rows, number, begun.pop(number, None))
+
+        solved |= zip(rest, in_threads(finish, rest), strict=True)
+        return [solved[number] for number in range(count)]
+
+    def _problem(self, rows: Rows, number: int) -> Problem:
+        """Return the problem of a class."""
+        is_positive = self.codes == self.targets[number]
+        signs = np.where(is_positive, np.int8(1), np.int8(-1))
+        return Problem.build(rows, signs, self.costs, self.loss, self.rule)
+
+    def _report(self, number: int) -> Report | None:
+        """Return what prints the lines of a class."""
+        return Report(number, len(self.targets)) if self.verbose else None
+
+    def _most_together(self, rows: Rows) -> int:
+        """Return how many problems are begun together at most."""
+        if any(start is not None for start in self.starts):
+            return 1
+        problem = self._problem(rows, 0)
+        return most_together(problem, method=self.method, tol=self.tol)
+
+    def _begin(
+        self, rows: Rows, numbers: range
+    ) -> tuple[dict[int, Solved], dict[int, Begun]]:
+        """Begin with some classes together; return those that are done, and others."""
+        lane = np.full(len(self.codes), -1, dtype=np.int8)
+        places = self.codes - numbers.start
+        own = (places >= 0) & (places < len(numbers))
+        np.copyto(lane, places, where=own, casting="unsafe")
+        begun = begin_together(
+            [self._problem(rows, number) for number in numbers],
+            lane,
+            method=self.method,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            seed=self.seeds[numbers.start],
+            reports=[self._report(number) for number in numbers],
+        )
+        done: dict[int, Solved] = {}
+        others: dict[int, Begun] = {}
+        for number, one in zip(numbers, begun, strict=True):
+            if one.progress.converged:
+                done[number] = self._round(
+                    one.progress.problem, one.progress.solution()
+                )
+            else:
+                others[number] = one
+        return done, others
+
+    def _solve_one(self, rows: Rows, number: int, begun: Begun | None = None) -> Solved:
+        """Solve the problem of a class."""
+        problem = begun.progress.problem if begun else self._problem(rows, number)
+        solution = solve(
+            problem,
+            method=self.method,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            seed=self.seeds[number],
+            start=self.starts[number],
+            begun=begun,
+            report=self._report(number),
+        )
+        return self._round(problem, solution)
+
+    def _round(self, problem: Problem, solution: Solution) -> Solved:
+        """Round the coefficients, and forget dual variables that nobody needs."""
+        certificate = solution.certificate
+        rounded = round_to(problem, certificate, self.X.dtype)
+        if not self.keep_duals:
+            nothing = np.broadcast_to(0.0, problem.n_rows)
+            certificate = replace(certificate, duals=nothing)
+            solution = replace(solution, certificate=certificate)
+        return solution, rounded
+
+
+def _groups(count: int, most: int) -> list[range]:
+    """Return the classes that are begun together: as many as there is room for.
+
+    The groups are alike in size, and there is an even number of them for two threads.
+    """
+    n_groups = 2 * -(-count // (2 * most))
+    edges = np.linspace(0, count, n_groups + 1).round().astype(int).tolist()
+    return [range(*edges[k : k + 2]) for k in range(n_groups)]
+
+
+class _CancelledError(Exception):
+    """Ends the fits of other threads after an interrupt."""

@@ -1,0 +1,493 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
+"""The hot loops over the rows of X that work on several problems at once.
+
+The problems are those of classes against the rest: they share rows, costs and loss and
+differ in signs. Each has a lane: a place in arrays whose last axis is as long as there
+are lanes, 4, 8 or 16, so that what a row does to all of them is a few vector
+instructions. ``lane[r]`` is the lane of the class of row r, which is its one positive
+sign, or -1. X is taken as in ``_sweep.pyx``.
+"""
+
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int8_t
+
+from ._rows cimport (
+    Layout,
+    Row,
+    fetch_row,
+    index_t,
+    layout,
+    locate,
+    prefetch,
+    value_t,
+    weight_t,
+)
+
+
+cdef enum:
+    # Rows between the one that is asked for and the one that is worked on.
+    AHEAD = 8
+    MOST_LANES = 16
+
+
+ctypedef fused sum_t:
+    float
+    double
+
+
+cdef inline void add_scores(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const weight_t* w,
+    ptrdiff_t lanes,
+    sum_t* scores,
+) noexcept nogil:
+    """Add x_i . w of each lane to its score."""
+    cdef sum_t total[MOST_LANES]
+    cdef sum_t other[MOST_LANES]
+    cdef const weight_t* here
+    cdef const weight_t* there
+    cdef sum_t value, next_value
+    cdef ptrdiff_t k, v
+    for v in range(lanes):
+        total[v] = scores[v]
+        other[v] = 0
+    # Two chains: the additions of one entry wait for those of the last otherwise.
+    for k in range(0, length - 1, 2):
+        here = w + lanes * (k if columns == NULL else columns[k])
+        there = w + lanes * (k + 1 if columns == NULL else columns[k + 1])
+        value = <sum_t>values[k]
+        next_value = <sum_t>values[k + 1]
+        for v in range(lanes):
+            total[v] += value * <sum_t>here[v]
+            other[v] += next_value * <sum_t>there[v]
+    if length & 1:
+        k = length - 1
+        here = w + lanes * (k if columns == NULL else columns[k])
+        value = <sum_t>values[k]
+        for v in range(lanes):
+            total[v] += value * <sum_t>here[v]
+    for v in range(lanes):
+        scores[v] = total[v] + other[v]
+
+
+cdef inline void add_row(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const sum_t* factors,
+    ptrdiff_t lanes,
+    sum_t* w,
+) noexcept nogil:
+    """Add the lane's factor times x_i to the weights of each lane."""
+    cdef sum_t rate[MOST_LANES]
+    cdef sum_t sums[MOST_LANES]
+    cdef sum_t* here
+    cdef sum_t value
+    cdef ptrdiff_t k, v
+    for v in range(lanes):
+        rate[v] = factors[v]
+    for k in range(length):
+        here = w + lanes * (k if columns == NULL else columns[k])
+        value = <sum_t>values[k]
+        # All are read before any is written, so that they can be a vector.
+        for v in range(lanes):
+            sums[v] = here[v] + value * rate[v]
+        for v in range(lanes):
+            here[v] = sums[v]
+
+
+cdef inline ptrdiff_t take_steps(
+    const Layout* X,
+    const value_t* data,
+    index_t kind,
+    ptrdiff_t* order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t kept,
+    const int8_t* lane,
+    const weight_t[:] top,
+    const double[:] curvature,
+    const double* step,
+    weight_t intercept_step,
+    const weight_t* shrink_above,
+    const weight_t* live,
+    ptrdiff_t lanes,
+    weight_t* alpha,
+    weight_t* w,
+    weight_t* intercept,
+    weight_t* worst,
+) noexcept nogil:
+    """See `dual_steps`."""
+    cdef weight_t sign[MOST_LANES]
+    cdef weight_t score[MOST_LANES]
+    cdef weight_t change[MOST_LANES]
+    cdef weight_t b[MOST_LANES]
+    cdef weight_t largest[MOST_LANES]
+    cdef weight_t old, new, gradient, violation, outwards, u, q, size, keep, moved
+    cdef weight_t* mine
+    cdef ptrdiff_t k, v, row
+    cdef Row place
+    for v in range(lanes):
+        sign[v] = -1
+        b[v] = intercept[v]
+        largest[v] = worst[v]
+    for k in range(start, stop):
+        if k + AHEAD < stop:
+            row = order[k + AHEAD]
+            fetch_row(X, data, row, kind)
+            prefetch(&alpha[row * lanes])
+            prefetch(&step[row])
+        row = order[k]
+        place = locate(X, row, kind)
+        mine = &alpha[row * lanes]
+        if lane[row] >= 0:
+            sign[lane[row]] = 1
+        for v in range(lanes):
+            score[v] = b[v]
+        add_scores(
+            &data[place.start],
+            <const index_t*>place.columns,
+            place.length,
+            w,
+            lanes,
+            &score[0],
+        )
+        u = top[row]
+        q = <weight_t>curvature[row]
+        size = <weight_t>step[row]
+        keep = moved = 0
+        for v in range(lanes):
+            old = mine[v]
+            gradient = live[v] * (1 - q * old - sign[v] * score[v])
+            new = old + gradient * size
+            new = new if new > 0 else 0
+            new = new if new < u else u
+            outwards = gradient if old >= u else -1
+            outwards = -gradient if old <= 0 else outwards
+            violation = gradient if gradient > 0 else -gradient
+            violation = violation if outwards <= 0 else 0
+            largest[v] = violation if violation > largest[v] else largest[v]
+            keep = 1 if outwards <= shrink_above[v] else keep
+            change[v] = sign[v] * (new - old)
+            moved = 1 if new != old else moved
+            mine[v] = new
+            b[v] += intercept_step * change[v]
+        if lane[row] >= 0:
+            sign[lane[row]] = -1
+        if keep != 0:
+            order[kept] = row
+            kept += 1
+        if moved != 0:
+            add_row(
+                &data[place.start],
+                <const index_t*>place.columns,
+                place.length,
+                &change[0],
+                lanes,
+                w,
+            )
+    for v in range(lanes):
+        intercept[v] = b[v]
+        worst[v] = largest[v]
+    return kept
+
+
+def dual_steps(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t kept,
+    const int8_t[::1] lane,
+    const weight_t[:] top,
+    const double[:] curvature,
+    const double[::1] step,
+    double intercept_step,
+    const weight_t[::1] shrink_above,
+    const weight_t[::1] live,
+    weight_t[:, ::1] alpha,
+    weight_t[:, ::1] w,
+    weight_t[::1] intercept,
+    weight_t[::1] worst,
+):
+    r"""Take one subgradient step with exact line search at each row in turn.
+
+    The same as `_sweep.dual_steps` in each lane whose entry of `live` is 1; where that is
+    0 and `shrink_above` less than -1, nothing changes. `top` is the bound, rounded down
+    to the precision of `alpha`. A row is dropped from `order` if it is to be in each
+    lane.
+
+    Returns
+    -------
+    int
+        Position behind the last row kept.
+    """
+    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef ptrdiff_t lanes = alpha.shape[1]
+    if stop <= start:
+        return kept
+    with nogil:
+        if lanes == 4:
+            kept = take_steps(
+                &X, &data[0], <index_t>0, &order[0], start, stop, kept, &lane[0],
+                top, curvature, &step[0], <weight_t>intercept_step,
+                &shrink_above[0], &live[0], 4, &alpha[0, 0], &w[0, 0],
+                &intercept[0], &worst[0],
+            )
+        elif lanes == 8:
+            kept = take_steps(
+                &X, &data[0], <index_t>0, &order[0], start, stop, kept, &lane[0],
+                top, curvature, &step[0], <weight_t>intercept_step,
+                &shrink_above[0], &live[0], 8, &alpha[0, 0], &w[0, 0],
+                &intercept[0], &worst[0],
+            )
+        else:
+            kept = take_steps(
+                &X, &data[0], <index_t>0, &order[0], start, stop, kept, &lane[0],
+                top, curvature, &step[0], <weight_t>intercept_step,
+                &shrink_above[0], &live[0], 16, &alpha[0, 0], &w[0, 0],
+                &intercept[0], &worst[0],
+            )
+    return kept
+
+
+cdef inline void look_at(
+    const Layout* X,
+    const value_t* data,
+    index_t kind,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    const int8_t* lane,
+    const weight_t[:] top,
+    const double[:] bound,
+    const double[:] curvature,
+    const weight_t* w,
+    const double* intercept,
+    const weight_t* alpha,
+    const double* factors,
+    ptrdiff_t lanes,
+    weight_t* shortfall,
+    double* own,
+    double* sums,
+) noexcept nogil:
+    """See `survey`."""
+    cdef double score[MOST_LANES]
+    cdef double change[MOST_LANES]
+    cdef double sign[MOST_LANES]
+    cdef double loss[MOST_LANES]
+    cdef double gain[MOST_LANES]
+    cdef double imbalance[MOST_LANES]
+    cdef double factor[MOST_LANES]
+    cdef double short[MOST_LANES]
+    cdef double dual[MOST_LANES]
+    cdef double slope, u, q, edge, total
+    cdef ptrdiff_t v, row, own_lane
+    cdef Row place
+    for v in range(lanes):
+        sign[v] = -1.0
+        factor[v] = factors[v]
+        loss[v] = gain[v] = imbalance[v] = 0.0
+    for row in range(start, stop):
+        if X.index != NULL and row + AHEAD < stop:
+            fetch_row(X, data, row + AHEAD, kind)
+        place = locate(X, row, kind)
+        own_lane = lane[row]
+        if own_lane >= 0:
+            sign[own_lane] = 1.0
+            factor[own_lane] = factors[lanes + own_lane]
+        for v in range(lanes):
+            score[v] = intercept[v]
+        add_scores(
+            &data[place.start],
+            <const index_t*>place.columns,
+            place.length,
+            w,
+            lanes,
+            &score[0],
+        )
+        u = bound[row]
+        q = curvature[row]
+        edge = <double>top[row]
+        # Each loop does one thing in one precision, so that it can be a few vectors.
+        for v in range(lanes):
+            short[v] = 1.0 - sign[v] * score[v]
+        for v in range(lanes):
+            shortfall[row * lanes + v] = <weight_t>short[v]
+        for v in range(lanes):
+            short[v] = short[v] if short[v] > 0.0 else 0.0
+        if q == 0.0:
+            for v in range(lanes):
+                loss[v] += u * short[v]
+        else:
+            for v in range(lanes):
+                slope = short[v] / q
+                slope = slope if slope < u else u
+                loss[v] += slope * (short[v] - 0.5 * q * slope)
+        for v in range(lanes):
+            dual[v] = <double>alpha[row * lanes + v]
+        total = 0.0
+        for v in range(lanes):
+            dual[v] = factor[v] * (dual[v] if dual[v] < edge else u)
+            change[v] = sign[v] * dual[v]
+            imbalance[v] += change[v]
+            gain[v] += dual[v] - 0.5 * q * dual[v] * dual[v]
+            total += dual[v]
+        if own_lane >= 0:
+            sign[own_lane] = -1.0
+            factor[own_lane] = factors[own_lane]
+        if total != 0.0:
+            add_row(
+                &data[place.start],
+                <const index_t*>place.columns,
+                place.length,
+                &change[0],
+                lanes,
+                own,
+            )
+    for v in range(lanes):
+        sums[v] += loss[v]
+        sums[lanes + v] += gain[v]
+        sums[2 * lanes + v] += imbalance[v]
+
+
+def survey(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    const int8_t[::1] lane,
+    const weight_t[:] top,
+    const double[:] bound,
+    const double[:] curvature,
+    const weight_t[:, ::1] w,
+    const double[::1] intercept,
+    const weight_t[:, ::1] alpha,
+    const double[:, ::1] factors,
+    weight_t[:, ::1] shortfall,
+    double[:, ::1] own,
+    double[:, ::1] sums,
+):
+    """Look at the rows start <= r < stop with the weights of each lane.
+
+    Sets ``shortfall[r] = 1 - m_r``. With duals `alpha`, those at `top` raised to `bound`
+    and all multiplied by ``factors[0]``
+    where the sign is negative and by ``factors[1]`` where it is positive, it adds
+    ``alpha_r y_r x_r`` to `own`, and to the rows of `sums` the losses, a - q a^2 / 2,
+    and a y. All sums are float64.
+    """
+    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef ptrdiff_t lanes = alpha.shape[1]
+    if stop <= start:
+        return
+    with nogil:
+        if lanes == 4:
+            look_at(
+                &X, &data[0], <index_t>0, start, stop, &lane[0], top, bound,
+                curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
+                &factors[0, 0], 4,
+                &shortfall[0, 0], &own[0, 0], &sums[0, 0],
+            )
+        elif lanes == 8:
+            look_at(
+                &X, &data[0], <index_t>0, start, stop, &lane[0], top, bound,
+                curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
+                &factors[0, 0], 8,
+                &shortfall[0, 0], &own[0, 0], &sums[0, 0],
+            )
+        else:
+            look_at(
+                &X, &data[0], <index_t>0, start, stop, &lane[0], top, bound,
+                curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
+                &factors[0, 0], 16,
+                &shortfall[0, 0], &own[0, 0], &sums[0, 0],
+            )
+
+
+def add_squares(const weight_t[:, ::1] w, double[::1] out):
+    """Add the squared norm of the weights of each lane to `out`."""
+    cdef ptrdiff_t j, v
+    with nogil:
+        for j in range(w.shape[0]):
+            for v in range(w.shape[1]):
+                out[v] += <double>w[j, v] * <double>w[j, v]
+
+
+def class_sums(
+    const int8_t[::1] lane,
+    const weight_t[:] top,
+    const double[:] bound,
+    const weight_t[:, ::1] alpha,
+    double[:, ::1] out,
+):
+    """Add the duals of negative rows to ``out[0]``, those of positive ones to ``out[1]``.
+
+    Those at `top` count as `bound`.
+    """
+    cdef ptrdiff_t lanes = alpha.shape[1]
+    cdef ptrdiff_t row, v
+    cdef double a, u
+    with nogil:
+        for row in range(alpha.shape[0]):
+            u = bound[row]
+            for v in range(lanes):
+                a = <double>alpha[row, v]
+                out[0, v] += a if alpha[row, v] < top[row] else u
+            if lane[row] >= 0:
+                v = lane[row]
+                a = <double>alpha[row, v] if alpha[row, v] < top[row] else u
+                out[0, v] -= a
+                out[1, v] += a
+
+
+def open_lane(
+    const weight_t[:, ::1] shortfall,
+    const weight_t[:, ::1] alpha,
+    const weight_t[:] top,
+    const double[:] bound,
+    const double[:] curvature,
+    ptrdiff_t lane,
+    double safe,
+    double[::1] outwards,
+    double[::1] out,
+    ptrdiff_t[::1] order,
+):
+    """Copy the duals of a lane to `out`, and list in `order` the rows that matter to it.
+
+    Duals at `top` become `bound`. Listed are the rows that are not safely at their bound,
+    as in `_vectors.wake`. `outwards` is scratch.
+
+    Returns
+    -------
+    count : int
+    worst : float
+        The largest violation of optimality.
+    """
+    cdef ptrdiff_t row, count = 0
+    cdef double worst = 0.0, a, gradient, least
+    with nogil:
+        for row in range(alpha.shape[0]):
+            a = bound[row] if alpha[row, lane] >= top[row] else <double>alpha[row, lane]
+            out[row] = a
+            gradient = <double>shortfall[row, lane] - curvature[row] * a
+            if a <= 0.0:
+                outwards[row] = -gradient
+            elif a >= bound[row]:
+                outwards[row] = gradient
+            else:
+                outwards[row] = -gradient if gradient > 0.0 else gradient
+            worst = -outwards[row] if -outwards[row] > worst else worst
+        least = safe * worst
+        for row in range(alpha.shape[0]):
+            order[count] = row
+            count += outwards[row] <= least
+    return count, worst

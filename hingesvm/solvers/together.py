@@ -1,0 +1,416 @@
+"""Sweeps over several classes at once, each against the rest.
+
+The problems share their rows and differ in signs only, so a row that is read for one
+of them can be stepped on for all: its indices are read once, and the weights of all
+classes for a feature lie side by side (`_lanes.pyx`). The steps are those of
+``stochastic.py``, and each class has its own certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.duals import PackedDuals
+from hingesvm.solvers.kernels import _lanes
+from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.stochastic import (
+    HUGE_STEP,
+    LEAST_SWEEP,
+    SAFELY,
+    SOLVED,
+    Sweeps,
+    intercept_step,
+    predicted_sweeps,
+    random_bits,
+    shuffle,
+    sweep,
+)
+from hingesvm.solvers.survey import COARSE, Survey
+
+__all__ = ["most_lanes", "sweep_together"]
+
+Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
+
+# Lanes there can be.
+_WIDTHS = (4, 8, 16)
+# Bytes of weights that the cache of most processors holds for one core: with more, each
+# class had better be swept alone.
+_CACHED = 2**20
+# Entries of a row, on average, up to which what all classes share of the work counts.
+_LONGEST_ROWS = 256
+# Bounds of dual variables and steps that float32 lanes can hold.
+_LEAST_SINGLE, _LARGEST_SINGLE = 1e-30, 1e30
+# Sweeps before the first look, and how many more before the next at most, as a multiple
+# of those taken.
+_FIRST_LOOK, _LONGEST_WAIT = 4.0, 1.0
+_WIDELY = 0.4
+_NEAR = 3.0
+# Stands for a lane in which no row has to be kept.
+_KEEP_NONE = -2.0
+
+
+@dataclass
+class _Lanes:
+    """The state of the sweeps; a lane is the last place of each two-dimensional array.
+
+    Attributes
+    ----------
+    lane : ndarray of int8, of shape (n_rows,)
+        The lane in which a row is positive, or -1.
+    top : ndarray, of shape (n_rows,)
+        The bounds, rounded down.
+    step : ndarray of float64, of shape (n_rows,)
+        Of the line search of each row.
+    tau : float
+        Step of the intercept.
+    live : ndarray, of shape (n_lanes,)
+        1 where the sweeps go on, 0 where they have ended.
+    """
+
+    lane: NDArray[np.int8]
+    top: FloatArray
+    step: Float64Array
+    tau: float
+    alpha: FloatArray
+    w: FloatArray
+    intercept: FloatArray
+    live: FloatArray
+    shrink_above: FloatArray
+    order: NDArray[np.intp]
+    n_active: int
+    random_state: NDArray[np.uint64]
+    imbalance: Float64Array = field(init=False)
+    unmended: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.imbalance = np.zeros(len(self.live))
+
+
+def most_lanes(problem: Problem, tol: float) -> int:
+    """Return how many classes can be swept over at once, or 1 if each is better alone.
+
+    Their weights have to fit into the cache, and the numbers of the problem into the
+    precision of the lanes.
+    """
+    dtype = _dtype_of(problem, tol)
+    if dtype == np.float32:
+        finite = problem.bound if problem.has_kink else problem.curvature
+        if not (finite.min() > _LEAST_SINGLE and finite.max() < _LARGEST_SINGLE):
+            return 1
+    rows = problem.rows
+    if rows.n_entries > _LONGEST_ROWS * rows.n_rows:
+        return 1
+    per_lane = rows.n_features * dtype.itemsize
+    return max((width for width in _WIDTHS if width * per_lane <= _CACHED), default=1)
+
+
+def sweep_together(
+    progress: Sequence[Progress],
+    lane: NDArray[np.int8],
+    seed: int,
+    hand_over: Callable[[float, float], bool] | None = None,
+) -> list[bool]:
+    """Sweep over all classes until each is certified, exhausted or better done alone.
+
+    Parameters
+    ----------
+    progress : sequence of Progress
+        One for each class, no more than `most_lanes`; the problems share all but
+        signs.
+    lane : ndarray of int8, of shape (n_rows,)
+        For each row the place in `progress` of the class it belongs to, or -1.
+    seed : int
+        Of the order of rows.
+    hand_over : callable, optional
+        As of `sweep_until`.
+
+    Returns
+    -------
+    list of bool
+        For each class, whether it was handed over.
+    """
+    first = progress[0]
+    problem, tol = first.problem, first.tol
+    state = _start(problem, tol, len(progress), lane, seed)
+    ended, handed = (np.zeros(len(progress), dtype=bool) for _ in range(2))
+    last_gap = np.ones(len(progress))
+    visits, since_look = np.zeros((2, len(progress)))
+    most = min(_FIRST_LOOK, first.max_iter - 1)
+    while not since_look[0] or (state.n_active and since_look[0] < most):
+        since_look += max(state.n_active / problem.n_rows, LEAST_SWEEP)
+        _sweep_once(problem, state)
+    while True:
+        looks = _survey(problem, state)
+        visits += since_look
+        for k in np.flatnonzero(~ended).tolist():
+            one = progress[k]
+            one.n_iter = math.ceil(visits[k])
+            found = _judge(one, looks, k)
+            gap = found.relative_gap
+            remaining = predicted_sweeps(gap, last_gap[k], since_look[k], tol)
+            last_gap[k] = gap
+            if hand_over is not None and gap > tol:
+                handed[k] = hand_over(visits[k], remaining)
+            ended[k] = gap <= tol or handed[k] or one.exhausted
+            if ended[k]:
+                _record(one, state, looks, k, found)
+                continue
+            one.note(found)
+            since_look[k] = _sweep_alone(one, state, looks, k, remaining, visits[k])
+        since_look[ended] = 0.0
+        if ended.all():
+            break
+    return [bool(flag) for flag in handed]
+
+
+def _dtype_of(problem: Problem, tol: float) -> np.dtype[np.floating]:
+    """Return the precision of the lanes."""
+    return problem.rows.dtype if tol >= COARSE else np.dtype(np.float64)
+
+
+def _start(
+    problem: Problem, tol: float, count: int, lane: NDArray[np.int8], seed: int
+) -> _Lanes:
+    """Return the state in which all weights and duals are 0."""
+    n_rows, d = problem.n_rows, problem.rows.n_features
+    dtype = _dtype_of(problem, tol)
+    width = next(width for width in _WIDTHS if width >= count)
+    squared_norms = problem.rows.squared_norms()
+    tau = intercept_step(problem, squared_norms)
+    lengths = squared_norms + tau + problem.curvature
+    huge = HUGE_STEP if dtype == np.float64 else _LARGEST_SINGLE
+    step = np.divide(
+        1.0, lengths, out=np.full(n_rows, huge), where=lengths > 1.0 / huge
+    )
+    live = np.zeros(width, dtype=dtype)
+    live[:count] = 1.0
+    return _Lanes(
+        lane,
+        _rounded_down(problem.bound, dtype),
+        step,
+        tau,
+        np.zeros((n_rows, width), dtype=dtype),
+        np.zeros((d, width), dtype=dtype),
+        np.zeros(width, dtype=dtype),
+        live,
+        np.where(live > 0.0, np.inf, _KEEP_NONE).astype(dtype),
+        np.arange(n_rows, dtype=np.intp),
+        n_rows,
+        random_bits(seed),
+    )
+
+
+def _rounded_down(bound: Float64Array, dtype: np.dtype[np.floating]) -> FloatArray:
+    """Return bounds in a precision, none above what it was; a scalar stays one."""
+    own = bound[:1] if bound.strides[0] == 0 else bound
+    top = own.astype(dtype)
+    top = np.where(top > own, np.nextafter(top, dtype.type(0.0)), top)
+    return np.broadcast_to(top, bound.shape)
+
+
+def _sweep_once(problem: Problem, state: _Lanes) -> None:
+    """Take one step in each lane at each active row, in random order."""
+    rows = problem.rows
+    shuffle(rows, state.order, state.n_active, state.random_state)
+    worst = np.zeros_like(state.live)
+    before = state.intercept.astype(np.float64)
+    kept = 0
+    for first, last in rows.chunks(state.n_active, work=0.5 * len(state.live)):
+        kept = _lanes.dual_steps(
+            *rows.arrays,
+            state.order,
+            first,
+            last,
+            kept,
+            state.lane,
+            state.top,
+            problem.curvature,
+            state.step,
+            state.tau,
+            state.shrink_above,
+            state.live,
+            state.alpha,
+            state.w,
+            state.intercept,
+            worst,
+        )
+    state.n_active = kept
+    _shrink_above(state, worst)
+    if state.tau:
+        now = state.intercept.astype(np.float64)
+        state.imbalance += (now - before) / state.tau
+        kept_part = now if problem.intercept_rule == "penalized" else 0.0
+        now += state.tau * (state.imbalance - kept_part)
+        state.intercept = np.where(state.live > 0.0, now, before).astype(state.w.dtype)
+
+
+def _shrink_above(state: _Lanes, worst: FloatArray) -> None:
+    """Set what rows are passed over from the largest violations of optimality."""
+    above = np.where(state.live > 0.0, SAFELY * worst, _KEEP_NONE)
+    state.shrink_above = above.astype(state.w.dtype)
+
+
+@dataclass
+class _Looks:
+    """What a look at all rows has found, in each lane.
+
+    Attributes
+    ----------
+    factors : ndarray of float64, of shape (2, n_lanes)
+        Of the duals of negative and of positive rows.
+    intercept : ndarray of float64, of shape (n_lanes,)
+    shortfall : ndarray, of shape (n_rows, n_lanes)
+        1 - m.
+    own : ndarray of float64, of shape (n_features, n_lanes)
+        w(alpha).
+    sums : ndarray of float64, of shape (3, n_lanes)
+        Of the losses, of a - q a^2 / 2, and of a y.
+    squares : ndarray of float64, of shape (2, n_lanes)
+        ||w||^2 and ||w(alpha)||^2.
+    """
+
+    factors: Float64Array
+    intercept: Float64Array
+    shortfall: FloatArray
+    own: Float64Array
+    sums: Float64Array
+    squares: Float64Array
+
+
+def _survey(problem: Problem, state: _Lanes, *, balanced: bool = True) -> _Looks:
+    """Look at all rows; if the intercept is free, with duals scaled to sum to 0."""
+    rows, width = problem.rows, len(state.live)
+    factors = np.ones((2, width))
+    sums = np.zeros((2, width))
+    _lanes.class_sums(state.lane, state.top, problem.bound, state.alpha, sums)
+    state.imbalance = sums[1] - sums[0]
+    if balanced and problem.intercept_rule == "free":
+        least = sums.min(axis=0)
+        np.divide(least, sums, out=factors, where=sums > least)
+    looks = _Looks(
+        factors,
+        state.intercept.astype(np.float64),
+        np.empty_like(state.alpha),
+        np.zeros(state.w.shape),
+        np.zeros((3, width)),
+        np.zeros((2, width)),
+    )
+    for start, stop in rows.chunks(rows.n_rows, work=float(width)):
+        _lanes.survey(
+            *rows.arrays,
+            start,
+            stop,
+            state.lane,
+            state.top,
+            problem.bound,
+            problem.curvature,
+            state.w,
+            looks.intercept,
+            state.alpha,
+            looks.factors,
+            looks.shortfall,
+            looks.own,
+            looks.sums,
+        )
+    for weights, squares in zip((state.w, looks.own), looks.squares, strict=True):
+        _lanes.add_squares(weights, squares)
+    return looks
+
+
+def _judge(one: Progress, looks: _Looks, k: int) -> Certificate:
+    """Return what is proven of a class, without weights and duals."""
+    problem, intercept = one.problem, float(looks.intercept[k])
+    loss, gain, imbalance = map(float, looks.sums[:, k])
+    square, of_duals = map(float, looks.squares[:, k])
+    nothing = np.empty(0)
+    dual = problem.dual_from(of_duals, gain, imbalance)
+    primal = problem.primal_from(square, intercept, loss)
+    found = Certificate(nothing, intercept, nothing, primal, dual)
+    # Not far from the tolerance, a better intercept can be what is missing.
+    is_near = one.tol < found.relative_gap <= _NEAR * one.tol
+    if problem.intercept_rule == "none" or not is_near:
+        return found
+    shortfall = looks.shortfall[:, k].astype(np.float64)
+    zeros = np.zeros(problem.n_rows)
+    survey = Survey(nothing, intercept, zeros, shortfall, nothing)
+    survey.move_intercept(problem, rounded=one.tol >= COARSE)
+    primal = problem.primal_from(square, survey.intercept, survey.loss)
+    return found.join(replace(found, intercept=survey.intercept, primal=primal))
+
+
+def _record(
+    one: Progress, state: _Lanes, looks: _Looks, k: int, found: Certificate
+) -> None:
+    """Keep what is proven of a class, with its weights and duals."""
+    problem = one.problem
+    alpha = np.ascontiguousarray(state.alpha[:, k])
+    duals = np.where(alpha >= state.top, problem.bound, alpha)
+    for_negative, for_positive = looks.factors[:, k]
+    if for_negative != for_positive:
+        duals *= np.where(problem.signs > 0, for_positive, for_negative)
+        problem.balance(duals)
+    w = state.w[:, k].astype(np.float64)
+    packed = PackedDuals.pack(duals, problem.bound)
+    one.record(replace(found, w=w, duals=packed), proven=True)
+
+
+def _sweep_alone(
+    one: Progress,
+    state: _Lanes,
+    looks: _Looks,
+    k: int,
+    remaining: float,
+    visits: float,
+) -> float:
+    """Sweep over the rows that matter to a class; return how many sweeps that was.
+
+    These are few of those that matter to any class.
+    """
+    problem = one.problem
+    alpha, scratch = np.empty((2, problem.n_rows))
+    order = np.empty(problem.n_rows, dtype=np.intp)
+    n_active, worst = _lanes.open_lane(
+        looks.shortfall,
+        state.alpha,
+        state.top,
+        problem.bound,
+        problem.curvature,
+        k,
+        _WIDELY,
+        scratch,
+        alpha,
+        order,
+    )
+    changed = order[:n_active].copy()
+    weights = state.w if problem.intercept_rule == "free" else looks.own
+    sweeps = Sweeps(
+        alpha,
+        weights[:, k].astype(state.w.dtype),
+        float(state.intercept[k]),
+        order,
+        n_active,
+        _WIDELY * worst,
+        state.random_state,
+        float(state.imbalance[k]),
+    )
+    gap = one.history[-1].gap / one.history[-1].objective
+    enough = SOLVED * SAFELY * worst * float(np.sqrt(one.tol / gap))
+    most = min(max(1.0, _LONGEST_WAIT * visits), one.max_iter - 1 - visits)
+    spent = 0.0
+    while not spent or (spent < most and sweeps.shrink_above > enough):
+        spent += sweep(problem, sweeps, state.step, state.tau, most - spent, enough)
+        if not sweeps.n_active:
+            break
+    new = alpha[changed].astype(state.alpha.dtype)
+    state.alpha[changed, k] = np.minimum(new, state.top[changed])
+    state.w[:, k] = sweeps.w
+    state.intercept[k], state.imbalance[k] = sweeps.intercept, sweeps.imbalance
+    return spent
