@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from hingesvm.solvers.rows import Matrix
 
 __all__ = [
+    "aligned",
     "check_indices",
     "check_sample_weight",
     "encode_labels",
@@ -171,3 +172,12 @@ def check_indices(X: Matrix) -> None:
             "X is no valid CSR matrix: it has column indices outside "
             f"0..{n_features - 1}."
         )
+
+
+def aligned(X: Matrix) -> Matrix:
+    """Return X, or a copy if its numbers do not stand at multiples of their size.
+
+    Those of packed records need not, and C does not define what reading them does.
+    """
+    parts = (X.data, X.indices, X.indptr) if sp.issparse(X) else (X,)
+    return X if all(part.flags.aligned for part in parts) else X.copy()

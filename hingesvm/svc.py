@@ -20,6 +20,7 @@ from hingesvm._reporting import (
     warn_rounded,
 )
 from hingesvm._validation import (
+    aligned,
     check_indices,
     check_sample_weight,
     encode_labels,
@@ -266,7 +267,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             kept = None
             if weights is not None and not np.all(weights):
                 kept = np.flatnonzero(weights)
-            self._fit_rows(data, labels, weights, kept)
+            self._fit_rows(aligned(data), labels, weights, kept)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from samples import SOLVERS, assert_same_model, make_data
 
 from hingesvm import HingeSVC
+from hingesvm.solvers import Rows
 
 FORMATS = [
     sp.csr_array,
@@ -138,6 +139,38 @@ def test_other_layouts_of_dense_rows():
         X.astype(X.dtype.newbyteorder()),
     ]:
         assert_same_model(HingeSVC().fit(layout, y), expected)
+
+
+def misaligned(array):
+    """Return a copy that starts one byte behind where its numbers may stand."""
+    out = np.empty(array.nbytes + 1, dtype=np.uint8)[1:].view(array.dtype)
+    out = out.reshape(array.shape)
+    out[:] = array
+    assert not out.flags.aligned
+    return out
+
+
+class AlignedRows(Rows):
+    """Rows that kernels may read, also where the processor would allow others."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        assert all(part.flags.aligned for part in self.arrays[:3])
+
+
+@pytest.mark.parametrize("name", ["dense", "data", "indices", "indptr"])
+def test_misaligned_numbers(monkeypatch, name):
+    monkeypatch.setattr("hingesvm.svc.Rows", AlignedRows)
+    X, y = make_data(density=0.5)
+    rows = X if name == "dense" else sp.csr_array(X)
+    expected = HingeSVC().fit(rows, y)
+    if name == "dense":
+        rows = misaligned(X)
+    else:
+        setattr(rows, name, misaligned(getattr(rows, name)))
+    clf = HingeSVC().fit(rows, y)
+    np.testing.assert_array_equal(clf.coef_, expected.coef_)
+    np.testing.assert_array_equal(clf.predict(rows), expected.predict(rows))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
