@@ -37,6 +37,9 @@ Float64Array = NDArray[np.float64]
 
 # A look at the gap costs about as much as half a sweep over all rows.
 LONGEST_WAIT = 0.5
+# Sweeps before the first look where there are more columns than the second number, and
+# so nothing to hand over to: the first gaps say little.
+_FIRST_LOOK, _WIDE = 3.0, 2000
 # A sweep over no active row still counts as this part of one.
 LEAST_SWEEP = 0.01
 # Squared value of the intercept's feature over the mean squared norm of the rows.
@@ -140,7 +143,7 @@ def sweep_until(
         problem.imbalance(alpha),
     )
     visits = since_look = 0.0
-    wait = 1.0
+    wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
     last_gap = np.inf
     shrunk_above = 0.0
     before = progress.n_iter

@@ -23,6 +23,8 @@ from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.stochastic import (
     HUGE_STEP,
     LEAST_SWEEP,
+    MEND,
+    NEAR,
     SAFELY,
     SOLVED,
     Sweeps,
@@ -51,7 +53,11 @@ _LEAST_SINGLE, _LARGEST_SINGLE = 1e-30, 1e30
 # Sweeps before the first look, and how many more before the next at most, as a multiple
 # of those taken.
 _FIRST_LOOK, _LONGEST_WAIT = 4.0, 1.0
+# Part of the largest violation within which a row is worked on for a class alone.
 _WIDELY = 0.4
+# Part of what is otherwise enough down to which rows are worked on.
+_DEEPEST = 0.1
+# As `NEAR`, for a penalised intercept.
 _NEAR = 3.0
 # Stands for a lane in which no row has to be kept.
 _KEEP_NONE = -2.0
@@ -88,10 +94,10 @@ class _Lanes:
     n_active: int
     random_state: NDArray[np.uint64]
     imbalance: Float64Array = field(init=False)
-    unmended: float = 0.0
+    unmended: Float64Array = field(init=False)
 
     def __post_init__(self) -> None:
-        self.imbalance = np.zeros(len(self.live))
+        self.imbalance, self.unmended = np.zeros((2, len(self.live)))
 
 
 def most_lanes(problem: Problem, tol: float) -> int:
@@ -153,7 +159,7 @@ def sweep_together(
         for k in np.flatnonzero(~ended).tolist():
             one = progress[k]
             one.n_iter = math.ceil(visits[k])
-            found = _judge(one, looks, k)
+            found = _judge(one, state, looks, k)
             gap = found.relative_gap
             remaining = predicted_sweeps(gap, last_gap[k], since_look[k], tol)
             last_gap[k] = gap
@@ -164,7 +170,10 @@ def sweep_together(
                 _record(one, state, looks, k, found)
                 continue
             one.note(found)
-            since_look[k] = _sweep_alone(one, state, looks, k, remaining, visits[k])
+            depth = max(math.sqrt(tol / gap), _DEEPEST)
+            longest = min(_LONGEST_WAIT * visits[k], max(remaining, _FIRST_LOOK))
+            most = min(max(1.0, longest), one.max_iter - 1 - visits[k])
+            since_look[k] = _sweep_alone(one, state, looks, k, depth, most)
         since_look[ended] = 0.0
         if ended.all():
             break
@@ -285,14 +294,14 @@ class _Looks:
     squares: Float64Array
 
 
-def _survey(problem: Problem, state: _Lanes, *, balanced: bool = True) -> _Looks:
+def _survey(problem: Problem, state: _Lanes) -> _Looks:
     """Look at all rows; if the intercept is free, with duals scaled to sum to 0."""
     rows, width = problem.rows, len(state.live)
     factors = np.ones((2, width))
     sums = np.zeros((2, width))
     _lanes.class_sums(state.lane, state.top, problem.bound, state.alpha, sums)
     state.imbalance = sums[1] - sums[0]
-    if balanced and problem.intercept_rule == "free":
+    if problem.intercept_rule == "free":
         least = sums.min(axis=0)
         np.divide(least, sums, out=factors, where=sums > least)
     looks = _Looks(
@@ -325,7 +334,7 @@ def _survey(problem: Problem, state: _Lanes, *, balanced: bool = True) -> _Looks
     return looks
 
 
-def _judge(one: Progress, looks: _Looks, k: int) -> Certificate:
+def _judge(one: Progress, state: _Lanes, looks: _Looks, k: int) -> Certificate:
     """Return what is proven of a class, without weights and duals."""
     problem, intercept = one.problem, float(looks.intercept[k])
     loss, gain, imbalance = map(float, looks.sums[:, k])
@@ -335,15 +344,23 @@ def _judge(one: Progress, looks: _Looks, k: int) -> Certificate:
     primal = problem.primal_from(square, intercept, loss)
     found = Certificate(nothing, intercept, nothing, primal, dual)
     # Not far from the tolerance, a better intercept can be what is missing.
-    is_near = one.tol < found.relative_gap <= _NEAR * one.tol
+    near = NEAR if problem.intercept_rule == "free" else _NEAR
+    is_near = one.tol < found.relative_gap <= near * one.tol
     if problem.intercept_rule == "none" or not is_near:
         return found
     shortfall = looks.shortfall[:, k].astype(np.float64)
     zeros = np.zeros(problem.n_rows)
     survey = Survey(nothing, intercept, zeros, shortfall, nothing)
     survey.move_intercept(problem, rounded=one.tol >= COARSE)
-    primal = problem.primal_from(square, survey.intercept, survey.loss)
-    return found.join(replace(found, intercept=survey.intercept, primal=primal))
+    intercept, loss = survey.intercept, survey.loss
+    primal = problem.primal_from(square, intercept, loss)
+    moved = replace(found, intercept=intercept, primal=primal)
+    if moved.relative_gap > one.tol:
+        return found
+    # The shortfalls at hand were rounded.
+    margins = problem.margins(state.w[:, k].astype(np.float64), intercept)
+    primal = problem.primal_from(square, intercept, problem.loss_sum(1.0 - margins))
+    return found.join(replace(moved, primal=primal))
 
 
 def _record(
@@ -363,18 +380,34 @@ def _record(
 
 
 def _sweep_alone(
-    one: Progress,
-    state: _Lanes,
-    looks: _Looks,
-    k: int,
-    remaining: float,
-    visits: float,
+    one: Progress, state: _Lanes, looks: _Looks, k: int, depth: float, most: float
 ) -> float:
     """Sweep over the rows that matter to a class; return how many sweeps that was.
 
-    These are few of those that matter to any class.
+    These are few of those that matter to any class. It ends when violations of
+    optimality have fallen to a part `SOLVED` times `depth`, or after `most` sweeps.
     """
     problem = one.problem
+    sweeps, worst = _open(problem, state, looks, k)
+    rows = sweeps.order[: sweeps.n_active].copy()
+    enough = SOLVED * depth * SAFELY * worst
+    spent = 0.0
+    while not spent or (spent < most and sweeps.shrink_above > enough):
+        spent += sweep(problem, sweeps, state.step, state.tau, most - spent, enough)
+        if not sweeps.n_active:
+            break
+    alpha = sweeps.alpha[rows].astype(state.alpha.dtype)
+    state.alpha[rows, k] = np.minimum(alpha, state.top[rows])
+    state.w[:, k] = sweeps.w
+    state.unmended[k] += spent
+    state.intercept[k], state.imbalance[k] = sweeps.intercept, sweeps.imbalance
+    return spent
+
+
+def _open(
+    problem: Problem, state: _Lanes, looks: _Looks, k: int
+) -> tuple[Sweeps, float]:
+    """Return the state of sweeps over one class, and its largest violation."""
     alpha, scratch = np.empty((2, problem.n_rows))
     order = np.empty(problem.n_rows, dtype=np.intp)
     n_active, worst = _lanes.open_lane(
@@ -389,11 +422,18 @@ def _sweep_alone(
         alpha,
         order,
     )
-    changed = order[:n_active].copy()
-    weights = state.w if problem.intercept_rule == "free" else looks.own
+    dtype = state.w.dtype
+    if problem.intercept_rule != "free":
+        w = looks.own[:, k].astype(dtype)
+    elif dtype == np.float32 and state.unmended[k] > MEND:
+        # From dual variables that are not balanced, unlike the survey's.
+        w = problem.combine(alpha).astype(dtype)
+        state.unmended[k] = 0.0
+    else:
+        w = np.ascontiguousarray(state.w[:, k])
     sweeps = Sweeps(
         alpha,
-        weights[:, k].astype(state.w.dtype),
+        w,
         float(state.intercept[k]),
         order,
         n_active,
@@ -401,16 +441,4 @@ def _sweep_alone(
         state.random_state,
         float(state.imbalance[k]),
     )
-    gap = one.history[-1].gap / one.history[-1].objective
-    enough = SOLVED * SAFELY * worst * float(np.sqrt(one.tol / gap))
-    most = min(max(1.0, _LONGEST_WAIT * visits), one.max_iter - 1 - visits)
-    spent = 0.0
-    while not spent or (spent < most and sweeps.shrink_above > enough):
-        spent += sweep(problem, sweeps, state.step, state.tau, most - spent, enough)
-        if not sweeps.n_active:
-            break
-    new = alpha[changed].astype(state.alpha.dtype)
-    state.alpha[changed, k] = np.minimum(new, state.top[changed])
-    state.w[:, k] = sweeps.w
-    state.intercept[k], state.imbalance[k] = sweeps.intercept, sweeps.imbalance
-    return spent
+    return sweeps, worst

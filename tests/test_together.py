@@ -1,0 +1,233 @@
+"""Sweeps over several classes at once: their answers, their ends, and when they run."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from reference import LOSSES, RULES, check_certificate, check_solution
+from samples import make_data
+
+from hingesvm import HingeSVC, _classes
+from hingesvm.losses import Hinge, SmoothedHinge
+from hingesvm.solvers import (
+    Problem,
+    Rows,
+    begin_together,
+    most_together,
+    solve,
+    together,
+)
+
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+every_rule = pytest.mark.parametrize("rule", RULES)
+RULE_PARAMS = {
+    "none": {"fit_intercept": False},
+    "penalized": {"penalized_intercept": True},
+    "free": {},
+}
+
+
+def problems_of(X, y, loss, rule, cost=0.5, index=None):
+    rows = Rows(X, index)
+    codes = y if index is None else y[index]
+    cost = np.asarray(cost)
+    return [
+        Problem.build(
+            rows, np.where(codes == k, 1, -1).astype(np.int8), cost, loss, rule
+        )
+        for k in range(y.max() + 1)
+    ], codes.astype(np.int8)
+
+
+def begin(X, y, loss=None, rule="free", tol=1e-3, max_iter=1000, seed=0, **options):
+    method = options.pop("method", "stochastic")
+    problems, lane = problems_of(X, y, loss or Hinge(), rule, **options)
+    return begin_together(
+        problems,
+        lane,
+        method=method,
+        tol=tol,
+        max_iter=max_iter,
+        seed=seed,
+        reports=[None] * len(problems),
+    )
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr", "subset"])
+@pytest.mark.parametrize("n_classes", [2, 5, 9])
+@pytest.mark.parametrize(("dtype", "tol"), [(np.float32, 1e-3), (np.float64, 1e-6)])
+@every_rule
+@every_loss
+def test_each_class_is_certified(loss, rule, dtype, tol, n_classes, kind):
+    X, y = make_data(300, 8, n_classes, dtype=dtype, density=0.5)
+    cost = np.random.default_rng(0).uniform(0.1, 1.0, len(y))
+    index = None
+    data = sp.csr_matrix(X) if kind == "csr" else X
+    if kind == "subset":
+        index = np.flatnonzero(np.arange(len(y)) % 4)
+        X, cost = X[index], cost[index]
+    begun = begin(data, y, loss, rule, tol, cost=cost, index=index)
+    codes = y if index is None else y[index]
+    for k, one in enumerate(begun):
+        assert one.progress.converged
+        assert not one.is_handed_over
+        solution = one.progress.solution()
+        signs = np.where(codes == k, 1, -1)
+        gap = check_solution(solution, X, signs, cost, loss, rule)
+        assert gap <= tol * solution.certificate.primal * (1.0 + 1e-9)
+        alone = solve(one.progress.problem, tol=1e-9).certificate
+        room = (tol + 1e-8) * alone.primal
+        assert abs(solution.certificate.primal - alone.primal) <= room
+
+
+@every_rule
+def test_weights_of_float32_keep_to_their_duals(rule):
+    X, y = make_data(400, 10, 4, dtype=np.float32)
+    for tol in (1e-5, 1e-8):
+        for one in begin(X, y, Hinge(), rule, tol, cost=0.5):
+            assert one.progress.converged
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 3, 7])
+@every_rule
+def test_max_iter_is_respected(rule, max_iter):
+    X, y = make_data(200, 6, 4)
+    begun = begin(X, y, Hinge(), rule, tol=1e-12, max_iter=max_iter, cost=10.0)
+    for k, one in enumerate(begun):
+        progress = one.progress
+        assert progress.n_iter == max_iter
+        assert progress.exhausted
+        signs = np.where(y == k, 1, -1)
+        check_solution(progress.solution(), X, signs, 10.0, Hinge(), rule)
+
+
+def test_history_ends_with_what_is_certified():
+    X, y = make_data(300, 8, 4)
+    for one in begin(X, y, cost=5.0, tol=1e-6):
+        history, certificate = one.progress.history, one.progress.solution().certificate
+        assert len(history) > 2
+        assert history[-1].objective == certificate.primal
+        assert history[-1].gap == certificate.gap
+        iterations = [check.iteration for check in history]
+        assert iterations == sorted(iterations)
+
+
+def test_seed_decides_the_bits():
+    X, y = make_data(300, 8, 4)
+    one, same, other = (
+        [each.progress.solution().certificate.w for each in begin(X, y, seed=seed)]
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_auto_hands_over_what_sweeps_do_not_solve():
+    # Columns of very different scales.
+    X, y = make_data(300, 8, 4)
+    X *= np.logspace(0, 4, 8)
+    begun = begin(X, y, method="auto", cost=10.0, tol=1e-6)
+    assert any(one.is_handed_over for one in begun)
+    for k, one in enumerate(begun):
+        solution = solve(one.progress.problem, tol=1e-6, begun=one)
+        assert solution.converged
+        signs = np.where(y == k, 1, -1)
+        check_solution(solution, X, signs, 10.0, Hinge(), "free")
+
+
+@pytest.mark.parametrize("solver", ["auto", "stochastic"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_rule
+def test_estimator_on_sparse_rows(monkeypatch, rule, dtype, solver):
+    X, y = make_data(12_000, 400, 5, dtype=dtype, density=0.02)
+    X, calls = sp.csr_matrix(X), []
+
+    def spy(*args, **options):
+        calls.append(args)
+        return begin_together(*args, **options)
+
+    monkeypatch.setattr(_classes, "begin_together", spy)
+    clf = HingeSVC(C=0.1, solver=solver, tol=1e-3, **RULE_PARAMS[rule])
+    clf.set_params(warm_start=True).fit(X, y)
+    assert len(calls) == 2
+    check_certificate(clf, X, y)
+    assert clf.dual_gap_ <= 1e-3 * clf.objective_
+    monkeypatch.setattr(_classes, "most_together", lambda *args, **options: 1)
+    alone = HingeSVC(C=0.1, solver=solver, tol=1e-3, **RULE_PARAMS[rule]).fit(X, y)
+    assert len(calls) == 2
+    assert not hasattr(alone, "dual_coef_")
+    room = alone.dual_gap_ + clf.dual_gap_
+    assert abs(alone.objective_ - clf.objective_) <= room
+
+
+def test_estimator_with_weights():
+    X, y = make_data(300, 6, 4)
+    weights = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+    clf = HingeSVC(solver="stochastic", tol=1e-10, warm_start=True)
+    clf.fit(X, y, sample_weight=weights)
+    check_certificate(clf, X, y, weights)
+    repeated = np.repeat(np.arange(len(y)), weights.astype(int))
+    other = HingeSVC(solver="stochastic", tol=1e-10).fit(X[repeated], y[repeated])
+    np.testing.assert_allclose(clf.coef_, other.coef_, atol=1e-4)
+
+
+def test_many_classes_are_begun_in_groups():
+    assert _classes._groups(3, 16) == [range(2), range(2, 3)]
+    for count in range(3, 60):
+        for most in (4, 8, 16):
+            groups = _classes._groups(count, most)
+            assert [k for group in groups for k in group] == list(range(count))
+            assert max(map(len, groups)) <= most
+            assert len(groups) % 2 == 0
+            assert max(map(len, groups)) - min(map(len, groups)) <= 1
+
+
+def test_when_classes_are_begun_together():
+    def most(shape, sparse=True, dtype=np.float32, loss=None, cost=1.0, **options):
+        if sparse:
+            columns, starts = np.zeros(shape[0], np.int32), np.arange(shape[0] + 1)
+            parts = np.ones(shape[0], dtype), columns, starts.astype(np.int32)
+            X = sp.csr_matrix(parts, shape=shape)
+        else:
+            X = np.ones(shape, dtype=dtype)
+        signs = np.ones(shape[0], dtype=np.int8)
+        cost = np.asarray(cost)
+        problem = Problem.build(Rows(X), signs, cost, loss or Hinge(), "none")
+        return most_together(problem, **options)
+
+    assert most((20_000, 1000)) == 16
+    assert most((20_000, 20_000)) == 8
+    assert most((20_000, 20_000), dtype=np.float64) == 4
+    assert most((20_000, 20_000), tol=1e-7) == 4
+    assert most((20_000, 70_000)) == 1  # weights do not fit into the cache
+    assert most((2000, 300)) == 1  # few rows end exactly
+    assert most((2000, 300), sparse=False, method="stochastic") == 1  # long rows
+    assert most((2000, 200), sparse=False, method="stochastic") == 16
+    assert most((20_000, 10)) == 1  # tall
+    assert most((2000, 200), method="batch") == 1
+    assert most((2000, 200), method="pegasos") == 1
+    options = {"method": "stochastic"}
+    assert most((2000, 20), cost=1e35, **options) == 1  # too much for float32
+    assert most((2000, 20), cost=1e-35, loss=SmoothedHinge(), **options) == 1
+    assert most((2000, 20), cost=1e35, dtype=np.float64, **options) == 16
+
+
+def test_bounds_are_rounded_down():
+    bound = np.array([0.1, 0.5, 1.0 / 3.0, np.inf, 3e-5])
+    top = together._rounded_down(bound, np.dtype(np.float32))
+    assert top.dtype == np.float32
+    assert np.all(top.astype(np.float64) <= bound)
+    assert top[[1, 3]].tolist() == [0.5, np.inf]
+    scalar = together._rounded_down(np.broadcast_to(0.1, 7), np.dtype(np.float32))
+    assert scalar.shape == (7,)
+    assert scalar.strides == (0,)
+
+
+def test_empty_rows_and_columns():
+    X, y = make_data(400, 6, 4)
+    X[::3] = 0.0
+    X[:, 2] = 0.0
+    for rule in RULES:
+        for one in begin(sp.csr_matrix(X), y, Hinge(), rule, cost=1.0):
+            assert one.progress.converged
+    for one in begin(sp.csr_matrix((400, 6)), y, Hinge(), "free", cost=1.0):
+        assert one.progress.converged
