@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -23,6 +22,7 @@ from hingesvm._validation import (
     aligned,
     check_indices,
     check_sample_weight,
+    draw_seeds,
     encode_labels,
     row_costs,
     unchanged_on_error,
@@ -39,9 +39,6 @@ from hingesvm.solvers.rows import Matrix
 __all__ = ["HingeSVC"]
 
 Float64Array = NDArray[np.float64]
-
-# Seeds are drawn below this number.
-_LARGEST_SEED = np.iinfo(np.int32).max
 
 
 class HingeSVC(ClassifierMixin, BaseEstimator):
@@ -381,17 +378,14 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             )
         # One cost for all rows is stored once, not for each row.
         costs = cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
-        generator = check_random_state(
-            0 if self.random_state is None else self.random_state
-        )
-        seeds = generator.randint(_LARGEST_SEED, size=len(targets))
+        seeds = draw_seeds(self.random_state, len(targets))
         return Classes(
             X,
             kept,
             codes,
             costs,
             targets,
-            seeds.tolist(),
+            seeds,
             starts,
             get_loss(self.loss),
             self._intercept_rule(),
