@@ -15,6 +15,12 @@ from results import FOLDER, LEVELS, RaceResults, Row
 # References with a wider relative gap are named in the report.
 CERTAIN = 1e-7
 
+# What the means are taken over.
+GROUPS = {
+    "Tables": ("ijcnn1", "a9a", "w8a", "letter", "mnist"),
+    "Text": ("imdb_tfidf", "20news_tfidf", "reuters_earn_tfidf", "sms_spam_tfidf"),
+}
+
 INTRODUCTION = """\
 Seconds from `(X, y)` to a model whose objective is within a level of the best one
 known, relative to it. Ratios are the peer's time over that of hingesvm: above 1,
@@ -67,7 +73,12 @@ def report(results: RaceResults) -> Iterator[str]:
     for rule, threads in sorted({(row.rule, row.threads) for row in results.rows}):
         yield from (f"## Intercept {rule}, threads: {threads}", "")
         compared = list(comparisons(results, rule, threads))
-        yield from summary(compared)
+        for title, names in GROUPS.items():
+            of_group = [c for c in compared if c.problem in names]
+            if of_group:
+                yield from (f"### {title}: {', '.join(names)}", "")
+                yield from summary(of_group)
+        yield from ("### Each", "")
         yield from details(compared)
         yield from pictures(results, rule, threads)
     yield from doubts(results)
