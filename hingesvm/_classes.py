@@ -170,12 +170,12 @@ class Classes:
         return self._round(problem, solution)
 
     def _round(self, problem: Problem, solution: Solution) -> Solved:
-        """Round the coefficients, and forget dual variables that nobody needs."""
+        """Round the coefficients, and forget what nobody needs any more."""
         certificate = solution.certificate
         rounded = round_to(problem, certificate, self.X.dtype)
         if not self.keep_duals:
-            nothing = np.broadcast_to(0.0, problem.n_rows)
-            certificate = replace(certificate, duals=nothing)
+            nothing = np.empty(0)
+            certificate = replace(certificate, w=nothing, duals=nothing)
             solution = replace(solution, certificate=certificate)
         return solution, rounded
 
