@@ -58,8 +58,8 @@ _RHO_OF_SAMPLE, _RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
 # Rows near a kink, for a line search over all rows, are within one part in this.
 _STEEP = 100.0
 # Newton steps in the first round, before anything is known of the other rows, and
-# after a step that had to be cut short.
-_FIRST_STEPS = 12
+# after a step that had to be cut short: after a sample, and after sweeps.
+_STEPS_OF_SAMPLE, _STEPS_OF_SWEEPS = 12, 4
 # Part of the last gap to which the next round is solved, and of the goal.
 _SHARPER, _ENOUGH = 0.1, 0.5
 # Part of the rows that may cross before the next round is kept short again.
@@ -116,8 +116,8 @@ class _Rounds:
         How far they were to move in the last round.
     rho : float
         Proximal step, in units of the costs.
-    steps : int
-        Most Newton steps of the next round.
+    first_steps, steps : int
+        Most Newton steps of the first round, and of the next one.
     gap : float
         Smallest relative gap of any survey.
     is_centred : bool
@@ -130,10 +130,14 @@ class _Rounds:
     reach: NDArray[np.float32]
     rho: float
     is_centred: bool
+    first_steps: int
     moved: NDArray[np.floating] | None = None
-    steps: int = _FIRST_STEPS
+    steps: int = field(init=False)
     gap: float = np.inf
     band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+
+    def __post_init__(self) -> None:
+        self.steps = self.first_steps
 
 
 def band_until(progress: Progress, start: Start | None, goal: float) -> None:
@@ -196,9 +200,10 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
         narrow=goal >= COARSE and problem.rows.dtype == np.float32,
     )
     rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
+    steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
-    return _Rounds(here, reach, rho, is_centred)
+    return _Rounds(here, reach, rho, is_centred, steps)
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
@@ -313,7 +318,7 @@ def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:
     else:
         _go_between(problem, rounds, there, part)
     if part <= 0.5:
-        rounds.steps = _FIRST_STEPS
+        rounds.steps = rounds.first_steps
     elif crossed < _FEW * problem.n_rows:
         rounds.steps = progress.max_iter
     else:
