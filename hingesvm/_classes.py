@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from hingesvm._reporting import Report
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers import (
-    Begun,
     InterceptRule,
     Method,
     Problem,
+    Progress,
     Rows,
     Solution,
     Start,
     begin_together,
+    go_on,
     most_together,
     solve,
 )
@@ -95,7 +96,7 @@ class Classes:
                 raise
 
         solved: dict[int, Solved] = {}
-        begun: dict[int, Begun] = {}
+        begun: dict[int, Progress] = {}
         at_once = self._most_together(rows)
         if at_once > 1:
             for done, others in in_threads(self._begin, _groups(count, at_once)):
@@ -104,7 +105,9 @@ class Classes:
         rest = [number for number in range(count) if number not in solved]
 
         def finish(rows: Rows, number: int) -> Solved:
-            return self._solve_one(rows, number, begun.pop(number, None))
+            if number in begun:
+                return self._go_on(begun.pop(number), number)
+            return self._solve_one(rows, number)
 
         solved |= zip(rest, in_threads(finish, rest), strict=True)
         return [solved[number] for number in range(count)]
@@ -128,7 +131,7 @@ class Classes:
 
     def _begin(
         self, rows: Rows, numbers: range
-    ) -> tuple[dict[int, Solved], dict[int, Begun]]:
+    ) -> tuple[dict[int, Solved], dict[int, Progress]]:
         """Begin with some classes together; return those that are done, and others."""
         lane = np.full(len(self.codes), -1, dtype=np.int8)
         places = self.codes - numbers.start
@@ -144,19 +147,22 @@ class Classes:
             reports=[self._report(number) for number in numbers],
         )
         done: dict[int, Solved] = {}
-        others: dict[int, Begun] = {}
-        for number, one in zip(numbers, begun, strict=True):
-            if one.progress.converged:
-                done[number] = self._round(
-                    one.progress.problem, one.progress.solution()
-                )
+        others: dict[int, Progress] = {}
+        for number, progress in zip(numbers, begun, strict=True):
+            if progress.converged:
+                done[number] = self._go_on(progress, number)
             else:
-                others[number] = one
+                others[number] = progress
         return done, others
 
-    def _solve_one(self, rows: Rows, number: int, begun: Begun | None = None) -> Solved:
+    def _go_on(self, progress: Progress, number: int) -> Solved:
+        """Solve the problem of a class that was begun with others."""
+        solution = go_on(progress, self.seeds[number])
+        return self._round(progress.problem, solution)
+
+    def _solve_one(self, rows: Rows, number: int) -> Solved:
         """Solve the problem of a class."""
-        problem = begun.progress.problem if begun else self._problem(rows, number)
+        problem = self._problem(rows, number)
         solution = solve(
             problem,
             method=self.method,
@@ -164,7 +170,6 @@ class Classes:
             max_iter=self.max_iter,
             seed=self.seeds[number],
             start=self.starts[number],
-            begun=begun,
             report=self._report(number),
         )
         return self._round(problem, solution)

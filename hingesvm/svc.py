@@ -380,21 +380,21 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         costs = cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
         seeds = draw_seeds(self.random_state, len(targets))
         return Classes(
-            X,
-            kept,
-            codes,
-            costs,
-            targets,
-            seeds,
-            starts,
-            get_loss(self.loss),
-            self._intercept_rule(),
-            self.solver,
-            self.tol,
-            self.max_iter,
-            self.n_jobs,
-            bool(self.verbose),
-            self.warm_start,
+            X=X,
+            kept=kept,
+            codes=codes,
+            costs=costs,
+            targets=targets,
+            seeds=seeds,
+            starts=starts,
+            loss=get_loss(self.loss),
+            rule=self._intercept_rule(),
+            method=self.solver,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            n_jobs=self.n_jobs,
+            verbose=bool(self.verbose),
+            keep_duals=self.warm_start,
         ).solve()
 
     def _intercept_rule(self) -> InterceptRule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -21,16 +21,17 @@ from hingesvm.solvers.stochastic import sweep_until
 from hingesvm.solvers.together import most_lanes, sweep_together
 
 __all__ = [
-    "Begun",
     "Certificate",
     "Check",
     "InterceptRule",
     "Method",
     "Problem",
+    "Progress",
     "Rows",
     "Solution",
     "Start",
     "begin_together",
+    "go_on",
     "most_together",
     "solve",
 ]
@@ -66,21 +67,6 @@ _EVIDENCE = 0.1
 _FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A problem that was begun with others.
-
-    Attributes
-    ----------
-    progress : Progress
-    is_handed_over : bool
-        Whether it is to be gone on with by Newton steps.
-    """
-
-    progress: Progress
-    is_handed_over: bool
-
-
 def solve(
     problem: Problem,
     *,
@@ -89,7 +75,6 @@ def solve(
     max_iter: int = 1000,
     seed: int = 0,
     start: Start | None = None,
-    begun: Begun | None = None,
     report: Report | None = None,
 ) -> Solution:
     """Solve a binary problem to a relative duality gap.
@@ -112,8 +97,6 @@ def solve(
     start : Start, optional
         Dual variables to start from, repaired if infeasible, and weights and
         intercept if better ones than theirs are known.
-    begun : Begun, optional
-        What `begin_together` has left, to go on from.
     report : callable, optional
         Called at each look at the gap with the iteration, the seconds since the
         start, the objective and the gap.
@@ -123,8 +106,6 @@ def solve(
     Solution
         Its certificate is computed from scratch on all rows.
     """
-    if begun is not None:
-        return _go_on(begun, seed)
     _check_range(problem)
     progress = Progress(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
@@ -170,7 +151,7 @@ def begin_together(
     max_iter: int = 1000,
     seed: int = 0,
     reports: Sequence[Report | None],
-) -> list[Begun]:
+) -> list[Progress]:
     """Sweep over several classes, each against the rest, as far as that pays.
 
     Parameters
@@ -187,8 +168,8 @@ def begin_together(
 
     Returns
     -------
-    list of Begun
-        To go on from with `solve` where the tolerance is not certified.
+    list of Progress
+        For `go_on`, one for each problem.
     """
     _check_range(problems[0])
     each = [
@@ -198,17 +179,13 @@ def begin_together(
     for progress in each:
         progress.record(progress.problem.origin())
     hand_over = _hand_over(each[0]) if method == "auto" else None
-    handed = sweep_together(each, lane, seed, hand_over)
-    return [Begun(*pair) for pair in zip(each, handed, strict=True)]
+    sweep_together(each, lane, seed, hand_over)
+    return each
 
 
-def _go_on(begun: Begun, seed: int) -> Solution:
-    """Solve a problem that was begun with others."""
-    progress = begun.progress
-    if begun.is_handed_over and not progress.converged:
-        _finish(progress, progress.start(), seed)
-    if not progress.converged and not progress.exhausted:
-        sweep_until(progress, progress.start(), seed)
+def go_on(progress: Progress, seed: int) -> Solution:
+    """Solve a problem that was begun with others, by Newton steps if it is not yet."""
+    _finish_and_sweep(progress, seed)
     return progress.solution()
 
 
@@ -282,10 +259,17 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
     else:
         first = Start(np.zeros(problem.n_rows)) if start is None else start
         sweep_until(progress, first, seed, _hand_over(progress))
-        if not progress.converged and not progress.exhausted:
-            _finish(progress, progress.start(), seed)
+        _finish_and_sweep(progress, seed)
+        return
     if not progress.converged and not progress.exhausted:
         sweep_until(progress, progress.start(), seed)
+
+
+def _finish_and_sweep(progress: Progress, seed: int) -> None:
+    """Take Newton steps if anything is left to do, and sweeps if there still is."""
+    for method in (_finish, sweep_until):
+        if not progress.converged and not progress.exhausted:
+            method(progress, progress.start(), seed)
 
 
 def _is_tall(problem: Problem) -> bool:

@@ -31,12 +31,22 @@ from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.survey import COARSE, survey_rows
 
-__all__ = ["intercept_step", "random_bits", "shuffle", "sweep_until"]
+__all__ = [
+    "Sweeps",
+    "intercept_step",
+    "predicted_sweeps",
+    "random_bits",
+    "row_steps",
+    "shuffle",
+    "sweep",
+    "sweep_until",
+    "weights_dtype",
+]
 
 Float64Array = NDArray[np.float64]
 
 # A look at the gap costs about as much as half a sweep over all rows.
-LONGEST_WAIT = 0.5
+_LONGEST_WAIT = 0.5
 # Sweeps before the first look where there are more columns than the second number, and
 # so nothing to hand over to: the first gaps say little.
 _FIRST_LOOK, _WIDE = 3.0, 2000
@@ -56,6 +66,8 @@ SAFELY = 0.1
 SOLVED = 0.1
 # Sweeps after which float32 weights are computed anew where that takes a pass.
 MEND = 8.0
+# Arithmetic for one value of a row, as `Rows.chunks` counts it.
+_WORK = 3.0
 
 
 def random_bits(seed: int) -> NDArray[np.uint64]:
@@ -86,10 +98,43 @@ def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
     return step if problem.intercept_rule == "free" else step / (1.0 + step)
 
 
+def row_steps(
+    problem: Problem, squared_norms: Float64Array, tau: float, huge: float = HUGE_STEP
+) -> Float64Array:
+    """Return the factors of line searches, 1 / (||x_i||^2 + tau + q_i) <= `huge`."""
+    width = squared_norms + tau + problem.curvature
+    step = np.full(problem.n_rows, huge)
+    np.divide(1.0, width, out=step, where=width > 1.0 / huge)
+    return step
+
+
+def weights_dtype(problem: Problem, tol: float) -> np.dtype[np.floating]:
+    """Return the precision of weights in sweeps."""
+    return problem.rows.dtype if tol >= COARSE else np.dtype(np.float64)
+
+
 @dataclass
 class Sweeps:
-    """The state of the sweeps."""
+    """The state of the sweeps.
 
+    Attributes
+    ----------
+    step : ndarray of float64, of shape (n_rows,)
+        As of `row_steps`.
+    tau : float
+        Step of the intercept.
+    order : ndarray of intp, of shape (n_rows,)
+        The active rows, `n_active` of them, and others behind.
+    shrink_above : float
+        Rows at a bound are dropped whose gradient points outwards by more.
+    imbalance : float
+        The sum of a_i y_i.
+    unmended : float
+        Sweeps since the weights were computed from the duals.
+    """
+
+    step: Float64Array
+    tau: float
     alpha: Float64Array
     w: NDArray[np.floating]
     intercept: float
@@ -128,13 +173,12 @@ def sweep_until(
     n_rows = problem.n_rows
     squared_norms = problem.rows.squared_norms()
     tau = intercept_step(problem, squared_norms)
-    width = squared_norms + tau + problem.curvature
-    step = np.divide(1.0, width, out=np.full(n_rows, HUGE_STEP), where=width > 0.0)
     alpha = start.alpha.copy()
-    dtype = problem.rows.dtype if progress.tol >= COARSE else np.float64
     state = Sweeps(
+        row_steps(problem, squared_norms, tau),
+        tau,
         alpha,
-        problem.combine(alpha).astype(dtype),
+        problem.combine(alpha).astype(weights_dtype(problem, progress.tol)),
         problem.intercept_of(alpha, start.intercept),
         np.arange(n_rows, dtype=np.intp),
         n_rows,
@@ -151,7 +195,7 @@ def sweep_until(
         # The last sweep that is begun may end above this.
         left = min(wait, progress.max_iter - 1 - before - visits) - since_look
         enough = SOLVED * shrunk_above
-        since_look += sweep(problem, state, step, tau, left, enough)
+        since_look += sweep(problem, state, left, enough)
         progress.n_iter = before + math.ceil(visits + since_look)
         go_on = state.shrink_above > enough and state.n_active and since_look < wait
         if go_on and not progress.exhausted:
@@ -166,27 +210,16 @@ def sweep_until(
             return
         if hand_over is not None and hand_over(visits, remaining):
             return
-        wait = max(1.0, min(remaining, LONGEST_WAIT * visits))
+        wait = max(1.0, min(remaining, _LONGEST_WAIT * visits))
 
 
-def sweep(
-    problem: Problem,
-    state: Sweeps,
-    step: Float64Array,
-    tau: float,
-    most: float,
-    enough: float,
-) -> float:
+def sweep(problem: Problem, state: Sweeps, most: float, enough: float) -> float:
     """Take one step at each active row, in random order; many times if they are few.
 
     Parameters
     ----------
     problem : Problem
     state : Sweeps
-    step : ndarray of float64, of shape (n_rows,)
-        Of the line search of each row.
-    tau : float
-        Step of the intercept.
     most : float
         Where the rows are few: the sweeps to take at most, each over all rows.
     enough : float
@@ -197,64 +230,67 @@ def sweep(
     float
         How many sweeps over all rows the steps amount to.
     """
-    rows, n_rows = problem.rows, problem.n_rows
-    is_penalized = problem.intercept_rule == "penalized"
-    at_once = rows.chunk_size(work=3.0)
-    if state.n_active <= at_once:
-        rows.check_cancelled()
-        scalars = np.array([state.intercept, state.shrink_above, state.imbalance])
-        state.n_active, visits = _sweep.dual_sweeps(
-            *rows.arrays,
-            state.order,
-            state.n_active,
-            min(most * n_rows, at_once),
-            LEAST_SWEEP * n_rows,
-            problem.signs,
-            problem.bound,
-            problem.curvature,
-            step,
-            tau,
-            is_penalized,
-            SAFELY,
-            enough,
-            state.alpha,
-            state.w,
-            scalars,
-            state.random_state,
-        )
-        state.intercept, state.shrink_above, state.imbalance = map(float, scalars)
-        return visits / n_rows
-    count = state.n_active
+    rows, count, before = problem.rows, state.n_active, state.intercept
+    if count <= rows.chunk_size(_WORK):
+        return _sweep_many_times(problem, state, most, enough)
     shuffle(rows, state.order, count, state.random_state)
     scalars = np.array([state.intercept, 0.0])
-    kept = 0
-    for first, last in rows.chunks(count, work=3.0):
-        kept = _sweep.dual_steps(
+    state.n_active = 0
+    for first, last in rows.chunks(count, _WORK):
+        state.n_active = _sweep.dual_steps(
             *rows.arrays,
             state.order,
             first,
             last,
-            kept,
+            state.n_active,
             problem.signs,
             problem.bound,
             problem.curvature,
-            step,
-            tau,
+            state.step,
+            state.tau,
             state.shrink_above,
             state.alpha,
             state.w,
             scalars,
         )
-    state.n_active = kept
-    before = state.intercept
     state.intercept, worst = map(float, scalars)
     state.shrink_above = SAFELY * worst
-    if tau:
-        state.imbalance += (state.intercept - before) / tau
+    if state.tau:
+        state.imbalance += (state.intercept - before) / state.tau
         # The step of the proximal point method: to b = sum a y where it is penalised.
-        now = state.intercept if is_penalized else 0.0
-        state.intercept += tau * (state.imbalance - now)
-    return max(count / n_rows, LEAST_SWEEP)
+        now = state.intercept if problem.intercept_rule == "penalized" else 0.0
+        state.intercept += state.tau * (state.imbalance - now)
+    return max(count / problem.n_rows, LEAST_SWEEP)
+
+
+def _sweep_many_times(
+    problem: Problem, state: Sweeps, most: float, enough: float
+) -> float:
+    """Sweep over few rows in one call, as each call takes as long as some steps."""
+    rows, n_rows = problem.rows, problem.n_rows
+    rows.check_cancelled()
+    scalars = np.array([state.intercept, state.shrink_above, state.imbalance])
+    state.n_active, visits = _sweep.dual_sweeps(
+        *rows.arrays,
+        state.order,
+        state.n_active,
+        min(most * n_rows, rows.chunk_size(_WORK)),
+        LEAST_SWEEP * n_rows,
+        problem.signs,
+        problem.bound,
+        problem.curvature,
+        state.step,
+        state.tau,
+        problem.intercept_rule == "penalized",
+        SAFELY,
+        enough,
+        state.alpha,
+        state.w,
+        scalars,
+        state.random_state,
+    )
+    state.intercept, state.shrink_above, state.imbalance = map(float, scalars)
+    return visits / n_rows
 
 
 def _look(progress: Progress, state: Sweeps) -> float:

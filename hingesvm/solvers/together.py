@@ -31,8 +31,10 @@ from hingesvm.solvers.stochastic import (
     intercept_step,
     predicted_sweeps,
     random_bits,
+    row_steps,
     shuffle,
     sweep,
+    weights_dtype,
 )
 from hingesvm.solvers.survey import COARSE, Survey
 
@@ -59,7 +61,7 @@ _WIDELY = 0.4
 _DEEPEST = 0.1
 # As `NEAR`, for a penalised intercept.
 _NEAR = 3.0
-# Stands for a lane in which no row has to be kept.
+# Stands for a lane without a class, in which no row has to be kept.
 _KEEP_NONE = -2.0
 
 
@@ -78,7 +80,7 @@ class _Lanes:
     tau : float
         Step of the intercept.
     live : ndarray, of shape (n_lanes,)
-        1 where the sweeps go on, 0 where they have ended.
+        1 where there is a class, 0 where none is left for a lane.
     """
 
     lane: NDArray[np.int8]
@@ -106,7 +108,7 @@ def most_lanes(problem: Problem, tol: float) -> int:
     Their weights have to fit into the cache, and the numbers of the problem into the
     precision of the lanes.
     """
-    dtype = _dtype_of(problem, tol)
+    dtype = weights_dtype(problem, tol)
     if dtype == np.float32:
         finite = problem.bound if problem.has_kink else problem.curvature
         if not (finite.min() > _LEAST_SINGLE and finite.max() < _LARGEST_SINGLE):
@@ -123,8 +125,10 @@ def sweep_together(
     lane: NDArray[np.int8],
     seed: int,
     hand_over: Callable[[float, float], bool] | None = None,
-) -> list[bool]:
+) -> None:
     """Sweep over all classes until each is certified, exhausted or better done alone.
+
+    The last are those whose progress is neither converged nor exhausted at the end.
 
     Parameters
     ----------
@@ -137,23 +141,18 @@ def sweep_together(
         Of the order of rows.
     hand_over : callable, optional
         As of `sweep_until`.
-
-    Returns
-    -------
-    list of bool
-        For each class, whether it was handed over.
     """
     first = progress[0]
     problem, tol = first.problem, first.tol
     state = _start(problem, tol, len(progress), lane, seed)
-    ended, handed = (np.zeros(len(progress), dtype=bool) for _ in range(2))
+    ended = np.zeros(len(progress), dtype=bool)
     last_gap = np.ones(len(progress))
     visits, since_look = np.zeros((2, len(progress)))
     most = min(_FIRST_LOOK, first.max_iter - 1)
     while not since_look[0] or (state.n_active and since_look[0] < most):
         since_look += max(state.n_active / problem.n_rows, LEAST_SWEEP)
         _sweep_once(problem, state)
-    while True:
+    while not ended.all():
         looks = _survey(problem, state)
         visits += since_look
         for k in np.flatnonzero(~ended).tolist():
@@ -163,9 +162,9 @@ def sweep_together(
             gap = found.relative_gap
             remaining = predicted_sweeps(gap, last_gap[k], since_look[k], tol)
             last_gap[k] = gap
-            if hand_over is not None and gap > tol:
-                handed[k] = hand_over(visits[k], remaining)
-            ended[k] = gap <= tol or handed[k] or one.exhausted
+            ended[k] = gap <= tol or one.exhausted
+            if not ended[k] and hand_over is not None:
+                ended[k] = hand_over(visits[k], remaining)
             if ended[k]:
                 _record(one, state, looks, k, found)
                 continue
@@ -175,14 +174,6 @@ def sweep_together(
             most = min(max(1.0, longest), one.max_iter - 1 - visits[k])
             since_look[k] = _sweep_alone(one, state, looks, k, depth, most)
         since_look[ended] = 0.0
-        if ended.all():
-            break
-    return [bool(flag) for flag in handed]
-
-
-def _dtype_of(problem: Problem, tol: float) -> np.dtype[np.floating]:
-    """Return the precision of the lanes."""
-    return problem.rows.dtype if tol >= COARSE else np.dtype(np.float64)
 
 
 def _start(
@@ -190,21 +181,17 @@ def _start(
 ) -> _Lanes:
     """Return the state in which all weights and duals are 0."""
     n_rows, d = problem.n_rows, problem.rows.n_features
-    dtype = _dtype_of(problem, tol)
+    dtype = weights_dtype(problem, tol)
     width = next(width for width in _WIDTHS if width >= count)
     squared_norms = problem.rows.squared_norms()
     tau = intercept_step(problem, squared_norms)
-    lengths = squared_norms + tau + problem.curvature
     huge = HUGE_STEP if dtype == np.float64 else _LARGEST_SINGLE
-    step = np.divide(
-        1.0, lengths, out=np.full(n_rows, huge), where=lengths > 1.0 / huge
-    )
     live = np.zeros(width, dtype=dtype)
     live[:count] = 1.0
     return _Lanes(
         lane,
         _rounded_down(problem.bound, dtype),
-        step,
+        row_steps(problem, squared_norms, tau, huge),
         tau,
         np.zeros((n_rows, width), dtype=dtype),
         np.zeros((d, width), dtype=dtype),
@@ -258,7 +245,7 @@ def _sweep_once(problem: Problem, state: _Lanes) -> None:
         state.imbalance += (now - before) / state.tau
         kept_part = now if problem.intercept_rule == "penalized" else 0.0
         now += state.tau * (state.imbalance - kept_part)
-        state.intercept = np.where(state.live > 0.0, now, before).astype(state.w.dtype)
+        state.intercept = now.astype(state.w.dtype)
 
 
 def _shrink_above(state: _Lanes, worst: FloatArray) -> None:
@@ -393,7 +380,7 @@ def _sweep_alone(
     enough = SOLVED * depth * SAFELY * worst
     spent = 0.0
     while not spent or (spent < most and sweeps.shrink_above > enough):
-        spent += sweep(problem, sweeps, state.step, state.tau, most - spent, enough)
+        spent += sweep(problem, sweeps, most - spent, enough)
         if not sweeps.n_active:
             break
     alpha = sweeps.alpha[rows].astype(state.alpha.dtype)
@@ -432,6 +419,8 @@ def _open(
     else:
         w = np.ascontiguousarray(state.w[:, k])
     sweeps = Sweeps(
+        state.step,
+        state.tau,
         alpha,
         w,
         float(state.intercept[k]),
