@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from hingesvm._reporting import Report
@@ -27,7 +27,7 @@ from hingesvm.solvers import (
     solve,
 )
 from hingesvm.solvers.rounding import Rounded, round_to
-from hingesvm.solvers.rows import Matrix
+from hingesvm.solvers.team import Team
 
 __all__ = ["Classes", "Solved"]
 
@@ -41,9 +41,8 @@ class Classes:
 
     Attributes
     ----------
-    X : ndarray or CSR matrix
-    kept : ndarray of intp or None
-        Rows that take part (None: all).
+    rows : Rows
+        Those that take part.
     codes : ndarray of integers, of shape (n_rows,)
         The class of each row that takes part.
     costs : ndarray of float64, of shape (n_rows,) or (1,)
@@ -57,8 +56,7 @@ class Classes:
         Whether the solutions are to have dual variables.
     """
 
-    X: Matrix
-    kept: NDArray[np.intp] | None
+    rows: Rows
     codes: NDArray[np.integer[Any]]
     costs: NDArray[np.float64]
     targets: list[int]
@@ -81,11 +79,12 @@ class Classes:
             if cancelled.is_set():
                 raise _CancelledError
 
-        rows = Rows(self.X, self.kept, check_cancelled)
         count = len(self.targets)
         if count == 1:
-            # A pool of threads would only wait for the one.
-            return [self._solve_one(rows, 0)]
+            with Team(effective_n_jobs(self.n_jobs)) as team:
+                rows = self.rows.shared_by(team, check_cancelled)
+                return [self._solve_one(rows, 0)]
+        rows = self.rows.shared_by(Team(), check_cancelled)
 
         def in_threads(function: Callable[..., _T], items: Iterable[Any]) -> list[_T]:
             parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
@@ -177,10 +176,10 @@ class Classes:
     def _round(self, problem: Problem, solution: Solution) -> Solved:
         """Round the coefficients, and forget what nobody needs any more."""
         certificate = solution.certificate
-        rounded = round_to(problem, certificate, self.X.dtype)
+        rounded = round_to(problem, certificate, self.rows.dtype)
         if not self.keep_duals:
             nothing = np.empty(0)
-            certificate = replace(certificate, w=nothing, duals=nothing)
+            certificate = replace(certificate, weights=nothing, duals=nothing)
             solution = replace(solution, certificate=certificate)
         return solution, rounded
 

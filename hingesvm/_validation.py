@@ -11,16 +11,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from hingesvm.solvers.rows import Matrix
+from hingesvm.solvers.rows import Matrix, Rows
 
 __all__ = [
     "aligned",
     "check_indices",
     "check_sample_weight",
+    "checked_rows",
     "draw_seeds",
     "encode_labels",
     "row_costs",
@@ -160,8 +161,33 @@ def check_indices(X: Matrix) -> None:
     """Refuse a CSR matrix whose indices point outside its rows and columns."""
     if not sp.issparse(X):
         return
+    _check_row_starts(X)
+    used = X.indices[X.indptr[0] : X.indptr[-1]]
+    n_features = X.shape[1]
+    if len(used) and not (used.min() >= 0 and used.max() < n_features):
+        raise ValueError(
+            "X is no valid CSR matrix: it has column indices outside "
+            f"0..{n_features - 1}."
+        )
+
+
+def checked_rows(X: Matrix) -> Rows:
+    """Return the rows of X, once sparse ones are known to be valid and finite.
+
+    One pass finds their norms, which a fit needs, and whether they are.
+    """
+    if sp.issparse(X):
+        _check_row_starts(X)
+    rows = Rows(X)
+    if rows.is_sparse and not np.all(np.isfinite(rows.squared_norms())):
+        assert_all_finite(X, estimator_name="HingeSVC", input_name="X")
+    return rows
+
+
+def _check_row_starts(X: Matrix) -> None:
+    """Refuse a CSR matrix whose rows do not follow on within its data."""
     starts, indices = X.indptr, X.indices
-    n_samples, n_features = X.shape
+    n_samples = X.shape[0]
     if len(starts) != n_samples + 1 or starts[0] < 0 or np.any(np.diff(starts) < 0):
         raise ValueError(
             "X is no valid CSR matrix: its indptr must have one entry more than there "
@@ -170,12 +196,6 @@ def check_indices(X: Matrix) -> None:
     if starts[-1] > min(len(indices), len(X.data)):
         raise ValueError(
             "X is no valid CSR matrix: its indptr points behind the end of its data."
-        )
-    used = indices[starts[0] : starts[-1]]
-    if len(used) and not (used.min() >= 0 and used.max() < n_features):
-        raise ValueError(
-            "X is no valid CSR matrix: it has column indices outside "
-            f"0..{n_features - 1}."
         )
 
 

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -22,6 +23,7 @@ from hingesvm._validation import (
     aligned,
     check_indices,
     check_sample_weight,
+    checked_rows,
     draw_seeds,
     encode_labels,
     row_costs,
@@ -34,7 +36,6 @@ from hingesvm.solvers import (
     Rows,
     Start,
 )
-from hingesvm.solvers.rows import Matrix
 
 __all__ = ["HingeSVC"]
 
@@ -250,6 +251,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             if float32 coefficients are too coarse for `tol`, as they can be at large C
             or with columns whose mean is far larger than their spread.
         """
+        # Whether sparse rows are finite is found with their norms, in one pass.
+        is_sparse = sp.issparse(X)
         with unchanged_on_error(self):
             data, labels = validate_data(
                 self,
@@ -258,13 +261,14 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 accept_sparse="csr",
                 dtype=[np.float64, np.float32],
                 order="C",
+                ensure_all_finite=not is_sparse,
             )
-            check_indices(data)
+            rows = checked_rows(aligned(data))
             weights = check_sample_weight(sample_weight, len(labels))
             kept = None
             if weights is not None and not np.all(weights):
                 kept = np.flatnonzero(weights)
-            self._fit_rows(aligned(data), labels, weights, kept)
+            self._fit_rows(rows, labels, weights, kept)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -320,14 +324,16 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
     def _fit_rows(
         self,
-        X: Matrix,
+        rows: Rows,
         y: NDArray[Any],
         weights: Float64Array | None,
         kept: NDArray[np.intp] | None,
     ) -> None:
         """Fit to the rows `kept` (None: all) and set the fitted attributes."""
+        n_samples = rows.n_rows
         if kept is not None:
             y, weights = y[kept], None if weights is None else weights[kept]
+            rows = rows.subset(kept)
         classes, codes = encode_labels(y)
         if len(classes) < 2:
             raise ValueError(
@@ -336,35 +342,34 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             )
         cost = row_costs(self.C, self.class_weight, classes, y, codes, weights)
         targets = [1] if len(classes) == 2 else list(range(len(classes)))
-        starts = self._starts(classes, len(targets), X.shape, kept)
-        solved = self._solve_each(X, kept, codes, cost, targets, starts)
+        starts = self._starts(classes, len(targets), (n_samples, rows.n_features), kept)
+        solved = self._solve_each(rows, codes, cost, targets, starts)
         solutions = [solution for solution, _ in solved]
 
         certificates = [solution.certificate for solution in solutions]
         self.classes_ = classes
         self.coef_ = np.stack([w for _, (w, _, _) in solved])
-        self.intercept_ = np.array([b for _, (_, b, _) in solved], dtype=X.dtype)
+        self.intercept_ = np.array([b for _, (_, b, _) in solved], dtype=rows.dtype)
         self.objective_ = float(sum(c.primal for c in certificates))
         self.dual_gap_ = float(sum(c.gap for c in certificates))
         self.n_iter_ = max(1, *(solution.n_iter for solution in solutions))
         self.history_ = [history_table(solution) for solution in solutions]
         if self.warm_start:
             place = slice(None) if kept is None else kept
-            self.dual_coef_ = np.zeros((len(targets), X.shape[0]))
+            self.dual_coef_ = np.zeros((len(targets), n_samples))
             for row, (target, c) in enumerate(zip(targets, certificates, strict=True)):
                 self.dual_coef_[row, place] = np.where(codes == target, 1, -1) * c.alpha
             self._cost_scale = self.C
         elif hasattr(self, "dual_coef_"):
             del self.dual_coef_, self._cost_scale
         if not all(solution.converged for solution in solutions):
-            warn_not_converged(Rows(X, kept), solutions, self.tol, self.max_iter)
+            warn_not_converged(rows, solutions, self.tol, self.max_iter)
         elif (gap := max(gap for _, (_, _, gap) in solved)) > self.tol:
             warn_rounded(gap, self.tol)
 
     def _solve_each(
         self,
-        X: Matrix,
-        kept: NDArray[np.intp] | None,
+        rows: Rows,
         codes: NDArray[np.integer],
         cost: Float64Array,
         targets: list[int],
@@ -380,8 +385,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         costs = cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
         seeds = draw_seeds(self.random_state, len(targets))
         return Classes(
-            X=X,
-            kept=kept,
+            rows=rows,
             codes=codes,
             costs=costs,
             targets=targets,

@@ -23,6 +23,7 @@ from ._rows cimport (
     row_dot,
     row_scaled_norm,
     value_t,
+    weight_t,
 )
 
 ctypedef fused real_t:
@@ -46,7 +47,7 @@ def survey(
     const double[:] bound,
     const double[:] curvature,
     bint judge,
-    const double[::1] w,
+    const weight_t[::1] w,
     double intercept,
     const value_t[::1] scales,
     double[::1] shortfall,
@@ -79,6 +80,7 @@ def survey(
                     <const index_t*>place.columns,
                     place.length,
                     &w[0],
+                    <double>0,
                 )
             )
             shortfall[row] = short

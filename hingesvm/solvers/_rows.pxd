@@ -26,6 +26,10 @@ ctypedef fused weight_t:
     float
     double
 
+ctypedef fused sum_t:
+    float
+    double
+
 ctypedef fused index_t:
     int32_t
     int64_t
@@ -109,25 +113,48 @@ cdef inline void fetch_row(
     )
 
 
+cdef inline bint increase(const index_t* columns, ptrdiff_t length) noexcept nogil:
+    """Whether each column index of a row is larger than the one before."""
+    cdef ptrdiff_t k
+    cdef bint increasing = True
+    for k in range(1, length):
+        increasing &= columns[k - 1] < columns[k]
+    return increasing
+
+
+cdef inline bint columns_exist(
+    const index_t* columns, ptrdiff_t length, ptrdiff_t n_features, bint increasing
+) noexcept nogil:
+    """Whether all column indices of a row lie within its columns."""
+    cdef ptrdiff_t k
+    cdef bint exist = True
+    if increasing:
+        return length == 0 or (columns[0] >= 0 and columns[length - 1] < n_features)
+    for k in range(length):
+        exist &= (columns[k] >= 0) & (columns[k] < n_features)
+    return exist
+
+
 cdef inline double row_dot(
     const value_t* values,
     const index_t* columns,
     ptrdiff_t length,
     const weight_t* w,
+    sum_t kind,
 ) noexcept nogil:
-    """Return x_i . w, accumulated in the precision of w."""
-    cdef weight_t total = 0.0, other = 0.0
+    """Return x_i . w; `kind` only names the precision in which it is summed."""
+    cdef sum_t total = 0.0, other = 0.0
     cdef ptrdiff_t k
     if columns == NULL:
         for k in range(length):
-            total += <weight_t>values[k] * w[k]
+            total += <sum_t>values[k] * <sum_t>w[k]
         return total
     # Two chains: the additions of one gather wait for each other otherwise.
     for k in range(0, length - 1, 2):
-        total += <weight_t>values[k] * w[columns[k]]
-        other += <weight_t>values[k + 1] * w[columns[k + 1]]
+        total += <sum_t>values[k] * <sum_t>w[columns[k]]
+        other += <sum_t>values[k + 1] * <sum_t>w[columns[k + 1]]
     if length & 1:
-        total += <weight_t>values[length - 1] * w[columns[length - 1]]
+        total += <sum_t>values[length - 1] * <sum_t>w[columns[length - 1]]
     return total + other
 
 
@@ -153,26 +180,22 @@ cdef inline double row_squared_norm(
     const value_t* values,
     const index_t* columns,
     ptrdiff_t length,
+    bint increasing,
     double* scratch,
 ) noexcept nogil:
     """Return ||x_i||^2; `scratch` holds n_features zeros and is left so.
 
     A CSR row may name a column twice, so its entries are summed first, unless its
-    columns are seen to increase.
+    columns are known to increase.
     """
     cdef double total = 0.0
     cdef ptrdiff_t k
-    cdef bint increasing = True
-    for k in range(length):
-        total += <double>values[k] * <double>values[k]
-    if columns == NULL:
-        return total
-    for k in range(1, length):
-        increasing &= columns[k - 1] < columns[k]
     if increasing:
+        for k in range(length):
+            total += <double>values[k] * <double>values[k]
         return total
     row_add(values, columns, length, 1.0, scratch)
-    total = row_dot(values, columns, length, scratch)
+    total = row_dot(values, columns, length, scratch, <double>0)
     for k in range(length):
         scratch[columns[k]] = 0.0
     return total

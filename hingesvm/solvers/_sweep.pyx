@@ -9,57 +9,25 @@ r where `index` is empty. No function holds the GIL while it works, and callers
 pass short ranges, so that a fit can be interrupted between two calls.
 """
 
-from libc.math cimport fabs
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint64_t
 
 from ._rows cimport (
     Layout,
     Row,
+    columns_exist,
     fetch_row,
+    increase,
     index_t,
     layout,
     locate,
-    prefetch,
     row_add,
     row_dot,
     row_squared_norm,
     value_t,
     weight_t,
 )
-
-
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
-
-
-cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
-    """Advance a SplitMix64 generator (Steele, Lea and Flood, 2014)."""
-    cdef uint64_t z
-    state[0] += <uint64_t>0x9E3779B97F4A7C15
-    z = state[0]
-    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
-    return z ^ (z >> 31)
-
-
-cdef inline void permute(
-    ptrdiff_t* order, ptrdiff_t start, ptrdiff_t stop, uint64_t* random_state
-) noexcept nogil:
-    """See `shuffle`."""
-    cdef ptrdiff_t k, other, kept
-    cdef ptrdiff_t largest = 4294967295
-    cdef uint64_t bits
-    for k in range(start, stop):
-        bits = next_random(random_state)
-        if k < largest:
-            other = <ptrdiff_t>(((bits >> 32) * <uint64_t>(k + 1)) >> 32)
-        else:
-            other = <ptrdiff_t>(bits % <uint64_t>(k + 1))
-        kept = order[k]
-        order[k] = order[other]
-        order[other] = kept
+from ._steps cimport AHEAD, permute, take_steps
 
 
 def shuffle(
@@ -113,6 +81,7 @@ def margins(
                 <const index_t*>place.columns,
                 place.length,
                 &w[0],
+                <double>0,
             )
             out[k] = signs[k] * score if signed else score
 
@@ -159,96 +128,37 @@ def squared_norms(
     double[::1] scratch,
     double[::1] out,
 ):
-    """Set ``out[r] = ||x_r||^2`` for start <= r < stop; `scratch` holds zeros."""
+    """Set ``out[r] = ||x_r||^2`` for start <= r < stop; `scratch` holds zeros.
+
+    Returns
+    -------
+    bool
+        False if a column index is not one of a column; the rows behind are then left
+        out.
+    """
     cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef ptrdiff_t row
     cdef Row place
+    cdef bint valid = True, increasing
     with nogil:
         for row in range(start, stop):
             place = locate(&X, row, <index_t>0)
+            increasing = place.columns == NULL or increase(
+                <const index_t*>place.columns, place.length
+            )
+            valid = place.columns == NULL or columns_exist(
+                <const index_t*>place.columns, place.length, n_features, increasing
+            )
+            if not valid:
+                break
             out[row] = row_squared_norm(
                 &data[place.start],
                 <const index_t*>place.columns,
                 place.length,
+                increasing,
                 &scratch[0] if scratch.shape[0] else NULL,
             )
-
-
-cdef inline ptrdiff_t take_steps(
-    const Layout* X,
-    const value_t* data,
-    index_t kind,
-    ptrdiff_t* order,
-    ptrdiff_t start,
-    ptrdiff_t stop,
-    ptrdiff_t kept,
-    const int8_t* signs,
-    const double[:] bound,
-    const double[:] curvature,
-    const double* step,
-    double intercept_step,
-    double shrink_above,
-    double* alpha,
-    weight_t* w,
-    double* scalars,
-) noexcept nogil:
-    """See `dual_steps`."""
-    cdef double intercept = scalars[0], worst = scalars[1]
-    cdef double old, new, gradient, sign, change
-    cdef ptrdiff_t k, row
-    cdef Row place
-    for k in range(start, stop):
-        if k + AHEAD < stop:
-            row = order[k + AHEAD]
-            fetch_row(X, data, row, kind)
-            prefetch(&alpha[row])
-            prefetch(&step[row])
-        row = order[k]
-        place = locate(X, row, kind)
-        sign = signs[row]
-        old = alpha[row]
-        gradient = 1.0 - curvature[row] * old - sign * (
-            intercept
-            + row_dot(
-                &data[place.start],
-                <const index_t*>place.columns,
-                place.length,
-                w,
-            )
-        )
-        if old == 0.0 and gradient <= 0.0:
-            if gradient >= -shrink_above:
-                order[kept] = row
-                kept += 1
-            continue
-        if old == bound[row] and gradient >= 0.0:
-            if gradient <= shrink_above:
-                order[kept] = row
-                kept += 1
-            continue
-        order[kept] = row
-        kept += 1
-        if fabs(gradient) > worst:
-            worst = fabs(gradient)
-        new = old + gradient * step[row]
-        if new < 0.0:
-            new = 0.0
-        elif new > bound[row]:
-            new = bound[row]
-        if new != old:
-            alpha[row] = new
-            change = sign * (new - old)
-            intercept += intercept_step * change
-            row_add(
-                &data[place.start],
-                <const index_t*>place.columns,
-                place.length,
-                change,
-                w,
-            )
-    scalars[0] = intercept
-    scalars[1] = worst
-    return kept
+    return valid
 
 
 def dual_steps(
@@ -308,6 +218,7 @@ def dual_steps(
                 &alpha[0],
                 &w[0],
                 &scalars[0],
+                1.0,
             )
     return kept
 
@@ -377,6 +288,7 @@ def dual_sweeps(
                 &alpha[0],
                 &w[0],
                 &state[0],
+                1.0,
             )
             scalars[0] = state[0]
             scalars[1] = safely * state[1]
@@ -443,6 +355,7 @@ def averaged_steps(
                         <const index_t*>place.columns,
                         place.length,
                         &w[0],
+                        <double>0,
                     )
                 )
             )

@@ -400,6 +400,16 @@ def wake(
     return count, worst
 
 
+def squared_norm(const real_t[::1] w):
+    """Return the squared norm of w, summed in float64."""
+    cdef double total = 0.0
+    cdef ptrdiff_t k
+    with nogil:
+        for k in range(w.shape[0]):
+            total += <double>w[k] * <double>w[k]
+    return total
+
+
 def class_sums(const double[:] alpha, const int8_t[::1] signs):
     """Return the sums of alpha over the rows of sign +1 and over those of sign -1."""
     cdef double positive = 0.0, negative = 0.0

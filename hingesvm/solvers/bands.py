@@ -350,7 +350,7 @@ def _go_between(problem: Problem, rounds: _Rounds, there: Survey, part: float) -
         alpha = np.clip(old + part * (new - old), 0.0, here.packed.bound[rounds.band])
         here.duals = here.packed.replaced(rounds.band, alpha)
         here.own = here.own + part * (there.own - here.own)
-    here.w = here.w + part * (there.w - here.w)
+    here.weights = here.w + part * (there.w - here.w)
     here.intercept += part * (there.intercept - here.intercept)
     for start, stop in problem.rows.chunks(problem.n_rows):
         here.shortfall[start:stop] += part * moved[start:stop]

@@ -25,7 +25,7 @@ class Certificate:
 
     Attributes
     ----------
-    w : ndarray of float64, of shape (n_features,)
+    weights : ndarray of float32 or float64, of shape (n_features,)
     intercept : float
     duals : ndarray of float64, of shape (n_rows,), or PackedDuals
         Feasible dual variables.
@@ -33,11 +33,16 @@ class Certificate:
         P(w, intercept) and D(alpha).
     """
 
-    w: Float64Array
+    weights: NDArray[np.floating]
     intercept: float
     duals: Duals
     primal: float
     dual: float
+
+    @property
+    def w(self) -> Float64Array:
+        """The weights in float64; made at each call if they are not kept so."""
+        return self.weights.astype(np.float64, copy=False)
 
     @property
     def alpha(self) -> Float64Array:
@@ -71,7 +76,7 @@ class Certificate:
         primal = newer if newer.primal <= self.primal + noise else self
         dual = newer if newer.dual >= self.dual - noise else self
         return Certificate(
-            primal.w, primal.intercept, dual.duals, primal.primal, dual.dual
+            primal.weights, primal.intercept, dual.duals, primal.primal, dual.dual
         )
 
 

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.kernels import _vectors
 
-__all__ = ["Duals", "PackedDuals", "read_duals", "unpacked"]
+__all__ = ["Duals", "PackedDuals", "count_inside", "read_duals", "unpacked"]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
+
+# The place of those inside their box.
+_INSIDE = 2
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ class PackedDuals:
 Duals = Float64Array | PackedDuals
 
 
+def count_inside(duals: Duals, stop: int) -> int:
+    """Return how many of the packed values belong to the rows before one of them."""
+    if stop == 0 or not isinstance(duals, PackedDuals):
+        return 0
+    return int(np.count_nonzero(duals.places[:stop] == _INSIDE))
+
+
 def read_duals(
     duals: Duals, start: int, stop: int, count: int
 ) -> tuple[Float64Array, int]:
@@ -78,7 +88,7 @@ def read_duals(
     duals : ndarray of float64 or PackedDuals
     start, stop : int
     count : int
-        What the last call returned as such; 0 at the first.
+        What the last call returned as such; at the first, `count_inside`.
 
     Returns
     -------

@@ -13,7 +13,7 @@ import numpy as np
 
 from hingesvm.solvers.kernels import _sweep
 from hingesvm.solvers.progress import Progress, Start
-from hingesvm.solvers.stochastic import intercept_step, random_bits, shuffle
+from hingesvm.solvers.sweeps import intercept_step, random_bits, shuffle
 
 __all__ = ["step_until"]
 

@@ -19,6 +19,7 @@ All is in float64, whatever the dtype of X; solvers are tested against it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,7 +33,7 @@ from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["InterceptRule", "Problem"]
+__all__ = ["InterceptRule", "Problem", "squared_norm"]
 
 Float64Array = NDArray[np.float64]
 InterceptRule = Literal["none", "penalized", "free"]
@@ -47,6 +48,11 @@ _NOISE = 1e-13
 _NEARLY_EXACT = 1e-4
 # Shortfalls of margins that can be rounding errors.
 _LONGEST_STRETCH = 1e-12
+
+
+def squared_norm(w: NDArray[np.floating]) -> float:
+    """Return ||w||^2, summed in float64."""
+    return float(w @ w) if w.dtype == np.float64 else _vectors.squared_norm(w)
 
 
 @dataclass(frozen=True)
@@ -177,9 +183,11 @@ class Problem:
         losses = self.loss_sum(1.0 - self.signs * (scores + intercept))
         return self.primal_of(w, intercept, losses)
 
-    def primal_of(self, w: Float64Array, intercept: float, losses: float) -> float:
+    def primal_of(
+        self, w: NDArray[np.floating], intercept: float, losses: float
+    ) -> float:
         """Return P(w, b), given the sum of the losses."""
-        value = self.primal_from(float(w @ w), intercept, losses)
+        value = self.primal_from(squared_norm(w), intercept, losses)
         if self.fixed is not None:
             value += self.fixed.gain - float(self.fixed.own @ w)
             value -= self.fixed.imbalance * intercept
@@ -347,27 +355,27 @@ class Problem:
             if self.intercept_rule != "penalized" or intercept is None:
                 intercept = self.best_intercept(scores, certificate.alpha, intercept)
             value = self.primal(w, intercept, scores)
-            other = replace(certificate, w=w, intercept=intercept, primal=value)
+            other = replace(certificate, weights=w, intercept=intercept, primal=value)
             # Of two equally good points the iterate is nearer the optimum than w(a).
             certificate = certificate.join(self._stretch(other, scores))
         return self._without_noise(certificate)
 
     def _without_noise(self, certificate: Certificate) -> Certificate:
         """Set weights to 0 that are the rounding error of a sum that cancels."""
-        norm = float(np.sqrt(certificate.w @ certificate.w))
+        norm = math.sqrt(squared_norm(certificate.weights))
         if norm * norm > _NOISE * certificate.primal:
             return certificate
         lengths = np.sqrt(self.rows.squared_norms())
         if norm > _NOISE * float(certificate.alpha @ lengths):
             return certificate
-        zero, scores = np.zeros_like(certificate.w), np.zeros(self.n_rows)
+        zero, scores = np.zeros(self.rows.n_features), np.zeros(self.n_rows)
         intercept = certificate.intercept
         if self.intercept_rule == "free":
             intercept = self.best_intercept(scores, certificate.alpha)
         primal = self.primal(zero, intercept, scores)
         if primal > certificate.primal * (1.0 + _NOISE):
             return certificate
-        return replace(certificate, w=zero, intercept=intercept, primal=primal)
+        return replace(certificate, weights=zero, intercept=intercept, primal=primal)
 
     def _stretch(self, certificate: Certificate, scores: Float64Array) -> Certificate:
         """Scale (w, b) up by the rounding error in margins that should be 1.
@@ -387,7 +395,7 @@ class Problem:
         primal = self.primal(w, intercept, factor * scores)
         if primal > certificate.primal * (1.0 - _LONGEST_STRETCH):
             return certificate
-        return replace(certificate, w=w, intercept=intercept, primal=primal)
+        return replace(certificate, weights=w, intercept=intercept, primal=primal)
 
     def evaluate(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables and of w(a)."""

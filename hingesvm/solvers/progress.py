@@ -129,7 +129,7 @@ class Progress:
         """
         best = certificate if self.best is None else self.best.join(certificate)
         self.best = best
-        if best.w is certificate.w:
+        if best.weights is certificate.weights:
             self._proven_primal = proven
         if best.duals is certificate.duals:
             self._proven_dual = proven

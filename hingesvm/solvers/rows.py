@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from copy import copy
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from hingesvm.solvers.kernels import _newton, _sweep
+from hingesvm.solvers.team import Team
 
 __all__ = ["Matrix", "Rows"]
 
@@ -23,9 +25,12 @@ Matrix = Any
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
+_T = TypeVar("_T")
 
 # Entries of X handled between two looks for an interrupt: some milliseconds.
 _ENTRIES_PER_CHUNK = 1 << 21
+# Entries that a thread of a team handles, at least: to ask it takes as long as 20,000.
+_ENTRIES_PER_SHARE = 1 << 17
 # Entries of a float64 copy of some rows.
 _ENTRIES_PER_BLOCK = 1 << 18
 
@@ -55,6 +60,8 @@ class Rows:
         Rows of X that take part, in this order. Default: all of them.
     check_cancelled : callable, optional
         Called every few milliseconds; may raise.
+    team : Team, optional
+        Threads that share long work. Default: the present one alone.
 
     Attributes
     ----------
@@ -71,6 +78,7 @@ class Rows:
         X: Matrix,
         index: IndexArray | None = None,
         check_cancelled: Callable[[], None] = _never,
+        team: Team | None = None,
     ) -> None:
         n_total, self.n_features = map(int, X.shape)
         self.index = _NO_ROWS if index is None else np.ascontiguousarray(index, np.intp)
@@ -78,6 +86,7 @@ class Rows:
         self.is_sparse = sp.issparse(X)
         self.dtype = X.dtype
         self.check_cancelled = check_cancelled
+        self.team = Team() if team is None else team
         self._X = X
         self._squared_norms: Float64Array | None = None
         self._kernel: Float64Array | None = None
@@ -109,20 +118,43 @@ class Rows:
         per_row = max(self.n_entries / max(self.n_rows, 1), 8.0) * work
         return max(1, int(_ENTRIES_PER_CHUNK / per_row))
 
-    def chunks(self, count: int, work: float = 1.0) -> Iterator[tuple[int, int]]:
-        """Yield ranges that cover `count` rows, each a few milliseconds of work.
+    def chunks(
+        self, count: int, work: float = 1.0, first: int = 0
+    ) -> Iterator[tuple[int, int]]:
+        """Yield ranges that cover the rows up to `count`, each a few ms of work.
 
         Parameters
         ----------
         count : int
-            Number of rows to cover.
+            Number of rows to cover, or where they end.
         work : float, default=1.0
             Arithmetic for one stored value, a multiply-add being 1.
+        first : int, default=0
+            Where they begin.
         """
         size = self.chunk_size(work)
-        for start in range(0, count, size):
+        for start in range(first, count, size):
             self.check_cancelled()
             yield start, min(start + size, count)
+
+    def in_shares(self, work: Callable[[int, int, int], _T]) -> list[_T]:
+        """Return what a function of a range of rows returns for ranges that cover all.
+
+        There is a range for each member of the team, which calls the function, or one
+        in all where they are short. Ranges follow on, and have as many entries each.
+        The third argument is the number of the member.
+        """
+        size = self.team.size
+        if size == 1 or self.n_entries < size * _ENTRIES_PER_SHARE:
+            return [work(0, self.n_rows, 0)]
+        if self.is_sparse and not len(self.index):
+            starts = self.arrays[2]
+            aims = np.linspace(starts[0], starts[-1], size + 1)
+            edges = np.searchsorted(starts, aims.round().astype(starts.dtype))
+            edges[-1] = self.n_rows
+        else:
+            edges = np.linspace(0, self.n_rows, size + 1).round().astype(np.intp)
+        return self.team.run(lambda k: work(int(edges[k]), int(edges[k + 1]), k))
 
     def margins(
         self,
@@ -166,22 +198,41 @@ class Rows:
         return out
 
     def squared_norms(self) -> Float64Array:
-        """Return ||x_i||^2 for all rows, in float64; computed once."""
+        """Return ||x_i||^2 for all rows, in float64; computed once.
+
+        Raises
+        ------
+        ValueError
+            If a column index of a sparse X is not one of a column.
+        """
         if self._squared_norms is not None:
             return self._squared_norms
-        scratch = np.zeros(self.n_features if self.is_sparse else 0)
         out = np.empty(self.n_rows)
-        for start, stop in self.chunks(self.n_rows):
-            _sweep.squared_norms(*self.arrays, start, stop, scratch, out)
+
+        def norms_of(first: int, last: int, _: int) -> bool:
+            scratch = np.zeros(self.n_features if self.is_sparse else 0)
+            return all(
+                _sweep.squared_norms(*self.arrays, start, stop, scratch, out)
+                for start, stop in self.chunks(last, first=first)
+            )
+
+        if not all(self.in_shares(norms_of)):
+            raise ValueError(
+                "X is no valid CSR matrix: it has column indices outside "
+                f"0..{self.n_features - 1}."
+            )
         out.flags.writeable = False
         self._squared_norms = out
         return out
 
     def rounded(self, w: Float64Array, intercept: float) -> tuple[Float64Array, float]:
         """Return weights and intercept rounded to the dtype of X, as float64."""
-        return w.astype(self.dtype).astype(np.float64), float(
-            self.dtype.type(intercept)
-        )
+        rounded = w.astype(self.dtype).astype(np.float64)
+        return rounded, self.rounded_number(intercept)
+
+    def rounded_number(self, value: float) -> float:
+        """Return a number rounded to the dtype of X."""
+        return float(self.dtype.type(value))
 
     def largest_possible(self) -> float:
         """Return a bound of all ||x_i||, known from the dtype alone; may be inf."""
@@ -292,10 +343,16 @@ class Rows:
 
     def subset(self, rows: IndexArray) -> Rows:
         """Return the same X restricted to some rows, without a copy."""
-        part = Rows(self._X, self._places(rows), self.check_cancelled)
+        part = Rows(self._X, self._places(rows), self.check_cancelled, self.team)
         if self._squared_norms is not None:
             part._squared_norms = self._squared_norms[rows]
         return part
+
+    def shared_by(self, team: Team, check_cancelled: Callable[[], None]) -> Rows:
+        """Return the same rows for a team, with another check."""
+        rows = copy(self)
+        rows.team, rows.check_cancelled = team, check_cancelled
+        return rows
 
     def column_scales(self) -> Float64Array:
         """Return the largest absolute value of each column."""

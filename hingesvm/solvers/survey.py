@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Certificate, Fixed
-from hingesvm.solvers.duals import Duals, PackedDuals, read_duals
+from hingesvm.solvers.duals import Duals, PackedDuals, count_inside, read_duals
 from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.problem import Problem
 
@@ -31,7 +31,7 @@ class Survey:
 
     Attributes
     ----------
-    w, intercept, duals
+    weights, intercept, duals
         The point looked at.
     shortfall : ndarray of float32 or float64, of shape (n_rows,)
         1 - m.
@@ -41,7 +41,7 @@ class Survey:
         Sums over the rows: of the losses, of a - q a^2 / 2, and of a y.
     """
 
-    w: Float64Array
+    weights: NDArray[np.floating]
     intercept: float
     duals: Duals
     shortfall: NDArray[np.floating]
@@ -49,6 +49,11 @@ class Survey:
     loss: float = 0.0
     gain: float = 0.0
     imbalance: float = 0.0
+
+    @property
+    def w(self) -> Float64Array:
+        """The weights in float64; made at each call if they are not kept so."""
+        return self.weights.astype(np.float64, copy=False)
 
     @property
     def packed(self) -> PackedDuals:
@@ -92,7 +97,7 @@ class Survey:
         scores = problem.signs * (1.0 - self.shortfall) - self.intercept
         best = problem.minimise_over_intercept(scores, self.intercept)
         if rounded:
-            _, best = problem.rows.rounded(self.w, best)
+            best = problem.rows.rounded_number(best)
         self.shortfall -= problem.signs * (best - self.intercept)
         self.intercept = best
         self.add_up(problem)
@@ -103,27 +108,28 @@ class Survey:
 
     def certificate(self, problem: Problem) -> Certificate:
         """Return the certificate, from sums over all rows."""
-        primal = problem.primal_of(self.w, self.intercept, self.loss)
+        primal = problem.primal_of(self.weights, self.intercept, self.loss)
         dual = problem.dual_of(self.own, self.gain, self.imbalance)
-        return Certificate(self.w, self.intercept, self.duals, primal, dual)
+        return Certificate(self.weights, self.intercept, self.duals, primal, dual)
 
 
 def survey_rows(
     problem: Problem,
-    w: Float64Array,
+    w: NDArray[np.floating],
     intercept: float,
     duals: Duals | None,
     *,
     scales: NDArray[np.floating] | None = None,
     reach: NDArray[np.float32] | None = None,
     narrow: bool = False,
+    room: list[Float64Array] | None = None,
 ) -> Survey:
     """Look at all rows.
 
     Parameters
     ----------
     problem : Problem
-    w : ndarray of float64, of shape (n_features,)
+    w : ndarray of float32 or float64, of shape (n_features,)
     intercept : float
     duals : ndarray of float64, PackedDuals or None
         Dual variables; None stands for minus the subgradients at (w, b).
@@ -133,51 +139,72 @@ def survey_rows(
         Overwritten with the norms of the rows, their columns so multiplied.
     narrow : bool, default=False
         Whether to keep the shortfalls as float32. All sums are of float64 ones.
+    room : list of ndarray of float64, of shape (n_features,), optional
+        Arrays that the last survey left, the first of which becomes `own`; those that
+        are missing are added.
     """
     n_rows = problem.n_rows
     if scales is None or reach is None:
         scales = np.empty(0, dtype=problem.rows.dtype)
         reach = np.empty(0, dtype=np.float32)
-    judged: list[PackedDuals] = []
     survey = Survey(
         w,
         intercept,
-        PackedDuals.joined(judged, problem.bound) if duals is None else duals,
+        PackedDuals.joined([], problem.bound) if duals is None else duals,
         np.empty(n_rows, dtype=np.float32 if narrow else np.float64),
-        np.zeros(len(w)),
+        np.empty(0),
     )
-    count = 0
-    for start, stop in problem.rows.chunks(n_rows, work=2.0):
-        some = slice(start, stop)
-        short = survey.shortfall[some]
-        if narrow:
-            short = np.empty(stop - start)
-        if duals is None:
-            alpha = np.empty(stop - start)
-        else:
-            alpha, count = read_duals(duals, start, stop, count)
-        _newton.survey(
-            *problem.rows.arrays,
-            start,
-            stop,
-            problem.signs[some],
-            problem.bound[some],
-            problem.curvature[some],
-            duals is None,
-            w,
-            intercept,
-            scales,
-            short,
-            alpha,
-            reach[some],
-            survey.own,
-        )
-        survey.add(problem, start, short, alpha)
-        if narrow:
-            np.clip(short, -_FAR, _FAR, out=short)
-            survey.shortfall[some] = short
-        if duals is None:
-            judged.append(PackedDuals.pack(alpha, problem.bound[some]))
+    team = problem.rows.team
+    room = [] if room is None else room
+    room += [np.empty(len(w)) for _ in range(team.size - len(room))]
+
+    def look(first: int, last: int, member: int) -> tuple[Survey, list[PackedDuals]]:
+        room[member].fill(0.0)
+        part = replace(survey, own=room[member])
+        judged: list[PackedDuals] = []
+        count = count_inside(survey.duals, first)
+        for start, stop in problem.rows.chunks(last, work=2.0, first=first):
+            some = slice(start, stop)
+            short = survey.shortfall[some]
+            if narrow:
+                short = np.empty(stop - start)
+            if duals is None:
+                alpha = np.empty(stop - start)
+            else:
+                alpha, count = read_duals(duals, start, stop, count)
+            _newton.survey(
+                *problem.rows.arrays,
+                start,
+                stop,
+                problem.signs[some],
+                problem.bound[some],
+                problem.curvature[some],
+                duals is None,
+                w,
+                intercept,
+                scales,
+                short,
+                alpha,
+                reach[some],
+                part.own,
+            )
+            part.add(problem, start, short, alpha)
+            if narrow:
+                np.clip(short, -_FAR, _FAR, out=short)
+                survey.shortfall[some] = short
+            if duals is None:
+                judged.append(PackedDuals.pack(alpha, problem.bound[some]))
+        return part, judged
+
+    parts = problem.rows.in_shares(look)
+    survey.own = room[0]
+    for part, _ in parts:
+        if part.own is not survey.own:
+            survey.own += part.own
+        survey.loss += part.loss
+        survey.gain += part.gain
+        survey.imbalance += part.imbalance
     if duals is None:
-        survey.duals = PackedDuals.joined(judged, problem.bound)
+        each = [packed for _, judged in parts for packed in judged]
+        survey.duals = PackedDuals.joined(each, problem.bound)
     return survey

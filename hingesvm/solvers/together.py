@@ -3,7 +3,7 @@
 The problems share their rows and differ in signs only, so a row that is read for one
 of them can be stepped on for all: its indices are read once, and the weights of all
 classes for a feature lie side by side (`_lanes.pyx`). The steps are those of
-``stochastic.py``, and each class has its own certificate.
+``sweeps.py``, and each class has its own certificate.
 """
 
 from __future__ import annotations
@@ -20,23 +20,20 @@ from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.kernels import _lanes
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress
-from hingesvm.solvers.stochastic import (
+from hingesvm.solvers.stochastic import MEND, NEAR, SOLVED, predicted_sweeps
+from hingesvm.solvers.survey import COARSE, Survey
+from hingesvm.solvers.sweeps import (
     HUGE_STEP,
     LEAST_SWEEP,
-    MEND,
-    NEAR,
     SAFELY,
-    SOLVED,
     Sweeps,
     intercept_step,
-    predicted_sweeps,
     random_bits,
     row_steps,
     shuffle,
     sweep,
     weights_dtype,
 )
-from hingesvm.solvers.survey import COARSE, Survey
 
 __all__ = ["most_lanes", "sweep_together"]
 
@@ -363,7 +360,7 @@ def _record(
         problem.balance(duals)
     w = state.w[:, k].astype(np.float64)
     packed = PackedDuals.pack(duals, problem.bound)
-    one.record(replace(found, w=w, duals=packed), proven=True)
+    one.record(replace(found, weights=w, duals=packed), proven=True)
 
 
 def _sweep_alone(

@@ -1,0 +1,135 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Steps at one row after the other, and orders of rows: for one thread and for several."""
+
+from libc.math cimport fabs
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int8_t, uint64_t
+
+from ._rows cimport (
+    Layout,
+    Row,
+    fetch_row,
+    index_t,
+    locate,
+    prefetch,
+    row_add,
+    row_dot,
+    value_t,
+    weight_t,
+)
+
+
+cdef enum:
+    # Rows between the one that is asked for and the one that is worked on.
+    AHEAD = 8
+
+
+cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
+    """Advance a SplitMix64 generator (Steele, Lea and Flood, 2014)."""
+    cdef uint64_t z
+    state[0] += <uint64_t>0x9E3779B97F4A7C15
+    z = state[0]
+    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
+    return z ^ (z >> 31)
+
+
+cdef inline void permute(
+    ptrdiff_t* order, ptrdiff_t start, ptrdiff_t stop, uint64_t* random_state
+) noexcept nogil:
+    """See `shuffle`."""
+    cdef ptrdiff_t k, other, kept
+    cdef ptrdiff_t largest = 4294967295
+    cdef uint64_t bits
+    for k in range(start, stop):
+        bits = next_random(random_state)
+        if k < largest:
+            other = <ptrdiff_t>(((bits >> 32) * <uint64_t>(k + 1)) >> 32)
+        else:
+            other = <ptrdiff_t>(bits % <uint64_t>(k + 1))
+        kept = order[k]
+        order[k] = order[other]
+        order[other] = kept
+
+
+cdef inline ptrdiff_t take_steps(
+    const Layout* X,
+    const value_t* data,
+    index_t kind,
+    ptrdiff_t* order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t kept,
+    const int8_t* signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double* step,
+    double intercept_step,
+    double shrink_above,
+    double* alpha,
+    weight_t* w,
+    double* scalars,
+    double spread,
+) noexcept nogil:
+    """See `dual_steps` in ``_sweep.pyx``.
+
+    w and the intercept move `spread` times as far as the dual variables say, and each
+    step is so much shorter.
+    """
+    cdef double intercept = scalars[0], worst = scalars[1]
+    cdef double old, new, gradient, sign, change
+    cdef ptrdiff_t k, row
+    cdef Row place
+    for k in range(start, stop):
+        if k + AHEAD < stop:
+            row = order[k + AHEAD]
+            fetch_row(X, data, row, kind)
+            prefetch(&alpha[row])
+            prefetch(&step[row])
+        row = order[k]
+        place = locate(X, row, kind)
+        sign = signs[row]
+        old = alpha[row]
+        gradient = 1.0 - curvature[row] * old - sign * (
+            intercept
+            + row_dot(
+                &data[place.start],
+                <const index_t*>place.columns,
+                place.length,
+                w,
+                <weight_t>0,
+            )
+        )
+        if old == 0.0 and gradient <= 0.0:
+            if gradient >= -shrink_above:
+                order[kept] = row
+                kept += 1
+            continue
+        if old == bound[row] and gradient >= 0.0:
+            if gradient <= shrink_above:
+                order[kept] = row
+                kept += 1
+            continue
+        order[kept] = row
+        kept += 1
+        if fabs(gradient) > worst:
+            worst = fabs(gradient)
+        new = old + gradient * step[row] / spread
+        if new < 0.0:
+            new = 0.0
+        elif new > bound[row]:
+            new = bound[row]
+        if new != old:
+            alpha[row] = new
+            change = spread * sign * (new - old)
+            intercept += intercept_step * change
+            row_add(
+                &data[place.start],
+                <const index_t*>place.columns,
+                place.length,
+                change,
+                w,
+            )
+    scalars[0] = intercept
+    scalars[1] = worst
+    return kept

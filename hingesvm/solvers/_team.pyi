@@ -1,0 +1,3 @@
+from typing import Any
+
+def shared_sweeps(*args: Any) -> None: ...

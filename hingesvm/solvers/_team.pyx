@@ -1,0 +1,292 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
+"""Sweeps that several threads share; see ``shares.py``.
+
+X is given as in ``_sweep.pyx``. Every thread calls the same function with a number of
+its own, and they meet in it.
+"""
+
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
+
+from ._meeting cimport meet
+from ._rows cimport Layout, index_t, layout, value_t, weight_t
+from ._steps cimport permute, take_steps
+
+
+cdef enum:
+    # Places of a line of the board.
+    CHANGE = 0
+    WORST = 1
+    KEPT = 2
+    APART = 3
+    TOGETHER = 4
+    # Places of the scalars.
+    INTERCEPT = 0
+    SHRINK_ABOVE = 1
+    IMBALANCE = 2
+    SPREAD = 3
+    RANGE = 4
+    VISITS = 5
+
+
+cdef inline void add_up(
+    weight_t* w,
+    const weight_t* copies,
+    ptrdiff_t stride,
+    ptrdiff_t n_members,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    weight_t spread,
+    double* sums,
+) noexcept nogil:
+    """Add to some weights what each copy has changed, divided by `spread`.
+
+    Sets ``sums[0]`` to the sum of the squared norms of the changes, ``sums[1]`` to the
+    squared norm of their sum.
+    """
+    # Some lines of the cache at a time.
+    cdef weight_t[64] total
+    cdef weight_t change, apart, together
+    cdef const weight_t* copy
+    cdef ptrdiff_t first, length, k, member
+    sums[0] = sums[1] = 0.0
+    for first in range(start, stop, 64):
+        length = min(<ptrdiff_t>64, stop - first)
+        apart = together = 0.0
+        for k in range(length):
+            total[k] = 0.0
+        for member in range(n_members):
+            copy = copies + member * stride + first
+            for k in range(length):
+                change = copy[k] - w[first + k]
+                apart += change * change
+                total[k] += change
+        for k in range(length):
+            together += total[k] * total[k]
+            w[first + k] += total[k] / spread
+        sums[0] += apart
+        sums[1] += together
+
+
+cdef inline (ptrdiff_t, ptrdiff_t, ptrdiff_t) hand_of(
+    const ptrdiff_t* deck,
+    const ptrdiff_t* sizes,
+    ptrdiff_t n_buckets,
+    ptrdiff_t n_rows,
+    ptrdiff_t member,
+    ptrdiff_t n_members,
+) noexcept nogil:
+    """Return the places in the deck of a member's buckets, and how many rows are before.
+
+    All members get about as many rows.
+    """
+    cdef ptrdiff_t k, before = 0, low = 0, rows_before = 0
+    cdef bint found = False
+    for k in range(n_buckets):
+        if not found and before * n_members >= n_rows * member:
+            low, rows_before, found = k, before, True
+        if before * n_members >= n_rows * (member + 1):
+            return low, k, rows_before
+        before += sizes[deck[k]]
+    if not found:
+        low, rows_before = n_buckets, before
+    return low, n_buckets, rows_before
+
+
+def shared_sweeps(
+    const value_t[::1] data,
+    const index_t[::1] columns,
+    const index_t[::1] row_starts,
+    ptrdiff_t n_features,
+    const ptrdiff_t[::1] index,
+    ptrdiff_t[::1] order,
+    ptrdiff_t bucket,
+    ptrdiff_t[::1] sizes,
+    ptrdiff_t[:, ::1] decks,
+    ptrdiff_t[::1] hands,
+    uint8_t[::1] is_kept,
+    ptrdiff_t n_ranges,
+    double n_visits,
+    double least_visits,
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] step,
+    double intercept_step,
+    bint penalized,
+    double safely,
+    double enough,
+    double too_far,
+    double hold,
+    double[::1] alpha,
+    weight_t[::1] w,
+    weight_t[:, ::1] copies,
+    double[:, ::1] board,
+    double[::1] scalars,
+    uint64_t[:, ::1] random_state,
+    int64_t[::1] arrivals,
+    ptrdiff_t member,
+):
+    """Take sweeps over the active rows together with other threads.
+
+    The active rows are in buckets, of which bucket j is
+    ``order[j * bucket : j * bucket + sizes[j]]``. For each sweep the buckets are dealt
+    out anew: ``decks[member]`` is their order, the same for all members, and `hands` has
+    room for the rows of all. A sweep has `n_ranges` ranges; after each, the changes of
+    all members are added up in `w`. Steps are as in `dual_sweeps`, but those of a member
+    count on the others' doing alike: w is taken to move ``spread`` times as far, and the
+    intercept, which all rows share, as many times as there are members. The next spread
+    is the measured one over `too_far`, at least 1, and at least a part `hold` of the last.
+
+    ``scalars`` holds the intercept, the present `shrink_above`, the sum of a y, the
+    spread, the range to begin with, and the visits so far. It ends as `dual_sweeps` does,
+    or within a sweep after `n_visits` steps; ``board[member]`` then keeps what the member
+    needs to go on. ``random_state[member]`` is the state of the generator of decks, the
+    same for all, and of the member's own. Of `arrivals` the first entry must be 0, and the
+    ninth is not once a member will not come.
+    """
+    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef ptrdiff_t n_members = copies.shape[0], size = w.shape[0]
+    cdef ptrdiff_t n_buckets = sizes.shape[0]
+    cdef ptrdiff_t kept = <ptrdiff_t>board[member, KEPT]
+    cdef ptrdiff_t part = <ptrdiff_t>scalars[RANGE]
+    cdef ptrdiff_t lines = (size + 15) // 16
+    cdef ptrdiff_t low = min(size, lines * member // n_members * 16)
+    cdef ptrdiff_t high = min(size, lines * (member + 1) // n_members * 16)
+    cdef ptrdiff_t k, j, total, first_bucket, last_bucket, rows_before, count, stays
+    cdef ptrdiff_t* deck = &decks[member, 0]
+    cdef ptrdiff_t* hand
+    cdef ptrdiff_t* rows
+    cdef double intercept = scalars[INTERCEPT], shrink_above = scalars[SHRINK_ABOVE]
+    cdef double imbalance = scalars[IMBALANCE], spread = scalars[SPREAD]
+    cdef double visits = scalars[VISITS]
+    cdef double change, worst, apart, together, ratio
+    cdef double own_worst = board[member, WORST]
+    cdef double[2] state
+    cdef int64_t everyone = 0
+    cdef bint goes_on = True
+    with nogil:
+        total = 0
+        for k in range(n_buckets):
+            total += sizes[k]
+        if part > 0:
+            first_bucket, last_bucket, rows_before = hand_of(
+                deck, &sizes[0], n_buckets, total, member, n_members
+            )
+            hand = &hands[0] + rows_before
+            count = 0
+            for k in range(first_bucket, last_bucket):
+                count += sizes[deck[k]]
+        while goes_on:
+            memcpy(&copies[member, 0], &w[0], size * sizeof(weight_t))
+            if part == 0:
+                permute(deck, 0, n_buckets, &random_state[member, 0])
+                first_bucket, last_bucket, rows_before = hand_of(
+                    deck, &sizes[0], n_buckets, total, member, n_members
+                )
+                hand = &hands[0] + rows_before
+                count = 0
+                for k in range(first_bucket, last_bucket):
+                    rows = &order[0] + deck[k] * bucket
+                    for j in range(sizes[deck[k]]):
+                        hand[count] = rows[j]
+                        is_kept[rows[j]] = 0
+                        count += 1
+                permute(hand, 0, count, &random_state[member, 1])
+                kept = 0
+                own_worst = 0.0
+            state[0] = intercept
+            state[1] = own_worst
+            kept = take_steps(
+                &X,
+                &data[0],
+                <index_t>0,
+                hand,
+                count * part // n_ranges,
+                count * (part + 1) // n_ranges,
+                kept,
+                &signs[0],
+                bound,
+                curvature,
+                &step[0],
+                intercept_step * n_members / spread,
+                shrink_above,
+                &alpha[0],
+                &copies[member, 0],
+                state,
+                spread,
+            )
+            own_worst = state[1]
+            board[member, CHANGE] = state[0] - intercept
+            board[member, WORST] = own_worst
+            board[member, KEPT] = kept
+            everyone += n_members
+            if not meet(&arrivals[0], &arrivals[8], everyone):
+                break
+            change = worst = 0.0
+            for k in range(n_members):
+                change += board[k, CHANGE]
+                worst = max(worst, board[k, WORST])
+            part += 1
+            visits += max(<double>total, least_visits) / n_ranges
+            if part == n_ranges:
+                # All have dealt by now, so that buckets may shrink.
+                total = 0
+                for k in range(n_members):
+                    total += <ptrdiff_t>board[k, KEPT]
+                for k in range(kept):
+                    is_kept[hand[k]] = 1
+                for k in range(first_bucket, last_bucket):
+                    rows = &order[0] + deck[k] * bucket
+                    stays = 0
+                    for j in range(sizes[deck[k]]):
+                        if is_kept[rows[j]]:
+                            rows[stays] = rows[j]
+                            stays += 1
+                    sizes[deck[k]] = stays
+            add_up(
+                &w[0],
+                &copies[0, 0],
+                copies.shape[1],
+                n_members,
+                low,
+                high,
+                <weight_t>spread,
+                state,
+            )
+            board[member, APART] = state[0]
+            board[member, TOGETHER] = state[1]
+            everyone += n_members
+            if not meet(&arrivals[0], &arrivals[8], everyone):
+                break
+            apart = together = 0.0
+            for k in range(n_members):
+                apart += board[k, APART]
+                together += board[k, TOGETHER]
+            if apart > 0.0:
+                ratio = together / apart / too_far
+                ratio = max(ratio, hold * spread)
+                spread = max(1.0, min(ratio, <double>n_members))
+            # Each member has moved it as far as all of them are to.
+            change /= n_members
+            intercept += change
+            if intercept_step != 0.0:
+                imbalance += change / intercept_step
+            goes_on = visits < n_visits
+            if part == n_ranges:
+                part = 0
+                shrink_above = safely * worst
+                if intercept_step != 0.0:
+                    intercept += intercept_step * (
+                        imbalance - (intercept if penalized else 0.0)
+                    )
+                goes_on &= total > 0 and shrink_above > enough
+        if member == 0:
+            scalars[INTERCEPT] = intercept
+            scalars[SHRINK_ABOVE] = shrink_above
+            scalars[IMBALANCE] = imbalance
+            scalars[SPREAD] = spread
+            scalars[RANGE] = part
+            scalars[VISITS] = visits
