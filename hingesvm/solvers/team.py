@@ -52,7 +52,7 @@ class Team:
         function : callable
             Called with the number of the member, from 0 on.
         cancel : callable, optional
-            Called when a member raises, so that the others need not wait for it.
+            Called by a member that raises, so that the others need not wait for it.
         size : int, optional
             How many members are asked. Default: all.
         """
@@ -68,7 +68,7 @@ class Team:
         waiting = 0
         try:
             for other in self._others[: size - 1]:
-                other.work.put((function, done))
+                other.work.put((function, cancel, done))
                 waiting += 1
             results[0] = function(0)
         except BaseException as raised:
@@ -87,8 +87,6 @@ class Team:
             results[number] = result
             if raised_there is not None:
                 error = error or raised_there
-                if cancel is not None:
-                    cancel()
         if error is not None:
             raise error
         return results
@@ -106,10 +104,12 @@ class _Member(threading.Thread):
     def run(self) -> None:
         """Do what is asked until nothing is."""
         while (job := self.work.get()) is not None:
-            function, done = job
+            function, cancel, done = job
             result, error = None, None
             try:
                 result = function(self.number)
             except BaseException as raised:
                 error = raised
+                if cancel is not None:
+                    cancel()
             done.put((self.number, result, error))

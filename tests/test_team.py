@@ -1,0 +1,87 @@
+"""Threads that share one problem: who works, and what becomes of errors."""
+
+import signal
+import threading
+
+import pytest
+
+from hingesvm.solvers.team import Team
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_each_member_is_called_by_a_thread_of_its_own(size):
+    barrier = threading.Barrier(size)
+
+    def meet(member):
+        barrier.wait(10.0)
+        return member, threading.get_ident()
+
+    with Team(size) as team:
+        for _ in range(3):
+            found = team.run(meet)
+            assert [member for member, _ in found] == list(range(size))
+            assert found[0][1] == threading.get_ident()
+            assert len({thread for _, thread in found}) == size
+
+
+def test_fewer_members_than_there_are():
+    with Team(3) as team:
+        assert team.run(lambda member: member, size=2) == [0, 1]
+        assert team.run(lambda member: member, size=1) == [0]
+        assert team.run(lambda member: member) == [0, 1, 2]
+
+
+def test_threads_begin_with_the_first_work_and_end_with_the_team():
+    before = threading.active_count()
+    with Team(4) as team:
+        assert threading.active_count() == before
+        team.run(lambda member: None)
+        assert threading.active_count() == before + 3
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("fails", [0, 1, 2])
+def test_an_error_is_raised_when_all_have_returned(fails):
+    returned, cancelled = [], threading.Event()
+
+    def work(member):
+        if member == fails:
+            raise ValueError(f"member {member}")
+        assert cancelled.wait(10.0)
+        returned.append(member)
+
+    before = threading.active_count()
+    with Team(3) as team, pytest.raises(ValueError, match=f"member {fails}"):
+        team.run(work, cancelled.set)
+    assert sorted(returned) == [member for member in range(3) if member != fails]
+    assert threading.active_count() == before
+
+
+@pytest.mark.skipif(
+    not hasattr(signal, "pthread_kill"), reason="signals of threads are of POSIX"
+)
+def test_an_interrupt_while_others_work_cancels_them():
+    cancelled = threading.Event()
+
+    def work(member):
+        if member == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            assert cancelled.wait(10.0)
+
+    # A job in the background of a shell is started with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Team(2) as team, pytest.raises(KeyboardInterrupt):
+            team.run(work, cancelled.set)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_team_works_on_after_an_error():
+    def fail(member):
+        raise ValueError("no")
+
+    with Team(2) as team:
+        with pytest.raises(ValueError, match="no"):
+            team.run(fail)
+        assert team.run(lambda member: member) == [0, 1]
