@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from hingesvm._reporting import Report
+from hingesvm._threads import map_in_threads
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers import (
     InterceptRule,
@@ -32,7 +32,8 @@ from hingesvm.solvers.rows import Matrix
 __all__ = ["Classes", "Solved"]
 
 Solved = tuple[Solution, Rounded]
-_T = TypeVar("_T")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,14 @@ class Classes:
         rows = Rows(self.X, self.kept, check_cancelled)
         count = len(self.targets)
         if count == 1:
-            # A pool of threads would only wait for the one.
             return [self._solve_one(rows, 0)]
 
-        def in_threads(function: Callable[..., _T], items: Iterable[Any]) -> list[_T]:
-            parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-            try:
-                return list(parallel(delayed(function)(rows, item) for item in items))
-            except BaseException:
-                cancelled.set()
-                raise
+        def in_threads(
+            function: Callable[[Rows, _Item], _Result], items: Sequence[_Item]
+        ) -> list[_Result]:
+            return map_in_threads(
+                lambda item: function(rows, item), items, self.n_jobs, cancelled.set
+            )
 
         solved: dict[int, Solved] = {}
         begun: dict[int, Progress] = {}

@@ -14,7 +14,7 @@ every_loss = pytest.mark.parametrize("name", ["kink", "rounded", "unbounded"])
 
 def use_build(namespace, suffix):
     """Let a test module's kernels be those of one build."""
-    for name in {"_lanes", "_newton", "_sweep", "_vectors"} & namespace.keys():
+    for name in {"_lanes", "_narrow", "_newton", "_sweep", "_vectors"} & namespace.keys():
         namespace[name] = import_module(f"hingesvm.solvers.{name}{suffix}")
 
 

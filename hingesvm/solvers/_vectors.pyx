@@ -6,20 +6,14 @@ Arrays that may be a broadcast scalar are strided; the others are contiguous. No
 function holds the GIL while it works.
 """
 
-from libc.math cimport INFINITY, copysign, fabs, isfinite
+from libc.math cimport fabs, isfinite
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint8_t
 
 from ._box cimport clip
-
-ctypedef fused real_t:
-    float
-    double
+from ._line cimport Slopes, clipped_sums, real_t, slopes_of, zero_along
 
 cdef enum:
-    BLOCK = 256
-    MOST_TRIALS = 40
-
     # Where a dual variable is in its box, as ``duals.py`` names it.
     AT_ZERO = 0
     AT_BOUND = 1
@@ -117,53 +111,6 @@ def totals(
     return loss, gain, imbalance, moved
 
 
-cdef (double, double) clipped_sums(
-    const double[:] rest,
-    const double[:] pace,
-    const double[:] bound,
-    const real_t[::1] here,
-    const real_t[::1] change,
-    bint to_end,
-    double t,
-) noexcept nogil:
-    """Return the sums that a search along a line needs.
-
-    With a_i = clip(rest_i + pace_i (here_i - t change_i), 0, bound_i), the sum of
-    a_i change_i, and that of pace_i change_i^2 over the a_i inside their box. If
-    `to_end`, the change is that from `here` to `change`.
-    """
-    cdef ptrdiff_t n = here.shape[0]
-    cdef bint one_rest = n == 0 or rest.strides[0] == 0
-    cdef bint one_pace = n == 0 or pace.strides[0] == 0
-    cdef bint one_bound = n == 0 or bound.strides[0] == 0
-    cdef double[BLOCK] rests, paces, bounds
-    cdef double pull = 0.0, bend = 0.0, raw, clipped, along, width
-    cdef ptrdiff_t start = 0, k, size
-    while start < n:
-        size = min(n - start, <ptrdiff_t>BLOCK)
-        if not one_rest or start == 0:
-            for k in range(size):
-                rests[k] = rest[start + k]
-        if not one_pace or start == 0:
-            for k in range(size):
-                paces[k] = pace[start + k]
-        if not one_bound or start == 0:
-            for k in range(size):
-                bounds[k] = bound[start + k]
-        for k in range(size):
-            along = change[start + k]
-            if to_end:
-                along = here[start + k] - along
-            raw = rests[k] + paces[k] * (here[start + k] - t * along)
-            clipped = raw if raw > 0.0 else 0.0
-            clipped = clipped if clipped < bounds[k] else bounds[k]
-            width = paces[k] * along * along
-            pull += clipped * along
-            bend += width if clipped == raw and raw > 0.0 else 0.0
-        start += BLOCK
-    return pull, bend
-
-
 def find_zero(
     const double[:] rest,
     const double[:] pace,
@@ -201,50 +148,21 @@ def find_zero(
     noise : float
         Absolute value at which the search ends once it no longer falls.
     """
-    cdef double first = low, high = INFINITY, reach = 1.0, smallest = INFINITY
-    cdef double x = start, best = start, x_next, value, bend, at_low = 0.0
-    cdef int trial
+    cdef Slopes slopes = slopes_of(rest, pace, bound, here.shape[0])
+    cdef const real_t* from_here = &here[0] if here.shape[0] else NULL
+    cdef const real_t* by = &change[0] if here.shape[0] else NULL
+    cdef double value, bend, at_low = 0.0, best = low
+    cdef bint is_below = True
     with nogil:
         if isfinite(low):
-            value, bend = clipped_sums(
-                rest, pace, bound, here, change, to_end, low
-            )
+            value, bend = clipped_sums(&slopes, from_here, by, to_end, low)
             at_low = base + slope * low - value
             tolerance *= fabs(at_low)
-            if not at_low < 0.0:
-                best = low
-                tolerance = INFINITY
-        for trial in range(MOST_TRIALS):
-            if tolerance == INFINITY:
-                break
-            value, bend = clipped_sums(
-                rest, pace, bound, here, change, to_end, x
+            is_below = at_low < 0.0
+        if is_below:
+            best = zero_along(
+                &slopes, from_here, by, to_end, base, slope, start, low, tolerance, noise
             )
-            value = base + slope * x - value
-            bend += slope
-            if fabs(value) < smallest:
-                smallest = fabs(value)
-                best = x
-            elif smallest <= noise:
-                break
-            if fabs(value) <= tolerance:
-                break
-            if value > 0.0:
-                high = x
-            else:
-                low = x
-            x_next = x - value / bend if bend > 0.0 else INFINITY
-            if not (low < x_next < high):
-                if isfinite(first) and low == first and isfinite(high):
-                    x_next = first + 0.125 * (high - first)
-                elif isfinite(low) and isfinite(high):
-                    x_next = 0.5 * (low + high)
-                else:
-                    x_next = x - copysign(reach, value)
-                    reach *= 4.0
-            if x_next == x or x_next == low or x_next == high:
-                break
-            x = x_next
     return best, at_low
 
 
