@@ -113,8 +113,9 @@ class Classes:
 
     def _problem(self, rows: Rows, number: int) -> Problem:
         """Return the problem of a class."""
-        is_positive = self.codes == self.targets[number]
-        signs = np.where(is_positive, np.int8(1), np.int8(-1))
+        signs = (self.codes == self.targets[number]).view(np.int8)
+        signs += signs
+        signs -= 1
         return Problem.build(rows, signs, self.costs, self.loss, self.rule)
 
     def _report(self, number: int) -> Report | None:

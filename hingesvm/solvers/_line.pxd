@@ -4,57 +4,22 @@
 from libc.math cimport INFINITY, copysign, fabs, isfinite
 from libc.stddef cimport ptrdiff_t
 
+from ._sums cimport BLOCK, Values, block_of
+
 ctypedef fused real_t:
     float
     double
 
 cdef enum:
-    BLOCK = 256
     MOST_TRIALS = 40
 
 
 cdef struct Slopes:
-    # clip(rest + pace (1 - m), 0, bound) for n rows; steps count entries.
-    const double* rest
-    const double* pace
-    const double* bound
-    ptrdiff_t rest_step
-    ptrdiff_t pace_step
-    ptrdiff_t bound_step
+    # clip(rest + pace (1 - m), 0, bound) for n rows.
+    Values rest
+    Values pace
+    Values bound
     ptrdiff_t n
-
-
-cdef inline Slopes slopes_of(
-    const double[:] rest, const double[:] pace, const double[:] bound, ptrdiff_t n
-) noexcept nogil:
-    """Return the slopes of n rows; each array may be a broadcast scalar."""
-    cdef Slopes out
-    out.rest = &rest[0] if n else NULL
-    out.pace = &pace[0] if n else NULL
-    out.bound = &bound[0] if n else NULL
-    out.rest_step = rest.strides[0] // <ptrdiff_t>sizeof(double)
-    out.pace_step = pace.strides[0] // <ptrdiff_t>sizeof(double)
-    out.bound_step = bound.strides[0] // <ptrdiff_t>sizeof(double)
-    out.n = n
-    return out
-
-
-cdef inline const double* block_of(
-    const double* values,
-    ptrdiff_t step,
-    ptrdiff_t start,
-    ptrdiff_t size,
-    double* room,
-) noexcept nogil:
-    """Return `size` entries side by side: in place, or copied to `room`."""
-    cdef ptrdiff_t k
-    if step == 1:
-        return values + start
-    # A scalar is written once.
-    if step != 0 or start == 0:
-        for k in range(size):
-            room[k] = values[(start + k) * step]
-    return room
 
 
 cdef inline (double, double) clipped_sums(
@@ -78,9 +43,9 @@ cdef inline (double, double) clipped_sums(
     cdef ptrdiff_t start = 0, k, size
     while start < slopes.n:
         size = min(slopes.n - start, <ptrdiff_t>BLOCK)
-        rests = block_of(slopes.rest, slopes.rest_step, start, size, rest_room)
-        paces = block_of(slopes.pace, slopes.pace_step, start, size, pace_room)
-        bounds = block_of(slopes.bound, slopes.bound_step, start, size, bound_room)
+        rests = block_of(slopes.rest, start, size, rest_room)
+        paces = block_of(slopes.pace, start, size, pace_room)
+        bounds = block_of(slopes.bound, start, size, bound_room)
         for k in range(size):
             along = change[start + k]
             if to_end:

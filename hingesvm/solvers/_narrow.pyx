@@ -17,6 +17,7 @@ from libc.string cimport memcpy, memset
 from ._box cimport clip
 from ._line cimport Slopes, zero_along
 from ._rows cimport Layout, Row, fetch_row, index_t, layout, locate, value_t
+from ._sums cimport Sums, Values, block_of, sum_up, values_of
 
 cdef enum:
     # Rows between the one that is asked for and the one that is worked on.
@@ -62,7 +63,7 @@ def fill_tiles(
     const int8_t[::1] signs,
     value_t[:, :, ::1] tiles,
 ):
-    """Copy dense rows to tiles that are zero."""
+    """Copy dense rows to tiles; the last one is filled up with zeros."""
     cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef ptrdiff_t row, j, size = tiles.shape[1], n = signs.shape[0]
     cdef value_t sign
@@ -79,18 +80,23 @@ def fill_tiles(
                 out[j * TILE] = sign * values[j]
             if size > n_features:
                 out[n_features * TILE] = sign
+        if n % TILE:
+            out = &tiles[n // TILE, 0, 0]
+            for j in range(size):
+                for row in range(n % TILE, TILE):
+                    out[j * TILE + row] = 0.0
 
 
 cdef struct Band:
-    # Problem, iterate and room of `minimise`.
+    # Problem, iterate and room of `minimise`; a step of 0 means a scalar.
     ptrdiff_t n
     ptrdiff_t size
     ptrdiff_t padded
     bint has_kink
+    Slopes slopes
     const double* signs
-    const double* bound
-    const double* curvature
-    const double* weight
+    Values cost
+    Values curvature
     const double* anchor
     const double* ridge
     const double* fixed
@@ -110,9 +116,7 @@ cdef struct Band:
     double* scale
     double* inverse
     ptrdiff_t n_free
-    double loss
-    double gain
-    double moved
+    Sums sums
 
 
 cdef inline double weighted_dot(
@@ -147,48 +151,47 @@ cdef inline double relative_gap(double primal, double dual) noexcept nogil:
 
 cdef inline void set_slopes(Band* band, double rho) noexcept nogil:
     """Set rest and pace from the anchor and rho."""
-    cdef double sigma, width
+    cdef bint one_pace = band.cost.step == 0 and band.curvature.step == 0
+    cdef double width = 1.0, sigma = 0.0
     cdef ptrdiff_t k
-    for k in range(band.n):
-        sigma = rho / band.weight[k]
-        width = 1.0 + sigma * band.curvature[k]
-        band.rest[k] = band.anchor[k] / width
+    for k in range(min(band.n, <ptrdiff_t>1) if one_pace else band.n):
+        sigma = rho * band.cost.first[k * band.cost.step]
+        width = 1.0 + sigma * band.curvature.first[k * band.curvature.step]
         band.pace[k] = sigma / width
+    band.slopes.pace = Values(band.pace, not one_pace)
+    band.slopes.rest = Values(band.anchor, 1)
+    if not band.has_kink:
+        for k in range(band.n):
+            if not one_pace:
+                sigma = rho * band.cost.first[k * band.cost.step]
+                width = 1.0 + sigma * band.curvature.first[k * band.curvature.step]
+            band.rest[k] = band.anchor[k] / width
+        band.slopes.rest = Values(band.rest, 1)
 
 
 cdef inline void settle(const value_t* tiles, Band* band) noexcept nogil:
     """Set alpha, what follows from it, and the free rows, from the shortfalls."""
-    cdef ptrdiff_t start = 0, stop, k, j, n_free = 0
-    cdef double raw, short, slope, curvature, a, total
-    cdef double loss = 0.0, gain = 0.0, moved = 0.0
+    cdef ptrdiff_t start = 0, size, k, j, n_free = 0
+    cdef double raw, total
+    cdef double[TILE] pace_room, bound_room
+    cdef const double* rest
+    cdef const double* pace
+    cdef const double* bound
+    cdef const double* shortfall
     cdef double* alpha
     memcpy(band.own, band.fixed, band.size * sizeof(double))
     while start < band.n:
-        stop = min(start + TILE, band.n)
-        for k in range(start, stop):
-            raw = band.rest[k] + band.pace[k] * band.shortfall[k]
-            band.alpha[k] = clip(raw, band.bound[k])
-        for k in range(start, stop):
-            raw = band.rest[k] + band.pace[k] * band.shortfall[k]
-            band.free[n_free] = k
-            n_free += (raw > 0.0) & (raw < band.bound[k])
-        for k in range(start, stop):
-            a = band.alpha[k]
-            gain += a
-            a -= band.anchor[k]
-            moved += a * a * band.weight[k]
-        if band.has_kink:
-            for k in range(start, stop):
-                short = band.shortfall[k]
-                loss += band.bound[k] * (short if short > 0.0 else 0.0)
-        else:
-            for k in range(start, stop):
-                short = band.shortfall[k]
-                curvature = band.curvature[k]
-                slope = clip(short / curvature, band.bound[k])
-                loss += slope * (short - 0.5 * curvature * slope)
-                gain -= 0.5 * curvature * band.alpha[k] * band.alpha[k]
+        size = min(band.n - start, <ptrdiff_t>TILE)
+        rest, shortfall = band.slopes.rest.first + start, band.shortfall + start
+        pace = block_of(band.slopes.pace, start, size, pace_room)
+        bound = block_of(band.slopes.bound, start, size, bound_room)
         alpha = band.alpha + start
+        for k in range(size):
+            alpha[k] = clip(rest[k] + pace[k] * shortfall[k], bound[k])
+        for k in range(size):
+            raw = rest[k] + pace[k] * shortfall[k]
+            band.free[n_free] = start + k
+            n_free += (raw > 0.0) & (raw < bound[k])
         for j in range(band.size):
             total = 0.0
             for k in range(TILE):
@@ -196,7 +199,17 @@ cdef inline void settle(const value_t* tiles, Band* band) noexcept nogil:
             band.own[j] += total
             tiles += TILE
         start += TILE
-    band.n_free, band.loss, band.gain, band.moved = n_free, loss, gain, moved
+    band.n_free = n_free
+    band.sums = sum_up(
+        NULL,
+        band.cost,
+        band.slopes.bound,
+        band.curvature,
+        band.shortfall,
+        band.alpha,
+        band.anchor,
+        band.n,
+    )
 
 
 cdef inline void multiply(const value_t* tiles, Band* band) noexcept nogil:
@@ -264,7 +277,7 @@ cdef inline void set_matrix(const value_t* tiles, Band* band) noexcept nogil:
         count = min(band.n_free - first, <ptrdiff_t>STRIP)
         for k in range(count):
             row = band.free[first + k]
-            roots[k] = sqrt(band.pace[row])
+            roots[k] = sqrt(band.pace[row * band.slopes.pace.step])
             places[k] = row // TILE * (size * TILE) + row % TILE
         # By columns, as neighbours among the rows are often in one tile.
         for j in range(size):
@@ -333,7 +346,7 @@ cdef inline void set_direction(const value_t* tiles, Band* band) noexcept nogil:
         x[j] = band.scale[j] * x[j] if solved else 0.0
 
 
-cdef inline void move_intercept(Band* band, const Slopes* slopes) noexcept nogil:
+cdef inline void move_intercept(Band* band) noexcept nogil:
     """Move a free intercept to its minimiser."""
     cdef double rounding = 0.0, shift
     cdef ptrdiff_t k
@@ -341,7 +354,7 @@ cdef inline void move_intercept(Band* band, const Slopes* slopes) noexcept nogil
         rounding += band.alpha[k]
     rounding *= ROUNDING
     shift = zero_along(
-        slopes,
+        &band.slopes,
         <const double*>band.shortfall,
         band.signs,
         False,
@@ -359,13 +372,15 @@ cdef inline void move_intercept(Band* band, const Slopes* slopes) noexcept nogil
 
 def minimise(
     const value_t[:, :, ::1] tiles,
-    const double[:, ::1] losses,
+    const double[:] cost,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] signs,
     const double[::1] anchor,
     double rho,
     const double[::1] ridge,
     const double[::1] fixed,
     double fixed_gain,
-    bint intercept_is_free,
     double goal,
     double floor,
     ptrdiff_t limit,
@@ -383,8 +398,10 @@ def minimise(
     ----------
     tiles : ndarray of the dtype of X, of shape (n_tiles, size, ROWS_PER_TILE)
         From `fill_tiles`.
-    losses : ndarray of float64, of shape (4, n_rows)
-        Signs, bounds, curvatures, and one over the costs.
+    cost, bound, curvature : ndarray of float64, of shape (n_rows,)
+        Of the losses; each may be a broadcast scalar.
+    signs : ndarray of float64, of shape (n_rows,)
+        Of length 0 unless the intercept is free.
     anchor : ndarray of float64, of shape (n_rows,)
     rho : float
     ridge : ndarray of float64, of shape (size,)
@@ -392,7 +409,6 @@ def minimise(
     fixed : ndarray of float64, of shape (size,)
     fixed_gain : float
         What rows left out contribute.
-    intercept_is_free : bool
     goal, floor : float
         As of ``newton_until``.
     limit, allowed : int
@@ -402,7 +418,7 @@ def minimise(
     per_row : ndarray of float64, of shape (6, n_tiles * ROWS_PER_TILE)
         Shortfalls and duals of the iterate, overwritten; duals of the best dual point;
         and room.
-    free : ndarray of intp, of shape (n_rows + 1,)
+    free : ndarray of intp, of shape (n_rows,)
         Room.
     points : ndarray of float64, of shape (2, size)
         The iterate, overwritten, and the best primal point.
@@ -416,16 +432,17 @@ def minimise(
     end : {SOLVED, LEADS_NOWHERE, OUT_OF_WORK}
     """
     cdef Band band
-    cdef Slopes slopes
-    cdef ptrdiff_t size = points.shape[1], n = losses.shape[1], j, k
+    cdef ptrdiff_t size = points.shape[1], n = cost.shape[0], j, k
+    cdef bint intercept_is_free = signs.shape[0] > 0
     cdef ptrdiff_t steps = 0, padded = (size + PADDED - 1) // PADDED * PADDED
     cdef int end = LEADS_NOWHERE_
     cdef double primal, dual, noise, along, length, base, at_start, t
     cdef const value_t* X = &tiles[0, 0, 0]
     band.n, band.size, band.padded = n, size, padded
-    band.signs, band.bound = &losses[0, 0], &losses[1, 0]
-    band.curvature, band.weight = &losses[2, 0], &losses[3, 0]
-    band.has_kink = losses[2, 0] == 0.0
+    band.slopes = Slopes(values_of(bound), values_of(bound), values_of(bound), n)
+    band.cost, band.curvature = values_of(cost), values_of(curvature)
+    band.has_kink = curvature[0] == 0.0
+    band.signs = &signs[0] if intercept_is_free else NULL
     band.anchor, band.ridge, band.fixed = &anchor[0], &ridge[0], &fixed[0]
     band.shortfall, band.alpha = &per_row[0, 0], &per_row[1, 0]
     band.rest, band.pace = &per_row[3, 0], &per_row[4, 0]
@@ -439,20 +456,18 @@ def minimise(
     band.direction = band.gradient + padded
     band.scale = band.direction + padded
     band.inverse = band.scale + padded
-    slopes.rest, slopes.pace, slopes.bound = band.rest, band.pace, band.bound
-    slopes.rest_step = slopes.pace_step = slopes.bound_step = 1
-    slopes.n = n
     with nogil:
         set_slopes(&band, rho)
+        memset(band.alpha + n, 0, (per_row.shape[1] - n) * sizeof(double))
         while True:
             if intercept_is_free:
-                move_intercept(&band, &slopes)
+                move_intercept(&band)
             settle(X, &band)
             if steps == limit:
                 break
-            primal = band.loss + fixed_gain - dot(band.fixed, band.point, size)
+            primal = band.sums.loss + fixed_gain - dot(band.fixed, band.point, size)
             primal += 0.5 * weighted_dot(band.ridge, band.point, band.point, size)
-            dual = band.gain + fixed_gain
+            dual = band.sums.gain + fixed_gain
             dual -= 0.5 * weighted_dot(band.ridge, band.own, band.own, size)
             if intercept_is_free:
                 # About what a repair of rounding errors would cost.
@@ -475,7 +490,7 @@ def minimise(
                 band.gradient[j] = band.ridge[j] * band.point[j] - band.own[j]
             if intercept_is_free:
                 band.gradient[size - 1] = 0.0
-            if dot(band.gradient, band.gradient, size) <= band.moved / rho:
+            if dot(band.gradient, band.gradient, size) <= band.sums.moved / rho:
                 end = SOLVED_
                 break
             if work <= 0.0:
@@ -493,7 +508,7 @@ def minimise(
             if not at_start < 0.0:
                 break
             t = zero_along(
-                &slopes,
+                &band.slopes,
                 <const double*>band.shortfall,
                 <const double*>band.change,
                 False,
@@ -510,5 +525,5 @@ def minimise(
                 band.point[j] += t * band.direction[j]
             for k in range(n):
                 band.shortfall[k] -= t * band.change[k]
-        values[2] = band.loss
+        values[2] = band.sums.loss
     return steps, end

@@ -6,12 +6,13 @@ Arrays that may be a broadcast scalar are strided; the others are contiguous. No
 function holds the GIL while it works.
 """
 
-from libc.math cimport fabs, isfinite
+from libc.math cimport INFINITY, fabs, isfinite
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint8_t
 
 from ._box cimport clip
-from ._line cimport Slopes, clipped_sums, real_t, slopes_of, zero_along
+from ._line cimport Slopes, clipped_sums, real_t, zero_along
+from ._sums cimport BLOCK, Sums, Values, block_of, sum_up, values_of
 
 cdef enum:
     # Where a dual variable is in its box, as ``duals.py`` names it.
@@ -90,25 +91,23 @@ def totals(
     The losses; a - q a^2 / 2; a y; and (a - anchor)^2 / c, over all rows; the last
     is 0 without an `anchor`.
     """
-    cdef double loss = 0.0, gain = 0.0, imbalance = 0.0, moved = 0.0
-    cdef double short, slope, a
-    cdef bint anchored = anchor.shape[0] > 0
-    cdef ptrdiff_t row
+    cdef Sums sums = Sums(0.0, 0.0, 0.0, 0.0)
+    cdef Values costs = values_of(cost), bounds = values_of(bound)
+    cdef Values curvatures = values_of(curvature)
+    cdef const double* from_anchor = &anchor[0] if anchor.shape[0] else NULL
     with nogil:
-        for row in range(alpha.shape[0]):
-            short = shortfall[row]
-            a = alpha[row]
-            slope = bound[row]
-            if curvature[row] > 0.0:
-                slope = clip(short / curvature[row], bound[row])
-            short = short if short > 0.0 else 0.0
-            if short > 0.0:
-                loss += slope * (short - 0.5 * curvature[row] * slope)
-            gain += a - 0.5 * curvature[row] * a * a
-            imbalance += a * signs[row]
-            if anchored:
-                moved += (a - anchor[row]) * (a - anchor[row]) / cost[row]
-    return loss, gain, imbalance, moved
+        if alpha.shape[0]:
+            sums = sum_up(
+                &signs[0],
+                costs,
+                bounds,
+                curvatures,
+                &shortfall[0],
+                &alpha[0],
+                from_anchor,
+                alpha.shape[0],
+            )
+    return sums.loss, sums.gain, sums.imbalance, sums.moved
 
 
 def find_zero(
@@ -148,7 +147,9 @@ def find_zero(
     noise : float
         Absolute value at which the search ends once it no longer falls.
     """
-    cdef Slopes slopes = slopes_of(rest, pace, bound, here.shape[0])
+    cdef Slopes slopes = Slopes(
+        values_of(rest), values_of(pace), values_of(bound), here.shape[0]
+    )
     cdef const real_t* from_here = &here[0] if here.shape[0] else NULL
     cdef const real_t* by = &change[0] if here.shape[0] else NULL
     cdef double value, bend, at_low = 0.0, best = low
@@ -180,11 +181,8 @@ cdef inline bint is_misplaced(
     uint8_t place, double short, double bound, double curvature
 ) noexcept nogil:
     """Whether a row is at the end of its box that its margin is not."""
-    if place == AT_ZERO:
-        return short > 0.0
-    if curvature > 0.0:
-        short = short - curvature * bound
-    return place == AT_BOUND and short < 0.0
+    cdef double beyond = short - curvature * bound if curvature > 0.0 else short
+    return ((place == AT_ZERO) & (short > 0.0)) | ((place == AT_BOUND) & (beyond < 0.0))
 
 
 def choose(
@@ -204,18 +202,57 @@ def choose(
     ``near * reach`` of a kink of their loss, and those within `likely` times the
     distance by which their margin has just `moved`.
     """
-    cdef ptrdiff_t row
+    cdef Values bounds = values_of(bound), curvatures = values_of(curvature)
+    cdef double[BLOCK] bound_room, curvature_room
+    cdef const double* top
+    cdef const double* width
+    cdef ptrdiff_t start = 0, size, k, row
     cdef double short, far
     with nogil:
-        for row in range(places.shape[0]):
-            short = shortfall[row]
-            far = distance(short, bound[row], curvature[row])
-            out[row] = (
-                far <= near * reach[row]
-                or far <= likely * fabs(moved[row])
-                or places[row] == INSIDE
-                or is_misplaced(places[row], short, bound[row], curvature[row])
-            )
+        while start < places.shape[0]:
+            size = min(places.shape[0] - start, <ptrdiff_t>BLOCK)
+            top = block_of(bounds, start, size, bound_room)
+            width = block_of(curvatures, start, size, curvature_room)
+            for k in range(size):
+                row = start + k
+                short = shortfall[row]
+                far = distance(short, top[k], width[k])
+                # Arithmetic, as branches here would be guessed wrong.
+                out[row] = (
+                    (far <= near * reach[row])
+                    | (far <= likely * fabs(moved[row]))
+                    | (places[row] == INSIDE)
+                    | is_misplaced(places[row], short, top[k], width[k])
+                )
+            start += BLOCK
+
+
+def distances(
+    const real_t[::1] shortfall,
+    const float[::1] reach,
+    const double[:] bound,
+    const double[:] curvature,
+    ptrdiff_t step,
+    double[::1] out,
+):
+    """Set `out` to the distance to the kinks of every `step`-th row, over its reach.
+
+    inf in rows of no reach, even on a kink.
+    """
+    cdef Values bounds = values_of(bound), curvatures = values_of(curvature)
+    cdef ptrdiff_t k, row
+    cdef double far
+    with nogil:
+        for k in range(out.shape[0]):
+            row = k * step
+            out[k] = INFINITY
+            if reach[row] > 0.0:
+                far = distance(
+                    shortfall[row],
+                    bounds.first[row * bounds.step],
+                    curvatures.first[row * curvatures.step],
+                )
+                out[k] = far / <double>reach[row]
 
 
 def misplaced(

@@ -274,12 +274,14 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
     wanted = max(_LEAST_BAND, int(part * n_rows))
     near = np.inf
     if wanted < n_rows:
-        some = slice(None, None, max(1, n_rows // _JUDGES))
-        distance = problem.distance_to_kinks(here.shortfall[some], some)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.nan_to_num(distance / reach[some], nan=np.inf)
+        step = max(1, n_rows // _JUDGES)
+        ratio = np.empty(-(-n_rows // step))
+        _vectors.distances(
+            here.shortfall, reach, problem.bound, problem.curvature, step, ratio
+        )
         place = min(wanted * len(ratio) // n_rows, len(ratio) - 1)
-        near = max(float(np.partition(ratio, place)[place]), 0.0)
+        ratio.partition(place)
+        near = max(float(ratio[place]), 0.0)
     chosen = np.empty(n_rows, dtype=np.uint8)
     _vectors.choose(
         here.shortfall,

@@ -54,22 +54,19 @@ class Narrow:
         tile = _narrow.ROWS_PER_TILE
         n_tiles = -(-n // tile)
         self.problem, self.rho, self.loss = problem, rho, np.inf
-        self._tiles = np.zeros((n_tiles, size, tile), dtype=rows.dtype)
+        self._tiles = np.empty((n_tiles, size, tile), dtype=rows.dtype)
         _narrow.fill_tiles(*rows.arrays, problem.signs, self._tiles)
-        self._losses = np.empty((4, n))
-        self._losses[0] = problem.signs
-        self._losses[1] = problem.bound
-        self._losses[2] = problem.curvature
-        np.divide(1.0, problem.cost, out=self._losses[3])
+        self._signs = np.empty(0)
         self._ridge = np.ones(size)
         self._fixed, self._fixed_gain = np.zeros(size), 0.0
         if rule == "free":
             self._ridge[d] = 0.0
+            self._signs = problem.signs.astype(np.float64)
         if problem.fixed is not None:
             self._fixed[:d] = problem.fixed.own
             self._fixed[d:] = problem.fixed.imbalance
             self._fixed_gain = problem.fixed.gain
-        self._per_row = np.zeros((6, n_tiles * tile))
+        self._per_row = np.empty((6, n_tiles * tile))
         self._free = np.empty(n, dtype=np.intp)
         self._points = np.zeros((2, size))
         self._room = np.empty(_narrow.room_for(size))
@@ -112,18 +109,21 @@ class Narrow:
         """Minimise Psi by Newton steps; return how many, and whether it was solved."""
         if progress.best is not None:
             self._values[:2] = progress.best.primal, progress.best.dual
+        problem = self.problem
         steps, end = 0, _narrow.OUT_OF_WORK
         while end == _narrow.OUT_OF_WORK:
-            self.problem.rows.check_cancelled()
+            problem.rows.check_cancelled()
             taken, end = _narrow.minimise(
                 self._tiles,
-                self._losses,
+                problem.cost,
+                problem.bound,
+                problem.curvature,
+                self._signs,
                 self._anchor,
                 self.rho,
                 self._ridge,
                 self._fixed,
                 self._fixed_gain,
-                self.problem.intercept_rule == "free",
                 goal,
                 floor,
                 limit - steps,

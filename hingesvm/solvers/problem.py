@@ -151,16 +151,6 @@ class Problem:
         with np.errstate(over="ignore"):
             return np.clip(shortfall / self.curvature, 0.0, self.bound)
 
-    def distance_to_kinks(
-        self, shortfall: NDArray[np.floating], some: slice
-    ) -> Float64Array:
-        """Return how far 1 - m of some rows lies outside of where the loss bends."""
-        width = self.curvature[some]
-        if not self.has_kink:
-            width = width * self.bound[some]
-        far = np.maximum(-shortfall, shortfall - width)
-        return np.asarray(far, dtype=np.float64)
-
     def loss_sum(self, shortfall: Float64Array) -> float:
         """Return the sum of c_i l(m_i) at shortfalls 1 - m_i."""
         slopes = self.slopes(shortfall)
