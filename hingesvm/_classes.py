@@ -86,6 +86,7 @@ class Classes:
         count = len(self.targets)
         if count == 1:
             return [self._solve_one(rows, 0)]
+        rows.is_shared = True
 
         def in_threads(
             function: Callable[[Rows, _Item], _Result], items: Sequence[_Item]

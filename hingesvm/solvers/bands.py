@@ -188,17 +188,20 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
     duals = None
     if with_duals:
         duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
-    reach = np.empty(problem.n_rows, dtype=np.float32)
+    known = problem.rows.reach
+    reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
     here = survey_rows(
         problem,
         start.w,
         start.intercept,
         duals,
-        scales=_scales(problem),
+        scales=_scales(problem) if known is None else None,
         reach=reach,
         # What shortfalls are kept for needs no more precision than X has.
         narrow=goal >= COARSE and problem.rows.dtype == np.float32,
     )
+    if known is None and problem.rows.is_shared:
+        problem.rows.reach = reach.copy()
     rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
     steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
@@ -295,7 +298,7 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
         chosen,
     )
     rounds.moved = None
-    band = np.flatnonzero(chosen)
+    band = np.flatnonzero(chosen.view(np.bool_))
     # None is left where no margin can move, as with rows that are all empty.
     return band if len(band) else np.arange(n_rows)
 

@@ -29,7 +29,7 @@ from hingesvm.losses import MarginLoss
 from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.intercept import minimise_over_intercept, minimise_smoothed
 from hingesvm.solvers.kernels import _vectors
-from hingesvm.solvers.per_row import scaled
+from hingesvm.solvers.per_row import repeated, scaled
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["InterceptRule", "Problem"]
@@ -45,6 +45,7 @@ _LITTLE = 1e-6
 _NOISE = 1e-13
 # Relative gaps that rounding errors in margins can matter to.
 _NEARLY_EXACT = 1e-4
+_NO_ANCHOR = np.empty(0)
 # Shortfalls of margins that can be rounding errors.
 _LONGEST_STRETCH = 1e-12
 
@@ -89,14 +90,9 @@ class Problem:
         """Make the problem of a loss; a scalar cost is stored once, not n times."""
         costs = np.asarray(cost, dtype=np.float64)
         shape = (rows.n_rows,)
-        return cls(
-            rows,
-            signs,
-            np.broadcast_to(costs, shape),
-            np.broadcast_to(loss.dual_bound(costs), shape),
-            np.broadcast_to(loss.dual_curvature(costs), shape),
-            intercept_rule,
-        )
+        given = costs, loss.dual_bound(costs), loss.dual_curvature(costs)
+        each = [np.broadcast_to(values, shape) for values in given]
+        return cls(rows, signs, *each, intercept_rule)
 
     def subset(self, chosen: NDArray[np.intp], cost_factor: float = 1.0) -> Problem:
         """Return the problem of some rows, their costs multiplied by a factor."""
@@ -123,10 +119,11 @@ class Problem:
             The sums over all rows.
         """
         part = self.subset(chosen)
+        gain, imbalance = part._gain_and_imbalance(taken)
         fixed = Fixed(
             totals.own - part.combine(taken),
-            totals.imbalance - part.imbalance(taken),
-            totals.gain - part.gain(taken),
+            totals.imbalance - imbalance,
+            totals.gain - gain,
         )
         return replace(part, fixed=fixed)
 
@@ -199,8 +196,14 @@ class Problem:
 
     def gain(self, alpha: Float64Array) -> float:
         """Return the sum of a_i - q_i a_i^2 / 2."""
-        value = float((alpha - 0.5 * self.curvature * alpha * alpha).sum())
+        value = self._gain_and_imbalance(alpha)[0]
         return value if self.fixed is None else value + self.fixed.gain
+
+    def _gain_and_imbalance(self, alpha: Float64Array) -> tuple[float, float]:
+        """Return the sums of a_i - q_i a_i^2 / 2 and of a_i y_i over its own rows."""
+        losses = self.signs, self.cost, self.bound, self.curvature
+        _, gain, imbalance, _ = _vectors.totals(*losses, alpha, alpha, _NO_ANCHOR)
+        return gain, imbalance
 
     def dual(self, alpha: Float64Array, w: Float64Array | None = None) -> float:
         """Return D(a) of a feasible a; `w` is w(a), when it is known."""
@@ -304,7 +307,7 @@ class Problem:
         zeros, scores = np.zeros(self.rows.n_features), np.zeros(len(present))
         intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
-        nothing = np.broadcast_to(0.0, self.n_rows)
+        nothing = repeated(0.0, self.n_rows)
         return Certificate(zeros, intercept, nothing, primal, 0.0)
 
     def _cost_of(self, sign: np.int8) -> float:

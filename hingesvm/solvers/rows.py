@@ -64,7 +64,14 @@ class Rows:
     is_sparse : bool
     dtype : dtype
         Of X.
+    is_shared : bool
+        Whether several problems are to have these rows.
+    reach : ndarray of float32, of shape (n_rows,), or None
+        What one of them has found, for the others; see ``bands.py``.
     """
+
+    is_shared = False
+    reach: NDArray[np.float32] | None = None
 
     def __init__(
         self,
