@@ -118,6 +118,9 @@ class _State:
             self.pace = sigma / width
         _settle(problem, self)
 
+    def close(self) -> None:
+        """Nothing to give back."""
+
     def minimise(
         self, progress: Progress, goal: float, floor: float, limit: int
     ) -> tuple[int, bool]:
@@ -147,8 +150,18 @@ def newton_until(
     Start
         Where it ends.
     """
+    state = _begin(progress.problem, start, goal)
+    try:
+        return _go_on(progress, state, goal, floor)
+    finally:
+        state.close()
+
+
+def _go_on(
+    progress: Progress, state: _State | Narrow, goal: float, floor: float
+) -> Start:
+    """Solve one inner problem after the other."""
     problem = progress.problem
-    state = _begin(problem, start, goal)
     patience = _PATIENCE
     previous: Certificate | None = None
     while not progress.exhausted and patience:

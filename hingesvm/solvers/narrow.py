@@ -9,6 +9,7 @@ from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.kernels import _narrow
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.rows import Rows
 
 __all__ = ["Narrow", "is_narrow"]
 
@@ -25,6 +26,15 @@ def is_narrow(problem: Problem) -> bool:
     rows = problem.rows
     few = rows.n_features <= _MOST_COLUMNS and rows.n_entries <= _MOST_ENTRIES
     return few and not rows.is_sparse
+
+
+def _borrowed(rows: Rows, length: int) -> Float64Array:
+    """Return room for so many numbers or more, used before if there is any."""
+    try:
+        room = rows.rooms.pop()
+    except IndexError:
+        room = np.empty(0)
+    return room if len(room) >= length else np.empty(length)
 
 
 class Narrow:
@@ -54,7 +64,12 @@ class Narrow:
         tile = _narrow.ROWS_PER_TILE
         n_tiles = -(-n // tile)
         self.problem, self.rho, self.loss = problem, rho, np.inf
-        self._tiles = np.empty((n_tiles, size, tile), dtype=rows.dtype)
+        padded = n_tiles * tile
+        self._buffer = _borrowed(rows, (7 + size) * padded)
+        self._per_row = self._buffer[: 6 * padded].reshape(6, padded)
+        self._free = self._buffer[6 * padded : 7 * padded].view(np.intp)
+        tiles = self._buffer[7 * padded :].view(rows.dtype)[: size * padded]
+        self._tiles = tiles.reshape(n_tiles, size, tile)
         _narrow.fill_tiles(*rows.arrays, problem.signs, self._tiles)
         self._signs = np.empty(0)
         self._ridge = np.ones(size)
@@ -66,14 +81,16 @@ class Narrow:
             self._fixed[:d] = problem.fixed.own
             self._fixed[d:] = problem.fixed.imbalance
             self._fixed_gain = problem.fixed.gain
-        self._per_row = np.empty((6, n_tiles * tile))
-        self._free = np.empty(n, dtype=np.intp)
         self._points = np.zeros((2, size))
         self._room = np.empty(_narrow.room_for(size))
         self._values = np.array([np.inf, -np.inf, 0.0])
         self.go_to(w, intercept, shortfall)
         self.take_anchor(anchor, rho)
         self._per_row[1, :n] = anchor
+
+    def close(self) -> None:
+        """Give room back; nothing else may be called after that."""
+        self.problem.rows.rooms.append(self._buffer)
 
     @property
     def w(self) -> Float64Array:

@@ -68,6 +68,8 @@ class Rows:
         Whether several problems are to have these rows.
     reach : ndarray of float32, of shape (n_rows,), or None
         What one of them has found, for the others; see ``bands.py``.
+    rooms : list of ndarray of float64
+        Memory that solvers lend each other, as fresh memory is slow to touch.
     """
 
     is_shared = False
@@ -85,6 +87,7 @@ class Rows:
         self.is_sparse = sp.issparse(X)
         self.dtype = X.dtype
         self.check_cancelled = check_cancelled
+        self.rooms: list[Float64Array] = []
         self._X = X
         self._squared_norms: Float64Array | None = None
         self._kernel: Float64Array | None = None
@@ -300,6 +303,7 @@ class Rows:
     def subset(self, rows: IndexArray) -> Rows:
         """Return the same X restricted to some rows, without a copy."""
         part = Rows(self._X, self._places(rows), self.check_cancelled)
+        part.rooms = self.rooms
         if self._squared_norms is not None:
             part._squared_norms = self._squared_norms[rows]
         return part
