@@ -34,20 +34,30 @@ def pack(
     int
         How many are inside.
     """
-    cdef ptrdiff_t row, count = 0
+    cdef Values bounds = values_of(bound)
+    cdef double[BLOCK] room
+    cdef const double* top
+    cdef ptrdiff_t start = 0, size, k, row, count = 0
     cdef double a
-    cdef uint8_t place
+    cdef uint8_t found
     with nogil:
-        for row in range(alpha.shape[0]):
-            # Arithmetic, as a branch between the two ends would be guessed wrong.
-            a = alpha[row]
-            place = AT_BOUND * (a != 0.0) + (INSIDE - AT_BOUND) * (
-                (a != 0.0) & (a != bound[row])
-            )
-            places[row] = place
-            if place == INSIDE:
-                values[count] = a
-                count += 1
+        while start < alpha.shape[0]:
+            size = min(alpha.shape[0] - start, <ptrdiff_t>BLOCK)
+            top = block_of(bounds, start, size, room)
+            found = 0
+            for k in range(size):
+                # Arithmetic, as a branch between the two ends would be guessed wrong.
+                a = alpha[start + k]
+                places[start + k] = AT_BOUND * (a != 0.0) + (INSIDE - AT_BOUND) * (
+                    (a != 0.0) & (a != top[k])
+                )
+                found |= places[start + k]
+            if found & INSIDE:
+                for row in range(start, start + size):
+                    if places[row] == INSIDE:
+                        values[count] = alpha[row]
+                        count += 1
+            start += BLOCK
     return count
 
 
@@ -65,15 +75,25 @@ def unpack(
     int
         `count` and the number of those.
     """
-    cdef ptrdiff_t row
-    cdef double top
+    cdef Values bounds = values_of(bound)
+    cdef double[BLOCK] room
+    cdef const double* top
+    cdef ptrdiff_t start = 0, size, k, row
+    cdef uint8_t found
     with nogil:
-        for row in range(places.shape[0]):
-            top = bound[row]
-            alpha[row] = top if places[row] else 0.0
-            if places[row] == INSIDE:
-                alpha[row] = values[count]
-                count += 1
+        while start < places.shape[0]:
+            size = min(places.shape[0] - start, <ptrdiff_t>BLOCK)
+            top = block_of(bounds, start, size, room)
+            found = 0
+            for k in range(size):
+                alpha[start + k] = top[k] if places[start + k] else 0.0
+                found |= places[start + k]
+            if found & INSIDE:
+                for row in range(start, start + size):
+                    if places[row] == INSIDE:
+                        alpha[row] = values[count]
+                        count += 1
+            start += BLOCK
     return count
 
 

@@ -178,7 +178,8 @@ def _cold_start(problem: Problem) -> Start:
         return Start(np.zeros(problem.n_rows))
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     zero = np.zeros(problem.rows.n_features)
-    return Start(0.5 * problem.bound, zero, rho=_COLD_RHO)
+    shortfall = np.ones(problem.n_rows)
+    return Start(0.5 * problem.bound, zero, 0.0, shortfall, _COLD_RHO)
 
 
 def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
