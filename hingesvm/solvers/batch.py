@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.narrow import Narrow, is_narrow
-from hingesvm.solvers.newton import NewtonSystem, newton_direction
+from hingesvm.solvers.newton import NewtonSystem, keeps_products, newton_direction
 from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
 
 __all__ = ["newton_until", "step_length"]
@@ -71,6 +72,8 @@ class _State:
         a+, w(a+), and the rows where a+ is strictly inside its box.
     spare, turning
         Room for `free`, and the signs as float64 if the intercept is free.
+    kept
+        Products of the Newton systems so far, if they are kept.
     anchor, rho
         The multipliers a and the proximal step in units of the costs.
     rest, pace
@@ -88,6 +91,7 @@ class _State:
     own: Float64Array
     spare: NDArray[np.intp]
     turning: Float64Array
+    kept: KeptProducts | None
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
     rest: Float64Array = field(init=False)
@@ -241,7 +245,8 @@ def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
     with_turning = problem.signs if problem.intercept_rule == "free" else ()
     turning = np.asarray(with_turning, dtype=np.float64)
     assert own is not None
-    state = _State(problem, w, intercept, shortfall, alpha, own, spare, turning)
+    kept = keeps_products(problem)
+    state = _State(problem, w, intercept, shortfall, alpha, own, spare, turning, kept)
     state.take_anchor(alpha, rho)
     return state
 
@@ -339,7 +344,7 @@ def _minimise_inner(
         if float(gradient @ gradient) + pull * pull <= allowed:
             return steps, True
         slope = state.pace[state.free]
-        system = NewtonSystem(problem, state.free, slope, gradient, pull)
+        system = NewtonSystem(problem, state.free, slope, gradient, pull, state.kept)
         direction, turn = newton_direction(system)
         progress.n_iter += 1
         if not _line_search(problem, state, direction, turn):

@@ -22,8 +22,16 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.products import KeptProducts
+from hingesvm.solvers.rows import Rows
 
-__all__ = ["LARGEST_SYSTEM", "NewtonSystem", "newton_direction", "solve_positive"]
+__all__ = [
+    "LARGEST_SYSTEM",
+    "NewtonSystem",
+    "keeps_products",
+    "newton_direction",
+    "solve_positive",
+]
 
 Float64Array = NDArray[np.float64]
 
@@ -53,6 +61,8 @@ class NewtonSystem:
     gradient : ndarray of float64, of shape (n_features,)
     pull : float
         Derivative in the intercept.
+    kept : KeptProducts, optional
+        Products of the systems before, if the next ones are likely to need them.
     """
 
     problem: Problem
@@ -60,6 +70,7 @@ class NewtonSystem:
     slope: Float64Array
     gradient: Float64Array
     pull: float
+    kept: KeptProducts | None = None
 
     @property
     def has_intercept(self) -> bool:
@@ -95,6 +106,19 @@ def newton_direction(system: NewtonSystem) -> tuple[Float64Array, float]:
     return _by_conjugate_gradients(system)
 
 
+def keeps_products(problem: Problem) -> KeptProducts | None:
+    """Return what follows the Newton systems of a problem, where that saves time."""
+    rows = problem.rows
+    if not _has_many_columns(rows) or rows.n_features > LARGEST_SYSTEM:
+        return None
+    return KeptProducts(rows, bordered=problem.intercept_rule != "none")
+
+
+def _has_many_columns(rows: Rows) -> bool:
+    """Whether products of dense columns take most of the time."""
+    return rows.n_features >= _MANY_COLUMNS and not rows.is_sparse
+
+
 def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     """Solve with a positive definite matrix given by its lower triangle.
 
@@ -125,10 +149,13 @@ def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
     rows, bordered = system.problem.rows, system.has_intercept
     d = rows.n_features
     single = False
-    if d >= _MANY_COLUMNS and not rows.is_sparse:
+    if _has_many_columns(rows):
         trace = float(system.slope @ rows.squared_norms()[system.free])
         single = trace < _LARGEST_TRACE
-    hessian = rows.gram(system.free, system.slope, bordered=bordered, single=single)
+    if system.kept is None:
+        hessian = rows.gram(system.free, system.slope, bordered=bordered, single=single)
+    else:
+        hessian = system.kept.gram(system.free, system.slope, single=single).copy()
     diagonal = np.diagonal(hessian).copy()
     diagonal[:d] += 1.0
     right = -system.gradient
