@@ -68,7 +68,13 @@ def map_in_threads(
         fail(error)
         _join(others)
     if errors:
-        raise errors[0]
+        first = errors[0]
+        try:
+            raise first
+        finally:
+            # Else the error, and the arrays of its frames, would refer to themselves.
+            errors.clear()
+            del first
     return [results[place] for place in range(len(items))]
 
 

@@ -102,9 +102,7 @@ class _State:
     imbalance: float = field(init=False)
     moved: float = field(init=False)
 
-    def go_to(
-        self, w: Float64Array, intercept: float, shortfall: Float64Array
-    ) -> None:
+    def go_to(self, w: Float64Array, intercept: float, shortfall: Float64Array) -> None:
         """Go to another point, where `take_anchor` must follow."""
         self.w, self.intercept, self.shortfall = w, intercept, shortfall
 

@@ -11,7 +11,7 @@ Float64Array = NDArray[np.float64]
 
 
 def repeated(value: float, count: int) -> Float64Array:
-    """Return a value for each row, stored once; np.broadcast_to takes ten times as long."""
+    """Return a value for each row, stored once, as np.broadcast_to does but sooner."""
     out: Float64Array = np.ndarray((count,), np.float64, np.array(value), strides=(0,))
     out.flags.writeable = False
     return out

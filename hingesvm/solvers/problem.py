@@ -90,9 +90,14 @@ class Problem:
         """Make the problem of a loss; a scalar cost is stored once, not n times."""
         costs = np.asarray(cost, dtype=np.float64)
         shape = (rows.n_rows,)
-        given = costs, loss.dual_bound(costs), loss.dual_curvature(costs)
-        each = [np.broadcast_to(values, shape) for values in given]
-        return cls(rows, signs, *each, intercept_rule)
+        return cls(
+            rows,
+            signs,
+            np.broadcast_to(costs, shape),
+            np.broadcast_to(loss.dual_bound(costs), shape),
+            np.broadcast_to(loss.dual_curvature(costs), shape),
+            intercept_rule,
+        )
 
     def subset(self, chosen: NDArray[np.intp], cost_factor: float = 1.0) -> Problem:
         """Return the problem of some rows, their costs multiplied by a factor."""

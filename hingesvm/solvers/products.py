@@ -41,7 +41,7 @@ class KeptProducts:
     def gram(
         self, some: NDArray[np.intp], weights: Float64Array, *, single: bool
     ) -> Float64Array:
-        """Return what ``Rows.gram`` does for some rows, ascending; not to be changed."""
+        """Return what ``Rows.gram`` does; rows ascend, and it is not to be changed."""
         wanted = np.zeros(len(self._weights))
         wanted[some] = weights
         common = some[self._weights[some] > 0.0]
