@@ -15,8 +15,9 @@ __all__ = ["Narrow", "is_narrow"]
 
 Float64Array = NDArray[np.float64]
 
-# Columns, and entries of X. Products of more are faster in BLAS.
-_MOST_COLUMNS, _MOST_ENTRIES = 64, 1 << 19
+# Columns, and numbers in all: entries of X, and others that go with a row. Products of
+# more are faster in BLAS.
+_MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
 # Multiply-adds between two looks for an interrupt: some milliseconds.
 _WORK = float(1 << 23)
 
@@ -24,8 +25,9 @@ _WORK = float(1 << 23)
 def is_narrow(problem: Problem) -> bool:
     """Whether a problem has so few dense rows of so few columns."""
     rows = problem.rows
-    few = rows.n_features <= _MOST_COLUMNS and rows.n_entries <= _MOST_ENTRIES
-    return few and not rows.is_sparse
+    if rows.is_sparse or rows.n_features > _MOST_COLUMNS:
+        return False
+    return rows.n_rows * (rows.n_features + _PER_ROW) <= _MOST_NUMBERS
 
 
 def _borrowed(rows: Rows, length: int) -> Float64Array:
