@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
@@ -43,6 +43,8 @@ _MAX_CONJUGATE_STEPS = 200
 # Columns from which products take most of the time, and the trace of the Hessian up
 # to which single precision is good enough for them, against the 1 on its diagonal.
 _MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
+# Rows from which a matrix is factorised in blocks, and columns of a block.
+_LARGE, _BLOCK = 400, 64
 # The shift grows a hundredfold each time, from 1e-14.
 _MAX_SHIFTS = 8
 
@@ -132,9 +134,8 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     right = (right.T * scale).T
     shift = 0.0
     for _ in range(_MAX_SHIFTS):
-        # The upper triangle in Fortran's order is the lower one in C's.
-        factor, failed = dpotrf(matrix.T, lower=False, clean=False)
-        if failed:
+        factor = _factorised(matrix)
+        if factor is None:
             grown = max(100.0 * shift, 1e-14)
             matrix[np.diag_indices_from(matrix)] += grown - shift
             shift = grown
@@ -142,6 +143,32 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
         solution, _ = dpotrs(factor, right, lower=False)
         return np.asarray((solution.T * scale).T)
     return np.zeros_like(right)
+
+
+def _factorised(matrix: Float64Array) -> Float64Array | None:
+    """Return the upper Cholesky factor of a lower triangle, or None if it has none.
+
+    A large one is found in blocks of columns, mostly by products: LAPACK holds the GIL
+    as SciPy calls it, and no interrupt is seen.
+    """
+    size = len(matrix)
+    if size < _LARGE:
+        # The upper triangle in Fortran's order is the lower one in C's.
+        factor, failed = dpotrf(matrix.T, lower=False, clean=False)
+        return None if failed else factor
+    lower = matrix.copy()
+    for start in range(0, size, _BLOCK):
+        stop = min(start + _BLOCK, size)
+        panel = lower[start:, start:stop]
+        panel -= lower[start:, :start] @ lower[start:stop, :start].T
+        top, below = panel[: stop - start], panel[stop - start :]
+        factor, failed = dpotrf(top.T, lower=False, clean=True)
+        if failed:
+            return None
+        top[:] = factor.T
+        inverse, _ = dtrtri(factor, lower=False)
+        below[:] = below @ inverse
+    return lower.T
 
 
 def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
