@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
 from hingesvm._reporting import Report
+from hingesvm._threads import map_in_threads
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers import (
     InterceptRule,
@@ -32,7 +33,8 @@ from hingesvm.solvers.team import Team
 __all__ = ["Classes", "Solved"]
 
 Solved = tuple[Solution, Rounded]
-_T = TypeVar("_T")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -85,14 +87,14 @@ class Classes:
                 rows = self.rows.shared_by(team, check_cancelled)
                 return [self._solve_one(rows, 0)]
         rows = self.rows.shared_by(Team(), check_cancelled)
+        rows.is_shared = True
 
-        def in_threads(function: Callable[..., _T], items: Iterable[Any]) -> list[_T]:
-            parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-            try:
-                return list(parallel(delayed(function)(rows, item) for item in items))
-            except BaseException:
-                cancelled.set()
-                raise
+        def in_threads(
+            function: Callable[[Rows, _Item], _Result], items: Sequence[_Item]
+        ) -> list[_Result]:
+            return map_in_threads(
+                lambda item: function(rows, item), items, self.n_jobs, cancelled.set
+            )
 
         solved: dict[int, Solved] = {}
         begun: dict[int, Progress] = {}
@@ -113,8 +115,9 @@ class Classes:
 
     def _problem(self, rows: Rows, number: int) -> Problem:
         """Return the problem of a class."""
-        is_positive = self.codes == self.targets[number]
-        signs = np.where(is_positive, np.int8(1), np.int8(-1))
+        signs = (self.codes == self.targets[number]).view(np.int8)
+        signs += signs
+        signs -= 1
         return Problem.build(rows, signs, self.costs, self.loss, self.rule)
 
     def _report(self, number: int) -> Report | None:

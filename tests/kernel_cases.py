@@ -8,13 +8,14 @@ import pytest
 from hingesvm.solvers._processor import has_avx2
 
 BUILDS = ["", "_avx2"] if has_avx2() else [""]
+KERNELS = {"_lanes", "_narrow", "_newton", "_sweep", "_team", "_vectors"}
 broadcast = pytest.mark.parametrize("scalar", [True, False], ids=["scalar", "array"])
 every_loss = pytest.mark.parametrize("name", ["kink", "rounded", "unbounded"])
 
 
 def use_build(namespace, suffix):
     """Let a test module's kernels be those of one build."""
-    for name in {"_lanes", "_newton", "_sweep", "_team", "_vectors"} & namespace.keys():
+    for name in KERNELS & namespace.keys():
         namespace[name] = import_module(f"hingesvm.solvers.{name}{suffix}")
 
 

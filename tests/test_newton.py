@@ -184,3 +184,26 @@ def test_solve_positive_with_a_singular_matrix(rank, spread):
 def test_solve_positive_with_equal_rows_and_columns():
     solution = solve_positive(np.full((3, 3), 4.0), np.full(3, 8.0))
     assert solution.sum() == pytest.approx(2.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [63, 64, 65, 200])
+def test_factorisation_in_blocks(n, monkeypatch):
+    rng = np.random.default_rng(n)
+    A = rng.normal(size=(n, n + 5)) * np.logspace(0, 3, n)[:, None]
+    matrix = A @ A.T
+    right = rng.normal(size=(n, 2))
+    expected = solve_positive(matrix.copy(), right)
+    monkeypatch.setattr(newton, "_LARGE", 1)
+    # Only the lower triangle is read.
+    garbled = np.tril(matrix) + np.triu(np.full((n, n), np.nan), 1)
+    solution = solve_positive(garbled, right)
+    np.testing.assert_allclose(solution, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_factorisation_in_blocks_of_a_singular_matrix(monkeypatch):
+    monkeypatch.setattr(newton, "_LARGE", 1)
+    A = np.random.default_rng(0).normal(size=(150, 100))
+    matrix = A @ A.T
+    right = matrix @ np.ones(150)
+    solution = solve_positive(matrix.copy(), right)
+    np.testing.assert_allclose(matrix @ solution, right, rtol=1e-4, atol=1e-4)

@@ -121,7 +121,9 @@ def test_sweeps_raise_the_dual_value_where_steps_are_short_enough(
         for _ in range(8):
             shares.sweep_in_shares(problem, state, kept, 1e-9, 0.0)
             assert kept.spread == size
-            values.append(dual(X.toarray(), y, np.full(500, 0.7), Hinge(), "none", state.alpha))
+            values.append(
+                dual(X.toarray(), y, np.full(500, 0.7), Hinge(), "none", state.alpha)
+            )
     assert np.all(np.diff(values) > 0.0)
 
 
@@ -311,7 +313,8 @@ def test_norms_are_shared(few_rows, size):
 def test_estimator_on_two_threads(rule):
     X, y = text(20_000, 3000)
     one, two, again = (
-        HingeSVC(n_jobs=n_jobs, tol=1e-4, warm_start=True, **rule).fit(X, y) for n_jobs in (1, 2, 2)
+        HingeSVC(n_jobs=n_jobs, tol=1e-4, warm_start=True, **rule).fit(X, y)
+        for n_jobs in (1, 2, 2)
     )
     assert not np.array_equal(two.coef_, one.coef_)
     assert np.array_equal(two.coef_, again.coef_)

@@ -193,13 +193,12 @@ def test_pickle_holds_no_training_rows():
     assert restored.score(X, y) > 0.5
 
 
-def test_one_binary_problem_needs_no_pool_of_threads(monkeypatch):
-    # A pool polls for its results, which took longer than the fit.
+def test_one_binary_problem_needs_no_threads(monkeypatch):
     def refuse(*args, **kwargs):
-        raise AssertionError("a pool was made")
+        raise AssertionError("threads were asked for")
 
-    monkeypatch.setattr(_classes, "Parallel", refuse)
+    monkeypatch.setattr(_classes, "map_in_threads", refuse)
     X, y = make_data()
     assert HingeSVC(n_jobs=2).fit(X, y).coef_.shape == (1, X.shape[1])
-    with pytest.raises(AssertionError, match="a pool was made"):
+    with pytest.raises(AssertionError, match="threads were asked for"):
         HingeSVC(n_jobs=2).fit(*make_data(n_classes=3))

@@ -266,6 +266,25 @@ def test_choose_row_by_row():
 
 @every_loss
 @broadcast
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("step", [1, 3])
+def test_distances(name, scalar, kind, step):
+    n = 200
+    shortfall, _, bound, curvature = state(n, scalar, name)
+    shortfall = shortfall.astype(kind)
+    reach = np.random.default_rng(7).uniform(0.5, 2.0, n).astype(np.float32)
+    reach[::5] = 0.0
+    out = np.empty(-(-n // step))
+    _vectors.distances(shortfall, reach, bound, curvature, step, out)
+    distance = np.maximum(-shortfall, beyond_of(shortfall, bound, curvature))[::step]
+    some = reach[::step] > 0.0
+    expected = distance[some] / reach[::step][some]
+    np.testing.assert_allclose(out[some], expected, rtol=1e-6)
+    assert np.all(np.isinf(out[~some]))
+
+
+@every_loss
+@broadcast
 def test_misplaced(name, scalar):
     n = 200
     shortfall, alpha, bound, curvature = state(n, scalar, name)

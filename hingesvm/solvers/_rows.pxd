@@ -12,11 +12,15 @@ cdef extern from * nogil:
     """
     #if defined(__GNUC__) || defined(__clang__)
     #define hingesvm_prefetch(address) __builtin_prefetch(address)
+    #define hingesvm_prefetch_far(address) __builtin_prefetch(address, 0, 2)
     #else
     #define hingesvm_prefetch(address) ((void)(address))
+    #define hingesvm_prefetch_far(address) ((void)(address))
     #endif
     """
     void prefetch "hingesvm_prefetch"(const void* address) noexcept
+    # To the second cache alone, as much would push out what is in the first.
+    void prefetch_far "hingesvm_prefetch_far"(const void* address) noexcept
 
 ctypedef fused value_t:
     float
@@ -36,8 +40,10 @@ ctypedef fused index_t:
 
 
 cdef enum:
-    # Bytes of a row that are fetched ahead; the hardware follows from there.
+    # Bytes of a row that are fetched ahead; the hardware follows from there. Of a long
+    # dense row a page is, as it follows too late, and not from page to page.
     PREFETCHED = 512
+    PAGE = 4096
 
 
 cdef struct Layout:
@@ -94,6 +100,11 @@ cdef inline void row_prefetch(
     cdef const char* address = <const char*>values
     cdef ptrdiff_t size = min(length * <ptrdiff_t>sizeof(value_t), PREFETCHED)
     cdef ptrdiff_t k
+    if columns == NULL and length * <ptrdiff_t>sizeof(value_t) > PREFETCHED:
+        size = min(length * <ptrdiff_t>sizeof(value_t), <ptrdiff_t>PAGE)
+        for k in range(0, size, 64):
+            prefetch_far(address + k)
+        return
     for k in range(0, size, 64):
         prefetch(address + k)
     if columns != NULL:

@@ -6,20 +6,15 @@ Arrays that may be a broadcast scalar are strided; the others are contiguous. No
 function holds the GIL while it works.
 """
 
-from libc.math cimport INFINITY, copysign, fabs, isfinite
+from libc.math cimport INFINITY, fabs, isfinite
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint8_t
 
 from ._box cimport clip
-
-ctypedef fused real_t:
-    float
-    double
+from ._line cimport Slopes, clipped_sums, real_t, zero_along
+from ._sums cimport BLOCK, Sums, Values, block_of, sum_up, values_of
 
 cdef enum:
-    BLOCK = 256
-    MOST_TRIALS = 40
-
     # Where a dual variable is in its box, as ``duals.py`` names it.
     AT_ZERO = 0
     AT_BOUND = 1
@@ -39,20 +34,30 @@ def pack(
     int
         How many are inside.
     """
-    cdef ptrdiff_t row, count = 0
+    cdef Values bounds = values_of(bound)
+    cdef double[BLOCK] room
+    cdef const double* top
+    cdef ptrdiff_t start = 0, size, k, row, count = 0
     cdef double a
-    cdef uint8_t place
+    cdef uint8_t found
     with nogil:
-        for row in range(alpha.shape[0]):
-            # Arithmetic, as a branch between the two ends would be guessed wrong.
-            a = alpha[row]
-            place = AT_BOUND * (a != 0.0) + (INSIDE - AT_BOUND) * (
-                (a != 0.0) & (a != bound[row])
-            )
-            places[row] = place
-            if place == INSIDE:
-                values[count] = a
-                count += 1
+        while start < alpha.shape[0]:
+            size = min(alpha.shape[0] - start, <ptrdiff_t>BLOCK)
+            top = block_of(bounds, start, size, room)
+            found = 0
+            for k in range(size):
+                # Arithmetic, as a branch between the two ends would be guessed wrong.
+                a = alpha[start + k]
+                places[start + k] = AT_BOUND * (a != 0.0) + (INSIDE - AT_BOUND) * (
+                    (a != 0.0) & (a != top[k])
+                )
+                found |= places[start + k]
+            if found & INSIDE:
+                for row in range(start, start + size):
+                    if places[row] == INSIDE:
+                        values[count] = alpha[row]
+                        count += 1
+            start += BLOCK
     return count
 
 
@@ -70,15 +75,25 @@ def unpack(
     int
         `count` and the number of those.
     """
-    cdef ptrdiff_t row
-    cdef double top
+    cdef Values bounds = values_of(bound)
+    cdef double[BLOCK] room
+    cdef const double* top
+    cdef ptrdiff_t start = 0, size, k, row
+    cdef uint8_t found
     with nogil:
-        for row in range(places.shape[0]):
-            top = bound[row]
-            alpha[row] = top if places[row] else 0.0
-            if places[row] == INSIDE:
-                alpha[row] = values[count]
-                count += 1
+        while start < places.shape[0]:
+            size = min(places.shape[0] - start, <ptrdiff_t>BLOCK)
+            top = block_of(bounds, start, size, room)
+            found = 0
+            for k in range(size):
+                alpha[start + k] = top[k] if places[start + k] else 0.0
+                found |= places[start + k]
+            if found & INSIDE:
+                for row in range(start, start + size):
+                    if places[row] == INSIDE:
+                        alpha[row] = values[count]
+                        count += 1
+            start += BLOCK
     return count
 
 
@@ -96,72 +111,23 @@ def totals(
     The losses; a - q a^2 / 2; a y; and (a - anchor)^2 / c, over all rows; the last
     is 0 without an `anchor`.
     """
-    cdef double loss = 0.0, gain = 0.0, imbalance = 0.0, moved = 0.0
-    cdef double short, slope, a
-    cdef bint anchored = anchor.shape[0] > 0
-    cdef ptrdiff_t row
+    cdef Sums sums = Sums(0.0, 0.0, 0.0, 0.0)
+    cdef Values costs = values_of(cost), bounds = values_of(bound)
+    cdef Values curvatures = values_of(curvature)
+    cdef const double* from_anchor = &anchor[0] if anchor.shape[0] else NULL
     with nogil:
-        for row in range(alpha.shape[0]):
-            short = shortfall[row]
-            a = alpha[row]
-            slope = bound[row]
-            if curvature[row] > 0.0:
-                slope = clip(short / curvature[row], bound[row])
-            short = short if short > 0.0 else 0.0
-            if short > 0.0:
-                loss += slope * (short - 0.5 * curvature[row] * slope)
-            gain += a - 0.5 * curvature[row] * a * a
-            imbalance += a * signs[row]
-            if anchored:
-                moved += (a - anchor[row]) * (a - anchor[row]) / cost[row]
-    return loss, gain, imbalance, moved
-
-
-cdef (double, double) clipped_sums(
-    const double[:] rest,
-    const double[:] pace,
-    const double[:] bound,
-    const real_t[::1] here,
-    const real_t[::1] change,
-    bint to_end,
-    double t,
-) noexcept nogil:
-    """Return the sums that a search along a line needs.
-
-    With a_i = clip(rest_i + pace_i (here_i - t change_i), 0, bound_i), the sum of
-    a_i change_i, and that of pace_i change_i^2 over the a_i inside their box. If
-    `to_end`, the change is that from `here` to `change`.
-    """
-    cdef ptrdiff_t n = here.shape[0]
-    cdef bint one_rest = n == 0 or rest.strides[0] == 0
-    cdef bint one_pace = n == 0 or pace.strides[0] == 0
-    cdef bint one_bound = n == 0 or bound.strides[0] == 0
-    cdef double[BLOCK] rests, paces, bounds
-    cdef double pull = 0.0, bend = 0.0, raw, clipped, along, width
-    cdef ptrdiff_t start = 0, k, size
-    while start < n:
-        size = min(n - start, <ptrdiff_t>BLOCK)
-        if not one_rest or start == 0:
-            for k in range(size):
-                rests[k] = rest[start + k]
-        if not one_pace or start == 0:
-            for k in range(size):
-                paces[k] = pace[start + k]
-        if not one_bound or start == 0:
-            for k in range(size):
-                bounds[k] = bound[start + k]
-        for k in range(size):
-            along = change[start + k]
-            if to_end:
-                along = here[start + k] - along
-            raw = rests[k] + paces[k] * (here[start + k] - t * along)
-            clipped = raw if raw > 0.0 else 0.0
-            clipped = clipped if clipped < bounds[k] else bounds[k]
-            width = paces[k] * along * along
-            pull += clipped * along
-            bend += width if clipped == raw and raw > 0.0 else 0.0
-        start += BLOCK
-    return pull, bend
+        if alpha.shape[0]:
+            sums = sum_up(
+                &signs[0],
+                costs,
+                bounds,
+                curvatures,
+                &shortfall[0],
+                &alpha[0],
+                from_anchor,
+                alpha.shape[0],
+            )
+    return sums.loss, sums.gain, sums.imbalance, sums.moved
 
 
 def find_zero(
@@ -201,50 +167,23 @@ def find_zero(
     noise : float
         Absolute value at which the search ends once it no longer falls.
     """
-    cdef double first = low, high = INFINITY, reach = 1.0, smallest = INFINITY
-    cdef double x = start, best = start, x_next, value, bend, at_low = 0.0
-    cdef int trial
+    cdef Slopes slopes = Slopes(
+        values_of(rest), values_of(pace), values_of(bound), here.shape[0]
+    )
+    cdef const real_t* from_here = &here[0] if here.shape[0] else NULL
+    cdef const real_t* by = &change[0] if here.shape[0] else NULL
+    cdef double value, bend, at_low = 0.0, best = low
+    cdef bint is_below = True
     with nogil:
         if isfinite(low):
-            value, bend = clipped_sums(
-                rest, pace, bound, here, change, to_end, low
-            )
+            value, bend = clipped_sums(&slopes, from_here, by, to_end, low)
             at_low = base + slope * low - value
             tolerance *= fabs(at_low)
-            if not at_low < 0.0:
-                best = low
-                tolerance = INFINITY
-        for trial in range(MOST_TRIALS):
-            if tolerance == INFINITY:
-                break
-            value, bend = clipped_sums(
-                rest, pace, bound, here, change, to_end, x
+            is_below = at_low < 0.0
+        if is_below:
+            best = zero_along(
+                &slopes, from_here, by, to_end, base, slope, start, low, tolerance, noise
             )
-            value = base + slope * x - value
-            bend += slope
-            if fabs(value) < smallest:
-                smallest = fabs(value)
-                best = x
-            elif smallest <= noise:
-                break
-            if fabs(value) <= tolerance:
-                break
-            if value > 0.0:
-                high = x
-            else:
-                low = x
-            x_next = x - value / bend if bend > 0.0 else INFINITY
-            if not (low < x_next < high):
-                if isfinite(first) and low == first and isfinite(high):
-                    x_next = first + 0.125 * (high - first)
-                elif isfinite(low) and isfinite(high):
-                    x_next = 0.5 * (low + high)
-                else:
-                    x_next = x - copysign(reach, value)
-                    reach *= 4.0
-            if x_next == x or x_next == low or x_next == high:
-                break
-            x = x_next
     return best, at_low
 
 
@@ -262,11 +201,8 @@ cdef inline bint is_misplaced(
     uint8_t place, double short, double bound, double curvature
 ) noexcept nogil:
     """Whether a row is at the end of its box that its margin is not."""
-    if place == AT_ZERO:
-        return short > 0.0
-    if curvature > 0.0:
-        short = short - curvature * bound
-    return place == AT_BOUND and short < 0.0
+    cdef double beyond = short - curvature * bound if curvature > 0.0 else short
+    return ((place == AT_ZERO) & (short > 0.0)) | ((place == AT_BOUND) & (beyond < 0.0))
 
 
 def choose(
@@ -286,18 +222,57 @@ def choose(
     ``near * reach`` of a kink of their loss, and those within `likely` times the
     distance by which their margin has just `moved`.
     """
-    cdef ptrdiff_t row
+    cdef Values bounds = values_of(bound), curvatures = values_of(curvature)
+    cdef double[BLOCK] bound_room, curvature_room
+    cdef const double* top
+    cdef const double* width
+    cdef ptrdiff_t start = 0, size, k, row
     cdef double short, far
     with nogil:
-        for row in range(places.shape[0]):
-            short = shortfall[row]
-            far = distance(short, bound[row], curvature[row])
-            out[row] = (
-                far <= near * reach[row]
-                or far <= likely * fabs(moved[row])
-                or places[row] == INSIDE
-                or is_misplaced(places[row], short, bound[row], curvature[row])
-            )
+        while start < places.shape[0]:
+            size = min(places.shape[0] - start, <ptrdiff_t>BLOCK)
+            top = block_of(bounds, start, size, bound_room)
+            width = block_of(curvatures, start, size, curvature_room)
+            for k in range(size):
+                row = start + k
+                short = shortfall[row]
+                far = distance(short, top[k], width[k])
+                # Arithmetic, as branches here would be guessed wrong.
+                out[row] = (
+                    (far <= near * reach[row])
+                    | (far <= likely * fabs(moved[row]))
+                    | (places[row] == INSIDE)
+                    | is_misplaced(places[row], short, top[k], width[k])
+                )
+            start += BLOCK
+
+
+def distances(
+    const real_t[::1] shortfall,
+    const float[::1] reach,
+    const double[:] bound,
+    const double[:] curvature,
+    ptrdiff_t step,
+    double[::1] out,
+):
+    """Set `out` to the distance to the kinks of every `step`-th row, over its reach.
+
+    inf in rows of no reach, even on a kink.
+    """
+    cdef Values bounds = values_of(bound), curvatures = values_of(curvature)
+    cdef ptrdiff_t k, row
+    cdef double far
+    with nogil:
+        for k in range(out.shape[0]):
+            row = k * step
+            out[k] = INFINITY
+            if reach[row] > 0.0:
+                far = distance(
+                    shortfall[row],
+                    bounds.first[row * bounds.step],
+                    curvatures.first[row * curvatures.step],
+                )
+                out[k] = far / <double>reach[row]
 
 
 def misplaced(

@@ -178,7 +178,8 @@ def _cold_start(problem: Problem) -> Start:
         return Start(np.zeros(problem.n_rows))
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     zero = np.zeros(problem.rows.n_features)
-    return Start(0.5 * problem.bound, zero, rho=_COLD_RHO)
+    shortfall = np.ones(problem.n_rows)
+    return Start(0.5 * problem.bound, zero, 0.0, shortfall, _COLD_RHO)
 
 
 def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
@@ -188,17 +189,20 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
     duals = None
     if with_duals:
         duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
-    reach = np.empty(problem.n_rows, dtype=np.float32)
+    known = problem.rows.reach
+    reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
     here = survey_rows(
         problem,
         start.w,
         start.intercept,
         duals,
-        scales=_scales(problem),
+        scales=_scales(problem) if known is None else None,
         reach=reach,
         # What shortfalls are kept for needs no more precision than X has.
         narrow=goal >= COARSE and problem.rows.dtype == np.float32,
     )
+    if known is None and problem.rows.is_shared:
+        problem.rows.reach = reach.copy()
     rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
     steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
@@ -274,12 +278,14 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
     wanted = max(_LEAST_BAND, int(part * n_rows))
     near = np.inf
     if wanted < n_rows:
-        some = slice(None, None, max(1, n_rows // _JUDGES))
-        distance = problem.distance_to_kinks(here.shortfall[some], some)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.nan_to_num(distance / reach[some], nan=np.inf)
+        step = max(1, n_rows // _JUDGES)
+        ratio = np.empty(-(-n_rows // step))
+        _vectors.distances(
+            here.shortfall, reach, problem.bound, problem.curvature, step, ratio
+        )
         place = min(wanted * len(ratio) // n_rows, len(ratio) - 1)
-        near = max(float(np.partition(ratio, place)[place]), 0.0)
+        ratio.partition(place)
+        near = max(float(ratio[place]), 0.0)
     chosen = np.empty(n_rows, dtype=np.uint8)
     _vectors.choose(
         here.shortfall,
@@ -293,7 +299,7 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
         chosen,
     )
     rounds.moved = None
-    band = np.flatnonzero(chosen)
+    band = np.flatnonzero(chosen.view(np.bool_))
     # None is left where no margin can move, as with rows that are all empty.
     return band if len(band) else np.arange(n_rows)
 

@@ -30,9 +30,11 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.kernels import _newton, _vectors
-from hingesvm.solvers.newton import NewtonSystem, newton_direction
+from hingesvm.solvers.narrow import Narrow, is_narrow
+from hingesvm.solvers.newton import NewtonSystem, keeps_products, newton_direction
 from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
 
 __all__ = ["newton_until", "step_length"]
@@ -63,12 +65,15 @@ class _State:
 
     Attributes
     ----------
+    problem : Problem
     w, intercept, shortfall
         The iterate and 1 - m.
     alpha, own, free
         a+, w(a+), and the rows where a+ is strictly inside its box.
     spare, turning
         Room for `free`, and the signs as float64 if the intercept is free.
+    kept
+        Products of the Newton systems so far, if they are kept.
     anchor, rho
         The multipliers a and the proximal step in units of the costs.
     rest, pace
@@ -78,6 +83,7 @@ class _State:
         (a+ - a)^2 / c.
     """
 
+    problem: Problem
     w: Float64Array
     intercept: float
     shortfall: Float64Array
@@ -85,6 +91,7 @@ class _State:
     own: Float64Array
     spare: NDArray[np.intp]
     turning: Float64Array
+    kept: KeptProducts | None
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
     rest: Float64Array = field(init=False)
@@ -95,17 +102,32 @@ class _State:
     imbalance: float = field(init=False)
     moved: float = field(init=False)
 
-    def take_anchor(self, problem: Problem, anchor: Float64Array, rho: float) -> None:
+    def go_to(self, w: Float64Array, intercept: float, shortfall: Float64Array) -> None:
+        """Go to another point, where `take_anchor` must follow."""
+        self.w, self.intercept, self.shortfall = w, intercept, shortfall
+
+    def take_anchor(self, anchor: Float64Array, rho: float) -> None:
         """Begin another inner problem."""
         self.anchor, self.rho = anchor, rho
+        problem = self.problem
         if problem.has_kink:
             self.rest = anchor
             self.pace = scaled(problem.cost, rho)
-            return
-        sigma = rho * problem.cost
-        width = 1.0 + sigma * problem.curvature
-        self.rest = anchor / width
-        self.pace = sigma / width
+        else:
+            sigma = rho * problem.cost
+            width = 1.0 + sigma * problem.curvature
+            self.rest = anchor / width
+            self.pace = sigma / width
+        _settle(problem, self)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def minimise(
+        self, progress: Progress, goal: float, floor: float, limit: int
+    ) -> tuple[int, bool]:
+        """Minimise Psi by Newton steps; return how many, and whether it was solved."""
+        return _minimise_inner(progress, self, goal, floor, limit)
 
 
 def newton_until(
@@ -130,12 +152,23 @@ def newton_until(
     Start
         Where it ends.
     """
+    state = _begin(progress.problem, start, goal)
+    try:
+        return _go_on(progress, state, goal, floor)
+    finally:
+        state.close()
+
+
+def _go_on(
+    progress: Progress, state: _State | Narrow, goal: float, floor: float
+) -> Start:
+    """Solve one inner problem after the other."""
     problem = progress.problem
-    state = _begin(problem, start)
     patience = _PATIENCE
     previous: Certificate | None = None
     while not progress.exhausted and patience:
-        steps, solved = _minimise_inner(progress, state, goal, floor)
+        limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
+        steps, solved = state.minimise(progress, goal, floor, limit)
         best = progress.best
         assert best is not None
         if best.primal < floor or best.relative_gap <= goal:
@@ -152,10 +185,10 @@ def newton_until(
         previous = best
         anchor = state.alpha
         if not solved and _has_strayed(problem, state, best):
-            state.w, state.intercept, anchor = best.w, best.intercept, best.alpha
-            state.shortfall = 1.0 - problem.margins(best.w, best.intercept)
-        state.take_anchor(problem, anchor, state.rho * factor)
-        _settle(problem, state)
+            anchor = best.alpha
+            shortfall = 1.0 - problem.margins(best.w, best.intercept)
+            state.go_to(best.w, best.intercept, shortfall)
+        state.take_anchor(anchor, state.rho * factor)
     best = progress.best
     if best is not None and floor <= best.primal and best.relative_gap <= goal:
         return Start(best.alpha, best.w, best.intercept, rho=state.rho)
@@ -171,7 +204,7 @@ def _change_of_rho(steps: int, solved: bool) -> float:
     return _GROWTH if steps <= _QUICK else 1.0
 
 
-def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
+def _has_strayed(problem: Problem, state: _State | Narrow, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
     primal = problem.primal_of(state.w, state.intercept, state.loss)
     return primal - best.primal > best.gap
@@ -183,28 +216,36 @@ def _is_progress(previous: Certificate, best: Certificate) -> bool:
     return gained > max(_VISIBLE * previous.gap, _NOISE * abs(best.primal))
 
 
-def _begin(problem: Problem, start: Start) -> _State:
+def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
     """Return the state at the start."""
     alpha = start.alpha
     if problem.fixed is None:
         alpha = problem.repair(alpha)
-    own = problem.combine(alpha) if start.own is None else start.own
-    w, intercept = own, problem.intercept_of(alpha, start.intercept)
-    if start.w is not None:
+    rho = _first_rho(problem, alpha) if start.rho is None else start.rho
+    narrow = goal >= _COARSE and is_narrow(problem)
+    own = start.own
+    if own is None and not (narrow and start.w is not None):
+        own = problem.combine(alpha)
+    if start.w is None:
+        assert own is not None
+        w, intercept = own, problem.intercept_of(alpha, start.intercept)
+    else:
         w = start.w
-        if problem.intercept_rule != "none":
-            intercept = start.intercept
+        with_intercept = problem.intercept_rule != "none"
+        intercept = start.intercept if with_intercept else 0.0
     if start.shortfall is None:
         shortfall = 1.0 - problem.margins(w, intercept)
     else:
         shortfall = start.shortfall.astype(np.float64)
+    if narrow:
+        return Narrow(problem, w, intercept, shortfall, alpha, rho)
     spare = np.empty(problem.n_rows, dtype=np.intp)
     with_turning = problem.signs if problem.intercept_rule == "free" else ()
     turning = np.asarray(with_turning, dtype=np.float64)
-    state = _State(w, intercept, shortfall, alpha, own, spare, turning)
-    rho = _first_rho(problem, alpha) if start.rho is None else start.rho
-    state.take_anchor(problem, alpha, rho)
-    _settle(problem, state)
+    assert own is not None
+    kept = keeps_products(problem)
+    state = _State(problem, w, intercept, shortfall, alpha, own, spare, turning, kept)
+    state.take_anchor(alpha, rho)
     return state
 
 
@@ -279,14 +320,13 @@ def _settle(problem: Problem, state: _State) -> None:
 
 
 def _minimise_inner(
-    progress: Progress, state: _State, goal: float, floor: float
+    progress: Progress, state: _State, goal: float, floor: float, limit: int
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
     if progress.relative_gap < _COARSE:
         state.own = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
-    limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
     for steps in range(limit):
         certificate = _certificate(problem, state)
         progress.record(certificate)
@@ -302,7 +342,7 @@ def _minimise_inner(
         if float(gradient @ gradient) + pull * pull <= allowed:
             return steps, True
         slope = state.pace[state.free]
-        system = NewtonSystem(problem, state.free, slope, gradient, pull)
+        system = NewtonSystem(problem, state.free, slope, gradient, pull, state.kept)
         direction, turn = newton_direction(system)
         progress.n_iter += 1
         if not _line_search(problem, state, direction, turn):

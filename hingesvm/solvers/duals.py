@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.kernels import _vectors
+from hingesvm.solvers.per_row import scaled
 
 __all__ = ["Duals", "PackedDuals", "count_inside", "read_duals", "unpacked"]
 
@@ -54,14 +55,14 @@ class PackedDuals:
         """Return those of some rows, ascending, with all that are inside among them."""
         alpha = np.empty(len(rows))
         count = _vectors.unpack(
-            self.places[rows], self.values, self.bound[rows], 0, alpha
+            self.places[rows], self.values, scaled(self.bound, 1.0, rows), 0, alpha
         )
         assert count == len(self.values)
         return alpha
 
     def replaced(self, rows: IndexArray, alpha: Float64Array) -> PackedDuals:
         """Return a copy with others in some rows, as in `take`."""
-        part = PackedDuals.pack(alpha, self.bound[rows])
+        part = PackedDuals.pack(alpha, scaled(self.bound, 1.0, rows))
         places = self.places.copy()
         places[rows] = part.places
         return PackedDuals(places, part.values, self.bound)

@@ -19,11 +19,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.products import KeptProducts
+from hingesvm.solvers.rows import Rows
 
-__all__ = ["LARGEST_SYSTEM", "NewtonSystem", "newton_direction", "solve_positive"]
+__all__ = [
+    "LARGEST_SYSTEM",
+    "NewtonSystem",
+    "keeps_products",
+    "newton_direction",
+    "solve_positive",
+]
 
 Float64Array = NDArray[np.float64]
 
@@ -35,6 +43,8 @@ _MAX_CONJUGATE_STEPS = 200
 # Columns from which products take most of the time, and the trace of the Hessian up
 # to which single precision is good enough for them, against the 1 on its diagonal.
 _MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
+# Rows from which a matrix is factorised in blocks, and columns of a block.
+_LARGE, _BLOCK = 400, 64
 # The shift grows a hundredfold each time, from 1e-14.
 _MAX_SHIFTS = 8
 
@@ -53,6 +63,8 @@ class NewtonSystem:
     gradient : ndarray of float64, of shape (n_features,)
     pull : float
         Derivative in the intercept.
+    kept : KeptProducts, optional
+        Products of the systems before, if the next ones are likely to need them.
     """
 
     problem: Problem
@@ -60,6 +72,7 @@ class NewtonSystem:
     slope: Float64Array
     gradient: Float64Array
     pull: float
+    kept: KeptProducts | None = None
 
     @property
     def has_intercept(self) -> bool:
@@ -95,6 +108,19 @@ def newton_direction(system: NewtonSystem) -> tuple[Float64Array, float]:
     return _by_conjugate_gradients(system)
 
 
+def keeps_products(problem: Problem) -> KeptProducts | None:
+    """Return what follows the Newton systems of a problem, where that saves time."""
+    rows = problem.rows
+    if not _has_many_columns(rows) or rows.n_features > LARGEST_SYSTEM:
+        return None
+    return KeptProducts(rows, bordered=problem.intercept_rule != "none")
+
+
+def _has_many_columns(rows: Rows) -> bool:
+    """Whether products of dense columns take most of the time."""
+    return rows.n_features >= _MANY_COLUMNS and not rows.is_sparse
+
+
 def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     """Solve with a positive definite matrix given by its lower triangle.
 
@@ -108,9 +134,8 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     right = (right.T * scale).T
     shift = 0.0
     for _ in range(_MAX_SHIFTS):
-        # The upper triangle in Fortran's order is the lower one in C's.
-        factor, failed = dpotrf(matrix.T, lower=False, clean=False)
-        if failed:
+        factor = _factorised(matrix)
+        if factor is None:
             grown = max(100.0 * shift, 1e-14)
             matrix[np.diag_indices_from(matrix)] += grown - shift
             shift = grown
@@ -120,15 +145,44 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     return np.zeros_like(right)
 
 
+def _factorised(matrix: Float64Array) -> Float64Array | None:
+    """Return the upper Cholesky factor of a lower triangle, or None if it has none.
+
+    A large one is found in blocks of columns, mostly by products: LAPACK holds the GIL
+    as SciPy calls it, and no interrupt is seen.
+    """
+    size = len(matrix)
+    if size < _LARGE:
+        # The upper triangle in Fortran's order is the lower one in C's.
+        factor, failed = dpotrf(matrix.T, lower=False, clean=False)
+        return None if failed else factor
+    lower = matrix.copy()
+    for start in range(0, size, _BLOCK):
+        stop = min(start + _BLOCK, size)
+        panel = lower[start:, start:stop]
+        panel -= lower[start:, :start] @ lower[start:stop, :start].T
+        top, below = panel[: stop - start], panel[stop - start :]
+        factor, failed = dpotrf(top.T, lower=False, clean=True)
+        if failed:
+            return None
+        top[:] = factor.T
+        inverse, _ = dtrtri(factor, lower=False)
+        below[:] = below @ inverse
+    return lower.T
+
+
 def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve the system as it stands."""
     rows, bordered = system.problem.rows, system.has_intercept
     d = rows.n_features
     single = False
-    if d >= _MANY_COLUMNS and not rows.is_sparse:
+    if _has_many_columns(rows):
         trace = float(system.slope @ rows.squared_norms()[system.free])
         single = trace < _LARGEST_TRACE
-    hessian = rows.gram(system.free, system.slope, bordered=bordered, single=single)
+    if system.kept is None:
+        hessian = rows.gram(system.free, system.slope, bordered=bordered, single=single)
+    else:
+        hessian = system.kept.gram(system.free, system.slope, single=single).copy()
     diagonal = np.diagonal(hessian).copy()
     diagonal[:d] += 1.0
     right = -system.gradient

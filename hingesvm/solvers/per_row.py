@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["scaled"]
+__all__ = ["repeated", "scaled"]
 
 Float64Array = NDArray[np.float64]
+
+
+def repeated(value: float, count: int) -> Float64Array:
+    """Return a value for each row, stored once, as np.broadcast_to does but sooner."""
+    out: Float64Array = np.ndarray((count,), np.float64, np.array(value), strides=(0,))
+    out.flags.writeable = False
+    return out
 
 
 def scaled(
@@ -19,5 +26,5 @@ def scaled(
     """
     if values.strides[0] == 0 and len(values):
         count = len(values) if rows is None else len(rows)
-        return np.broadcast_to(factor * values[0], (count,))
+        return repeated(factor * values[0], count)
     return factor * (values if rows is None else values[rows])

@@ -30,7 +30,7 @@ from hingesvm.losses import MarginLoss
 from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.intercept import minimise_over_intercept, minimise_smoothed
 from hingesvm.solvers.kernels import _vectors
-from hingesvm.solvers.per_row import scaled
+from hingesvm.solvers.per_row import repeated, scaled
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["InterceptRule", "Problem", "squared_norm"]
@@ -46,6 +46,7 @@ _LITTLE = 1e-6
 _NOISE = 1e-13
 # Relative gaps that rounding errors in margins can matter to.
 _NEARLY_EXACT = 1e-4
+_NO_ANCHOR = np.empty(0)
 # Shortfalls of margins that can be rounding errors.
 _LONGEST_STRETCH = 1e-12
 
@@ -129,10 +130,11 @@ class Problem:
             The sums over all rows.
         """
         part = self.subset(chosen)
+        gain, imbalance = part._gain_and_imbalance(taken)
         fixed = Fixed(
             totals.own - part.combine(taken),
-            totals.imbalance - part.imbalance(taken),
-            totals.gain - part.gain(taken),
+            totals.imbalance - imbalance,
+            totals.gain - gain,
         )
         return replace(part, fixed=fixed)
 
@@ -156,16 +158,6 @@ class Problem:
             return np.where(shortfall > 0.0, self.bound, 0.0)
         with np.errstate(over="ignore"):
             return np.clip(shortfall / self.curvature, 0.0, self.bound)
-
-    def distance_to_kinks(
-        self, shortfall: NDArray[np.floating], some: slice
-    ) -> Float64Array:
-        """Return how far 1 - m of some rows lies outside of where the loss bends."""
-        width = self.curvature[some]
-        if not self.has_kink:
-            width = width * self.bound[some]
-        far = np.maximum(-shortfall, shortfall - width)
-        return np.asarray(far, dtype=np.float64)
 
     def loss_sum(self, shortfall: Float64Array) -> float:
         """Return the sum of c_i l(m_i) at shortfalls 1 - m_i."""
@@ -217,8 +209,14 @@ class Problem:
 
     def gain(self, alpha: Float64Array) -> float:
         """Return the sum of a_i - q_i a_i^2 / 2."""
-        value = float((alpha - 0.5 * self.curvature * alpha * alpha).sum())
+        value = self._gain_and_imbalance(alpha)[0]
         return value if self.fixed is None else value + self.fixed.gain
+
+    def _gain_and_imbalance(self, alpha: Float64Array) -> tuple[float, float]:
+        """Return the sums of a_i - q_i a_i^2 / 2 and of a_i y_i over its own rows."""
+        losses = self.signs, self.cost, self.bound, self.curvature
+        _, gain, imbalance, _ = _vectors.totals(*losses, alpha, alpha, _NO_ANCHOR)
+        return gain, imbalance
 
     def dual(self, alpha: Float64Array, w: Float64Array | None = None) -> float:
         """Return D(a) of a feasible a; `w` is w(a), when it is known."""
@@ -322,7 +320,7 @@ class Problem:
         zeros, scores = np.zeros(self.rows.n_features), np.zeros(len(present))
         intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
-        nothing = np.broadcast_to(0.0, self.n_rows)
+        nothing = repeated(0.0, self.n_rows)
         return Certificate(zeros, intercept, nothing, primal, 0.0)
 
     def _cost_of(self, sign: np.int8) -> float:

@@ -71,7 +71,16 @@ class Rows:
     is_sparse : bool
     dtype : dtype
         Of X.
+    is_shared : bool
+        Whether several problems are to have these rows.
+    reach : ndarray of float32, of shape (n_rows,), or None
+        What one of them has found, for the others; see ``bands.py``.
+    rooms : list of ndarray of float64
+        Memory that solvers lend each other, as fresh memory is slow to touch.
     """
+
+    is_shared = False
+    reach: NDArray[np.float32] | None = None
 
     def __init__(
         self,
@@ -87,6 +96,7 @@ class Rows:
         self.dtype = X.dtype
         self.check_cancelled = check_cancelled
         self.team = Team() if team is None else team
+        self.rooms: list[Float64Array] = []
         self._X = X
         self._squared_norms: Float64Array | None = None
         self._kernel: Float64Array | None = None
@@ -344,6 +354,7 @@ class Rows:
     def subset(self, rows: IndexArray) -> Rows:
         """Return the same X restricted to some rows, without a copy."""
         part = Rows(self._X, self._places(rows), self.check_cancelled, self.team)
+        part.rooms = self.rooms
         if self._squared_norms is not None:
             part._squared_norms = self._squared_norms[rows]
         return part

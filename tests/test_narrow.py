@@ -1,0 +1,198 @@
+"""Newton steps that are taken many in one call, against those taken one by one."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from kernel_cases import BUILDS
+from reference import LOSSES, RULES, blobs, check_solution, make_problem
+
+from hingesvm.losses import Hinge
+from hingesvm.solvers import Progress, Rows, Start, batch, narrow
+from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.certificate import Fixed
+from hingesvm.solvers.narrow import Narrow, is_narrow
+
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+every_rule = pytest.mark.parametrize("rule", RULES)
+# More than a tile of rows, and not a multiple of it.
+N, D = 150, 7
+
+
+@pytest.fixture(autouse=True, params=BUILDS)
+def kernel(request, monkeypatch):
+    module = import_module(f"hingesvm.solvers._narrow{request.param}")
+    monkeypatch.setattr(narrow, "_narrow", module)
+    return module
+
+
+def case(loss, rule, dtype=np.float64, weights=False, restricted=False):
+    """A problem, and where to start."""
+    X, y = blobs(N, D)
+    costs = np.random.default_rng(3).uniform(0.2, 2.0, N) if weights else 0.7
+    problem = make_problem(X.astype(dtype), y, loss, rule, costs)
+    alpha = np.minimum(0.4, problem.bound)
+    if restricted:
+        some = np.arange(0, N, 2, dtype=np.intp)
+        own, imbalance = problem.combine(alpha), problem.imbalance(alpha)
+        fixed = Fixed(own, imbalance, problem.gain(alpha))
+        problem, alpha = problem.restrict(some, alpha[some], fixed), alpha[some]
+    start = Start(alpha, np.full(D, 0.01), 0.1, rho=1.5)
+    return problem, start
+
+
+def run(problem, start, goal=1e-6, max_iter=300):
+    progress = Progress(problem, goal, max_iter)
+    end = newton_until(progress, start, goal)
+    return progress, end
+
+
+@every_loss
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weights", [False, True], ids=["scalar", "array"])
+@pytest.mark.parametrize("restricted", [False, True], ids=["whole", "part"])
+def test_same_steps_as_one_by_one(loss, rule, dtype, weights, restricted, monkeypatch):
+    problem, start = case(loss, rule, dtype, weights, restricted)
+    progress, end = run(problem, start)
+    assert problem.rows.rooms
+    monkeypatch.setattr(batch, "is_narrow", lambda problem: False)
+    expected, other = run(problem, start)
+    assert progress.n_iter == expected.n_iter > 0
+    assert progress.best.primal == pytest.approx(expected.best.primal, rel=1e-9)
+    assert progress.best.dual == pytest.approx(expected.best.dual, rel=1e-9)
+    np.testing.assert_allclose(end.w, other.w, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(end.alpha, other.alpha, rtol=1e-5, atol=1e-7)
+    assert end.intercept == pytest.approx(other.intercept, abs=1e-6)
+    assert end.rho == other.rho
+
+
+@every_loss
+@every_rule
+def test_what_is_found_is_certified(loss, rule):
+    X, y = blobs(N, D)
+    problem = make_problem(X, y, loss, rule)
+    progress, _ = run(problem, Start(np.zeros(N)), goal=1e-5)
+    solution = progress.solution()
+    gap = check_solution(solution, X, y, 1.0, loss, rule)
+    assert gap <= 1e-5 * solution.certificate.primal
+
+
+@every_rule
+def test_work_is_cut_into_pieces_between_which_it_can_be_cancelled(rule, monkeypatch):
+    problem, start = case(Hinge(), rule)
+    progress, end = run(problem, start)
+    monkeypatch.setattr(narrow, "_WORK", 1.0)
+    looks = []
+    problem.rows.check_cancelled = lambda: looks.append(None)
+    in_pieces, other = run(problem, start)
+    assert in_pieces.n_iter == progress.n_iter <= len(looks)
+    np.testing.assert_allclose(other.w, end.w, rtol=1e-9)
+    np.testing.assert_allclose(other.alpha, end.alpha, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5])
+def test_number_of_steps_is_bounded(most):
+    problem, start = case(Hinge(), "penalized")
+    progress, _ = run(problem, start, max_iter=most)
+    assert progress.n_iter == most
+
+
+def test_it_ends_where_the_objective_is_below_the_floor():
+    problem, start = case(Hinge(), "penalized", restricted=True)
+    progress = Progress(problem, 1e-6, 300)
+    newton_until(progress, start, 1e-6, floor=1e9)
+    assert progress.n_iter == 0
+
+
+def test_columns_that_are_alike_or_empty():
+    X, y = blobs(N, 4)
+    X = np.c_[X, 1e7 * X[:, :2], np.zeros(N), 1e-9 * X[:, 1]]
+    for rule in RULES:
+        problem = make_problem(X, y, Hinge(), rule)
+        progress, _ = run(problem, Start(np.zeros(N)), goal=1e-4)
+        assert progress.converged
+
+
+def test_best_points_of_before_are_kept():
+    problem, start = case(Hinge(), "penalized")
+    progress, _ = run(problem, start)
+    best = progress.best
+    progress.n_iter = 0
+    progress.tol = 1e-12
+    newton_until(progress, Start(np.zeros(N)), 0.5)
+    assert progress.best.primal == best.primal
+    assert progress.best.dual == best.dual
+    assert np.array_equal(progress.best.w, best.w)
+
+
+def test_room_is_used_again_by_parts_of_the_rows():
+    problem, start = case(Hinge(), "none")
+    run(problem, start)
+    (room,) = problem.rows.rooms
+    part = problem.subset(np.arange(0, N, 2, dtype=np.intp))
+    run(part, Start(start.alpha[::2]))
+    (same,) = problem.rows.rooms
+    assert same is room
+
+
+def test_bits_do_not_depend_on_what_the_room_held():
+    problem, start = case(Hinge(), "free", np.float32)
+    _, end = run(problem, start)
+    problem.rows.rooms[0][:] = np.nan
+    _, again = run(problem, start)
+    assert np.array_equal(end.w, again.w)
+    assert np.array_equal(end.alpha, again.alpha)
+    assert end.intercept == again.intercept
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bordered", [False, True])
+@pytest.mark.parametrize("index", [None, np.arange(N - 1, -1, -2)])
+def test_fill_tiles(kernel, dtype, bordered, index):
+    X, _ = blobs(N, D)
+    X = X.astype(dtype)
+    rows = Rows(X, index)
+    signs = np.where(np.arange(rows.n_rows) % 3, 1, -1).astype(np.int8)
+    tile = kernel.ROWS_PER_TILE
+    tiles = np.full((-(-rows.n_rows // tile), D + bordered, tile), 7, dtype=dtype)
+    kernel.fill_tiles(*rows.arrays, signs, tiles)
+    expected = np.zeros((len(tiles) * tile, D + bordered))
+    some = X if index is None else X[index]
+    expected[: rows.n_rows] = (
+        signs[:, None] * np.c_[some, np.ones((len(some), 1))][:, : D + bordered]
+    )
+    assert np.array_equal(tiles.transpose(0, 2, 1).reshape(expected.shape), expected)
+
+
+def test_which_problems_are_narrow():
+    def problem(X):
+        signs = np.where(np.arange(X.shape[0]) % 2, 1, -1)
+        return make_problem(X, signs, Hinge(), "none")
+
+    assert is_narrow(problem(np.ones((1000, 64))))
+    assert not is_narrow(problem(np.ones((1000, 65))))
+    assert not is_narrow(problem(np.ones((100_000, 8))))
+    assert not is_narrow(problem(sp.csr_matrix(np.ones((1000, 8)))))
+
+
+def test_goals_near_rounding_are_left_to_single_steps(monkeypatch):
+    def refuse(*args):
+        raise AssertionError
+
+    problem, start = case(Hinge(), "none")
+    monkeypatch.setattr(batch, "Narrow", refuse)
+    run(problem, start, goal=1e-9)
+    with pytest.raises(AssertionError):
+        run(problem, start, goal=1e-7)
+
+
+def test_an_iterate_can_be_moved():
+    problem, start = case(Hinge(), "penalized")
+    shortfall = 1.0 - problem.margins(start.w, start.intercept)
+    state = Narrow(problem, start.w, start.intercept, shortfall, start.alpha, 1.0)
+    other = np.linspace(-1.0, 1.0, D)
+    state.go_to(other, 0.25, 1.0 - problem.margins(other, 0.25))
+    assert np.array_equal(state.w, other)
+    assert state.intercept == 0.25
