@@ -9,13 +9,12 @@ from typing import TypeVar
 
 from joblib import effective_n_jobs
 
+from hingesvm.solvers.team import Team
+
 __all__ = ["map_in_threads"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-
-# Seconds after which a thread that waits looks for an interrupt, where none wakes it.
-_LOOK = 0.05
 
 
 def map_in_threads(
@@ -41,45 +40,20 @@ def map_in_threads(
     for place in range(len(items)):
         waiting.put(place)
     results: dict[int, _Result] = {}
-    errors: list[BaseException] = []
+    failed = threading.Event()
 
-    def fail(error: BaseException) -> None:
-        errors.append(error)
+    def work(_: int) -> None:
+        while not failed.is_set():
+            try:
+                place = waiting.get_nowait()
+            except Empty:
+                return
+            results[place] = function(items[place])
+
+    def fail() -> None:
+        failed.set()
         cancel()
 
-    def work() -> None:
-        try:
-            while not errors:
-                place = waiting.get_nowait()
-                results[place] = function(items[place])
-        except Empty:
-            pass
-        except BaseException as error:
-            fail(error)
-
-    count = min(effective_n_jobs(n_jobs), len(items))
-    others = [threading.Thread(target=work) for _ in range(count - 1)]
-    try:
-        for other in others:
-            other.start()
-        work()
-        _join(others)
-    except BaseException as error:
-        fail(error)
-        _join(others)
-    if errors:
-        first = errors[0]
-        try:
-            raise first
-        finally:
-            # Else the error, and the arrays of its frames, would refer to themselves.
-            errors.clear()
-            del first
+    with Team(max(1, min(effective_n_jobs(n_jobs), len(items)))) as team:
+        team.run(work, fail)
     return [results[place] for place in range(len(items))]
-
-
-def _join(threads: list[threading.Thread]) -> None:
-    """Wait for threads that have begun, open to interrupts."""
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_LOOK)

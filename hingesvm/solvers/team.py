@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 __all__ = ["Team"]
 
 _T = TypeVar("_T")
 _Work = Callable[[int], Any]
+
+# Seconds after which a thread that waits looks for an interrupt, where none wakes it.
+_LOOK = 0.05
 
 
 class Team:
@@ -45,7 +48,7 @@ class Team:
     ) -> list[_T]:
         """Return what a function returns for each member, called by that member.
 
-        An error of any is raised when all have returned.
+        The first error of any is raised when all have returned.
 
         Parameters
         ----------
@@ -57,38 +60,44 @@ class Team:
             How many members are asked. Default: all.
         """
         size = self.size if size is None else size
-        if size == 1:
-            return [function(0)]
-        if not self._others:
+        if size > 1 and not self._others:
             # Started when there is work, as most problems are too small for it.
             self._others = [_Member(number) for number in range(1, self.size)]
-        done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+        done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        errors: list[BaseException] = []
+
+        def fail(error: BaseException) -> None:
+            errors.append(error)
+            if cancel is not None:
+                cancel()
+
         results: list[Any] = [None] * size
-        error: BaseException | None = None
         waiting = 0
         try:
             for other in self._others[: size - 1]:
-                other.work.put((function, cancel, done))
+                other.work.put((function, fail, done))
                 waiting += 1
             results[0] = function(0)
-        except BaseException as raised:
-            error = raised
-            if cancel is not None:
-                cancel()
+        except BaseException as error:
+            fail(error)
         while waiting:
             try:
-                number, result, raised_there = done.get()
-            except KeyboardInterrupt as raised:
-                error = raised
-                if cancel is not None:
-                    cancel()
+                number, result = done.get(timeout=_LOOK)
+            except Empty:
                 continue
-            waiting -= 1
+            except BaseException as error:
+                fail(error)
+                continue
             results[number] = result
-            if raised_there is not None:
-                error = error or raised_there
-        if error is not None:
-            raise error
+            waiting -= 1
+        if errors:
+            first = errors[0]
+            try:
+                raise first
+            finally:
+                # Else it and the arrays of its frames would refer to themselves.
+                errors.clear()
+                del first
         return results
 
 
@@ -104,12 +113,16 @@ class _Member(threading.Thread):
     def run(self) -> None:
         """Do what is asked until nothing is."""
         while (job := self.work.get()) is not None:
-            function, cancel, done = job
-            result, error = None, None
-            try:
-                result = function(self.number)
-            except BaseException as raised:
-                error = raised
-                if cancel is not None:
-                    cancel()
-            done.put((self.number, result, error))
+            self._do(*job)
+            # An array that is waited for by nobody must not wait for the next job.
+            del job
+
+    def _do(
+        self, function: _Work, fail: Callable[[BaseException], None], done: Any
+    ) -> None:
+        result = None
+        try:
+            result = function(self.number)
+        except BaseException as error:
+            fail(error)
+        done.put((self.number, result))
