@@ -42,7 +42,7 @@ class Certificate:
     @property
     def w(self) -> Float64Array:
         """The weights in float64; made at each call if they are not kept so."""
-        return self.weights.astype(np.float64, copy=False)
+        return np.ascontiguousarray(self.weights, dtype=np.float64)
 
     @property
     def alpha(self) -> Float64Array:

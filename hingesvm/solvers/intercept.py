@@ -126,10 +126,14 @@ def _minimise_smoothed(losses: _Losses, guess: float, weight: float = 0.0) -> fl
     """Return the minimiser but for smoothed kinks: of some rows, then of all."""
     signs, bound, curvature, at_one = losses
     change = signs.astype(np.float64)
-    here = change * (at_one - guess)
+    here = at_one - guess
+    here *= change
     rest, pace = smoothed(bound, curvature, 1.0)
-    active = np.minimum(np.maximum(here, 0.0) * pace, bound)
+    active = np.maximum(here, 0.0)
+    active *= pace
+    np.minimum(active, bound, out=active)
     flat = _NEARLY_FLAT * float(active.sum())
+    del active
     some = slice(None, None, max(1, len(here) // _JUDGES))
     shift = 0.0
     for rows, steepness in (some, 10.0), (slice(None), 1000.0):

@@ -317,7 +317,8 @@ class Problem:
             self.curvature[present] / size,
             self.intercept_rule,
         )
-        zeros, scores = np.zeros(self.rows.n_features), np.zeros(len(present))
+        zeros = np.broadcast_to(0.0, self.rows.n_features)
+        scores = np.zeros(len(present))
         intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
         nothing = repeated(0.0, self.n_rows)

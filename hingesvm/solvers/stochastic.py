@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.shares import Shares, can_be_shared, deal, sweep_in_shares
@@ -119,12 +120,12 @@ def sweep_until(
 def _look(progress: Progress, state: Sweeps) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap."""
     problem = progress.problem
-    feasible = problem.repair(state.alpha)
+    duals = PackedDuals.pack(problem.repair(state.alpha), problem.bound)
     w, intercept = state.w.copy(), state.intercept
     if progress.tol >= COARSE:
         w = w.astype(problem.rows.dtype, copy=False)
         intercept = problem.rows.rounded_number(intercept)
-    survey = survey_rows(problem, w, intercept, feasible, room=state.room)
+    survey = survey_rows(problem, w, intercept, duals, room=state.room)
     n_awake, worst = _vectors.wake(
         survey.shortfall,
         state.alpha,

@@ -94,7 +94,9 @@ class Survey:
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
         """Move the intercept to where P is least, rounded to X's dtype if wanted."""
-        scores = problem.signs * (1.0 - self.shortfall) - self.intercept
+        scores = 1.0 - self.shortfall
+        scores *= problem.signs
+        scores -= self.intercept
         best = problem.minimise_over_intercept(scores, self.intercept)
         if rounded:
             best = problem.rows.rounded_number(best)

@@ -171,6 +171,8 @@ def sweep_together(
             most = min(max(1.0, longest), one.max_iter - 1 - visits[k])
             since_look[k] = _sweep_alone(one, state, looks, k, depth, most)
         since_look[ended] = 0.0
+        # Before the next look makes room for its own.
+        del looks
 
 
 def _start(
