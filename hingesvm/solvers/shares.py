@@ -32,7 +32,7 @@ __all__ = ["Shares", "can_be_shared", "deal", "sweep_in_shares"]
 _WIDE = 2000
 # Entries for each column that a member handles in a sweep, at least, and those that it
 # handles between two meetings.
-_LEAST_ENTRIES, _ENTRIES_PER_RANGE = 1.0, 4.0
+_LEAST_ENTRIES, _ENTRIES_PER_RANGE = 1.0, 16.0
 # Ranges of a sweep, at most, unless they would take too long.
 _MOST_RANGES = 8
 # Ranges for each member beyond two, at least.

@@ -14,6 +14,7 @@ import numpy as np
 from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.shares import Shares, can_be_shared, deal, sweep_in_shares
 from hingesvm.solvers.survey import COARSE, survey_rows
 from hingesvm.solvers.sweeps import (
@@ -26,13 +27,16 @@ from hingesvm.solvers.sweeps import (
     weights_dtype,
 )
 
-__all__ = ["predicted_sweeps", "sweep_until"]
+__all__ = ["MEND", "NEAR", "SOLVED", "predicted_sweeps", "relaxation", "sweep_until"]
 
 # A look at the gap costs about as much as half a sweep over all rows.
 _LONGEST_WAIT = 0.5
 # Sweeps before the first look where there are more columns than the second number, and
 # so nothing to hand over to: the first gaps say little.
 _FIRST_LOOK, _WIDE = 3.0, 2000
+# Factor of the steps from the first look on, with as many columns: most rows that are
+# still worked on then stay inside their box.
+_RELAXED = 1.5
 # Relative gap, as a multiple of the tolerance, from which the intercept is moved to its
 # minimiser at a look.
 NEAR = 30.0
@@ -105,6 +109,8 @@ def sweep_until(
             continue
         state.unmended += since_look
         gap = _look(progress, state)
+        if not visits:
+            state.step *= relaxation(problem.rows)
         visits += since_look
         remaining = predicted_sweeps(gap, last_gap, since_look, progress.tol)
         last_gap, since_look = gap, 0.0
@@ -151,6 +157,11 @@ def _look(progress: Progress, state: Sweeps) -> float:
     progress.record(certificate, proven=True)
     state.n_active, state.shrink_above = n_awake, SAFELY * worst
     return certificate.relative_gap
+
+
+def relaxation(rows: Rows) -> float:
+    """Return the factor of steps from the first look on."""
+    return _RELAXED if rows.n_features > _WIDE else 1.0
 
 
 def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> float:

@@ -94,7 +94,7 @@ class Survey:
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
         """Move the intercept to where P is least, rounded to X's dtype if wanted."""
-        scores = 1.0 - self.shortfall
+        scores = np.subtract(1.0, self.shortfall, dtype=np.float64)
         scores *= problem.signs
         scores -= self.intercept
         best = problem.minimise_over_intercept(scores, self.intercept)

@@ -20,7 +20,13 @@ from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.kernels import _lanes
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress
-from hingesvm.solvers.stochastic import MEND, NEAR, SOLVED, predicted_sweeps
+from hingesvm.solvers.stochastic import (
+    MEND,
+    NEAR,
+    SOLVED,
+    predicted_sweeps,
+    relaxation,
+)
 from hingesvm.solvers.survey import COARSE, Survey
 from hingesvm.solvers.sweeps import (
     HUGE_STEP,
@@ -149,6 +155,7 @@ def sweep_together(
     while not since_look[0] or (state.n_active and since_look[0] < most):
         since_look += max(state.n_active / problem.n_rows, LEAST_SWEEP)
         _sweep_once(problem, state)
+    state.step *= relaxation(problem.rows)
     while not ended.all():
         looks = _survey(problem, state)
         visits += since_look
