@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 SOLVERS = ["auto", "stochastic", "batch", "pegasos"]
 LOSSES = ["hinge", "squared_hinge", "smoothed_hinge"]
@@ -21,6 +22,20 @@ def make_data(n=120, d=6, n_classes=2, seed=0, dtype=np.float64, density=1.0):
     scores = X @ rng.standard_normal((d, n_classes), dtype=dtype)
     noise = 0.6 * np.sqrt(d) * rng.standard_normal((n, n_classes), dtype=dtype)
     return X, (scores + noise).argmax(axis=1)
+
+
+def text(n=3000, d=2500, dtype=np.float32, seed=0):
+    """Sparse rows of length 1, and labels that they tell in part."""
+    rng = np.random.default_rng(seed)
+    share = 1.0 / np.arange(1, d + 1)
+    columns = rng.choice(d, size=n * 30, p=share / share.sum())
+    X = sp.csr_matrix(
+        (rng.random(n * 30) + 0.5, columns, np.arange(0, n * 30 + 1, 30)), shape=(n, d)
+    )
+    X.sum_duplicates()
+    X = sp.diags(1.0 / np.sqrt(X.multiply(X).sum(axis=1).A1)) @ X
+    y = np.where(X @ rng.normal(size=d) + 0.3 * rng.normal(size=n) > 0.0, 1, -1)
+    return sp.csr_matrix(X, dtype=dtype), y.astype(np.int8)
 
 
 def assert_same_model(one, two, rtol=1e-6):

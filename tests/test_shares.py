@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from kernel_cases import BUILDS, use_build
 from reference import LOSSES, RULES, check_certificate, check_solution, dual
+from samples import text
 
 from hingesvm import HingeSVC
 from hingesvm.losses import Hinge
@@ -40,20 +41,6 @@ def few_rows(monkeypatch):
     monkeypatch.setattr(shares, "_LEAST_ENTRIES", 0.0)
     monkeypatch.setattr(shares, "_BUCKET", 16)
     monkeypatch.setattr(rows_module, "_ENTRIES_PER_SHARE", 1)
-
-
-def text(n=3000, d=2500, dtype=np.float32, seed=0):
-    """Sparse rows of length 1, and labels that they tell in part."""
-    rng = np.random.default_rng(seed)
-    share = 1.0 / np.arange(1, d + 1)
-    columns = rng.choice(d, size=n * 30, p=share / share.sum())
-    X = sp.csr_matrix(
-        (rng.random(n * 30) + 0.5, columns, np.arange(0, n * 30 + 1, 30)), shape=(n, d)
-    )
-    X.sum_duplicates()
-    X = sp.diags(1.0 / np.sqrt(X.multiply(X).sum(axis=1).A1)) @ X
-    y = np.where(X @ rng.normal(size=d) + 0.3 * rng.normal(size=n) > 0.0, 1, -1)
-    return sp.csr_matrix(X, dtype=dtype), y.astype(np.int8)
 
 
 def begin(team, rule="none", dtype=np.float64, n=500):

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from kernel_cases import BUILDS, use_build
 from reference import LOSSES, RULES, blobs, check_solution, dual, make_problem
+from samples import text
 
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
 from hingesvm.solvers import Progress, Rows, Start, _sweep, solve, stochastic
@@ -271,3 +272,23 @@ def test_iterations_are_sweeps_over_all_rows(max_iter):
     assert progress.n_iter == max_iter
     assert progress.best is not None
     assert progress.history[-1].iteration == max_iter
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_longer_steps_on_wide_rows_save_sweeps(monkeypatch, loss):
+    X, y = text(2000)
+    problem = make_problem(X, y, loss, "none", 100.0)
+    sweeps = []
+    for factor in [1.0, stochastic._RELAXED]:
+        monkeypatch.setattr(stochastic, "_RELAXED", factor)
+        solution = solve(problem, method="stochastic", tol=1e-4)
+        assert solution.converged
+        check_solution(solution, X, y, 100.0, loss, "none")
+        sweeps.append(solution.n_iter)
+    assert sweeps[1] < sweeps[0]
+
+
+def test_steps_are_longer_on_wide_rows_alone():
+    X, _ = text(100)
+    assert stochastic.relaxation(Rows(X)) > 1.0
+    assert stochastic.relaxation(Rows(X[:, :2000])) == 1.0
