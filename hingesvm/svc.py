@@ -94,8 +94,10 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether to keep `dual_coef_` and to start the next fit from it.
     n_jobs : int or None, default=None
-        Number of threads over the one-vs-rest problems; None means 1 unless in a
-        joblib context, -1 all processors. Does not change the result.
+        Number of threads, for one-vs-rest problems or, with two classes, for one
+        problem on wide sparse rows; None means 1 unless in a joblib context, -1 all
+        processors. The same number gives the same bits; another one may not with two
+        classes, but is certified to the same `tol`.
     random_state : int, RandomState instance or None, default=None
         Seed of the order in which rows are visited. None is the seed 0: fits are
         reproducible in any case, and none uses NumPy's global random state.

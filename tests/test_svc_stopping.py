@@ -1,11 +1,11 @@
 """HingeSVC: when a fit stops, what it says on the way, and where it starts."""
 
 import re
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from samples import LOSSES, RULES, SOLVERS, assert_same_model, make_data
+from samples import LOSSES, RULES, SOLVERS, assert_same_model, make_data, text
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 
@@ -230,6 +230,30 @@ def test_seeds_agree_within_the_gap(solver):
     two = HingeSVC(solver=solver, tol=0.05, random_state=2).fit(X, y)
     distance = np.linalg.norm(one.coef_ - two.coef_)
     assert 0.0 < distance <= np.sqrt(2 * one.dual_gap_) + np.sqrt(2 * two.dual_gap_)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(
+    "rule", [{"penalized_intercept": True}, {"fit_intercept": False}]
+)
+def test_accuracy_depends_on_the_seed_no_more_than_the_gap_allows(rule, n_jobs):
+    X, y = text(4000)
+    fits = [
+        HingeSVC(tol=0.02, C=10.0, random_state=seed, n_jobs=n_jobs, **rule).fit(X, y)
+        for seed in range(4)
+    ]
+    reach = np.sqrt(X.multiply(X).sum(axis=1).A1 + ("penalized_intercept" in rule))
+    seen = 0
+    for one, two in combinations(fits, 2):
+        # P is 1-strongly convex, so that each fit is so near to the one optimum.
+        distance = np.sqrt(2 * one.dual_gap_) + np.sqrt(2 * two.dual_gap_)
+        scores = one.decision_function(X)
+        differs = one.predict(X) != two.predict(X)
+        seen += np.count_nonzero(differs)
+        undecided = np.abs(scores) <= reach * distance * (1.0 + 1e-6)
+        assert np.all(undecided[differs])
+        assert abs(one.score(X, y) - two.score(X, y)) <= undecided.mean()
+    assert seen
 
 
 def test_random_state_instance():
