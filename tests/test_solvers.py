@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from reference import LOSSES, RULES, blobs, breast_cancer, check_solution, make_problem
+from samples import text
 
 from hingesvm import solvers
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
@@ -459,3 +460,12 @@ def test_few_rows_need_no_sample(monkeypatch, taken):
     solution = solve(make_problem(X, y, Hinge(), "free"))
     assert taken == ["sweep_until", "newton_until"]
     assert solution.certificate.relative_gap <= 1e-10
+
+
+def test_text_with_fewer_columns_than_rows_is_left_to_sweeps():
+    X, y = text(4000)
+    problem = make_problem(X, y, Hinge(), "none", 10.0)
+    auto, sweeps = (solve(problem, method=m, tol=0.02) for m in ("auto", "stochastic"))
+    assert auto.converged
+    assert auto.n_iter == sweeps.n_iter
+    assert np.array_equal(auto.certificate.w, sweeps.certificate.w)

@@ -62,8 +62,8 @@ _SPARSE_SLOWDOWN = 4.0
 _TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
 # Sweeps taken before a prediction is believed, as a part of the other's price.
 _EVIDENCE = 0.1
-# Part of the rows that is strictly inside its box in a typical step, where there are
-# more rows than columns and where there are not.
+# Part of the rows that is strictly inside its box in a typical step: at least, and at
+# most.
 _FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
 
 
@@ -292,7 +292,8 @@ def _hand_over(progress: Progress) -> Callable[[float, float], bool]:
 def _newton_price(problem: Problem) -> float:
     """Return the price of a finish by Newton steps, in sweeps over all rows."""
     n, d, entries = problem.n_rows, problem.rows.n_features, problem.rows.n_entries
-    free = (_FREE_IF_TALL if n > d else _FREE_IF_WIDE) * n
+    # At the optimum about as many rows are free as there are columns, if so many are.
+    free = min(max(_FREE_IF_TALL * n, d), _FREE_IF_WIDE * n)
     per_row = entries / n
     if problem.rows.is_sparse:
         by_columns = free * per_row * per_row
