@@ -255,3 +255,39 @@ def test_survey_of_some_rows_in_another_order():
     margins = y[index] * (whole.margins(w)[index] + 0.5)
     assert survey.shortfall == pytest.approx(1.0 - margins, abs=1e-13)
     assert survey.own == pytest.approx(X[index].T @ (unpacked(survey.duals) * y[index]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_rule
+def test_weights_are_stretched_where_margins_are_a_little_short(rule, dtype):
+    X, y = blobs(N, D, 0, dtype)
+    X += 2.0 * y[:, None].astype(dtype)
+    problem = make_problem(X, y, Hinge(), rule, 1e4)
+    best = solve(problem, tol=1e-10).certificate
+    assert not (best.alpha == problem.bound).any()
+    w = ((1.0 - 1e-4) * best.w).astype(dtype)
+    b = 0.0 if rule == "none" else float(dtype(best.intercept - 2e-5))
+    duals = PackedDuals.pack(best.alpha, problem.bound)
+    survey = survey_rows(problem, w, b, duals)
+    found = survey.certificate(problem)
+    assert found.relative_gap > 0.1
+    longer = survey.stretched(problem, found, 1e-3, rounded=True)
+    assert longer.relative_gap <= 1e-3
+    assert longer.dual == found.dual
+    assert np.array_equal(longer.w, longer.w.astype(dtype))
+    expected = primal(
+        X.astype(float), y, np.full(N, 1e4), Hinge(), rule, longer.w, longer.intercept
+    )
+    assert longer.primal == pytest.approx(expected, rel=1e-9)
+    # Out of reach, or nothing to gain.
+    assert survey.stretched(problem, found, -1.0, rounded=True) is found
+    far = survey_rows(problem, 2.0 * w.astype(float), 2.0 * b, duals)
+    assert far.stretched(problem, found, 1e-3, rounded=True) is found
+
+
+def test_rows_at_their_bound_are_not_stretched_for():
+    _, _, problem, w, b = case(Hinge(), "free")
+    duals = PackedDuals.pack(problem.bound.copy(), problem.bound)
+    survey = survey_rows(problem, w, b, duals)
+    found = survey.certificate(problem)
+    assert survey.stretched(problem, found, np.inf, rounded=False) is found

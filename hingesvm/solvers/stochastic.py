@@ -154,6 +154,10 @@ def _look(progress: Progress, state: Sweeps) -> float:
     if problem.intercept_rule != "none" and is_near:
         survey.move_intercept(problem, rounded=progress.tol >= COARSE)
         certificate = survey.certificate(problem)
+    if problem.has_kink and certificate.relative_gap > progress.tol:
+        certificate = survey.stretched(
+            problem, certificate, progress.tol, rounded=progress.tol >= COARSE
+        )
     progress.record(certificate, proven=True)
     state.n_active, state.shrink_above = n_awake, SAFELY * worst
     return certificate.relative_gap

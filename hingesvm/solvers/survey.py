@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.duals import Duals, PackedDuals, count_inside, read_duals
 from hingesvm.solvers.kernels import _newton, _vectors
-from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.problem import Problem, squared_norm
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
 
@@ -19,6 +19,8 @@ Float64Array = NDArray[np.float64]
 # Relative gap that weights in the precision of X can be expected to reach. From there
 # on it is these that are looked at: what is certified is then what an estimator keeps.
 COARSE = 1e-5
+# Shortfalls by which weights are stretched at most.
+_LONGEST_STRETCH = 0.1
 # Shortfalls that are stored as float32 are at most this large.
 _FAR = 1e30
 
@@ -94,7 +96,7 @@ class Survey:
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
         """Move the intercept to where P is least, rounded to X's dtype if wanted."""
-        scores = np.subtract(1.0, self.shortfall, dtype=np.float64)
+        scores = 1.0 - self.shortfall.astype(np.float64, copy=False)
         scores *= problem.signs
         scores -= self.intercept
         best = problem.minimise_over_intercept(scores, self.intercept)
@@ -103,6 +105,53 @@ class Survey:
         self.shortfall -= problem.signs * (best - self.intercept)
         self.intercept = best
         self.add_up(problem)
+
+    def stretched(
+        self, problem: Problem, found: Certificate, goal: float, *, rounded: bool
+    ) -> Certificate:
+        """Return the certificate of weights scaled up, if it is within a relative gap.
+
+        By so much, and with the intercept moved so, that no row has a loss but those
+        with duals at their bound: at large C a margin a little short of 1 costs more
+        than all the rest of the gap.
+
+        Parameters
+        ----------
+        problem : Problem
+            With a loss that has a kink.
+        found : Certificate
+            That of this survey, returned where scaling does not help enough.
+        goal : float
+        rounded : bool
+            Whether to round to the dtype of X.
+        """
+        # The dual variable is at the bound where the place is 1.
+        loose = self.packed.places != 1
+        positive = problem.signs > 0
+        short, other = (
+            float(self.shortfall[loose & rows].max(initial=-np.inf))
+            for rows in (positive, ~positive)
+        )
+        if problem.intercept_rule == "none":
+            short = other = max(short, other)
+        mean = 0.5 * (short + other)
+        if not 0.0 < mean < _LONGEST_STRETCH:
+            return found
+        precision = float(np.finfo(self.weights.dtype).eps)
+        factor = (1.0 + 2.0 * precision) / (1.0 - mean)
+        shift = factor * 0.5 * (short - other)
+        shortfall = 1.0 - factor * (1.0 - self.shortfall) - problem.signs * shift
+        square = factor * factor * squared_norm(self.weights)
+        intercept = factor * self.intercept + shift
+        primal = problem.primal_from(square, intercept, problem.loss_sum(shortfall))
+        if replace(found, primal=primal).relative_gap > goal:
+            return found
+        w = factor * self.w
+        if rounded:
+            w, intercept = problem.rows.rounded(w, intercept)
+        primal = problem.primal(w, intercept)
+        longer = replace(found, weights=w, intercept=intercept, primal=primal)
+        return longer if longer.relative_gap <= goal else found
 
     def totals(self) -> Fixed:
         """Return the sums that count of rows whose duals are held fixed."""
