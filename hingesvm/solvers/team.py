@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -37,7 +38,9 @@ class Team:
         for other in self._others:
             other.work.put(None)
         for other in self._others:
-            other.join()
+            # One whose start was interrupted ends by itself.
+            with suppress(RuntimeError):
+                other.join()
         self._others = []
 
     def run(
@@ -60,10 +63,15 @@ class Team:
             How many members are asked. Default: all.
         """
         size = self.size if size is None else size
-        if size > 1 and not self._others:
-            # Started when there is work, as most problems are too small for it.
-            self._others = [_Member(number) for number in range(1, self.size)]
-        done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        # Started when there is work, as most problems are too small for it.
+        while size > 1 and len(self._others) < self.size - 1:
+            member = _Member(len(self._others) + 1)
+            # Kept before it starts, so that an interrupt meanwhile does not lose it.
+            self._others.append(member)
+            member.start()
+        done: SimpleQueue[None] = SimpleQueue()
+        results: dict[int, Any] = {}
+        asked: list[int] = []
         errors: list[BaseException] = []
 
         def fail(error: BaseException) -> None:
@@ -71,25 +79,21 @@ class Team:
             if cancel is not None:
                 cancel()
 
-        results: list[Any] = [None] * size
-        waiting = 0
         try:
             for other in self._others[: size - 1]:
-                other.work.put((function, fail, done))
-                waiting += 1
+                other.work.put((function, fail, results, done))
+                asked.append(other.number)
             results[0] = function(0)
         except BaseException as error:
             fail(error)
-        while waiting:
+        # An interrupt can swallow what `done` says, but not what is in `results`.
+        while not results.keys() >= set(asked):
             try:
-                number, result = done.get(timeout=_LOOK)
+                done.get(timeout=_LOOK)
             except Empty:
-                continue
+                pass
             except BaseException as error:
                 fail(error)
-                continue
-            results[number] = result
-            waiting -= 1
         if errors:
             first = errors[0]
             try:
@@ -98,7 +102,7 @@ class Team:
                 # Else it and the arrays of its frames would refer to themselves.
                 errors.clear()
                 del first
-        return results
+        return [results[number] for number in range(size)]
 
 
 class _Member(threading.Thread):
@@ -108,7 +112,6 @@ class _Member(threading.Thread):
         super().__init__(name=f"hingesvm-{number}", daemon=True)
         self.number = number
         self.work: SimpleQueue[Any] = SimpleQueue()
-        self.start()
 
     def run(self) -> None:
         """Do what is asked until nothing is."""
@@ -118,11 +121,16 @@ class _Member(threading.Thread):
             del job
 
     def _do(
-        self, function: _Work, fail: Callable[[BaseException], None], done: Any
+        self,
+        function: _Work,
+        fail: Callable[[BaseException], None],
+        results: dict[int, Any],
+        done: SimpleQueue[None],
     ) -> None:
         result = None
         try:
             result = function(self.number)
         except BaseException as error:
             fail(error)
-        done.put((self.number, result))
+        results[self.number] = result
+        done.put(None)
