@@ -2,9 +2,11 @@
 
 import signal
 import threading
+from queue import SimpleQueue
 
 import pytest
 
+from hingesvm.solvers import team as team_module
 from hingesvm.solvers.team import Team
 
 
@@ -84,4 +86,24 @@ def test_a_team_works_on_after_an_error():
     with Team(2) as team:
         with pytest.raises(ValueError, match="no"):
             team.run(fail)
+        assert team.run(lambda member: member) == [0, 1]
+
+
+def test_an_interrupt_may_swallow_what_a_member_says(monkeypatch):
+    struck = []
+
+    class Lossy(SimpleQueue):
+        def get(self, *args, **kwargs):
+            said = super().get(*args, **kwargs)
+            if not struck:
+                struck.append(said)
+                raise KeyboardInterrupt
+            return said
+
+    with Team(2) as team:
+        team.run(lambda member: member)
+        monkeypatch.setattr(team_module, "SimpleQueue", Lossy)
+        with pytest.raises(KeyboardInterrupt):
+            team.run(lambda member: member)
+        assert struck
         assert team.run(lambda member: member) == [0, 1]
