@@ -15,7 +15,7 @@ from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from hingesvm.solvers.rows import Matrix, Rows
+from hingesvm.solvers.rows import Matrix, Rows, no_such_column
 
 __all__ = [
     "aligned",
@@ -165,10 +165,7 @@ def check_indices(X: Matrix) -> None:
     used = X.indices[X.indptr[0] : X.indptr[-1]]
     n_features = X.shape[1]
     if len(used) and not (used.min() >= 0 and used.max() < n_features):
-        raise ValueError(
-            "X is no valid CSR matrix: it has column indices outside "
-            f"0..{n_features - 1}."
-        )
+        raise no_such_column(n_features)
 
 
 def checked_rows(X: Matrix) -> Rows:

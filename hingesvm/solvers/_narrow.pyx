@@ -16,6 +16,7 @@ from libc.string cimport memcpy, memset
 
 from ._box cimport clip
 from ._line cimport Slopes, zero_along
+from ._products cimport STRIP, add_products, dot, weighted_dot
 from ._rows cimport Layout, Row, fetch_row, index_t, layout, locate, value_t
 from ._sums cimport Sums, Values, block_of, sum_up, values_of
 
@@ -23,8 +24,7 @@ cdef enum:
     # Rows between the one that is asked for and the one that is worked on.
     AHEAD = 8
     TILE = 64
-    # Free rows whose products are added up at once, and columns that go together.
-    STRIP = 256
+    # Columns that go together in products.
     PADDED = 4
     # The shift grows a hundredfold each time, from 1e-14.
     MOST_SHIFTS = 8
@@ -117,26 +117,6 @@ cdef struct Band:
     double* inverse
     ptrdiff_t n_free
     Sums sums
-
-
-cdef inline double weighted_dot(
-    const double* weights, const double* a, const double* b, ptrdiff_t n
-) noexcept nogil:
-    """Return the sum of weights a b."""
-    cdef double total = 0.0
-    cdef ptrdiff_t k
-    for k in range(n):
-        total += weights[k] * a[k] * b[k]
-    return total
-
-
-cdef inline double dot(const double* a, const double* b, ptrdiff_t n) noexcept nogil:
-    """Return the sum of a b."""
-    cdef double total = 0.0
-    cdef ptrdiff_t k
-    for k in range(n):
-        total += a[k] * b[k]
-    return total
 
 
 cdef inline double relative_gap(double primal, double dual) noexcept nogil:
@@ -235,32 +215,6 @@ cdef inline void multiply(const value_t* tiles, Band* band) noexcept nogil:
                 change[k] += by[j] * <double>tiles[k]
             tiles += TILE
         start += TILE
-
-
-cdef inline void add_products(
-    const double* a, const double* b, ptrdiff_t n, double* out, ptrdiff_t padded
-) noexcept nogil:
-    """Add the products of two rows of a strip with four others."""
-    cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
-    cdef double t0 = 0.0, t1 = 0.0, t2 = 0.0, t3 = 0.0
-    cdef ptrdiff_t k
-    for k in range(n):
-        s0 += a[k] * b[k]
-        s1 += a[k] * b[k + STRIP]
-        s2 += a[k] * b[k + 2 * STRIP]
-        s3 += a[k] * b[k + 3 * STRIP]
-        t0 += a[k + STRIP] * b[k]
-        t1 += a[k + STRIP] * b[k + STRIP]
-        t2 += a[k + STRIP] * b[k + 2 * STRIP]
-        t3 += a[k + STRIP] * b[k + 3 * STRIP]
-    out[0] += s0
-    out[1] += s1
-    out[2] += s2
-    out[3] += s3
-    out[padded] += t0
-    out[padded + 1] += t1
-    out[padded + 2] += t2
-    out[padded + 3] += t3
 
 
 cdef inline void set_matrix(const value_t* tiles, Band* band) noexcept nogil:

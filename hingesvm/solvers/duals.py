@@ -15,8 +15,8 @@ __all__ = ["Duals", "PackedDuals", "count_inside", "read_duals", "unpacked"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# The place of those inside their box.
-_INSIDE = 2
+# The places of those at their bound and inside their box.
+_AT_BOUND, _INSIDE = 1, 2
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class PackedDuals:
         places = [np.empty(0, np.uint8), *(part.places for part in parts)]
         values = [np.empty(0), *(part.values for part in parts)]
         return cls(np.concatenate(places), np.concatenate(values), bound)
+
+    @property
+    def is_at_bound(self) -> NDArray[np.bool_]:
+        """Which of them are at their bound, of shape (n_rows,)."""
+        return np.equal(self.places, _AT_BOUND)
 
     def take(self, rows: IndexArray) -> Float64Array:
         """Return those of some rows, ascending, with all that are inside among them."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hingesvm.solvers.kernels import _newton, _sweep
 from hingesvm.solvers.team import Team
 
-__all__ = ["Matrix", "Rows"]
+__all__ = ["Matrix", "Rows", "no_such_column"]
 
 #: An ndarray, a CSR matrix or a CSR array.
 Matrix = Any
@@ -46,6 +46,13 @@ _NO_SIGNS = np.empty(0, dtype=np.int8)
 
 def _never() -> None:
     """Check for nothing: the default of a fit that nobody can cancel."""
+
+
+def no_such_column(n_features: int) -> ValueError:
+    """Return the error about a sparse X with entries outside of its columns."""
+    return ValueError(
+        f"X is no valid CSR matrix: it has column indices outside 0..{n_features - 1}."
+    )
 
 
 class Rows:
@@ -227,10 +234,7 @@ class Rows:
             )
 
         if not all(self.in_shares(norms_of)):
-            raise ValueError(
-                "X is no valid CSR matrix: it has column indices outside "
-                f"0..{self.n_features - 1}."
-            )
+            raise no_such_column(self.n_features)
         out.flags.writeable = False
         self._squared_norms = out
         return out

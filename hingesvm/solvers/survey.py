@@ -125,8 +125,7 @@ class Survey:
         rounded : bool
             Whether to round to the dtype of X.
         """
-        # The dual variable is at the bound where the place is 1.
-        loose = self.packed.places != 1
+        loose = ~self.packed.is_at_bound
         positive = problem.signs > 0
         short, other = (
             float(self.shortfall[loose & rows].max(initial=-np.inf))
