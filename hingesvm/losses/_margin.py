@@ -1,42 +1,19 @@
-r"""The hinge losses as objects: value, subgradient, conjugate, curvature.
-
-Every loss here is a function of the margin ``m = y * f(x)`` with ``y`` in
-{-1, +1}, and a member of one family,
-
-.. math::
-
-    \ell(m) = \max_{0 \le a \le u} \; a (1 - m) - \tfrac{q}{2} a^2 ,
-
-whose two numbers are the bound ``u`` of the dual variable and its curvature
-``q``. Solvers know nothing of a loss but these two, so a new loss of the family
-is a small class that names them and is trained by every solver.
-
-Examples
---------
->>> from hingesvm.losses import Hinge
->>> loss = Hinge()
->>> loss.value([0.8, 0.4, 1.2])
-array([0.2, 0.6, 0. ])
->>> loss.subgradient([0.8, 0.4, 1.2])
-array([-1., -1.,  0.])
-"""
+"""The binary family: losses of the margin, known to solvers by two numbers."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from numbers import Real
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from hingesvm.losses._base import ByValue, Float64Array, as_float, by_name
 
 __all__ = ["Hinge", "MarginLoss", "SmoothedHinge", "SquaredHinge", "get_loss"]
 
-Float64Array = NDArray[np.float64]
 
-
-class MarginLoss(ABC):
+class MarginLoss(ByValue, ABC):
     r"""A convex, one-sided, piecewise quadratic loss of the margin.
 
     A subclass names two numbers, :attr:`bound` (``u``) and :attr:`curvature`
@@ -159,18 +136,6 @@ class MarginLoss(ABC):
         """Curvature of the dual objective in a row; see :meth:`dual_bound`."""
         return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
 
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash((type(self), tuple(sorted(vars(self).items()))))
-
-    def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({inside})"
-
 
 class Hinge(MarginLoss):
     r"""The hinge loss, :math:`\max(0, 1 - m)`.
@@ -251,7 +216,7 @@ class SmoothedHinge(MarginLoss):
     bound = 1.0
 
     def __init__(self, gamma: float = 1.0) -> None:
-        width = _as_float(gamma)
+        width = as_float(gamma)
         if not (math.isfinite(width) and width > 0.0):
             raise ValueError(
                 f"gamma must be a positive finite number, got {gamma!r}; "
@@ -263,16 +228,6 @@ class SmoothedHinge(MarginLoss):
     def curvature(self) -> float:
         """Curvature of the dual term at unit cost: `gamma`."""
         return self.gamma
-
-
-def _as_float(value: Any) -> float:
-    """Return a number as a float, or NaN when it is none."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 _BY_NAME: dict[str, type[MarginLoss]] = {
@@ -309,19 +264,14 @@ def get_loss(loss: str | MarginLoss) -> MarginLoss:
     SmoothedHinge(gamma=1.0)
     """
     if isinstance(loss, str):
-        if loss not in _BY_NAME:
-            known = ", ".join(repr(name) for name in _BY_NAME)
-            raise ValueError(
-                f"Unknown loss {loss!r}: choose one of {known} or a MarginLoss object."
-            )
-        return _BY_NAME[loss]()
+        return by_name(loss, _BY_NAME, "MarginLoss")
     if not isinstance(loss, MarginLoss):
         raise TypeError(
             "Only one-sided piecewise quadratic losses can be trained: pass a name or "
             "an instance of a hingesvm.losses.MarginLoss subclass, which names its "
             f"bound and curvature; got {loss!r}."
         )
-    u, q = _as_float(loss.bound), _as_float(loss.curvature)
+    u, q = as_float(loss.bound), as_float(loss.curvature)
     if not (u > 0.0 and 0.0 <= q < math.inf and (q > 0.0 or u < math.inf)):
         raise ValueError(
             f"{loss!r} describes no trainable loss: bound must be positive, curvature "

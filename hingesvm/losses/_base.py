@@ -1,0 +1,52 @@
+"""What the families of losses share: objects compared by value, numbers, names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ByValue", "Float64Array", "as_float", "by_name"]
+
+Float64Array = NDArray[np.float64]
+_Loss = TypeVar("_Loss")
+
+
+class ByValue:
+    """Equal, and of equal hash, when of one class with equal attributes."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(sorted(vars(self).items()))))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({inside})"
+
+
+def as_float(value: Any) -> float:
+    """Return a number as a float, or NaN when it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def by_name(name: str, losses: Mapping[str, type[_Loss]], family: str) -> _Loss:
+    """Return the loss of this name with its defaults; refuse a name not among them."""
+    if name not in losses:
+        known = ", ".join(repr(name) for name in losses)
+        raise ValueError(
+            f"Unknown loss {name!r}: choose one of {known} or a {family} object."
+        )
+    return losses[name]()

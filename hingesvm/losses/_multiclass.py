@@ -1,0 +1,371 @@
+"""The multi-class hinge losses: functions of a row of scores and its true class."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hingesvm.losses._base import ByValue, Float64Array, as_float, by_name
+from hingesvm.losses._checks import Codes, check_labels, check_scores, check_weights
+
+__all__ = ["CrammerSinger", "MulticlassLoss", "WestonWatkins", "get_multiclass_loss"]
+
+_EPSILON = np.finfo(np.float64).eps
+
+
+class MulticlassLoss(ByValue, ABC):
+    r"""A convex, piecewise linear loss of how far the true class leads the others.
+
+    For a row of scores :math:`f`, one for each of K classes, the true class y and
+    the margin m, every loss of the family is
+
+    .. math::
+
+        \ell(f, y) = \max_{s \in S} \sum_{k \ne y} s_k \, (m - (f_y - f_k)) ,
+
+    and a subclass is a set S of non-negative vectors that holds 0. It is abstract:
+    use :class:`CrammerSinger` or :class:`WestonWatkins`.
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        By how much the score of the true class must lead; positive.
+
+    Raises
+    ------
+    ValueError
+        If `margin` is not a positive finite number.
+
+    Notes
+    -----
+    Adding a number to all scores of a row changes nothing, so entries of a
+    subgradient sum to 0. Those of the other classes are the maximiser s.
+    """
+
+    def __init__(self, margin: float = 1.0) -> None:
+        lead = as_float(margin)
+        if not (math.isfinite(lead) and lead > 0.0):
+            raise ValueError(
+                f"margin must be a positive finite number, got {margin!r}."
+            )
+        self.margin = lead
+
+    def value(
+        self, scores: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
+    ) -> Float64Array:
+        """Weight times loss of each row.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples, n_classes)
+            Finite scores of two or more classes, taken as float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            The true classes: integer codes from 0 to ``n_classes - 1``, or encoded
+            labels, whose rows have one entry 1 and else 0 or ``False``, or else -1.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Finite non-negative weights, taken as float64; by default 1.
+
+        Returns
+        -------
+        ndarray of float64, of shape (n_samples,)
+            Non-negative values; ``inf`` where the loss overflows and the weight is
+            positive, or their product overflows.
+
+        Raises
+        ------
+        ValueError
+            If an array has the wrong shape, a score or weight is not finite, a
+            weight is negative, a code is no integer or out of range, or a row of
+            encoded labels does not name one class.
+        TypeError
+            If `scores`, `y` or `sample_weight` is sparse.
+        """
+        f = check_scores(scores, "scores")
+        codes = check_labels(y, *f.shape)
+        weights = check_weights(sample_weight, len(f))
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            losses = self._maximum(*_true_and_others(f, codes))
+            if weights is None:
+                return losses
+            # A row of weight 0 does not count, even if its loss is infinite.
+            return np.where(weights > 0.0, weights * losses, 0.0)
+
+    def subgradient(
+        self, scores: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
+    ) -> Float64Array:
+        """One subgradient of :meth:`value` with respect to each row of scores.
+
+        A class that trails the true one by exactly the margin counts as far enough
+        behind, so at such a kink its entry is 0.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples, n_classes)
+            Finite scores of two or more classes, taken as float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            The true classes, as for :meth:`value`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Finite non-negative weights, taken as float64; by default 1.
+
+        Returns
+        -------
+        ndarray of float64, of shape (n_samples, n_classes)
+            Non-negative entries, but for minus their sum at the true class.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As of :meth:`value`.
+        """
+        f = check_scores(scores, "scores")
+        codes = check_labels(y, *f.shape)
+        weights = check_weights(sample_weight, len(f))
+        with np.errstate(over="ignore", under="ignore"):
+            slopes = self._maximiser(*_true_and_others(f, codes))
+            if weights is not None:
+                slopes *= weights[:, np.newaxis]
+            slopes[np.arange(len(f)), codes] = 0.0 - slopes.sum(axis=1)
+        return slopes
+
+    def conjugate(self, dual: ArrayLike, y: ArrayLike) -> Float64Array:
+        r"""Convex conjugate :math:`\ell^*(s, y) = \sup_f \; s \cdot f - \ell(f, y)`.
+
+        It is of the loss at weight 1.
+
+        Parameters
+        ----------
+        dual : array-like of shape (n_samples, n_classes)
+            Rows s, such as subgradients; taken as float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            The true classes, as for :meth:`value`.
+
+        Returns
+        -------
+        ndarray of float64, of shape (n_samples,)
+            ``-margin`` times the sum of the entries of the other classes, where
+            these lie in the set S of the loss and all entries sum to 0; ``inf``
+            elsewhere.
+
+        Raises
+        ------
+        ValueError
+            If an array has the wrong shape, `dual` has NaN, or `y` is refused as by
+            :meth:`value`.
+        TypeError
+            If `dual` or `y` is sparse.
+
+        Notes
+        -----
+        Entries are compared exactly. Their sums are rounded: they may miss 0 and
+        exceed a bound by ``n_classes * eps`` times the sum of the other classes,
+        where ``eps`` is 2.2e-16.
+        """
+        others = check_scores(dual, "dual", may_be_infinite=True).copy()
+        codes = check_labels(y, *others.shape)
+        rows = np.arange(len(others))
+        true = others[rows, codes]
+        others[rows, codes] = 0.0
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            total = others.sum(axis=1)
+            slack = others.shape[1] * _EPSILON * total
+            sums_to_zero = np.abs(true + total) <= slack
+            inside = sums_to_zero & self._contains(others, total - slack)
+            return np.where(inside, 0.0 - self.margin * total, np.inf)
+
+    @abstractmethod
+    def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
+        """Return the loss of each row: the maximum over S.
+
+        Parameters
+        ----------
+        true : ndarray of shape (n_samples,)
+            Scores of the true classes.
+        others : ndarray of shape (n_samples, n_classes)
+            Scores of the other classes, and -inf at the true one.
+        """
+
+    @abstractmethod
+    def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
+        """Return a new array of the s in S that attain :meth:`_maximum`.
+
+        They have a column for each class, of which that of the true class is 0.
+        """
+
+    @abstractmethod
+    def _contains(self, slopes: Float64Array, total: Float64Array) -> NDArray[np.bool_]:
+        """Return whether each row lies in S.
+
+        Parameters
+        ----------
+        slopes : ndarray of shape (n_samples, n_classes)
+            Rows s, which are 0 at the true class.
+        total : ndarray of shape (n_samples,)
+            Their sums, less what these may be off by.
+        """
+
+
+class CrammerSinger(MulticlassLoss):
+    r"""Crammer and Singer's loss: the largest hinge over the other classes.
+
+    .. math::
+
+        \ell(f, y) = \max_k \bigl( m [k \ne y] + f_k - f_y \bigr)
+        = \max\bigl(0, \; m - (f_y - \max_{k \ne y} f_k)\bigr)
+
+    Its conjugate is :math:`-m \sum_{k \ne y} s_k` where :math:`s_k \ge 0` for
+    :math:`k \ne y`, :math:`\sum_{k \ne y} s_k \le 1` and :math:`\sum_k s_k = 0`.
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        By how much the score of the true class must lead; positive.
+
+    Raises
+    ------
+    ValueError
+        If `margin` is not a positive finite number.
+
+    Notes
+    -----
+    Where several other classes share the largest score, the subgradient is that of
+    the first of them.
+
+    References
+    ----------
+    Crammer and Singer, "On the algorithmic implementation of multiclass
+    kernel-based vector machines", JMLR 2, 2001.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import CrammerSinger
+    >>> loss = CrammerSinger()
+    >>> scores = [[2.0, 0.5, 0.0], [0.5, 0.25, 0.0]]
+    >>> loss.value(scores, [0, 1])
+    array([0.  , 1.25])
+    >>> loss.subgradient(scores, [0, 1])
+    array([[ 0.,  0.,  0.],
+           [ 1., -1.,  0.]])
+    >>> loss.conjugate([[0.5, -1.0, 0.5], [0.5, 0.5, -1.0]], [1, 1])
+    array([-1., inf])
+    """
+
+    def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
+        return np.asarray(np.maximum(self.margin - (true - others.max(axis=1)), 0.0))
+
+    def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
+        rows, best = np.arange(len(others)), others.argmax(axis=1)
+        slopes = np.zeros(others.shape)
+        slopes[rows, best] = self.margin - (true - others[rows, best]) > 0.0
+        return slopes
+
+    def _contains(self, slopes: Float64Array, total: Float64Array) -> NDArray[np.bool_]:
+        return np.asarray((slopes.min(axis=1) >= 0.0) & (total <= 1.0))
+
+
+class WestonWatkins(MulticlassLoss):
+    r"""Weston and Watkins' loss: the sum of the hinges over the other classes.
+
+    .. math::
+
+        \ell(f, y) = \sum_{k \ne y} \max\bigl(0, \; m - (f_y - f_k)\bigr)
+
+    Its conjugate is :math:`-m \sum_{k \ne y} s_k` where :math:`0 \le s_k \le 1` for
+    :math:`k \ne y` and :math:`\sum_k s_k = 0`.
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        By how much the score of the true class must lead each other; positive.
+        Weston and Watkins' own is 2.
+
+    Raises
+    ------
+    ValueError
+        If `margin` is not a positive finite number.
+
+    References
+    ----------
+    Weston and Watkins, "Support vector machines for multi-class pattern
+    recognition", ESANN 1999.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import WestonWatkins
+    >>> loss = WestonWatkins()
+    >>> scores = [[2.0, 0.5, 0.0], [0.5, 0.25, 0.0]]
+    >>> loss.value(scores, [0, 1])
+    array([0., 2.])
+    >>> loss.subgradient(scores, [0, 1])
+    array([[ 0.,  0.,  0.],
+           [ 1., -2.,  1.]])
+    >>> loss.conjugate([[1.0, -1.5, 0.5], [2.0, -2.0, 0.0]], [1, 1])
+    array([-1.5,  inf])
+    """
+
+    def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
+        shortfall = self._shortfall(true, others)
+        return np.asarray(np.maximum(shortfall, 0.0, out=shortfall).sum(axis=1))
+
+    def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
+        return np.asarray(self._shortfall(true, others) > 0.0, dtype=np.float64)
+
+    def _contains(self, slopes: Float64Array, total: Float64Array) -> NDArray[np.bool_]:
+        return np.asarray((slopes.min(axis=1) >= 0.0) & (slopes.max(axis=1) <= 1.0))
+
+    def _shortfall(self, true: Float64Array, others: Float64Array) -> Float64Array:
+        """Return by how much each other class is nearer than the margin."""
+        lead = true[:, np.newaxis] - others
+        return np.asarray(np.subtract(self.margin, lead, out=lead))
+
+
+def _true_and_others(
+    scores: Float64Array, codes: Codes
+) -> tuple[Float64Array, Float64Array]:
+    """Return the scores of the true classes, and all, with -inf in place of these."""
+    rows, others = np.arange(len(scores)), scores.copy()
+    others[rows, codes] = -np.inf
+    return scores[rows, codes], others
+
+
+_BY_NAME: dict[str, type[MulticlassLoss]] = {
+    "crammer_singer": CrammerSinger,
+    "weston_watkins": WestonWatkins,
+}
+
+
+def get_multiclass_loss(loss: str | MulticlassLoss) -> MulticlassLoss:
+    """Return the multi-class loss object that a name or an object stands for.
+
+    Parameters
+    ----------
+    loss : {"crammer_singer", "weston_watkins"} or MulticlassLoss
+        A name, or a loss object, which is returned as it is.
+
+    Returns
+    -------
+    MulticlassLoss
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If `loss` is neither a name nor a multi-class loss.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import get_multiclass_loss
+    >>> get_multiclass_loss("weston_watkins")
+    WestonWatkins(margin=1.0)
+    """
+    if isinstance(loss, str):
+        return by_name(loss, _BY_NAME, "MulticlassLoss")
+    if not isinstance(loss, MulticlassLoss):
+        raise TypeError(
+            "Pass the name of a multi-class loss or an instance of a "
+            f"hingesvm.losses.MulticlassLoss subclass; got {loss!r}."
+        )
+    return loss
