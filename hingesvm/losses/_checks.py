@@ -20,15 +20,7 @@ def check_scores(
     scores: Any, name: str, *, may_be_infinite: bool = False
 ) -> Float64Array:
     """Return a matrix with a column for each of two or more classes."""
-    array: Float64Array = check_array(
-        scores,
-        dtype=np.float64,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_min_samples=0,
-        ensure_all_finite=not may_be_infinite,
-        input_name=name,
-    )
+    array = _as_float64(scores, name, ensure_all_finite=not may_be_infinite)
     if array.ndim != 2 or array.shape[1] < 2:
         raise ValueError(
             f"{name} must have shape (n_samples, n_classes) with two or more classes, "
@@ -64,8 +56,9 @@ def _check_codes(array: NDArray[Any], n_classes: int) -> Codes:
         return array.astype(np.intp)
     if array.dtype.kind not in "iu":
         raise ValueError(
-            f"y must be integer codes from 0 to {n_classes - 1}, got {array.dtype} "
-            f"{array[0]!r}; np.unique(labels, return_inverse=True) encodes labels."
+            f"y must be integer codes from 0 to {n_classes - 1}, got such as "
+            f"{array.tolist()[0]!r}; np.unique(labels, return_inverse=True) encodes "
+            "labels."
         )
     low, high = array.min(), array.max()
     if low < 0 or high >= n_classes:
@@ -94,14 +87,7 @@ def check_weights(sample_weight: Any, n_samples: int) -> Float64Array | None:
     """Return a weight for each row, or None for equal ones."""
     if sample_weight is None:
         return None
-    weights: Float64Array = check_array(
-        sample_weight,
-        dtype=np.float64,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_min_samples=0,
-        input_name="sample_weight",
-    )
+    weights = _as_float64(sample_weight, "sample_weight")
     if weights.shape != (n_samples,):
         raise ValueError(
             f"sample_weight must have shape ({n_samples},), a weight for each row of "
@@ -113,3 +99,19 @@ def check_weights(sample_weight: Any, n_samples: int) -> Float64Array | None:
             "leave out a row."
         )
     return weights
+
+
+def _as_float64(
+    values: Any, name: str, *, ensure_all_finite: bool = True
+) -> Float64Array:
+    """Return an array of any shape."""
+    array: Float64Array = check_array(
+        values,
+        dtype=np.float64,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_samples=0,
+        ensure_all_finite=ensure_all_finite,
+        input_name=name,
+    )
+    return array
