@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hingesvm.metrics import hinge_loss
+from hingesvm.metrics import HingeLossAccumulator, hinge_loss
 
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")
@@ -26,6 +26,47 @@ def test_containers_of_vectors(box, names):
 def test_containers_of_columns(box):
     f = box({"a": [2.0, 0.0], "b": [0.0, 0.5], "c": [0.0, 1.0]})
     assert hinge_loss(["a", "c"], f, labels=["a", "b", "c"]) == 0.25
+    two = box({"a": [2.0, 0.0], "b": [0.0, 0.5]})
+    assert hinge_loss(["a", "b"], two, multi_class="ovr") == 1.25
+    one = box({"label": ["a", "b"]}), box({"decision": [-2.0, 0.5]})
+    assert hinge_loss(*one) == 0.25
+
+
+@pytest.mark.parametrize("box", [pandas.Series, polars.Series])
+@pytest.mark.parametrize(
+    ("y", "ignore_label"),
+    [([0, 1, 9], 9), (["a", "b", "?"], "?"), ([0, 1, None], None)],
+)
+def test_ignored_rows_in_series(box, y, ignore_label):
+    f = box([0.5, 0.5, None])
+    if ignore_label is None:
+        with pytest.raises(ValueError, match=r"NaN|only numbers or only strings"):
+            hinge_loss(box(y), f, labels=[0, 1])
+    else:
+        assert hinge_loss(box(y), f, ignore_label=ignore_label) == 1.0
+
+
+def test_missing_pandas_labels_equal_no_label():
+    y = pandas.Series([0, 1, None], dtype="Int64")
+    with pytest.raises(ValueError, match=r"NaN|only numbers or only strings"):
+        hinge_loss(y, [0.5, 0.5, 0.5], ignore_label=9)
+
+
+@pytest.mark.parametrize("library", [pandas, polars])
+def test_batches_in_frames(library):
+    table = {"y": ["a", "b", "b", "?"], "f": [-1.5, 0.5, 0.0, 7.0], "w": [1, 3, 2, 9]}
+    table = library.DataFrame(table)
+    loss = HingeLossAccumulator(labels=library.Series(["a", "b"]), ignore_label="?")
+    for part in (table[:0], table[:2], table[2:]):
+        loss.update(part["y"], part["f"], sample_weight=part["w"])
+    expected = hinge_loss(
+        table["y"], table["f"], sample_weight=table["w"], ignore_label="?"
+    )
+    assert loss.compute() == expected == 3.5 / 6.0
+    columns = library.DataFrame({"a": [2.0, 0.0], "b": [0.0, 0.5], "c": [0.0, 1.0]})
+    loss = HingeLossAccumulator(labels=["a", "b", "c"])
+    loss.update(library.Series(["a", "c"])[:0], columns[:0])
+    assert loss.update(["a", "c"], columns).compute() == 0.25
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "boolean", "string", "str", "object"])

@@ -7,17 +7,18 @@ import pytest
 import sklearn
 import sklearn.metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_iris, make_classification
 from sklearn.model_selection import (
     GridSearchCV,
     PredefinedSplit,
     cross_val_score,
     cross_validate,
 )
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from hingesvm import HingeSVC
 from hingesvm.metrics import hinge_loss, neg_hinge_loss_scorer
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -36,6 +37,13 @@ class Identity(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.classes_[(self.decision_function(X) > 0).astype(int)]
+
+
+class Formed(Identity):
+    """One that has been trained in some multi-class form."""
+
+    def __init__(self, multi_class="ovr"):
+        self.multi_class = multi_class
 
 
 class Wrapper(BaseEstimator):
@@ -130,6 +138,87 @@ def test_scorer_weighs_rows():
     X, y, w = [[0.5], [2.0]], [1, 0], [3.0, 1.0]
     assert neg_hinge_loss_scorer(model, X, y) == -1.75
     assert neg_hinge_loss_scorer(model, X, y, sample_weight=w) == -1.125
+
+
+FORMS = ["crammer_singer", "weston_watkins", "ovr"]
+X_THREE = np.array([[0.5, 1.0, -2.0], [0.25, 3.0, 1.0], [1.0, 0.0, 0.0]])
+Y_THREE = [0, 2, 1]
+
+
+def expected_score(form):
+    return -hinge_loss(Y_THREE, X_THREE, multi_class=form)
+
+
+def search_of(model, grid=None):
+    scoring = {"cv": ONE_CLASS_FOLD, "scoring": neg_hinge_loss_scorer}
+    return GridSearchCV(model, grid or {}, error_score="raise", **scoring)
+
+
+def test_the_forms_differ():
+    assert len({expected_score(form) for form in FORMS}) == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: model,
+        lambda model: make_pipeline("passthrough", model),
+        lambda model: make_pipeline("passthrough", Pipeline([("inner", model)])),
+        lambda model: search_of(model),
+        lambda model: make_pipeline(search_of(model)),
+        lambda model: search_of(make_pipeline(model)),
+    ],
+    ids=["itself", "pipeline", "nested", "search", "in pipeline", "of pipeline"],
+)
+def test_scorer_takes_the_form_of_the_estimator(form, wrap):
+    X, y = np.tile(X_THREE, (2, 1)), np.tile(Y_THREE, 2)
+    model = wrap(Formed(form)).fit(X, y)
+    assert neg_hinge_loss_scorer(model, X_THREE, Y_THREE) == expected_score(form)
+
+
+def test_scorer_takes_the_form_that_a_search_chose():
+    X, y = np.tile(X_THREE, (2, 1)), np.tile(Y_THREE, 2)
+    search = search_of(Formed(), {"multi_class": FORMS}).fit(X, y)
+    best = max(FORMS, key=expected_score)
+    assert search.best_params_ == {"multi_class": best}
+    assert search.score(X_THREE, Y_THREE) == expected_score(best)
+
+
+@pytest.mark.parametrize(
+    "multi_class", ["multinomial", "auto", None, 3, ["ovr"], np.array(["ovr"])]
+)
+def test_scorer_of_another_form_has_the_default(multi_class):
+    model = Formed(multi_class).fit(X_THREE, Y_THREE)
+    score = neg_hinge_loss_scorer(model, X_THREE, Y_THREE)
+    assert score == expected_score("crammer_singer")
+    assert neg_hinge_loss_scorer(
+        Identity().fit(X_THREE, Y_THREE), X_THREE, Y_THREE
+    ) == (score)
+
+
+@pytest.mark.parametrize(
+    ("model", "form"),
+    [
+        (HingeSVC(), "ovr"),
+        (HingeSVC(loss="squared_hinge"), "ovr"),
+        (LinearSVC(random_state=0, max_iter=20_000), "ovr"),
+        (
+            LinearSVC(multi_class="crammer_singer", random_state=0, max_iter=20_000),
+            "crammer_singer",
+        ),
+    ],
+    ids=repr,
+)
+def test_scorer_of_trained_estimators(model, form):
+    X, y = load_iris(return_X_y=True)
+    model = make_pipeline(StandardScaler(), clone(model)).fit(X, y)
+    expected = -hinge_loss(y, model.decision_function(X), multi_class=form)
+    assert neg_hinge_loss_scorer(model, X, y) == expected
+    two = y < 2
+    model.fit(X[two], y[two])
+    expected = -sklearn.metrics.hinge_loss(y[two], model.decision_function(X[two]))
+    assert neg_hinge_loss_scorer(model, X[two], y[two]) == pytest.approx(expected)
 
 
 def test_score_of_no_loss_is_positive_zero():

@@ -1,0 +1,88 @@
+"""The losses of rows in the multi-class forms, as sums of hinges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.losses import CrammerSinger, Float64Array, Hinge
+from hingesvm.metrics._sums import Scaled
+
+__all__ = ["FORMS", "Form"]
+
+Codes = NDArray[np.intp]
+
+# Sums of squares of numbers up to this are finite.
+_LARGE = 2.0**400
+
+
+def _crammer_singer(decisions: Float64Array, codes: Codes) -> Float64Array:
+    """Return the one hinge of each row."""
+    return CrammerSinger().value(decisions, codes)[:, np.newaxis]
+
+
+def _weston_watkins(decisions: Float64Array, codes: Codes) -> Float64Array:
+    """Return the hinge of each lead, and 0 at the true class."""
+    rows = np.arange(codes.size)
+    leads = decisions[rows, codes][:, np.newaxis] - decisions
+    leads[rows, codes] = np.inf
+    return Hinge().value(leads)
+
+
+def _one_vs_rest(decisions: Float64Array, codes: Codes) -> Float64Array:
+    """Return the hinge of each decision between a class and the rest."""
+    rows = np.arange(codes.size)
+    margins = -decisions
+    margins[rows, codes] = decisions[rows, codes]
+    return Hinge().value(margins)
+
+
+FORMS: dict[str, Callable[[Float64Array, Codes], Float64Array]] = {
+    "crammer_singer": _crammer_singer,
+    "weston_watkins": _weston_watkins,
+    "ovr": _one_vs_rest,
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which loss is averaged."""
+
+    multi_class: str
+    squared: bool
+
+    def __post_init__(self) -> None:
+        name: Any = self.multi_class
+        if not isinstance(name, str) or name not in FORMS:
+            known = ", ".join(repr(form) for form in FORMS)
+            raise ValueError(f"multi_class must be one of {known}, got {name!r}.")
+        if not isinstance(self.squared, (bool, np.bool_)):
+            raise ValueError(f"squared must be True or False, got {self.squared!r}.")
+
+    def losses(self, decisions: Float64Array, codes: Codes) -> Scaled:
+        """Return the loss of each row, a number and an exponent of 2.
+
+        Decisions are in C order, so that a row has the same sum among any others.
+        """
+        # What is invalid is in checks, which add decisions of any size and sign.
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            if decisions.ndim == 1:
+                margins = np.where(codes == 1, decisions, -decisions)
+                hinges = Hinge().value(margins)[:, np.newaxis]
+            else:
+                hinges = FORMS[self.multi_class](decisions, codes)
+            largest = hinges.max(axis=1)
+            exponents = np.zeros(codes.size, dtype=np.int32)
+            # Smaller ones are left as they are, with the same bits, to save time.
+            scaled = (largest > _LARGE) & (largest < np.inf)
+            if scaled.any():
+                exponents[scaled] = np.frexp(largest[scaled])[1]
+                hinges = hinges * np.ldexp(1.0, -exponents)[:, np.newaxis]
+            if self.squared:
+                hinges *= hinges
+                exponents = 2 * exponents
+            return hinges.sum(axis=1), exponents

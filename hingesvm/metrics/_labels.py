@@ -1,0 +1,125 @@
+"""Labels as their places among the sorted classes; labels that do not count."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+
+__all__ = ["IGNORED", "check_ignore_label", "encode", "sorted_classes", "vector"]
+
+# Place of a label that does not count.
+IGNORED = -1
+
+
+def vector(values: Any, name: str, dtype: Any = None) -> NDArray[Any]:
+    """Return `values` as a vector of `dtype`, or of their own type if None."""
+    try:
+        return np.asarray(column_or_1d(values, dtype=dtype))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} cannot be taken as a vector: {error}") from error
+
+
+def sorted_classes(labels: Any) -> list[Any]:
+    """Return the distinct entries of `labels`, two or more, sorted."""
+    classes, _ = _unique(vector(labels, "labels"), "labels")
+    if not classes:
+        raise ValueError("labels is empty: pass all the classes.")
+    if len(classes) == 1:
+        raise ValueError(
+            f"labels must have two or more distinct classes, got {classes}: "
+            "pass all the classes that were decided between."
+        )
+    return classes
+
+
+def check_ignore_label(label: Any) -> Any:
+    """Return the label of rows to leave out, as a Python object, or None."""
+    if isinstance(label, np.generic):
+        label = label.item()
+    if label is None or isinstance(label, str):
+        return label
+    if not isinstance(label, Real):
+        raise ValueError(
+            "ignore_label must be one label, a number, boolean or string, or None to "
+            f"leave out no row; got {label!r}."
+        )
+    if label != label:
+        raise ValueError(
+            "ignore_label is NaN, which equals no label: give the rows to leave out "
+            "another label."
+        )
+    return label
+
+
+def encode(
+    y_true: Any, classes: list[Any] | None, ignore_label: Any
+) -> tuple[NDArray[np.intp], int]:
+    """Return the place of each label among the classes, and the number of classes.
+
+    Labels compare as in Python: 1 equals 1.0 and True, never "1". The place of those
+    that equal `ignore_label` is ``IGNORED``. Without classes they are the other labels.
+    """
+    labels = vector(y_true, "y_true")
+    codes = np.full(labels.size, IGNORED, dtype=np.intp)
+    rows = _candidates(labels, ignore_label)
+    distinct, inverse = _unique(labels[rows], "y_true")
+    counted = [label for label in distinct if not _equal(label, ignore_label)]
+    if classes is None:
+        if len(counted) == 1:
+            raise ValueError(
+                "y_true has one class, so the sign of the decision is unknown: pass "
+                "labels=, all the classes that were decided between."
+            )
+        classes = counted
+    places = {label: place for place, label in enumerate(classes)}
+    unknown = [label for label in counted if label not in places]
+    if unknown:
+        raise ValueError(
+            f"y_true contains {unknown[:5]}, not in labels {classes[:10]}: add to "
+            "labels, leave out those rows or pass their label as ignore_label=."
+        )
+    if len(counted) < len(distinct):
+        places[ignore_label] = IGNORED
+    of_distinct = np.array([places[label] for label in distinct], dtype=np.intp)
+    codes[rows] = of_distinct[inverse]
+    return codes, len(classes)
+
+
+def _candidates(
+    labels: NDArray[Any], ignore_label: Any
+) -> slice[None, None, None] | NDArray[np.bool_]:
+    """Return the rows whose labels have one type and may count."""
+    if ignore_label is None or labels.size == 0:
+        return slice(None)
+    if labels.dtype.kind == "O":
+        return np.array([not _equal(label, ignore_label) for label in labels])
+    is_text = isinstance(ignore_label, str)
+    if labels.dtype.kind in ("biuf" if is_text else "UST"):
+        passed, held = ("a string", "numbers") if is_text else ("a number", "strings")
+        raise ValueError(
+            f"ignore_label {ignore_label!r} is {passed}, but y_true has {held}: pass "
+            "the label as y_true has it."
+        )
+    return slice(None)
+
+
+def _unique(labels: NDArray[Any], name: str) -> tuple[list[Any], NDArray[np.intp]]:
+    """Return the distinct labels, sorted, and the place of each label."""
+    try:
+        distinct, inverse = np.unique(labels, return_inverse=True)
+        set(distinct.tolist())
+    except TypeError as error:
+        raise ValueError(f"{name} must be only numbers or only strings") from error
+    if np.any(distinct != distinct):
+        raise ValueError(f"{name} contains NaN: leave out rows without a label.")
+    return distinct.tolist(), inverse
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Return whether two labels are equal; those without an answer are not."""
+    answer = one == other
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)

@@ -1,0 +1,92 @@
+"""A scorer for searches and cross-validation, right on folds that lack a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sklearn import get_config
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from hingesvm.metrics._forms import FORMS
+from hingesvm.metrics._hinge_loss import hinge_loss
+
+__all__ = ["neg_hinge_loss_scorer"]
+
+
+@dataclass(frozen=True)
+class NegHingeLossScorer:
+    """Scorer of minus the mean hinge loss, with ``estimator.classes_`` as the labels.
+
+    With more than two classes it is in the form that the estimator was trained with,
+    where its `multi_class` is "ovr", "crammer_singer" or "weston_watkins", and else in
+    "crammer_singer". The final step of a pipeline and the best estimator of a search
+    are asked too. Hinges are never squared.
+
+    Examples
+    --------
+    >>> from hingesvm.metrics import neg_hinge_loss_scorer
+    >>> from sklearn.svm import LinearSVC
+    >>> model = LinearSVC(random_state=0).fit([[-1.0], [1.0]], [0, 1])
+    >>> round(neg_hinge_loss_scorer(model, [[0.0], [9.0]], [1, 1]), 2)
+    -0.5
+    """
+
+    weight_request: bool | str | None = None  # as `set_score_request` was told
+
+    def __call__(
+        self, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None
+    ) -> float:
+        """Return minus the :func:`hinge_loss` of a fitted classifier."""
+        classes = getattr(estimator, "classes_", None)
+        if classes is None:
+            raise AttributeError(
+                f"{type(estimator).__name__} has no classes_, which tell the class of "
+                "a decision: fit it, or have it expose classes_ of what it wraps."
+            )
+        decisions = estimator.decision_function(X)
+        return 0.0 - hinge_loss(
+            y,
+            decisions,
+            labels=classes,
+            sample_weight=sample_weight,
+            multi_class=_form_of(estimator),
+        )
+
+    def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
+        """Return a new scorer with this request; see scikit-learn's user guide."""
+        if not get_config()["enable_metadata_routing"]:
+            raise RuntimeError("set_score_request needs enable_metadata_routing=True.")
+        scorer = type(self)(sample_weight)
+        scorer.get_metadata_routing()  # refuses a string that is no name
+        return scorer
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Return the request, as scikit-learn asks of a consumer of metadata."""
+        request = MetadataRequest(owner="neg_hinge_loss_scorer")
+        request.score.add_request(param="sample_weight", alias=self.weight_request)
+        return request
+
+    def _accept_sample_weight(self) -> bool:
+        """Say that weights are accepted, as a search asks each of several scorers."""
+        return True
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+
+def _form_of(estimator: Any) -> str:
+    """Return the multi-class form that an estimator, or the one in it, has."""
+    while estimator is not None:
+        form = getattr(estimator, "multi_class", None)
+        if isinstance(form, str) and form in FORMS:
+            return form
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = getattr(estimator, "best_estimator_", None)
+    return "crammer_singer"
+
+
+neg_hinge_loss_scorer = NegHingeLossScorer()
