@@ -97,19 +97,26 @@ def test_rows_that_stay_at_a_bound_are_dropped(alpha, intercept, shrink_above, k
     assert (new[0] == alpha) == (alpha != 0.5)
 
 
+@pytest.mark.parametrize("run", [1, 3, 8])
 @pytest.mark.parametrize("count", [0, 1, 2, 5, 50])
-def test_shuffle_permutes_the_first(count):
+def test_shuffle_permutes_runs_of_the_first(count, run):
     order = np.arange(50)
-    _sweep.shuffle(order, 0, count, random_bits(4))
+    _sweep.shuffle(order, 0, count // run, run, random_bits(4))
     assert np.array_equal(np.sort(order[:count]), np.arange(count))
-    assert np.array_equal(order[count:], np.arange(count, 50))
+    whole = count - count % run
+    assert np.array_equal(order[whole:], np.arange(whole, 50))
+    runs = order[:whole].reshape(-1, run)
+    assert np.array_equal(runs % run, np.tile(np.arange(run), (len(runs), 1)))
+    assert np.all(np.diff(runs, axis=1) == 1)
+    if len(runs) > 3:
+        assert np.any(np.diff(runs[:, 0]) < 0)
 
 
 def test_shuffle_is_uniform():
     counts, state = np.zeros((5, 5)), random_bits(0)
     for _ in range(5000):
         order = np.arange(5)
-        _sweep.shuffle(order, 0, 5, state)
+        _sweep.shuffle(order, 0, 5, 1, state)
         counts[np.arange(5), order] += 1
     # Each place holds each number 1000 times, give or take five standard deviations.
     assert np.all(np.abs(counts - 1000.0) < 5.0 * np.sqrt(800.0))
@@ -119,7 +126,7 @@ def test_seeds_give_different_orders():
     orders = []
     for seed in (0, 1, 2, 2**31 - 1):
         order = np.arange(30)
-        _sweep.shuffle(order, 0, 30, random_bits(seed))
+        _sweep.shuffle(order, 0, 30, 1, random_bits(seed))
         orders.append(tuple(order))
     assert len(set(orders)) == 4
 

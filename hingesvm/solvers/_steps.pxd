@@ -35,10 +35,14 @@ cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
 
 
 cdef inline void permute(
-    ptrdiff_t* order, ptrdiff_t start, ptrdiff_t stop, uint64_t* random_state
+    ptrdiff_t* order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t run,
+    uint64_t* random_state,
 ) noexcept nogil:
     """See `shuffle`."""
-    cdef ptrdiff_t k, other, kept
+    cdef ptrdiff_t k, j, other, kept
     cdef ptrdiff_t largest = 4294967295
     cdef uint64_t bits
     for k in range(start, stop):
@@ -47,9 +51,10 @@ cdef inline void permute(
             other = <ptrdiff_t>(((bits >> 32) * <uint64_t>(k + 1)) >> 32)
         else:
             other = <ptrdiff_t>(bits % <uint64_t>(k + 1))
-        kept = order[k]
-        order[k] = order[other]
-        order[other] = kept
+        for j in range(run):
+            kept = order[k * run + j]
+            order[k * run + j] = order[other * run + j]
+            order[other * run + j] = kept
 
 
 cdef inline ptrdiff_t take_steps(

@@ -34,16 +34,17 @@ def shuffle(
     ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
+    ptrdiff_t run,
     uint64_t[::1] random_state,
 ):
-    """Go on with a random permutation of ``order[:start]`` to that of ``order[:stop]``.
+    """Go on with a random permutation of `start` runs of rows to that of `stop`.
 
-    Called for one range after the other from 0 on, it permutes uniformly (Fisher and
-    Yates).
+    Run k is ``order[k * run : (k + 1) * run]``. Called for one range after the other from
+    0 on, it permutes uniformly (Fisher and Yates).
     """
     if start < stop:
         with nogil:
-            permute(&order[0], start, stop, &random_state[0])
+            permute(&order[0], start, stop, run, &random_state[0])
 
 
 def margins(
@@ -268,7 +269,7 @@ def dual_sweeps(
     with nogil:
         while True:
             visits += max(<double>n_active, least_visits)
-            permute(&order[0], 0, n_active, &random_state[0])
+            permute(&order[0], 0, n_active, 1, &random_state[0])
             before = state[0] = scalars[0]
             state[1] = 0.0
             n_active = take_steps(

@@ -182,7 +182,7 @@ def shared_sweeps(
         while goes_on:
             memcpy(&copies[member, 0], &w[0], size * sizeof(weight_t))
             if part == 0:
-                permute(deck, 0, n_buckets, &random_state[member, 0])
+                permute(deck, 0, n_buckets, 1, &random_state[member, 0])
                 first_bucket, last_bucket, rows_before = hand_of(
                     deck, &sizes[0], n_buckets, total, member, n_members
                 )
@@ -194,7 +194,7 @@ def shared_sweeps(
                         hand[count] = rows[j]
                         is_kept[rows[j]] = 0
                         count += 1
-                permute(hand, 0, count, &random_state[member, 1])
+                permute(hand, 0, count, 1, &random_state[member, 1])
                 kept = 0
                 own_worst = 0.0
             state[0] = intercept

@@ -51,6 +51,12 @@ class _Losses(NamedTuple):
         """Whether the losses have a kink at margin 1."""
         return bool(self.curvature[0] == 0.0)
 
+    def shortfall(self, b: float) -> Float64Array:
+        """Return 1 - m_i at b."""
+        shortfall = self.at_one - b
+        shortfall *= self.signs
+        return shortfall
+
 
 def minimise_over_intercept(
     signs: NDArray[np.int8],
@@ -74,7 +80,7 @@ def minimise_over_intercept(
     losses = _Losses(signs, bound, curvature, signs - scores)
     low, high = -np.inf, np.inf
     if guess is not None and len(scores) > _FEW_ROWS:
-        near = _minimise_smoothed(losses, guess)
+        near = _minimise_smoothed(*losses[:3], losses.shortfall(guess), guess)
         low, high = near - _NEARBY, near + _NEARBY
 
     def derivative(b: float, *, above: bool) -> float:
@@ -118,22 +124,31 @@ def minimise_smoothed(
     It is that of losses whose kinks are smoothed over a thousandth of a margin. The
     other parameters are as above.
     """
-    losses = _Losses(signs, bound, curvature, signs - scores)
-    return _minimise_smoothed(losses, guess, weight)
+    shortfall = signs - scores
+    shortfall -= guess
+    shortfall *= signs
+    return _minimise_smoothed(signs, bound, curvature, shortfall, guess, weight)
 
 
-def _minimise_smoothed(losses: _Losses, guess: float, weight: float = 0.0) -> float:
-    """Return the minimiser but for smoothed kinks: of some rows, then of all."""
-    signs, bound, curvature, at_one = losses
-    change = signs.astype(np.float64)
-    here = at_one - guess
-    here *= change
-    rest, pace = smoothed(bound, curvature, 1.0)
+def _minimise_smoothed(
+    signs: NDArray[np.int8],
+    bound: Float64Array,
+    curvature: Float64Array,
+    here: Float64Array,
+    guess: float,
+    weight: float = 0.0,
+) -> float:
+    """Return the minimiser but for smoothed kinks: of some rows, then of all.
+
+    `here` is 1 - m_i at the guess.
+    """
+    _, pace = smoothed(bound, curvature, 1.0)
     active = np.maximum(here, 0.0)
     active *= pace
     np.minimum(active, bound, out=active)
     flat = _NEARLY_FLAT * float(active.sum())
     del active
+    change = signs.astype(np.float64)
     some = slice(None, None, max(1, len(here) // _JUDGES))
     shift = 0.0
     for rows, steepness in (some, 10.0), (slice(None), 1000.0):

@@ -31,6 +31,7 @@ from hingesvm.solvers.survey import COARSE
 __all__ = [
     "HUGE_STEP",
     "LEAST_SWEEP",
+    "RUN",
     "SAFELY",
     "WORK",
     "Sweeps",
@@ -53,6 +54,9 @@ HUGE_STEP = 1e300
 # Part of the largest violation of optimality by which the gradient of a row at a bound
 # points outwards if the row is passed over until the next look.
 SAFELY = 0.1
+# Active rows that are visited one after the other where there are many: they lie near
+# each other in memory.
+RUN = 8
 # Arithmetic for one value of a row, as `Rows.chunks` counts it.
 WORK = 3.0
 
@@ -63,11 +67,18 @@ def random_bits(seed: int) -> NDArray[np.uint64]:
 
 
 def shuffle(
-    rows: Rows, order: NDArray[np.intp], count: int, random_state: NDArray[np.uint64]
+    rows: Rows,
+    order: NDArray[np.intp],
+    count: int,
+    random_state: NDArray[np.uint64],
+    run: int = 1,
 ) -> None:
-    """Permute the first `count` entries of an order of rows."""
-    for start, stop in rows.chunks(count):
-        _sweep.shuffle(order, start, stop, random_state)
+    """Permute the first `count` entries of an order of rows, `run` of them at a time.
+
+    A rest of less than `run` stays at the end.
+    """
+    for start, stop in rows.chunks(count // run):
+        _sweep.shuffle(order, start, stop, run, random_state)
 
 
 def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
@@ -156,7 +167,7 @@ def sweep(problem: Problem, state: Sweeps, most: float, enough: float) -> float:
     rows, count, before = problem.rows, state.n_active, state.intercept
     if count <= rows.chunk_size(WORK):
         return _sweep_many_times(problem, state, most, enough)
-    shuffle(rows, state.order, count, state.random_state)
+    shuffle(rows, state.order, count, state.random_state, RUN)
     scalars = np.array([state.intercept, 0.0])
     state.n_active = 0
     for first, last in rows.chunks(count, WORK):

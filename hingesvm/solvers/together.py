@@ -31,6 +31,7 @@ from hingesvm.solvers.survey import COARSE, Survey
 from hingesvm.solvers.sweeps import (
     HUGE_STEP,
     LEAST_SWEEP,
+    RUN,
     SAFELY,
     Sweeps,
     intercept_step,
@@ -221,7 +222,7 @@ def _rounded_down(bound: Float64Array, dtype: np.dtype[np.floating]) -> FloatArr
 def _sweep_once(problem: Problem, state: _Lanes) -> None:
     """Take one step in each lane at each active row, in random order."""
     rows = problem.rows
-    shuffle(rows, state.order, state.n_active, state.random_state)
+    shuffle(rows, state.order, state.n_active, state.random_state, RUN)
     worst = np.zeros_like(state.live)
     before = state.intercept.astype(np.float64)
     kept = 0
