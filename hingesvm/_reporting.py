@@ -36,15 +36,18 @@ class Report:
         )
 
 
-def history_table(solution: Solution) -> NDArray[np.void]:
-    """Return the looks at the gap as a structured array."""
+def history_table(solution: Solution, scale: float = 1.0) -> NDArray[np.void]:
+    """Return the looks at the gap as a structured array, objectives times a factor."""
     fields = [
         ("iteration", np.intp),
         ("seconds", np.float64),
         ("objective", np.float64),
         ("gap", np.float64),
     ]
-    return np.array([tuple(check) for check in solution.history], dtype=fields)
+    table = np.array([tuple(check) for check in solution.history], dtype=fields)
+    table["objective"] *= scale
+    table["gap"] *= scale
+    return table
 
 
 def warn_not_converged(

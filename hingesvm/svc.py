@@ -14,6 +14,13 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm._classes import Classes, Solved
+from hingesvm._jointly import (
+    Jointly,
+    joint_loss_of,
+    joint_start,
+    signed_duals,
+    two_class_factors,
+)
 from hingesvm._reporting import (
     history_table,
     warn_not_converged,
@@ -29,11 +36,12 @@ from hingesvm._validation import (
     row_costs,
     unchanged_on_error,
 )
-from hingesvm.losses import MarginLoss, get_loss
+from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
 from hingesvm.solvers import (
     InterceptRule,
     Method,
     Rows,
+    Solution,
     Start,
 )
 
@@ -57,7 +65,15 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     ``SVC(kernel="linear")`` solves. Every fit returns a duality gap, computed on all
     rows, which bounds how far `objective_` is above the minimum. Training is by
     subgradient descent with exact line search and a second-order finish; there is no
-    learning rate. More than two classes are trained one against the rest.
+    learning rate. More than two classes are trained one against the rest, or jointly:
+
+    .. math::
+
+        P(W, b) = \tfrac12 \sum_k \|w_k\|^2 + C \sum_i s_i \,
+            \ell\big(W x_i + b, y_i\big)
+
+    with Crammer and Singer's loss, :math:`\max_{k \ne y} \max(0, 1 - f_y + f_k)`, or
+    Weston and Watkins', :math:`\sum_{k \ne y} \max(0, 1 - f_y + f_k)`.
 
     Parameters
     ----------
@@ -68,8 +84,13 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     loss : {"hinge", "squared_hinge", "smoothed_hinge"} or MarginLoss, \
             default="hinge"
         The loss, by name or as an object such as ``SmoothedHinge(gamma=0.5)``.
-    multi_class : {"ovr"}, default="ovr"
-        How more than two classes are trained: each against the rest.
+    multi_class : {"ovr", "crammer_singer", "weston_watkins"} or MulticlassLoss, \
+            default="ovr"
+        How more than two classes are trained: each against the rest, or jointly by a
+        loss of all scores, by name or as an object such as
+        ``WestonWatkins(margin=2.0)``, with the plain hinge only. Of two classes a joint
+        problem is solved as the binary one that it is; its objective is half that of
+        "ovr" at twice the C, and `decision_function` is the difference of both scores.
     fit_intercept : bool, default=True
         Whether there is an intercept b; without, b is 0.
     penalized_intercept : bool, default=False
@@ -83,7 +104,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         measurements say that this is cheaper; where rows are very many it starts
         with the batch method, on samples of them. "stochastic" sweeps only, "batch"
         takes Newton steps only, and "pegasos" is the classical stochastic
-        subgradient method, for reference: it is slow to converge.
+        subgradient method, for reference: it is slow to converge, and trains no joint
+        problems.
     tol : float, default=1e-4
         Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
         the one-vs-rest problems. Problems with up to 10,000 rows and 4 million values
@@ -95,9 +117,9 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Whether to keep `dual_coef_` and to start the next fit from it.
     n_jobs : int or None, default=None
         Number of threads, for one-vs-rest problems or, with two classes, for one
-        problem on wide sparse rows; None means 1 unless in a joblib context, -1 all
-        processors. The same number gives the same bits; another one may not with two
-        classes, but is certified to the same `tol`.
+        problem on wide sparse rows; joint problems are solved by one. None means 1
+        unless in a joblib context, -1 all processors. The same number gives the same
+        bits; another one may not with two classes, but is certified to the same `tol`.
     random_state : int, RandomState instance or None, default=None
         Seed of the order in which rows are visited. None is the seed 0: fits are
         reproducible in any case, and none uses NumPy's global random state.
@@ -123,10 +145,11 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Sweeps and Newton steps, the most of any one-vs-rest problem. A sweep is as
         many steps as there are rows; Newton steps on samples and bands count too.
     history_ : list of ndarray
-        For each one-vs-rest problem a structured array with a row per look at the
+        For each problem (one if joint) a structured array with a row per look at the
         gap and the fields "iteration", "seconds", "objective" and "gap".
     dual_coef_ : ndarray of shape (1, n_samples) or (n_classes, n_samples)
-        ``y_i * alpha_i``; only with ``warm_start=True``.
+        ``y_i * alpha_i``; of a joint problem what each row adds to each class. Only
+        with ``warm_start=True``.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -175,7 +198,10 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             StrOptions({"hinge", "squared_hinge", "smoothed_hinge"}),
             MarginLoss,
         ],
-        "multi_class": [StrOptions({"ovr"})],
+        "multi_class": [
+            StrOptions({"ovr", "crammer_singer", "weston_watkins"}),
+            MulticlassLoss,
+        ],
         "fit_intercept": ["boolean"],
         "penalized_intercept": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],
@@ -193,7 +219,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         C: float = 1.0,
         *,
         loss: str | MarginLoss = "hinge",
-        multi_class: str = "ovr",
+        multi_class: str | MulticlassLoss = "ovr",
         fit_intercept: bool = True,
         penalized_intercept: bool = False,
         class_weight: dict[Any, float] | str | None = None,
@@ -343,30 +369,91 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 f"but y has only one class: {classes.tolist()[0]!r}."
             )
         cost = row_costs(self.C, self.class_weight, classes, y, codes, weights)
+        joint = joint_loss_of(self.multi_class, self.loss, self.solver)
+        shape = n_samples, rows.n_features
+        if joint is not None and len(classes) > 2:
+            self._fit_jointly(rows, classes, codes, cost, joint, shape, kept)
+            return
+        scales = (1.0, 1.0, 1.0) if joint is None else two_class_factors(joint)
         targets = [1] if len(classes) == 2 else list(range(len(classes)))
-        starts = self._starts(classes, len(targets), (n_samples, rows.n_features), kept)
-        solved = self._solve_each(rows, codes, cost, targets, starts)
+        starts = self._starts(classes, len(targets), shape, kept, 1.0 / scales[1])
+        solved = self._solve_each(rows, codes, scales[0] * cost, targets, starts)
         solutions = [solution for solution, _ in solved]
-
-        certificates = [solution.certificate for solution in solutions]
         self.classes_ = classes
         self.coef_ = np.stack([w for _, (w, _, _) in solved])
         self.intercept_ = np.array([b for _, (_, b, _) in solved], dtype=rows.dtype)
-        self.objective_ = float(sum(c.primal for c in certificates))
-        self.dual_gap_ = float(sum(c.gap for c in certificates))
-        self.n_iter_ = max(1, *(solution.n_iter for solution in solutions))
-        self.history_ = [history_table(solution) for solution in solutions]
+        if joint is not None:
+            self.coef_ *= self.coef_.dtype.type(scales[1])
+            self.intercept_ *= self.coef_.dtype.type(scales[1])
+        duals = [
+            np.where(codes == target, 1, -1) * solution.certificate.alpha
+            for target, solution in zip(targets, solutions, strict=True)
+            if self.warm_start
+        ]
+        gap = max(gap for _, (_, _, gap) in solved)
+        self._conclude(rows, solutions, duals, gap, (n_samples, kept), scales[2])
+
+    def _fit_jointly(
+        self,
+        rows: Rows,
+        classes: NDArray[Any],
+        codes: NDArray[np.integer],
+        cost: Float64Array,
+        loss: MulticlassLoss,
+        shape: tuple[int, int],
+        kept: NDArray[np.intp] | None,
+    ) -> None:
+        """Solve one problem of all classes, and set the fitted attributes."""
+        starts = self._starts(classes, len(classes), shape, kept)
+        solution, self.coef_, self.intercept_, gap = Jointly(
+            rows=rows,
+            codes=codes,
+            n_classes=len(classes),
+            costs=_stored_once(cost),
+            loss=loss,
+            rule=self._intercept_rule(),
+            method=self.solver,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            seed=draw_seeds(self.random_state, 1)[0],
+            start=joint_start(starts, codes),
+            verbose=bool(self.verbose),
+        ).solve()
+        self.classes_ = classes
+        duals: list[Float64Array] = []
         if self.warm_start:
-            place = slice(None) if kept is None else kept
-            self.dual_coef_ = np.zeros((len(targets), n_samples))
-            for row, (target, c) in enumerate(zip(targets, certificates, strict=True)):
-                self.dual_coef_[row, place] = np.where(codes == target, 1, -1) * c.alpha
+            duals = list(signed_duals(solution.certificate.alpha, codes).T)
+        self._conclude(rows, [solution], duals, gap, (shape[0], kept))
+
+    def _conclude(
+        self,
+        rows: Rows,
+        solutions: list[Solution],
+        duals: list[Float64Array],
+        gap: float,
+        places: tuple[int, NDArray[np.intp] | None],
+        scale: float = 1.0,
+    ) -> None:
+        """Set the attributes that tell of the solutions, and warn if need be.
+
+        `places` are the number of samples and those that take part, `scale` is a factor
+        of all objectives.
+        """
+        certificates = [solution.certificate for solution in solutions]
+        self.objective_ = scale * float(sum(c.primal for c in certificates))
+        self.dual_gap_ = scale * float(sum(c.gap for c in certificates))
+        self.n_iter_ = max(1, *(solution.n_iter for solution in solutions))
+        self.history_ = [history_table(solution, scale) for solution in solutions]
+        if self.warm_start:
+            n_samples, kept = places
+            self.dual_coef_ = np.zeros((len(duals), n_samples))
+            self.dual_coef_[:, slice(None) if kept is None else kept] = duals
             self._cost_scale = self.C
         elif hasattr(self, "dual_coef_"):
             del self.dual_coef_, self._cost_scale
         if not all(solution.converged for solution in solutions):
             warn_not_converged(rows, solutions, self.tol, self.max_iter)
-        elif (gap := max(gap for _, (_, _, gap) in solved)) > self.tol:
+        elif gap > self.tol:
             warn_rounded(gap, self.tol)
 
     def _solve_each(
@@ -383,13 +470,11 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
                 "n_jobs == 0 has no meaning: pass a number of threads, -1 for all "
                 "processors, or None."
             )
-        # One cost for all rows is stored once, not for each row.
-        costs = cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
         seeds = draw_seeds(self.random_state, len(targets))
         return Classes(
             rows=rows,
             codes=codes,
-            costs=costs,
+            costs=_stored_once(cost),
             targets=targets,
             seeds=seeds,
             starts=starts,
@@ -415,26 +500,34 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         n_problems: int,
         shape: tuple[int, int],
         kept: NDArray[np.intp] | None,
+        scale: float = 1.0,
     ) -> list[Start | None]:
         """Return where to start, one for each problem.
 
         At the last fit if it was of the same classes and columns and the rows have
         stayed or rows were added at the end; its duals are scaled with C, which
-        leaves them feasible.
+        leaves them feasible. `scale` is a factor of the weights.
         """
         if not (self.warm_start and hasattr(self, "dual_coef_")):
             return [None] * n_problems
         n_samples, n_features = shape
         n_before = self.dual_coef_.shape[1]
         same = np.array_equal(classes, self.classes_) and n_before <= n_samples
+        same &= len(self.dual_coef_) == n_problems
         if not same or self.coef_.shape[1] != n_features:
             return [None] * n_problems
         duals = np.zeros((n_problems, n_samples))
         duals[:, :n_before] = np.abs(self.dual_coef_) * (self.C / self._cost_scale)
         if kept is not None:
             duals = duals[:, kept]
-        weights = self.coef_.astype(np.float64)
+        weights = scale * self.coef_.astype(np.float64)
+        intercepts = scale * self.intercept_.astype(np.float64)
         return [
             Start(alpha, w, float(b))
-            for alpha, w, b in zip(duals, weights, self.intercept_, strict=True)
+            for alpha, w, b in zip(duals, weights, intercepts, strict=True)
         ]
+
+
+def _stored_once(cost: Float64Array) -> Float64Array:
+    """Return costs, or the one that all rows have, which is then stored once."""
+    return cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hingesvm.losses._base import ByValue, Float64Array, as_float, by_name
 from hingesvm.losses._checks import Codes, check_labels, check_scores, check_weights
@@ -25,8 +25,9 @@ class MulticlassLoss(ByValue, ABC):
     .. math::
 
         \ell(f, y) = \max_{s \in S} \sum_{k \ne y} s_k \, (m - (f_y - f_k)) ,
+        \qquad S = \bigl\{ 0 \le s_k \le 1, \; \sum_k s_k \le t \bigr\} ,
 
-    and a subclass is a set S of non-negative vectors that holds 0. It is abstract:
+    and a subclass names t, its :attr:`total`, by which it is trained. It is abstract:
     use :class:`CrammerSinger` or :class:`WestonWatkins`.
 
     Parameters
@@ -44,6 +45,9 @@ class MulticlassLoss(ByValue, ABC):
     Adding a number to all scores of a row changes nothing, so entries of a
     subgradient sum to 0. Those of the other classes are the maximiser s.
     """
+
+    #: Upper end of the sum of the slopes s of the other classes.
+    total: float
 
     def __init__(self, margin: float = 1.0) -> None:
         lead = as_float(margin)
@@ -172,7 +176,8 @@ class MulticlassLoss(ByValue, ABC):
             total = others.sum(axis=1)
             slack = others.shape[1] * _EPSILON * total
             sums_to_zero = np.abs(true + total) <= slack
-            inside = sums_to_zero & self._contains(others, total - slack)
+            inside = sums_to_zero & (total - slack <= self.total)
+            inside &= (others.min(axis=1) >= 0.0) & (others.max(axis=1) <= 1.0)
             return np.where(inside, 0.0 - self.margin * total, np.inf)
 
     @abstractmethod
@@ -192,18 +197,6 @@ class MulticlassLoss(ByValue, ABC):
         """Return a new array of the s in S that attain :meth:`_maximum`.
 
         They have a column for each class, of which that of the true class is 0.
-        """
-
-    @abstractmethod
-    def _contains(self, slopes: Float64Array, total: Float64Array) -> NDArray[np.bool_]:
-        """Return whether each row lies in S.
-
-        Parameters
-        ----------
-        slopes : ndarray of shape (n_samples, n_classes)
-            Rows s, which are 0 at the true class.
-        total : ndarray of shape (n_samples,)
-            Their sums, less what these may be off by.
         """
 
 
@@ -252,6 +245,8 @@ class CrammerSinger(MulticlassLoss):
     array([-1., inf])
     """
 
+    total = 1.0
+
     def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
         return np.asarray(np.maximum(self.margin - (true - others.max(axis=1)), 0.0))
 
@@ -260,9 +255,6 @@ class CrammerSinger(MulticlassLoss):
         slopes = np.zeros(others.shape)
         slopes[rows, best] = self.margin - (true - others[rows, best]) > 0.0
         return slopes
-
-    def _contains(self, slopes: Float64Array, total: Float64Array) -> NDArray[np.bool_]:
-        return np.asarray((slopes.min(axis=1) >= 0.0) & (total <= 1.0))
 
 
 class WestonWatkins(MulticlassLoss):
@@ -305,15 +297,14 @@ class WestonWatkins(MulticlassLoss):
     array([-1.5,  inf])
     """
 
+    total = math.inf
+
     def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
         shortfall = self._shortfall(true, others)
         return np.asarray(np.maximum(shortfall, 0.0, out=shortfall).sum(axis=1))
 
     def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
         return np.asarray(self._shortfall(true, others) > 0.0, dtype=np.float64)
-
-    def _contains(self, slopes: Float64Array, total: Float64Array) -> NDArray[np.bool_]:
-        return np.asarray((slopes.min(axis=1) >= 0.0) & (slopes.max(axis=1) <= 1.0))
 
     def _shortfall(self, true: Float64Array, others: Float64Array) -> Float64Array:
         """Return by how much each other class is nearer than the margin."""

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from hingesvm.solvers.bands import band_until, nest
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.joint_problem import JointProblem
+from hingesvm.solvers.jointly import solve_jointly
 from hingesvm.solvers.newton import LARGEST_SYSTEM
 from hingesvm.solvers.pegasos import step_until
 from hingesvm.solvers.problem import InterceptRule, Problem
@@ -24,6 +26,7 @@ __all__ = [
     "Certificate",
     "Check",
     "InterceptRule",
+    "JointProblem",
     "Method",
     "Problem",
     "Progress",
@@ -34,6 +37,7 @@ __all__ = [
     "go_on",
     "most_together",
     "solve",
+    "solve_jointly",
 ]
 
 Method = Literal["auto", "stochastic", "batch", "pegasos"]

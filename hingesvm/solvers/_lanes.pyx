@@ -12,6 +12,7 @@ sign, or -1. X is taken as in ``_sweep.pyx``.
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
+from ._blocks cimport MOST_LANES, add_row, add_scores
 from ._rows cimport (
     Layout,
     Row,
@@ -28,75 +29,6 @@ from ._rows cimport (
 cdef enum:
     # Rows between the one that is asked for and the one that is worked on.
     AHEAD = 8
-    MOST_LANES = 16
-
-
-ctypedef fused sum_t:
-    float
-    double
-
-
-cdef inline void add_scores(
-    const value_t* values,
-    const index_t* columns,
-    ptrdiff_t length,
-    const weight_t* w,
-    ptrdiff_t lanes,
-    sum_t* scores,
-) noexcept nogil:
-    """Add x_i . w of each lane to its score."""
-    cdef sum_t total[MOST_LANES]
-    cdef sum_t other[MOST_LANES]
-    cdef const weight_t* here
-    cdef const weight_t* there
-    cdef sum_t value, next_value
-    cdef ptrdiff_t k, v
-    for v in range(lanes):
-        total[v] = scores[v]
-        other[v] = 0
-    # Two chains: the additions of one entry wait for those of the last otherwise.
-    for k in range(0, length - 1, 2):
-        here = w + lanes * (k if columns == NULL else columns[k])
-        there = w + lanes * (k + 1 if columns == NULL else columns[k + 1])
-        value = <sum_t>values[k]
-        next_value = <sum_t>values[k + 1]
-        for v in range(lanes):
-            total[v] += value * <sum_t>here[v]
-            other[v] += next_value * <sum_t>there[v]
-    if length & 1:
-        k = length - 1
-        here = w + lanes * (k if columns == NULL else columns[k])
-        value = <sum_t>values[k]
-        for v in range(lanes):
-            total[v] += value * <sum_t>here[v]
-    for v in range(lanes):
-        scores[v] = total[v] + other[v]
-
-
-cdef inline void add_row(
-    const value_t* values,
-    const index_t* columns,
-    ptrdiff_t length,
-    const sum_t* factors,
-    ptrdiff_t lanes,
-    sum_t* w,
-) noexcept nogil:
-    """Add the lane's factor times x_i to the weights of each lane."""
-    cdef sum_t rate[MOST_LANES]
-    cdef sum_t sums[MOST_LANES]
-    cdef sum_t* here
-    cdef sum_t value
-    cdef ptrdiff_t k, v
-    for v in range(lanes):
-        rate[v] = factors[v]
-    for k in range(length):
-        here = w + lanes * (k if columns == NULL else columns[k])
-        value = <sum_t>values[k]
-        # All are read before any is written, so that they can be a vector.
-        for v in range(lanes):
-            sums[v] = here[v] + value * rate[v]
-        for v in range(lanes):
-            here[v] = sums[v]
 
 
 cdef inline ptrdiff_t take_steps(
@@ -153,6 +85,7 @@ cdef inline ptrdiff_t take_steps(
             place.length,
             w,
             lanes,
+            lanes,
             &score[0],
         )
         u = top[row]
@@ -186,6 +119,7 @@ cdef inline ptrdiff_t take_steps(
                 <const index_t*>place.columns,
                 place.length,
                 &change[0],
+                lanes,
                 lanes,
                 w,
             )
@@ -310,6 +244,7 @@ cdef inline void look_at(
             place.length,
             w,
             lanes,
+            lanes,
             &score[0],
         )
         u = bound[row]
@@ -348,6 +283,7 @@ cdef inline void look_at(
                 <const index_t*>place.columns,
                 place.length,
                 &change[0],
+                lanes,
                 lanes,
                 own,
             )

@@ -173,10 +173,10 @@ def _go_on(
         assert best is not None
         if best.primal < floor or best.relative_gap <= goal:
             break
-        factor = _change_of_rho(steps, solved)
+        factor = change_of_rho(steps, solved)
         # While rho is still finding its size the dual value is next to nothing.
         growing = factor > 1.0 and best.relative_gap > 0.5
-        if growing or previous is None or _is_progress(previous, best):
+        if growing or previous is None or is_progress(previous, best):
             patience = _PATIENCE
         else:
             patience -= 1
@@ -195,7 +195,7 @@ def _go_on(
     return Start(state.alpha, state.w, state.intercept, rho=state.rho)
 
 
-def _change_of_rho(steps: int, solved: bool) -> float:
+def change_of_rho(steps: int, solved: bool) -> float:
     """Return the factor for rho after an inner problem."""
     if not solved or steps > _SLOW:
         return 1.0 / _GROWTH
@@ -210,7 +210,7 @@ def _has_strayed(problem: Problem, state: _State | Narrow, best: Certificate) ->
     return primal - best.primal > best.gap
 
 
-def _is_progress(previous: Certificate, best: Certificate) -> bool:
+def is_progress(previous: Certificate, best: Certificate) -> bool:
     """Whether the primal fell or the dual rose by a visible part of the gap."""
     gained = (previous.primal - best.primal) + (best.dual - previous.dual)
     return gained > max(_VISIBLE * previous.gap, _NOISE * abs(best.primal))

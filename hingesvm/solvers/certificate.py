@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.duals import Duals, unpacked
 
-__all__ = ["Certificate", "Fixed"]
+__all__ = ["Certificate", "Fixed", "Intercept"]
 
 Float64Array = NDArray[np.float64]
+#: A float, or of several classes an array.
+Intercept = Any
 
 # Relative differences of objective values that mean nothing.
 _ROUNDING = 4e-16
@@ -26,15 +29,17 @@ class Certificate:
     Attributes
     ----------
     weights : ndarray of float32 or float64, of shape (n_features,)
+        Of joint multi-class problems (n_classes, n_features).
     intercept : float
+        Of these an ndarray of float64, of shape (n_classes,).
     duals : ndarray of float64, of shape (n_rows,), or PackedDuals
-        Feasible dual variables.
+        Feasible dual variables; of these of shape (n_rows, n_classes).
     primal, dual : float
         P(w, intercept) and D(alpha).
     """
 
     weights: NDArray[np.floating]
-    intercept: float
+    intercept: Intercept
     duals: Duals
     primal: float
     dual: float

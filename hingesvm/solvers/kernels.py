@@ -15,15 +15,31 @@ from typing import TYPE_CHECKING
 from hingesvm.solvers._processor import has_avx2
 
 if TYPE_CHECKING:
-    from hingesvm.solvers import _lanes, _narrow, _newton, _sweep, _team, _vectors
+    from hingesvm.solvers import (
+        _joint,
+        _lanes,
+        _narrow,
+        _newton,
+        _sweep,
+        _team,
+        _vectors,
+    )
 
-__all__ = ["SUFFIX", "_lanes", "_narrow", "_newton", "_sweep", "_team", "_vectors"]
+__all__ = [
+    "SUFFIX",
+    "_joint",
+    "_lanes",
+    "_narrow",
+    "_newton",
+    "_sweep",
+    "_team",
+    "_vectors",
+]
 
 #: Ends the names of the modules that are used.
 SUFFIX = "_avx2" if has_avx2() and not os.environ.get("HINGESVM_DISABLE_AVX2") else ""
 
 if not TYPE_CHECKING:
-    _lanes, _narrow, _newton, _sweep, _team, _vectors = (
-        import_module(f"hingesvm.solvers.{name}{SUFFIX}")
-        for name in ("_lanes", "_narrow", "_newton", "_sweep", "_team", "_vectors")
+    _joint, _lanes, _narrow, _newton, _sweep, _team, _vectors = (
+        import_module(f"hingesvm.solvers.{name}{SUFFIX}") for name in __all__[1:]
     )

@@ -5,17 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.certificate import Certificate, Intercept
 from hingesvm.solvers.problem import Problem
 
-__all__ = ["Check", "Progress", "Solution", "Start"]
+__all__ = ["Check", "Progress", "ProgressOf", "Solution", "Start"]
 
 Float64Array = NDArray[np.float64]
+
+
+class Certifying(Protocol):
+    """A problem that can tell what dual variables prove."""
+
+    def certify(
+        self,
+        alpha: Float64Array,
+        w: Float64Array | None = None,
+        intercept: Intercept | None = None,
+    ) -> Certificate:
+        """Return the certificate of dual variables, from scratch on all rows."""
+
+
+_Problem = TypeVar("_Problem", bound=Certifying)
 
 
 class Check(NamedTuple):
@@ -46,10 +61,10 @@ class Start:
     Attributes
     ----------
     alpha : ndarray of float64, of shape (n_rows,)
-        Dual variables.
+        Dual variables; of joint problems of shape (n_rows, n_classes).
     w : ndarray of float64, of shape (n_features,), optional
         Weights, when better ones than w(alpha) are known.
-    intercept : float
+    intercept : float, or ndarray of float64, of shape (n_classes,)
     shortfall : ndarray of float32 or float64, of shape (n_rows,), optional
         1 - y_i (x_i . w + b), when it is known.
     rho : float, optional
@@ -60,7 +75,7 @@ class Start:
 
     alpha: Float64Array
     w: Float64Array | None = None
-    intercept: float = 0.0
+    intercept: Intercept = 0.0
     shortfall: NDArray[np.floating] | None = None
     rho: float | None = None
     own: Float64Array | None = None
@@ -88,12 +103,12 @@ class Solution:
 
 
 @dataclass
-class Progress:
+class ProgressOf(Generic[_Problem]):
     """The state of a fit that outlives a single method.
 
     Attributes
     ----------
-    problem : Problem
+    problem : Problem or JointProblem
     tol : float
         Relative gap to reach.
     max_iter : int
@@ -107,7 +122,7 @@ class Progress:
         Called with each line of the history as it is written.
     """
 
-    problem: Problem
+    problem: _Problem
     tol: float
     max_iter: int
     n_iter: int = 0
@@ -177,3 +192,7 @@ class Progress:
             certificate.relative_gap <= self.tol,
             self.history,
         )
+
+
+#: Of a binary problem.
+Progress = ProgressOf[Problem]

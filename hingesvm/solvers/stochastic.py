@@ -72,7 +72,7 @@ def sweep_until(
     problem = progress.problem
     n_rows = problem.n_rows
     squared_norms = problem.rows.squared_norms()
-    tau = intercept_step(problem, squared_norms)
+    tau = intercept_step(problem.intercept_rule, squared_norms)
     alpha = start.alpha.copy()
     state = Sweeps(
         row_steps(problem, squared_norms, tau),

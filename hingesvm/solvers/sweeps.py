@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.kernels import _sweep
-from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.survey import COARSE
 
@@ -81,7 +81,7 @@ def shuffle(
         _sweep.shuffle(order, start, stop, run, random_state)
 
 
-def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
+def intercept_step(rule: InterceptRule, squared_norms: Float64Array) -> float:
     """Return by how much the intercept moves with a dual variable.
 
     0 without an intercept, and with a free one a part t of the mean squared norm of
@@ -89,11 +89,11 @@ def intercept_step(problem: Problem, squared_norms: Float64Array) -> float:
     of value 1, next to which rows of text are alike and sweeps slow; a proximal step
     t on it leaves t / (1 + t).
     """
-    if problem.intercept_rule == "none":
+    if rule == "none":
         return 0.0
     mean = float(squared_norms.mean())
     step = _INTERCEPT_SHARE * mean if mean > 0.0 else 1.0
-    return step if problem.intercept_rule == "free" else step / (1.0 + step)
+    return step if rule == "free" else step / (1.0 + step)
 
 
 def row_steps(

@@ -191,7 +191,7 @@ def _start(
     dtype = weights_dtype(problem, tol)
     width = next(width for width in _WIDTHS if width >= count)
     squared_norms = problem.rows.squared_norms()
-    tau = intercept_step(problem, squared_norms)
+    tau = intercept_step(problem.intercept_rule, squared_norms)
     huge = HUGE_STEP if dtype == np.float64 else _LARGEST_SINGLE
     live = np.zeros(width, dtype=dtype)
     live[:count] = 1.0

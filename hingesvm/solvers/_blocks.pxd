@@ -1,0 +1,128 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+"""What a row does to the weights of several classes that lie side by side.
+
+The weights of a feature are `stride` numbers in sequence; those of 4, 8 or 16 of the
+classes are a block, which is a few vectors. `lanes`, its width, is known to the compiler
+wherever it is inlined.
+"""
+
+from libc.stddef cimport ptrdiff_t
+
+from ._rows cimport index_t, sum_t, value_t, weight_t
+
+
+cdef enum:
+    # The widest block.
+    MOST_LANES = 16
+
+
+cdef inline void add_scores(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const weight_t* w,
+    ptrdiff_t stride,
+    ptrdiff_t lanes,
+    sum_t* scores,
+) noexcept nogil:
+    """Add x_i . w of each lane to its score."""
+    cdef sum_t total[MOST_LANES]
+    cdef sum_t other[MOST_LANES]
+    cdef const weight_t* here
+    cdef const weight_t* there
+    cdef sum_t value, next_value
+    cdef ptrdiff_t k, v
+    for v in range(lanes):
+        total[v] = scores[v]
+        other[v] = 0
+    # Two chains: the additions of one entry wait for those of the last otherwise.
+    for k in range(0, length - 1, 2):
+        here = w + stride * (k if columns == NULL else columns[k])
+        there = w + stride * (k + 1 if columns == NULL else columns[k + 1])
+        value = <sum_t>values[k]
+        next_value = <sum_t>values[k + 1]
+        for v in range(lanes):
+            total[v] += value * <sum_t>here[v]
+            other[v] += next_value * <sum_t>there[v]
+    if length & 1:
+        k = length - 1
+        here = w + stride * (k if columns == NULL else columns[k])
+        value = <sum_t>values[k]
+        for v in range(lanes):
+            total[v] += value * <sum_t>here[v]
+    for v in range(lanes):
+        scores[v] = total[v] + other[v]
+
+
+cdef inline void add_row(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const sum_t* factors,
+    ptrdiff_t stride,
+    ptrdiff_t lanes,
+    sum_t* w,
+) noexcept nogil:
+    """Add the lane's factor times x_i to the weights of each lane."""
+    cdef sum_t rate[MOST_LANES]
+    cdef sum_t sums[MOST_LANES]
+    cdef sum_t* here
+    cdef sum_t value
+    cdef ptrdiff_t k, v
+    for v in range(lanes):
+        rate[v] = factors[v]
+    for k in range(length):
+        here = w + stride * (k if columns == NULL else columns[k])
+        value = <sum_t>values[k]
+        # All are read before any is written, so that they can be a vector.
+        for v in range(lanes):
+            sums[v] = here[v] + value * rate[v]
+        for v in range(lanes):
+            here[v] = sums[v]
+
+
+cdef inline void add_all_scores(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const weight_t* w,
+    ptrdiff_t width,
+    sum_t* scores,
+) noexcept nogil:
+    """Add x_i . w of each of `width` classes, a multiple of 4, to its score."""
+    cdef ptrdiff_t k = 0
+    while width - k >= 16:
+        add_scores(values, columns, length, w + k, width, 16, scores + k)
+        k += 16
+    if width - k >= 8:
+        add_scores(values, columns, length, w + k, width, 8, scores + k)
+        k += 8
+    if width - k >= 4:
+        add_scores(values, columns, length, w + k, width, 4, scores + k)
+
+
+cdef inline bint any_differs(const sum_t* factors, ptrdiff_t count) noexcept nogil:
+    """Whether any of some factors is not 0."""
+    cdef ptrdiff_t k
+    cdef bint found = False
+    for k in range(count):
+        found |= factors[k] != 0
+    return found
+
+
+cdef inline void add_to_all(
+    const value_t* values,
+    const index_t* columns,
+    ptrdiff_t length,
+    const sum_t* factors,
+    ptrdiff_t width,
+    sum_t* w,
+) noexcept nogil:
+    """Add its factor times x_i to the weights of each of `width` classes.
+
+    Blocks whose factors are all 0 are passed over, as most are.
+    """
+    cdef ptrdiff_t k
+    for k in range(0, width, 4):
+        if any_differs(factors + k, 4):
+            add_row(values, columns, length, factors + k, width, 4, w + k)

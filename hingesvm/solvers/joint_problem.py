@@ -1,0 +1,201 @@
+r"""The joint multi-class problem, its dual, and the certificate: the specification.
+
+.. math::
+
+    P(W, b) &= \tfrac12 \sum_k \|w_k\|^2 \; [+ \tfrac12 \|b\|^2] + \sum_i c_i
+        \max_{s \in S} \sum_{k \ne y_i} s_k \, (m - f_{i y_i} + f_{ik}),
+        \qquad f_{ik} = x_i^\top w_k + b_k
+
+    D(a) &= m \sum_i \sum_{k \ne y_i} a_{ik} - \tfrac12 \sum_k \|w_k(a)\|^2
+        \; [- \tfrac12 \|b(a)\|^2],
+
+    w_k(a) &= \sum_i t_{ik} x_i, \quad b_k(a) = \sum_i t_{ik}, \quad
+        t_{ik} = -a_{ik} \; (k \ne y_i), \quad t_{i y_i} = \sum_k a_{ik},
+
+with :math:`S = \{0 \le s_k \le 1, \sum_k s_k \le t\}`, where t is 1 in Crammer and
+Singer's loss and infinite in Weston and Watkins', :math:`a_i \in c_i S`, the bracketed
+terms when the intercepts are penalised, and :math:`b(a) = 0` when they are free. For
+every W, b and feasible a, :math:`D(a) \le P(W, b)`, and
+:math:`\|W - W^*\|^2 \le 2 (P - D)`.
+
+References: Crammer and Singer, "On the algorithmic implementation of multiclass
+kernel-based vector machines", JMLR 2, 2001; Weston and Watkins, "Support vector
+machines for multi-class pattern recognition", ESANN 1999; Dogan, Glasmachers and Igel,
+"A unified view on multi-class support vector classification", JMLR 17, 2016.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers.balance import balancing_factors
+from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.problem import InterceptRule
+from hingesvm.solvers.rows import Rows
+
+__all__ = ["JointProblem"]
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JointProblem:
+    """A joint multi-class problem: rows, classes, costs, loss and intercept rule.
+
+    Attributes
+    ----------
+    rows : Rows
+    codes : ndarray of intp, of shape (n_rows,)
+        The class of each row; each class must occur.
+    n_classes : int
+    cost : ndarray of float64, of shape (n_rows,)
+        c_i > 0: C times the weight of the row. May be a broadcast scalar.
+    margin, total : float
+        m and t of the loss; t is 1 or inf.
+    intercept_rule : {"none", "penalized", "free"}
+    """
+
+    rows: Rows
+    codes: NDArray[np.intp]
+    n_classes: int
+    cost: Float64Array
+    margin: float
+    total: float
+    intercept_rule: InterceptRule
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.rows.n_rows
+
+    def scores(self, weights: Float64Array, intercepts: Float64Array) -> Float64Array:
+        """Return f, of shape (n_rows, n_classes)."""
+        columns = [self.rows.margins(w) for w in weights]
+        return np.stack(columns, axis=1) + intercepts
+
+    def gradients(self, scores: Float64Array) -> Float64Array:
+        """Return m - f_y + f_k for the other classes and -inf for the true one."""
+        rows = np.arange(self.n_rows)
+        gradients = scores - scores[rows, self.codes][:, np.newaxis] + self.margin
+        gradients[rows, self.codes] = -np.inf
+        return gradients
+
+    def losses(self, scores: Float64Array) -> Float64Array:
+        """Return c_i times the loss of each row."""
+        shortfall = np.maximum(self.gradients(scores), 0.0)
+        each = shortfall.max(axis=1) if self.total == 1.0 else shortfall.sum(axis=1)
+        return np.asarray(self.cost * each)
+
+    def primal(self, weights: Float64Array, intercepts: Float64Array) -> float:
+        """Return P(W, b)."""
+        losses = self.losses(self.scores(weights, intercepts))
+        return self.primal_of(weights, intercepts, float(losses.sum()))
+
+    def primal_of(
+        self, weights: NDArray[np.floating], intercepts: Float64Array, losses: float
+    ) -> float:
+        """Return P(W, b), given the sum of the losses."""
+        value = 0.5 * float(np.vdot(weights, weights)) + losses
+        if self.intercept_rule == "penalized":
+            value += 0.5 * float(intercepts @ intercepts)
+        return value
+
+    def signed(self, alpha: Float64Array) -> Float64Array:
+        """Return t: what each row adds to each class, of shape (n_rows, n_classes)."""
+        signed = -alpha
+        signed[np.arange(self.n_rows), self.codes] = alpha.sum(axis=1)
+        return signed
+
+    def combine(self, alpha: Float64Array) -> Float64Array:
+        """Return W(a), of shape (n_classes, n_features)."""
+        signed = np.asfortranarray(self.signed(alpha))
+        return np.stack(
+            [self.rows.combine(signed[:, k]) for k in range(self.n_classes)]
+        )
+
+    def imbalance(self, alpha: Float64Array) -> Float64Array:
+        """Return b(a), of shape (n_classes,)."""
+        return np.asarray(self.signed(alpha).sum(axis=0))
+
+    def dual(self, alpha: Float64Array) -> float:
+        """Return D(a) of a feasible a."""
+        gain = self.margin * float(alpha.sum())
+        return self.dual_of(self.combine(alpha), gain, self.imbalance(alpha))
+
+    def dual_of(
+        self, own: NDArray[np.floating], gain: float, imbalance: Float64Array
+    ) -> float:
+        """Return D(a), given W(a), the first sum and b(a)."""
+        value = gain - 0.5 * float(np.vdot(own, own))
+        if self.intercept_rule == "penalized":
+            value -= 0.5 * float(imbalance @ imbalance)
+        return value
+
+    def repair(self, alpha: Float64Array) -> Float64Array:
+        """Return a feasible copy of dual variables.
+
+        They are clipped to [0, c] and their sums scaled down to t c; with free
+        intercepts those of the rows of class j for class k are then scaled down, for
+        all j and k, so that b(a) = 0.
+        """
+        feasible = np.clip(alpha, 0.0, self.cost[:, np.newaxis])
+        feasible[np.arange(self.n_rows), self.codes] = 0.0
+        if np.isfinite(self.total):
+            sums = feasible.sum(axis=1)
+            most = self.total * self.cost
+            ratio = np.ones(self.n_rows)
+            np.divide(most, sums, out=ratio, where=sums > most)
+            feasible *= ratio[:, np.newaxis]
+        if self.intercept_rule == "free":
+            flows = np.zeros((self.n_classes, self.n_classes))
+            np.add.at(flows, self.codes, feasible)
+            feasible *= balancing_factors(flows)[self.codes]
+        return feasible
+
+    def origin(self) -> Certificate:
+        """Return the certificate of zero weights and duals, without a pass over X."""
+        others = 1.0 if self.total == 1.0 else self.n_classes - 1.0
+        if self.cost.strides[0] == 0:
+            costs = float(self.cost[0]) * self.n_rows
+        else:
+            costs = float(self.cost.sum())
+        zeros = np.broadcast_to(0.0, (self.n_classes, self.rows.n_features))
+        return Certificate(
+            zeros,
+            np.zeros(self.n_classes),
+            np.broadcast_to(0.0, (self.n_rows, self.n_classes)),
+            self.margin * others * costs,
+            0.0,
+        )
+
+    def certify(
+        self,
+        alpha: Float64Array,
+        weights: Float64Array | None = None,
+        intercepts: Float64Array | None = None,
+    ) -> Certificate:
+        """Return the certificate of dual variables, from scratch on all rows.
+
+        Parameters
+        ----------
+        alpha : ndarray of float64, of shape (n_rows, n_classes)
+            Dual variables, repaired first if need be.
+        weights : ndarray of float64, of shape (n_classes, n_features), optional
+            A primal point to use in place of W(a).
+        intercepts : ndarray of float64, of shape (n_classes,), optional
+            Its intercepts.
+        """
+        feasible = self.repair(alpha)
+        own = self.combine(feasible)
+        if weights is None:
+            weights = own
+        if intercepts is None:
+            is_free = self.intercept_rule != "penalized"
+            intercepts = self.imbalance(feasible) * (0.0 if is_free else 1.0)
+        gain = self.margin * float(feasible.sum())
+        dual = self.dual_of(own, gain, self.imbalance(feasible))
+        primal = self.primal(weights, intercepts)
+        return Certificate(weights, intercepts, feasible, primal, dual)

@@ -1,0 +1,264 @@
+r"""The Newton systems of joint multi-class problems.
+
+A row that is free, with a support A of classes k that have 0 < a_k < c, and r = 1 if
+the sum of its duals is at the cap, else 0, has the curvature
+
+    sigma M' (I_A - r 1_A 1_A' / |A|) M   (x) x x',
+
+where M takes scores f to the differences f_k - f_y. Solved as it stands when there are
+few unknowns, by conjugate gradients otherwise, with the blocks of the single classes as
+preconditioner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import LinearOperator, cg
+
+from hingesvm.solvers.joint_problem import JointProblem
+from hingesvm.solvers.joint_rows import JointRows
+from hingesvm.solvers.kernels import _joint
+from hingesvm.solvers.newton import solve_positive
+
+__all__ = ["FEW_UNKNOWNS", "JointSystem", "joint_direction"]
+
+Float64Array = NDArray[np.float64]
+
+# Unknowns up to which the system is solved as it stands.
+FEW_UNKNOWNS = 1000
+# Sum of duals, relative to the cap, that is at it.
+_FULL = 1.0 - 1e-12
+_MAX_CONJUGATE_STEPS, _CONJUGATE_TOL = 100, 0.1
+# Curvature in free intercepts, relative to the mean one.
+_RIDGE = 1e-9
+
+
+@dataclass(frozen=True)
+class JointSystem:
+    """The system of one Newton step.
+
+    Attributes
+    ----------
+    problem : JointProblem
+    rows : JointRows
+    alpha : ndarray of float64, of shape (n_rows, width)
+        The projections.
+    rho : float
+        sigma_i over c_i.
+    delta : float
+        Curvature of P in the intercepts.
+    """
+
+    problem: JointProblem
+    rows: JointRows
+    alpha: Float64Array
+    rho: float
+    delta: float
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether the intercepts are unknowns."""
+        return self.problem.intercept_rule != "none"
+
+
+def joint_direction(
+    system: JointSystem, gradient: Float64Array, pull: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """Return the Newton direction for the weights and the intercepts.
+
+    Parameters
+    ----------
+    system : JointSystem
+    gradient : ndarray of float64, of shape (n_features, width)
+    pull : ndarray of float64, of shape (width,)
+
+    Returns
+    -------
+    direction, turn : ndarray of float64, of the same shapes
+    """
+    free = _Free.of(system)
+    if len(free.order) == 0:
+        return -gradient, -pull
+    count = system.problem.n_classes
+    height = system.problem.rows.n_features + system.has_intercept
+    right = np.empty((count, height))
+    right[:, : len(gradient)] = -gradient[:, :count].T
+    if system.has_intercept:
+        right[:, -1] = -pull[:count]
+    if count * height <= FEW_UNKNOWNS:
+        matrix = _matrix(system, free)
+        solution = solve_positive(matrix, right.ravel()).reshape(count, height)
+    else:
+        solution = _by_conjugate_gradients(system, free, right)
+    direction, turn = np.zeros_like(gradient), np.zeros_like(pull)
+    direction[:, :count] = solution[:, : len(gradient)].T
+    if system.has_intercept:
+        turn[:count] = solution[:, -1]
+    return direction, turn
+
+
+@dataclass(frozen=True)
+class _Free:
+    """The rows that are free, and what their curvature is made of.
+
+    Attributes
+    ----------
+    order : ndarray of intp, of shape (m,)
+    codes : ndarray of intp, of shape (m,)
+    sigma : ndarray of float64, of shape (m,)
+    inside : ndarray of float64, of shape (m, n_classes)
+        1 for the classes of the support.
+    share : ndarray of float64, of shape (m,)
+        r / |A|.
+    """
+
+    order: NDArray[np.intp]
+    codes: NDArray[np.intp]
+    sigma: Float64Array
+    inside: Float64Array
+    share: Float64Array
+
+    @classmethod
+    def of(cls, system: JointSystem) -> _Free:
+        """Find them."""
+        problem, count = system.problem, system.problem.n_classes
+        alpha = system.alpha[:, :count]
+        inside = (alpha > 0.0) & (alpha < problem.cost[:, np.newaxis])
+        number = np.count_nonzero(inside, axis=1)
+        full = alpha.sum(axis=1) >= _FULL * problem.total * problem.cost
+        order = np.flatnonzero(number > full)
+        share = np.where(full[order], 1.0 / number[order], 0.0)
+        return cls(
+            order,
+            problem.codes[order],
+            system.rho * problem.cost[order],
+            inside[order].astype(np.float64),
+            share,
+        )
+
+    def times(self, scores: Float64Array) -> Float64Array:
+        """Return the curvature in f times some f, of shape (m, n_classes)."""
+        each = np.arange(len(self.order))
+        out = scores - scores[each, self.codes][:, np.newaxis]
+        out *= self.inside
+        out -= self.inside * (self.share * out.sum(axis=1))[:, np.newaxis]
+        out *= self.sigma[:, np.newaxis]
+        out[each, self.codes] = -out.sum(axis=1)
+        return out
+
+    def entries(self, one: int, other: int) -> Float64Array:
+        """Return entries of the curvature in f, of shape (m,)."""
+        # I_A extends to the own class by M, which makes its entry minus the sum.
+        first, second = self._column(one), self._column(other)
+        value = -self.share * first * second
+        if one == other:
+            number = self.inside.sum(axis=1)
+            value += np.where(self.codes == one, number, self.inside[:, one])
+        else:
+            value -= np.where(self.codes == one, self.inside[:, other], 0.0)
+            value -= np.where(self.codes == other, self.inside[:, one], 0.0)
+        return np.asarray(self.sigma * value)
+
+    def _column(self, k: int) -> Float64Array:
+        """Return the entry k of M' 1_A of each row."""
+        return np.where(self.codes == k, -self.inside.sum(axis=1), self.inside[:, k])
+
+
+def _matrix(system: JointSystem, free: _Free) -> Float64Array:
+    """Return the lower triangle of the matrix of the system."""
+    rows, count = system.problem.rows, system.problem.n_classes
+    height = rows.n_features + system.has_intercept
+    matrix = np.zeros((count * height, count * height))
+    entries, support = np.zeros(height), np.empty(count + 1, dtype=np.intp)
+    if system.has_intercept:
+        entries[-1] = 1.0
+    inside = free.inside.astype(np.uint8)
+    # Each row has a block for each two classes of its support.
+    blocks = float(np.square(1.0 + inside.sum(axis=1)).mean()) / 2.0
+    for first, last in rows.chunks(len(free.order), work=max(blocks * height, 1.0)):
+        _joint.add_curvature(
+            *rows.arrays,
+            free.order,
+            first,
+            last,
+            free.codes,
+            free.sigma,
+            inside,
+            free.share,
+            entries,
+            support,
+            matrix,
+        )
+    diagonal = matrix.reshape(-1)[:: count * height + 1].reshape(count, height)
+    diagonal += _own_curvature(system, diagonal)
+    return matrix
+
+
+def _own_curvature(system: JointSystem, diagonal: Float64Array) -> Float64Array:
+    """Return what P adds to the diagonal: 1 for weights, delta for intercepts.
+
+    Free intercepts, of which only differences matter, get a little more.
+    """
+    own = np.ones_like(diagonal)
+    if system.has_intercept:
+        ridge = 0.0
+        if system.problem.intercept_rule == "free":
+            ridge = _RIDGE * (float(diagonal[:, -1].mean()) + 1.0)
+        own[:, -1] = system.delta + ridge
+    return own
+
+
+def _by_conjugate_gradients(
+    system: JointSystem, free: _Free, right: Float64Array
+) -> Float64Array:
+    """Return the solution, of shape (n_classes, n_features + has_intercept)."""
+    problem, rows = system.problem, system.rows
+    count, d = problem.n_classes, problem.rows.n_features
+    own = np.ones_like(right)
+    factors = []
+    for k in range(count):
+        weights = free.entries(k, k)
+        some = np.flatnonzero(weights)
+        block = problem.rows.gram(
+            free.order[some], weights[some], bordered=system.has_intercept
+        )
+        own[k] = _own_curvature(system, np.diag(block)[np.newaxis])[0]
+        block += np.diag(own[k])
+        factors.append(
+            cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
+        )
+
+    def times(flat: Float64Array) -> Float64Array:
+        unknowns = flat.reshape(right.shape)
+        w = np.zeros((d, rows.width))
+        w[:, :count] = unknowns[:, :d].T
+        scores = rows.scores(w, free.order)[:, :count]
+        if system.has_intercept:
+            scores = scores + unknowns[:, -1]
+        curved = np.zeros((len(free.order), rows.width))
+        curved[:, :count] = free.times(scores)
+        out = own * unknowns
+        out[:, :d] += rows.combine(curved, free.order)[:, :count].T
+        if system.has_intercept:
+            out[:, -1] += curved[:, :count].sum(axis=0)
+        return out.ravel()
+
+    def precondition(flat: Float64Array) -> Float64Array:
+        each = zip(factors, flat.reshape(right.shape), strict=True)
+        return np.concatenate(
+            [cho_solve(factor, part, check_finite=False) for factor, part in each]
+        )
+
+    size = right.size
+    solution, _ = cg(
+        LinearOperator((size, size), matvec=times),
+        right.ravel(),
+        rtol=_CONJUGATE_TOL,
+        maxiter=_MAX_CONJUGATE_STEPS,
+        M=LinearOperator((size, size), matvec=precondition),
+    )
+    return np.asarray(solution).reshape(right.shape)

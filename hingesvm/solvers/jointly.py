@@ -1,0 +1,126 @@
+"""The door to the joint multi-class problems: which method when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hingesvm.solvers.joint import sweep_jointly
+from hingesvm.solvers.joint_newton import newton_jointly
+from hingesvm.solvers.joint_problem import JointProblem
+from hingesvm.solvers.joint_system import FEW_UNKNOWNS
+from hingesvm.solvers.progress import ProgressOf, Solution, Start
+
+__all__ = ["solve_jointly"]
+
+# Rows times unknowns of a problem that is always finished exactly.
+_SMALL = 200_000
+# Relative gap that an exact finish aims at, so that rounding alone ends it, and the one
+# that it must certify.
+_OUT_OF_REACH, _EXACT = -1.0, 1e-10
+# Relative gap from which the finish of a small problem takes over, and sweeps before.
+_ROUGH, _FIRST_SWEEPS = 1e-3, 10
+# Newton steps to the tolerance, and the part of their price that must be paid in sweeps
+# before a prediction is believed.
+_TYPICAL_STEPS, _EVIDENCE = 20, 0.1
+# What a step does beside the multiply-adds, for each class of a row: in a sweep, and in
+# the projections of a Newton step. Part of the rows that is free, and the pairs of
+# classes that each has a block for.
+_STEP, _PROJECTION, _FREE, _PAIRS = 20.0, 75.0, 0.5, 10.0
+# Multiply-adds of dense linear algebra in the time of one of these.
+_DENSE_SPEEDUP = 8.0
+# Part of the tolerance that Newton steps aim at.
+_BEYOND = 0.99
+
+
+def solve_jointly(
+    problem: JointProblem,
+    *,
+    method: str = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    seed: int = 0,
+    start: Start | None = None,
+    report: Callable[[int, float, float, float], None] | None = None,
+) -> Solution:
+    """Solve a joint multi-class problem to a relative duality gap.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    method : {"auto", "stochastic", "batch"}, default="auto"
+        "auto" sweeps, and takes Newton steps where the progress measured so far
+        predicts that very many sweeps remain. A small problem (rows times weights up to
+        200,000) ends exact to rounding.
+    tol : float, default=1e-4
+        Relative duality gap to reach.
+    max_iter : int, default=1000
+        Bound on sweeps and Newton steps together.
+    seed : int, default=0
+        Of the order of rows.
+    start : Start, optional
+        Dual variables, weights and intercepts to start from.
+    report : callable, optional
+        As of `solve`.
+
+    Returns
+    -------
+    Solution
+        Its certificate is computed from scratch on all rows.
+    """
+    progress = ProgressOf(problem, tol, max_iter, report=report)
+    progress.record(problem.origin())
+    exact = method != "stochastic" and _is_small(problem)
+    if start is not None:
+        progress.record(problem.certify(start.alpha, start.w, start.intercept))
+        if progress.relative_gap <= (_EXACT if exact else tol):
+            return progress.solution()
+    if exact and method == "auto":
+        progress.tol, progress.max_iter = _ROUGH, min(_FIRST_SWEEPS, max_iter)
+        sweep_jointly(progress, start, seed)
+        progress.tol, progress.max_iter = tol, max_iter
+        start = progress.start()
+    if method == "stochastic":
+        sweep_jointly(progress, start, seed)
+    elif exact:
+        progress.tol = min(tol, _EXACT)
+        newton_jointly(progress, start, _OUT_OF_REACH)
+        progress.tol = tol
+    elif method == "batch":
+        newton_jointly(progress, start, _BEYOND * tol)
+    else:
+        sweep_jointly(progress, start, seed, _hand_over(problem))
+        if not progress.converged and not progress.exhausted:
+            newton_jointly(progress, progress.start(), _BEYOND * tol)
+    if method == "auto" and not progress.converged and not progress.exhausted:
+        sweep_jointly(progress, progress.start(), seed)
+    return progress.solution()
+
+
+def _is_small(problem: JointProblem) -> bool:
+    """Whether a problem is always finished exactly."""
+    return problem.n_rows * _unknowns(problem) <= _SMALL
+
+
+def _unknowns(problem: JointProblem) -> int:
+    """Return the number of weights and intercepts."""
+    return problem.n_classes * (problem.rows.n_features + 1)
+
+
+def _hand_over(problem: JointProblem) -> Callable[[float, float], bool] | None:
+    """Return the rule by which sweeps are left for Newton steps, if they ever are."""
+    if _unknowns(problem) > FEW_UNKNOWNS:
+        return None
+    price = _newton_price(problem)
+    return lambda taken, remaining: remaining > price and taken > _EVIDENCE * price
+
+
+def _newton_price(problem: JointProblem) -> float:
+    """Return the price of a finish by Newton steps, in sweeps over all rows."""
+    n, count = problem.n_rows, problem.n_classes
+    per_row = problem.rows.n_entries / n
+    sweep = n * count * (2.0 * per_row + _STEP)
+    projections = n * count * _PROJECTION
+    matrix = _FREE * n * _PAIRS * per_row * (per_row + 1.0)
+    factorisation = _unknowns(problem) ** 3 / (3.0 * _DENSE_SPEEDUP)
+    step = sweep + projections + matrix + factorisation
+    return _TYPICAL_STEPS * step / sweep
