@@ -1,6 +1,9 @@
-"""Train HingeSVC on real tables, beside LinearSVC, and read its certificate.
+"""
+Real tables, beside LinearSVC
+=============================
 
-The data come with scikit-learn; nothing is downloaded.
+Train HingeSVC on two tables and read its certificate. The data come with scikit-learn;
+nothing is downloaded.
 """
 
 from __future__ import annotations
