@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hingesvm.losses import CrammerSinger, Float64Array, Hinge
 from hingesvm.metrics._sums import Scaled
 
-__all__ = ["FORMS", "Form"]
+__all__ = ["FORMS", "Form", "margins_of"]
 
 Codes = NDArray[np.intp]
 
@@ -25,12 +25,25 @@ def _crammer_singer(decisions: Float64Array, codes: Codes) -> Float64Array:
     return CrammerSinger().value(decisions, codes)[:, np.newaxis]
 
 
-def _weston_watkins(decisions: Float64Array, codes: Codes) -> Float64Array:
-    """Return the hinge of each lead, and 0 at the true class."""
+def _leads(decisions: Float64Array, codes: Codes) -> Float64Array:
+    """Return the lead of the true class over each other, and inf over itself."""
     rows = np.arange(codes.size)
     leads = decisions[rows, codes][:, np.newaxis] - decisions
     leads[rows, codes] = np.inf
-    return Hinge().value(leads)
+    return leads
+
+
+def margins_of(decisions: Float64Array, codes: Codes) -> Float64Array:
+    """Return the margin of each row: its signed decision, or its smallest lead."""
+    if decisions.ndim == 1:
+        return np.where(codes == 1, decisions, -decisions)
+    smallest: Float64Array = _leads(decisions, codes).min(axis=1)
+    return smallest
+
+
+def _weston_watkins(decisions: Float64Array, codes: Codes) -> Float64Array:
+    """Return the hinge of each lead, and 0 at the true class."""
+    return Hinge().value(_leads(decisions, codes))
 
 
 def _one_vs_rest(decisions: Float64Array, codes: Codes) -> Float64Array:
@@ -71,8 +84,7 @@ class Form:
         # What is invalid is in checks, which add decisions of any size and sign.
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             if decisions.ndim == 1:
-                margins = np.where(codes == 1, decisions, -decisions)
-                hinges = Hinge().value(margins)[:, np.newaxis]
+                hinges = Hinge().value(margins_of(decisions, codes))[:, np.newaxis]
             else:
                 hinges = FORMS[self.multi_class](decisions, codes)
             largest = hinges.max(axis=1)

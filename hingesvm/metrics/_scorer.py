@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sklearn import get_config
-from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from hingesvm._wrapped import unwrapped
 from hingesvm.metrics._forms import FORMS
 from hingesvm.metrics._hinge_loss import hinge_loss
 
@@ -78,14 +78,10 @@ class NegHingeLossScorer:
 
 def _form_of(estimator: Any) -> str:
     """Return the multi-class form that an estimator, or the one in it, has."""
-    while estimator is not None:
-        form = getattr(estimator, "multi_class", None)
+    for inner in unwrapped(estimator):
+        form = getattr(inner, "multi_class", None)
         if isinstance(form, str) and form in FORMS:
             return form
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        else:
-            estimator = getattr(estimator, "best_estimator_", None)
     return "crammer_singer"
 
 

@@ -1,0 +1,23 @@
+"""Pictures of a fit: how its certificate closed, and where the rows lie.
+
+They need Matplotlib, which ``pip install hingesvm[plot]`` brings, and follow the
+conventions of scikit-learn's displays: a class method computes and draws, `plot` draws
+again, and what was drawn is kept as attributes.
+
+Examples
+--------
+>>> from sklearn.datasets import load_iris
+>>> from hingesvm import HingeSVC
+>>> from hingesvm.inspection import ConvergenceDisplay, MarginDisplay
+>>> X, y = load_iris(return_X_y=True)
+>>> clf = HingeSVC().fit(X, y)
+>>> ConvergenceDisplay.from_estimator(clf).ax_.get_ylabel()
+'relative duality gap'
+>>> MarginDisplay.from_estimator(clf, X, y).ax_.get_xlabel()
+'margin: score of the true class minus the highest of the others'
+"""
+
+from hingesvm.inspection._convergence import ConvergenceDisplay
+from hingesvm.inspection._margins import MarginDisplay
+
+__all__ = ["ConvergenceDisplay", "MarginDisplay"]

@@ -1,0 +1,141 @@
+"""Margins of rows as a histogram for each class, with the loss over them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.losses import Float64Array, MarginLoss
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["bin_edges", "draw_distribution"]
+
+# Height of the highest bin, where the classes stand 1 apart.
+_TALLEST = 0.8
+# What is kept free above the classes.
+_LEGEND_INCHES = 0.8
+# What the two lines of a class's label need.
+_TWO_LINES_INCHES = 0.33
+
+
+def bin_edges(margins: Float64Array, bins: int) -> Float64Array:
+    """Return edges of about so many bins, of which 1 is one.
+
+    So is 0 where bins are narrower than 1.
+    """
+    low, high = min(float(margins.min()), 0.0), max(float(margins.max()), 1.0)
+    width = high / bins - low / bins
+    # Edges are whole multiples of the width, above 1 or above 0.
+    origin, parts = 1.0, 1
+    if width < 1.0:
+        origin, parts = 0.0, math.floor(1.0 / width)
+        width = 1.0
+    first = math.floor((low - origin) / width * parts)
+    last = math.floor((high - origin) / width * parts) + 1
+    edges: Float64Array = origin + width * (np.arange(first, last + 1) / parts)
+    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
+    return edges
+
+
+def draw_distribution(
+    ax: Axes,
+    margins: Float64Array,
+    codes: NDArray[np.intp],
+    support: NDArray[np.bool_],
+    classes: list[Any],
+    loss: MarginLoss,
+    *,
+    bins: int,
+    names: tuple[str, str],
+) -> tuple[list[tuple[Any, ...]], Any, Any]:
+    """Draw a histogram of shares for each class, one above the other, and the loss.
+
+    `names` are those of the rows that are supports and of the others in the legend.
+    Returned are both parts of each histogram, the axes of the loss and its line.
+    """
+    from matplotlib.patches import Patch
+
+    n_classes = len(classes)
+    edges = bin_edges(margins, bins)
+    # Supports stand left of 1, also those that are right of it by rounding.
+    placed = np.where(support, np.minimum(margins, np.nextafter(1.0, 0.0)), margins)
+    counts = [np.histogram(placed[codes == k], edges)[0] for k in range(n_classes)]
+    shares = [count / max(count.sum(), 1) for count in counts]
+    largest = max(float(share.max()) for share in shares)
+    looks: list[dict[str, Any]] = [
+        {"facecolor": "C1", "hatch": "/////"},
+        {"facecolor": "C0"},
+    ]
+    sides = [edges <= 1.0, edges >= 1.0]
+    histograms = []
+    for k, share in enumerate(shares):
+        baseline = n_classes - 1 - k
+        tops = baseline + share * (_TALLEST / largest)
+        ax.axhline(baseline, color="black", linewidth=0.5)
+        histograms.append(
+            tuple(
+                ax.stairs(
+                    tops[side[:-1] & side[1:]],
+                    edges[side],
+                    baseline=baseline,
+                    fill=True,
+                    edgecolor="black",
+                    linewidth=0.7,
+                    **look,
+                )
+                for side, look in zip(sides, looks, strict=True)
+            )
+        )
+    for margin, linestyle in (0.0, ":"), (1.0, "--"):
+        ax.axvline(
+            margin, color="black", linewidth=0.9, linestyle=linestyle, zorder=0.5
+        )
+    inches = ax.get_window_extent().height / ax.figure.dpi
+    room = min(_LEGEND_INCHES / inches, 0.5)
+    ax.set(xlim=(edges[0], edges[-1]), ylim=(0.0, n_classes / (1.0 - room)))
+    _name_classes(ax, codes, support, classes, inches * (1.0 - room) / n_classes)
+    ax.set_ylabel(
+        "class, and how many of its rows have margin ≤ 1\n"
+        f"height: share of the class, the highest {largest:.0%}"
+    )
+
+    loss_ax = ax.twinx()
+    at = np.union1d(np.linspace(edges[0], edges[-1], 400), [1.0])
+    (line,) = loss_ax.plot(at, loss.value(at), color="black", linewidth=1.6)
+    line.set_label(f"loss: {loss!r}")
+    loss_ax.set_ylim(bottom=0.0)
+    loss_ax.set_ylabel(f"loss of a row, {loss!r}")
+    n_support = np.count_nonzero(support)
+    totals = (n_support, len(margins) - n_support)
+    patches = [
+        Patch(label=f"{name}: {total}", edgecolor="black", linewidth=0.7, **look)
+        for name, total, look in zip(names, totals, looks, strict=True)
+    ]
+    loss_ax.legend(handles=[*patches, line], loc="upper right")
+    return histograms, loss_ax, line
+
+
+def _name_classes(
+    ax: Axes,
+    codes: NDArray[np.intp],
+    support: NDArray[np.bool_],
+    classes: list[Any],
+    inches: float,
+) -> None:
+    """Label the classes, each with so many inches for its name and its number."""
+    n_classes = len(classes)
+    members = np.bincount(codes, minlength=n_classes)
+    supports = np.bincount(codes[support], minlength=n_classes)
+    separator = "\n" if inches > _TWO_LINES_INCHES else ": "
+    names = [
+        f"{label}{separator}{some} of {total}"
+        for label, some, total in zip(classes, supports, members, strict=True)
+    ]
+    ax.set_yticks(np.arange(n_classes)[::-1] + 0.5 * _TALLEST, names)
+    points = 0.8 * 72.0 * inches / (1 + (separator == "\n"))
+    ax.tick_params("y", length=0.0, labelsize=min(10.0, max(points, 3.0)))

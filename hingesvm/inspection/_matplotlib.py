@@ -1,0 +1,83 @@
+"""Matplotlib, imported when it is first needed, and looks that need no colour."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "axes_for",
+    "beside_legend",
+    "check_choice",
+    "check_count",
+    "line_style",
+    "require_matplotlib",
+]
+
+_MARKERS = "osD^vPX*"
+_LINESTYLES = ("-", "--", "-.")
+
+
+def require_matplotlib(caller: str) -> None:
+    """Raise ImportError unless Matplotlib can be imported."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs Matplotlib, which is not installed: "
+            'python -m pip install "hingesvm[plot]"'
+        ) from error
+
+
+def axes_for(caller: str, ax: Axes | None, **options: Any) -> Axes:
+    """Return `ax`, or the axes of a new figure with these options."""
+    require_matplotlib(caller)
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        from matplotlib import pyplot as plt
+
+        figure = plt.figure(layout="constrained", **options)
+        return figure.add_subplot()
+    if not isinstance(ax, Axes):
+        raise TypeError(
+            f"ax must be one Matplotlib Axes or None, got a {type(ax).__name__}."
+        )
+    return ax
+
+
+def line_style(place: int, n_points: int, *, shared: bool = False) -> dict[str, Any]:
+    """Return the look of a line; no two of 24 are alike, even without colour.
+
+    Lines that share it are thin, with a marker at their end only.
+    """
+    return {
+        "color": f"C{place % 10}",
+        "marker": _MARKERS[place % len(_MARKERS)],
+        "linestyle": _LINESTYLES[place % len(_LINESTYLES)],
+        "markersize": 5.0,
+        "markevery": [n_points - 1] if shared else -(-n_points // 12),
+        "linewidth": 0.8 if shared else 1.4,
+    }
+
+
+def beside_legend(ax: Axes, **options: Any) -> None:
+    """Put a legend on the right of the axes, where it hides nothing."""
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), **options)
+
+
+def check_choice(value: object, name: str, known: tuple[str, ...]) -> None:
+    """Raise ValueError unless `value` is one of the known ones."""
+    if not isinstance(value, str) or value not in known:
+        listed = ", ".join(repr(choice) for choice in known)
+        raise ValueError(f"{name} must be one of {listed}, got {value!r}.")
+
+
+def check_count(value: Any, name: str, least: int) -> None:
+    """Raise ValueError unless `value` is an integer, at least so large."""
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not (is_integer and value >= least):
+        raise ValueError(f"{name} must be an integer from {least} on, got {value!r}.")
