@@ -8,7 +8,16 @@ import pytest
 from hingesvm.solvers._processor import has_avx2
 
 BUILDS = ["", "_avx2"] if has_avx2() else [""]
-KERNELS = {"_joint", "_lanes", "_narrow", "_newton", "_sweep", "_team", "_vectors"}
+KERNELS = {
+    "_joint",
+    "_joint_newton",
+    "_lanes",
+    "_narrow",
+    "_newton",
+    "_sweep",
+    "_team",
+    "_vectors",
+}
 broadcast = pytest.mark.parametrize("scalar", [True, False], ids=["scalar", "array"])
 every_loss = pytest.mark.parametrize("name", ["kink", "rounded", "unbounded"])
 

@@ -126,3 +126,18 @@ cdef inline void add_to_all(
     for k in range(0, width, 4):
         if any_differs(factors + k, 4):
             add_row(values, columns, length, factors + k, width, 4, w + k)
+
+
+cdef inline ptrdiff_t pack_row(
+    const value_t* values,
+    ptrdiff_t n_features,
+    value_t* packed,
+    index_t* places,
+) noexcept nogil:
+    """Copy the entries of a dense row that are not 0; return how many there are."""
+    cdef ptrdiff_t j, count = 0
+    for j in range(n_features):
+        packed[count] = values[j]
+        places[count] = <index_t>j
+        count += values[j] != 0
+    return count

@@ -25,7 +25,7 @@ from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.joint_system import JointSystem, joint_direction
-from hingesvm.solvers.kernels import _joint
+from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.progress import ProgressOf, Start
 
 __all__ = ["newton_jointly"]
@@ -161,7 +161,7 @@ def _project(
     sums = np.zeros(4)
     room = np.empty(2 * state.anchor.shape[1])
     for first, last in problem.rows.chunks(problem.n_rows):
-        _joint.project(
+        _joint_newton.project(
             state.scores,
             along,
             length,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.joint_problem import JointProblem
-from hingesvm.solvers.kernels import _joint
+from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["BLOCK", "FAR", "JointRows", "room_to_pack"]
@@ -52,14 +52,16 @@ class JointRows:
         count = len(order) if len(order) else self.rows.n_rows
         out = np.zeros((count, self.width))
         for first, last in self.rows.chunks(count, work=0.5 * self.width):
-            _joint.scores(*self.rows.arrays, order, first, last, w, out, *self._room)
+            _joint_newton.scores(
+                *self.rows.arrays, order, first, last, w, out, *self._room
+            )
         return out
 
     def combine(self, factors: Float64Array, order: IndexArray = _ALL) -> Float64Array:
         """Return the sum of x_i times its factors, of shape (n_features, width)."""
         out = np.zeros((self.rows.n_features, self.width))
         for first, last in self.rows.chunks(len(factors), work=0.5 * self.width):
-            _joint.add_rows(
+            _joint_newton.add_rows(
                 *self.rows.arrays, order, first, last, factors, out, *self._room
             )
         return out

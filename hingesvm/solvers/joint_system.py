@@ -21,7 +21,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
-from hingesvm.solvers.kernels import _joint
+from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.newton import solve_positive
 
 __all__ = ["FEW_UNKNOWNS", "JointSystem", "joint_direction"]
@@ -180,7 +180,7 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     # Each row has a block for each two classes of its support.
     blocks = float(np.square(1.0 + inside.sum(axis=1)).mean()) / 2.0
     for first, last in rows.chunks(len(free.order), work=max(blocks * height, 1.0)):
-        _joint.add_curvature(
+        _joint_newton.add_curvature(
             *rows.arrays,
             free.order,
             first,

@@ -17,6 +17,7 @@ from hingesvm.solvers._processor import has_avx2
 if TYPE_CHECKING:
     from hingesvm.solvers import (
         _joint,
+        _joint_newton,
         _lanes,
         _narrow,
         _newton,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SUFFIX",
     "_joint",
+    "_joint_newton",
     "_lanes",
     "_narrow",
     "_newton",
@@ -40,6 +42,9 @@ __all__ = [
 SUFFIX = "_avx2" if has_avx2() and not os.environ.get("HINGESVM_DISABLE_AVX2") else ""
 
 if not TYPE_CHECKING:
-    _joint, _lanes, _narrow, _newton, _sweep, _team, _vectors = (
-        import_module(f"hingesvm.solvers.{name}{SUFFIX}") for name in __all__[1:]
+    globals().update(
+        {
+            name: import_module(f"hingesvm.solvers.{name}{SUFFIX}")
+            for name in __all__[1:]
+        }
     )
