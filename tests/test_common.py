@@ -17,6 +17,8 @@ ESTIMATORS = [
     HingeSVC(class_weight="balanced"),
     HingeSVC(n_jobs=2),
     HingeSVC(warm_start=True),
+    HingeSVC(multi_class="crammer_singer"),
+    HingeSVC(multi_class="weston_watkins", penalized_intercept=True),
 ]
 
 # Rows in another order, or twice, send it along another path of inexact steps.

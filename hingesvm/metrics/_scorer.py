@@ -9,10 +9,16 @@ from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from hingesvm._wrapped import unwrapped
+from hingesvm.losses import CrammerSinger, WestonWatkins
 from hingesvm.metrics._forms import FORMS
 from hingesvm.metrics._hinge_loss import hinge_loss
 
 __all__ = ["neg_hinge_loss_scorer"]
+
+_NAMES: dict[type, str] = {
+    CrammerSinger: "crammer_singer",
+    WestonWatkins: "weston_watkins",
+}
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,8 @@ class NegHingeLossScorer:
     """Scorer of minus the mean hinge loss, with ``estimator.classes_`` as the labels.
 
     With more than two classes it is in the form that the estimator was trained with,
-    where its `multi_class` is "ovr", "crammer_singer" or "weston_watkins", and else in
+    where its `multi_class` is "ovr", "crammer_singer" or "weston_watkins", or one of
+    these losses as an object (the margin is 1 here, whatever its own), and else in
     "crammer_singer". The final step of a pipeline and the best estimator of a search
     are asked too. Hinges are never squared.
 
@@ -80,6 +87,7 @@ def _form_of(estimator: Any) -> str:
     """Return the multi-class form that an estimator, or the one in it, has."""
     for inner in unwrapped(estimator):
         form = getattr(inner, "multi_class", None)
+        form = _NAMES.get(type(form), form)
         if isinstance(form, str) and form in FORMS:
             return form
     return "crammer_singer"

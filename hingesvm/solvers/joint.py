@@ -257,7 +257,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     certificate = Certificate(
         weights,
         intercepts,
-        state.alpha[:, : problem.n_classes].astype(np.float64),
+        problem.repair(state.alpha[:, : problem.n_classes].astype(np.float64)),
         problem.primal_of(weights, intercepts, losses),
         problem.dual_of(own, gain, imbalance),
     )

@@ -122,7 +122,8 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
         rho = max(rho, float(np.median(shares)))
     if start is not None and start.w is not None:
         w[:, :count] = start.w.T
-        b[:count] = start.intercept
+        if problem.intercept_rule != "none":
+            b[:count] = start.intercept
     else:
         w = rows.combine(rows.signed(anchor))
         if problem.intercept_rule == "penalized":
@@ -259,9 +260,7 @@ def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certi
     alpha, own, imbalance = state.alpha, state.own, state.imbalance
     gain = problem.margin * state.gain
     if problem.intercept_rule == "free":
-        flows = np.zeros((count, count))
-        np.add.at(flows, problem.codes, alpha[:, :count])
-        factors = balancing_factors(flows)
+        factors = balancing_factors(problem.flows(alpha[:, :count]))
         if np.any(factors < 1.0):
             alpha = alpha.copy()
             alpha[:, :count] *= factors[problem.codes]

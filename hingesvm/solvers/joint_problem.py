@@ -150,10 +150,16 @@ class JointProblem:
             np.divide(most, sums, out=ratio, where=sums > most)
             feasible *= ratio[:, np.newaxis]
         if self.intercept_rule == "free":
-            flows = np.zeros((self.n_classes, self.n_classes))
-            np.add.at(flows, self.codes, feasible)
-            feasible *= balancing_factors(flows)[self.codes]
+            factors = balancing_factors(self.flows(feasible))
+            if np.any(factors < 1.0):
+                feasible *= factors[self.codes]
         return feasible
+
+    def flows(self, alpha: Float64Array) -> Float64Array:
+        """Return what the rows of each class j have against each class k."""
+        return np.stack(
+            [alpha[self.codes == j].sum(axis=0) for j in range(self.n_classes)]
+        )
 
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""
@@ -192,8 +198,10 @@ class JointProblem:
         own = self.combine(feasible)
         if weights is None:
             weights = own
-        if intercepts is None:
-            is_free = self.intercept_rule != "penalized"
+        if self.intercept_rule == "none":
+            intercepts = np.zeros(self.n_classes)
+        elif intercepts is None:
+            is_free = self.intercept_rule == "free"
             intercepts = self.imbalance(feasible) * (0.0 if is_free else 1.0)
         gain = self.margin * float(feasible.sum())
         dual = self.dual_of(own, gain, self.imbalance(feasible))

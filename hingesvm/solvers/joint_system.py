@@ -7,7 +7,7 @@ the sum of its duals is at the cap, else 0, has the curvature
 
 where M takes scores f to the differences f_k - f_y. Solved as it stands when there are
 few unknowns, by conjugate gradients otherwise, with the blocks of the single classes as
-preconditioner.
+preconditioner unless there are very many columns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.kernels import _joint_newton
-from hingesvm.solvers.newton import solve_positive
+from hingesvm.solvers.newton import LARGEST_SYSTEM, solve_positive
 
 __all__ = ["FEW_UNKNOWNS", "JointSystem", "joint_direction"]
 
@@ -219,8 +219,10 @@ def _by_conjugate_gradients(
     problem, rows = system.problem, system.rows
     count, d = problem.n_classes, problem.rows.n_features
     own = np.ones_like(right)
+    if system.has_intercept:
+        own[:, -1] = max(system.delta, _RIDGE)
     factors = []
-    for k in range(count):
+    for k in range(count if d <= LARGEST_SYSTEM else 0):
         weights = free.entries(k, k)
         some = np.flatnonzero(weights)
         block = problem.rows.gram(
@@ -248,6 +250,8 @@ def _by_conjugate_gradients(
         return out.ravel()
 
     def precondition(flat: Float64Array) -> Float64Array:
+        if not factors:
+            return flat
         each = zip(factors, flat.reshape(right.shape), strict=True)
         return np.concatenate(
             [cho_solve(factor, part, check_finite=False) for factor, part in each]

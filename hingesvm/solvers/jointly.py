@@ -98,7 +98,8 @@ def solve_jointly(
 
 def _is_small(problem: JointProblem) -> bool:
     """Whether a problem is always finished exactly."""
-    return problem.n_rows * _unknowns(problem) <= _SMALL
+    unknowns = _unknowns(problem)
+    return unknowns <= FEW_UNKNOWNS and problem.n_rows * unknowns <= _SMALL
 
 
 def _unknowns(problem: JointProblem) -> int:

@@ -42,9 +42,5 @@ __all__ = [
 SUFFIX = "_avx2" if has_avx2() and not os.environ.get("HINGESVM_DISABLE_AVX2") else ""
 
 if not TYPE_CHECKING:
-    globals().update(
-        {
-            name: import_module(f"hingesvm.solvers.{name}{SUFFIX}")
-            for name in __all__[1:]
-        }
-    )
+    for name in __all__[1:]:
+        globals()[name] = import_module(f"hingesvm.solvers.{name}{SUFFIX}")
