@@ -126,7 +126,7 @@ def sweep_jointly(
         last_sum, last_gap = state.gap, gap
         spent = _sweep_once(problem, state)
         since_look += spent
-        if since_look <= 1.0 and not visits:
+        if np.isinf(last_gap):
             state.step *= relaxation(problem.rows)
         progress.n_iter = before + math.ceil(visits + since_look)
         gap = _gap_now(problem, state, last_sum)
@@ -189,9 +189,10 @@ def _begin(
         outward=np.empty(n_rows, dtype=np.float32),
     )
     if start is not None and start.alpha.any():
-        state.alpha[:, :count] = start.alpha
-        state.w[:, :count] = problem.combine(start.alpha).T
-        state.imbalance = problem.imbalance(start.alpha)
+        alpha = problem.repair(start.alpha)
+        state.alpha[:, :count] = alpha
+        state.w[:, :count] = problem.combine(alpha).T
+        state.imbalance = problem.imbalance(alpha)
         if problem.intercept_rule == "penalized":
             intercepts[:count] = state.imbalance
         elif problem.intercept_rule == "free":
