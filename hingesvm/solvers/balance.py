@@ -36,16 +36,16 @@ def balancing_factors(flows: Float64Array) -> Float64Array:
     ndarray of float64, of the same shape
         Row sums and column sums of ``factors * flows`` are the same but for rounding.
     """
-    left = flows.copy()
-    for take in (_in_proportion, _least_taken, _in_proportion):
+    left, total = flows.copy(), flows.sum()
+    # A linear program is solved to some digits, and the rest is taken after it.
+    for take in (_in_proportion, _least_taken, _in_proportion, _least_taken):
         excess = left.sum(axis=1) - left.sum(axis=0)
-        if np.abs(excess).max() <= _ROUNDING * flows.sum():
+        if np.abs(excess).max() <= _ROUNDING * total:
             break
         taken = take(left, excess)
-        # A linear program is solved to some digits, and the rest is taken after it.
         left = left if taken is None else np.maximum(left - taken, 0.0)
     excess = left.sum(axis=1) - left.sum(axis=0)
-    if np.abs(excess).max() > _NOISE * flows.sum():
+    if np.abs(excess).max() > _NOISE * total:
         return np.zeros_like(flows)
     factors = np.ones_like(flows)
     np.divide(left, flows, out=factors, where=flows > 0.0)
@@ -58,33 +58,43 @@ def _in_proportion(flows: Float64Array, excess: Float64Array) -> Float64Array | 
     In proportion to both; None if there is less than that.
     """
     more, less = np.maximum(excess, 0.0), np.maximum(-excess, 0.0)
-    taken = np.outer(more, less) / less.sum()
+    if not less.any():
+        return None
+    taken = np.outer(more, less / less.sum())
     return None if np.any(taken > flows) else taken
 
 
-def _least_taken(flows: Float64Array, excess: Float64Array) -> Float64Array | None:
+def _least_taken(flows: Float64Array, excess: Float64Array) -> Float64Array:
     """Return the least that can be taken from flows to balance them."""
     size = len(flows)
     sources, sinks = np.nonzero(flows)
-    count = len(sources)
-    scale = float(flows.max())
+    count, classes = len(sources), np.arange(size)
+    # In units of what is to go, as the solver's tolerance is absolute.
+    scale = float(np.abs(excess).sum())
+    with np.errstate(over="ignore"):
+        limits = np.minimum(flows[sources, sinks] / scale, 1.0)
+    # Rounding errors can leave no way to balance them: what is left of the excess, on
+    # either side, costs more than the longest way.
     balance = sp.csr_array(
         (
-            np.concatenate([np.ones(count), -np.ones(count)]),
-            (np.concatenate([sources, sinks]), np.tile(np.arange(count), 2)),
+            np.repeat([1.0, -1.0, 1.0, -1.0], [count, count, size, size]),
+            (
+                np.concatenate([sources, sinks, classes, classes]),
+                np.concatenate(
+                    [np.tile(np.arange(count), 2), count + np.arange(2 * size)]
+                ),
+            ),
         ),
-        shape=(size, count),
+        shape=(size, count + 2 * size),
     )
-    limits = flows[sources, sinks] / scale
     found = linprog(
-        np.ones(count),
+        np.repeat([1.0, float(size)], [count, 2 * size]),
         A_eq=balance,
         b_eq=excess / scale,
-        bounds=np.column_stack([np.zeros(count), limits]),
+        bounds=[(0.0, limit) for limit in limits] + [(0.0, None)] * (2 * size),
         method="highs",
     )
-    if found.x is None:
-        return None
     taken = np.zeros_like(flows)
-    taken[sources, sinks] = found.x * scale
+    if found.x is not None:
+        taken[sources, sinks] = found.x[:count] * scale
     return taken
