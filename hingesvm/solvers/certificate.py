@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.duals import Duals, unpacked
+from hingesvm.solvers.duals import DeferredDuals, Duals, unpacked
 
 __all__ = ["Certificate", "Fixed", "Intercept"]
 
@@ -32,7 +32,7 @@ class Certificate:
         Of joint multi-class problems (n_classes, n_features).
     intercept : float
         Of these an ndarray of float64, of shape (n_classes,).
-    duals : ndarray of float64, of shape (n_rows,), or PackedDuals
+    duals : ndarray of float64, of shape (n_rows,), or packed ones
         Feasible dual variables; of these of shape (n_rows, n_classes).
     primal, dual : float
         P(w, intercept) and D(alpha).
@@ -40,7 +40,7 @@ class Certificate:
 
     weights: NDArray[np.floating]
     intercept: Intercept
-    duals: Duals
+    duals: Duals | DeferredDuals
     primal: float
     dual: float
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.per_row import scaled
 
-__all__ = ["Duals", "PackedDuals", "count_inside", "read_duals", "unpacked"]
+__all__ = [
+    "DeferredDuals",
+    "Duals",
+    "PackedDuals",
+    "count_inside",
+    "read_duals",
+    "unpacked",
+]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -73,6 +81,13 @@ class PackedDuals:
         return PackedDuals(places, part.values, self.bound)
 
 
+class DeferredDuals(Protocol):
+    """Dual variables that take work to unpack."""
+
+    def unpacked(self) -> Float64Array:
+        """Return them as an array."""
+
+
 #: Dual variables of all rows, in an array of shape (n_rows,) or packed.
 Duals = Float64Array | PackedDuals
 
@@ -111,8 +126,8 @@ def read_duals(
     return alpha, count
 
 
-def unpacked(duals: Duals) -> Float64Array:
-    """Return dual variables as an array of shape (n_rows,), which may be theirs."""
+def unpacked(duals: Duals | DeferredDuals) -> Float64Array:
+    """Return dual variables as an array, which may be theirs."""
     if isinstance(duals, PackedDuals):
         return read_duals(duals, 0, len(duals.places), 0)[0]
-    return duals
+    return duals if isinstance(duals, np.ndarray) else duals.unpacked()

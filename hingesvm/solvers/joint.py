@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
 from hingesvm.solvers.certificate import Certificate
-from hingesvm.solvers.joint_problem import JointProblem
+from hingesvm.solvers.joint_problem import JointDuals, JointProblem
 from hingesvm.solvers.joint_rows import BLOCK, FAR, room_to_pack
 from hingesvm.solvers.kernels import _joint
 from hingesvm.solvers.progress import ProgressOf, Start
@@ -246,19 +246,22 @@ def _sweep_once(problem: JointProblem, state: _Blocks) -> float:
 def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap."""
     problem = progress.problem
+    count = problem.n_classes
     factors = np.empty((0, 0))
     if problem.intercept_rule == "free":
         factors = _factors(problem, state)
         # Only their differences matter.
-        own = state.intercepts[: problem.n_classes]
-        own -= own.mean(dtype=np.float64)
+        moved = state.intercepts[:count]
+        moved -= moved.mean(dtype=np.float64)
     own, losses, gain, worst, imbalance = _survey(problem, state, factors)
-    weights = np.ascontiguousarray(state.w[:, : problem.n_classes].T)
-    intercepts = state.intercepts[: problem.n_classes].astype(np.float64)
+    # Copies, as sweeps go on in the same memory.
+    weights = state.w[:, :count].T.copy()
+    intercepts = state.intercepts[:count].astype(np.float64)
+    duals = JointDuals(problem, state.alpha[:, :count].copy(), factors[:, :count])
     certificate = Certificate(
         weights,
         intercepts,
-        problem.repair(state.alpha[:, : problem.n_classes].astype(np.float64)),
+        duals,
         problem.primal_of(weights, intercepts, losses),
         problem.dual_of(own, gain, imbalance),
     )

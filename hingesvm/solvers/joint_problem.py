@@ -36,9 +36,33 @@ from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.problem import InterceptRule
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["JointProblem"]
+__all__ = ["JointDuals", "JointProblem"]
 
 Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JointDuals:
+    """Dual variables as sweeps leave them; made feasible when they are asked for.
+
+    Attributes
+    ----------
+    problem : JointProblem
+    raw : ndarray of float32 or float64, of shape (n_rows, n_classes)
+    factors : ndarray of float64, of shape (n_classes, n_classes)
+        By what those of the rows of class j for class k are multiplied; empty for 1.
+    """
+
+    problem: JointProblem
+    raw: NDArray[np.floating]
+    factors: Float64Array
+
+    def unpacked(self) -> Float64Array:
+        """Return them as an array of shape (n_rows, n_classes)."""
+        alpha = self.problem.within(self.raw)
+        if len(self.factors):
+            alpha *= self.factors[self.problem.codes]
+        return alpha
 
 
 @dataclass(frozen=True)
@@ -134,6 +158,18 @@ class JointProblem:
             value -= 0.5 * float(imbalance @ imbalance)
         return value
 
+    def within(self, alpha: NDArray[np.floating]) -> Float64Array:
+        """Return a copy of dual variables with those of each row in c S."""
+        inside: Float64Array = np.clip(alpha, 0.0, self.cost[:, np.newaxis])
+        inside[np.arange(self.n_rows), self.codes] = 0.0
+        if np.isfinite(self.total):
+            sums = inside.sum(axis=1)
+            most = self.total * self.cost
+            ratio = np.ones(self.n_rows)
+            np.divide(most, sums, out=ratio, where=sums > most)
+            inside *= ratio[:, np.newaxis]
+        return inside
+
     def repair(self, alpha: Float64Array) -> Float64Array:
         """Return a feasible copy of dual variables.
 
@@ -141,14 +177,7 @@ class JointProblem:
         intercepts those of the rows of class j for class k are then scaled down, for
         all j and k, so that b(a) = 0.
         """
-        feasible = np.clip(alpha, 0.0, self.cost[:, np.newaxis])
-        feasible[np.arange(self.n_rows), self.codes] = 0.0
-        if np.isfinite(self.total):
-            sums = feasible.sum(axis=1)
-            most = self.total * self.cost
-            ratio = np.ones(self.n_rows)
-            np.divide(most, sums, out=ratio, where=sums > most)
-            feasible *= ratio[:, np.newaxis]
+        feasible = self.within(alpha)
         if self.intercept_rule == "free":
             factors = balancing_factors(self.flows(feasible))
             if np.any(factors < 1.0):
