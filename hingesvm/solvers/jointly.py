@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hingesvm.solvers.joint import sweep_jointly
 from hingesvm.solvers.joint_newton import newton_jointly
 from hingesvm.solvers.joint_problem import JointProblem
@@ -12,6 +15,11 @@ from hingesvm.solvers.progress import ProgressOf, Solution, Start
 
 __all__ = ["solve_jointly"]
 
+Float64Array = NDArray[np.float64]
+
+# What scores and margins must stay below, and duals relative to steps: the kernels'
+# infinity is 1e30.
+_LARGEST = 1e28
 # Rows times unknowns of a problem that is always finished exactly.
 _SMALL = 200_000
 # Relative gap that an exact finish aims at, so that rounding alone ends it, and the one
@@ -58,7 +66,8 @@ def solve_jointly(
     seed : int, default=0
         Of the order of rows.
     start : Start, optional
-        Dual variables, weights and intercepts to start from.
+        Dual variables to start from, repaired if infeasible, and weights and intercepts
+        if better ones than theirs are known.
     report : callable, optional
         As of `solve`.
 
@@ -66,14 +75,22 @@ def solve_jointly(
     -------
     Solution
         Its certificate is computed from scratch on all rows.
+
+    Raises
+    ------
+    ValueError
+        If X, the costs or the margin are so large that the arithmetic could fail.
     """
+    _check_range(problem)
     progress = ProgressOf(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
     exact = method != "stochastic" and _is_small(problem)
     if start is not None:
-        progress.record(problem.certify(start.alpha, start.w, start.intercept))
-        if progress.relative_gap <= (_EXACT if exact else tol):
+        found = problem.certify(start.alpha, start.w, _intercepts(problem, start))
+        progress.record(found)
+        if progress.relative_gap <= (min(tol, _EXACT) if exact else tol):
             return progress.solution()
+        start = Start(found.alpha, found.w, found.intercept)
     if exact and method == "auto":
         progress.tol, progress.max_iter = _ROUGH, min(_FIRST_SWEEPS, max_iter)
         sweep_jointly(progress, start, seed)
@@ -94,6 +111,34 @@ def solve_jointly(
     if method == "auto" and not progress.converged and not progress.exhausted:
         sweep_jointly(progress, progress.start(), seed)
     return progress.solution()
+
+
+def _check_range(problem: JointProblem) -> None:
+    """Refuse data whose scores could come near what stands for infinity."""
+    others = 1 if problem.total == 1.0 else problem.n_classes - 1
+    rows, cost = problem.rows, problem.cost
+    if not 1.0 / _LARGEST < problem.margin < _LARGEST:
+        raise ValueError(
+            f"The margin of the multi-class loss is {problem.margin}: it must lie "
+            f"between {1.0 / _LARGEST} and {_LARGEST}."
+        )
+    lengths = np.sqrt(1.0 + rows.squared_norms())
+    with np.errstate(over="ignore"):
+        largest = others * float((cost * lengths).sum()) * float(lengths.max())
+    if not largest < _LARGEST:
+        raise ValueError(
+            "The values of X, or C times those of X, are so large that sums of their "
+            "squares overflow: scale X or reduce C."
+        )
+
+
+def _intercepts(problem: JointProblem, start: Start) -> Float64Array | None:
+    """Return the intercepts to start from; None for those of the dual variables."""
+    if problem.intercept_rule == "none":
+        return np.zeros(problem.n_classes)
+    if start.w is None:
+        return None
+    return np.broadcast_to(start.intercept, problem.n_classes)
 
 
 def _is_small(problem: JointProblem) -> bool:
