@@ -7,22 +7,21 @@ the sum of its duals is at the cap, else 0, has the curvature
 
 where M takes scores f to the differences f_k - f_y. Solved as it stands when there are
 few unknowns, by conjugate gradients otherwise, with the blocks of the single classes as
-preconditioner unless there are very many columns.
+preconditioner where these, or the inner products of their free rows, are small enough.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse.linalg import LinearOperator, cg
 
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.kernels import _joint_newton
-from hingesvm.solvers.newton import LARGEST_SYSTEM, solve_positive
+from hingesvm.solvers.newton import LARGEST_SYSTEM, solve_positive, solver_of
 
 __all__ = ["FEW_UNKNOWNS", "JointSystem", "joint_direction"]
 
@@ -194,48 +193,35 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
             matrix,
         )
     diagonal = matrix.reshape(-1)[:: count * height + 1].reshape(count, height)
-    diagonal += _own_curvature(system, diagonal)
+    diagonal += _own_curvature(system, free)
     return matrix
 
 
-def _own_curvature(system: JointSystem, diagonal: Float64Array) -> Float64Array:
+def _own_curvature(system: JointSystem, free: _Free) -> Float64Array:
     """Return what P adds to the diagonal: 1 for weights, delta for intercepts.
 
     Free intercepts, of which only differences matter, get a little more.
     """
-    own = np.ones_like(diagonal)
+    count, d = system.problem.n_classes, system.problem.rows.n_features
+    own = np.ones((count, d + system.has_intercept))
     if system.has_intercept:
-        ridge = 0.0
-        if system.problem.intercept_rule == "free":
-            ridge = _RIDGE * (float(diagonal[:, -1].mean()) + 1.0)
-        own[:, -1] = system.delta + ridge
+        own[:, d] = system.delta
+    if system.problem.intercept_rule == "free":
+        sums = [float(free.entries(k, k).sum()) for k in range(count)]
+        own[:, d] = _RIDGE * (sum(sums) / count + 1.0)
     return own
 
 
 def _by_conjugate_gradients(
     system: JointSystem, free: _Free, right: Float64Array
 ) -> Float64Array:
-    """Return the solution, of shape (n_classes, n_features + has_intercept)."""
+    """Return about the solution, of shape (n_classes, n_features + has_intercept)."""
     problem, rows = system.problem, system.rows
     count, d = problem.n_classes, problem.rows.n_features
-    own = np.ones_like(right)
-    if system.has_intercept:
-        own[:, -1] = max(system.delta, _RIDGE)
-    factors = []
-    for k in range(count if d <= LARGEST_SYSTEM else 0):
-        weights = free.entries(k, k)
-        some = np.flatnonzero(weights)
-        block = problem.rows.gram(
-            free.order[some], weights[some], bordered=system.has_intercept
-        )
-        own[k] = _own_curvature(system, np.diag(block)[np.newaxis])[0]
-        block += np.diag(own[k])
-        factors.append(
-            cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
-        )
+    own = _own_curvature(system, free)
+    solvers = [_of_class(system, free, k, own[k]) for k in range(count)]
 
-    def times(flat: Float64Array) -> Float64Array:
-        unknowns = flat.reshape(right.shape)
+    def times(unknowns: Float64Array) -> Float64Array:
         w = np.zeros((d, rows.width))
         w[:, :count] = unknowns[:, :d].T
         scores = rows.scores(w, free.order)[:, :count]
@@ -247,22 +233,59 @@ def _by_conjugate_gradients(
         out[:, :d] += rows.combine(curved, free.order)[:, :count].T
         if system.has_intercept:
             out[:, -1] += curved[:, :count].sum(axis=0)
-        return out.ravel()
+        return out
 
-    def precondition(flat: Float64Array) -> Float64Array:
-        if not factors:
-            return flat
-        each = zip(factors, flat.reshape(right.shape), strict=True)
-        return np.concatenate(
-            [cho_solve(factor, part, check_finite=False) for factor, part in each]
-        )
+    def preconditioned(residual: Float64Array) -> Float64Array:
+        each = zip(solvers, residual, strict=True)
+        return np.stack([solve(part) for solve, part in each])
 
-    size = right.size
-    solution, _ = cg(
-        LinearOperator((size, size), matvec=times),
-        right.ravel(),
-        rtol=_CONJUGATE_TOL,
-        maxiter=_MAX_CONJUGATE_STEPS,
-        M=LinearOperator((size, size), matvec=precondition),
-    )
-    return np.asarray(solution).reshape(right.shape)
+    solution, residual = np.zeros_like(right), right.copy()
+    enough = _CONJUGATE_TOL * float(np.linalg.norm(right))
+    along = preconditioned(residual)
+    size = float(np.vdot(residual, along))
+    for _ in range(_MAX_CONJUGATE_STEPS):
+        image = times(along)
+        bend = float(np.vdot(along, image))
+        if not bend > 0.0:
+            break
+        length = size / bend
+        solution += length * along
+        residual -= length * image
+        if float(np.linalg.norm(residual)) <= enough:
+            break
+        step = preconditioned(residual)
+        previous, size = size, float(np.vdot(residual, step))
+        along = step + (size / previous) * along
+    return solution
+
+
+def _of_class(
+    system: JointSystem, free: _Free, k: int, own: Float64Array
+) -> Callable[[Float64Array], Float64Array]:
+    """Return what solves with the block of a class, or with its diagonal at least."""
+    rows, d = system.problem.rows, system.problem.rows.n_features
+    weights = free.entries(k, k)
+    some = np.flatnonzero(weights)
+    order, weights = free.order[some], weights[some]
+    if len(own) <= min(len(order), LARGEST_SYSTEM):
+        block = rows.gram(order, weights, bordered=system.has_intercept)
+        block[np.diag_indices_from(block)] += own
+        return solver_of(block)
+    if not 0 < len(order) <= LARGEST_SYSTEM:
+        diagonal = own.copy()
+        diagonal[d:] += weights.sum()
+        return lambda right: right / diagonal
+    # The inverse of own + A' H A, by that of 1 / H + A A' / own.
+    kernel = rows.kernel(order)
+    kernel += np.sum(1.0 / own[d:])
+    kernel[np.diag_indices_from(kernel)] += 1.0 / weights
+    inner = solver_of(kernel)
+
+    def solve(right: Float64Array) -> Float64Array:
+        out = right / own
+        mu = inner(rows.margins(out[:d], order) + np.sum(out[d:]))
+        out[:d] -= rows.combine(mu, order)
+        out[d:] -= mu.sum() / own[d:]
+        return out
+
+    return solve

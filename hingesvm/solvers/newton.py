@@ -15,6 +15,7 @@ are many of both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "keeps_products",
     "newton_direction",
     "solve_positive",
+    "solver_of",
 ]
 
 Float64Array = NDArray[np.float64]
@@ -122,27 +124,36 @@ def _has_many_columns(rows: Rows) -> bool:
 
 
 def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
-    """Solve with a positive definite matrix given by its lower triangle.
+    """Solve with a positive definite matrix, as `solver_of` does."""
+    return solver_of(matrix)(right)
+
+
+def solver_of(matrix: Float64Array) -> Callable[[Float64Array], Float64Array]:
+    """Return what solves with a positive definite matrix given by its lower triangle.
 
     The matrix is overwritten. It is scaled to a unit diagonal, which makes the
     factorisation indifferent to the scales of columns, and shifted a little where
-    rounding has made it singular. Zeros if that is of no use.
+    rounding has made it singular. Solutions are zeros if that is of no use.
     """
     scale = 1.0 / np.sqrt(np.diagonal(matrix))
     matrix *= scale[:, None]
     matrix *= scale
-    right = (right.T * scale).T
     shift = 0.0
     for _ in range(_MAX_SHIFTS):
         factor = _factorised(matrix)
+        if factor is not None:
+            break
+        grown = max(100.0 * shift, 1e-14)
+        matrix[np.diag_indices_from(matrix)] += grown - shift
+        shift = grown
+
+    def solve(right: Float64Array) -> Float64Array:
         if factor is None:
-            grown = max(100.0 * shift, 1e-14)
-            matrix[np.diag_indices_from(matrix)] += grown - shift
-            shift = grown
-            continue
-        solution, _ = dpotrs(factor, right, lower=False)
+            return np.zeros_like(right)
+        solution, _ = dpotrs(factor, (right.T * scale).T, lower=False)
         return np.asarray((solution.T * scale).T)
-    return np.zeros_like(right)
+
+    return solve
 
 
 def _factorised(matrix: Float64Array) -> Float64Array | None:
