@@ -277,7 +277,7 @@ def test_what_cannot_be_trained_jointly_is_refused():
 
 
 @every_form
-@pytest.mark.parametrize("scale", [1e-100, 1e-10, 1e10, 1e100])
+@pytest.mark.parametrize("scale", [1e-100, 1e-10, 1e10, 1e60])
 def test_any_scale_is_certified_or_told_of(form, scale):
     X, y = iris(40)
     with warnings.catch_warnings(record=True) as caught:
