@@ -127,8 +127,8 @@ def _check_range(problem: JointProblem) -> None:
         largest = others * float((cost * lengths).sum()) * float(lengths.max())
     if not largest < _LARGEST:
         raise ValueError(
-            "The values of X, or C times those of X, are so large that sums of their "
-            "squares overflow: scale X or reduce C."
+            "C times the squares of the values of X, summed, can exceed "
+            f"{_LARGEST:.0e}, which joint problems cannot handle: scale X or reduce C."
         )
 
 
