@@ -152,8 +152,10 @@ def _gap_now(problem: JointProblem, state: _Blocks, last_gap: float) -> float:
     The parts of the rows were added up as each was visited, in the mean half a sweep
     ago.
     """
-    fall = math.sqrt(min(state.gap / last_gap, 1.0)) if last_gap > 0.0 else 1.0
-    gap = fall * state.gap
+    # By rounding it can be negative.
+    gap = max(state.gap, 0.0)
+    if last_gap > gap:
+        gap *= math.sqrt(gap / last_gap)
     gain = problem.margin * float(state.alpha.sum(dtype=np.float64))
     dual = problem.dual_of(state.w, gain, state.imbalance)
     return gap / (dual + gap) if dual + gap > 0.0 else 1.0

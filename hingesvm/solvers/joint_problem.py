@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
 from hingesvm.solvers.certificate import Certificate
-from hingesvm.solvers.problem import InterceptRule
+from hingesvm.solvers.problem import InterceptRule, squared_norm
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["JointDuals", "JointProblem"]
@@ -122,7 +122,7 @@ class JointProblem:
         self, weights: NDArray[np.floating], intercepts: Float64Array, losses: float
     ) -> float:
         """Return P(W, b), given the sum of the losses."""
-        value = 0.5 * float(np.vdot(weights, weights)) + losses
+        value = 0.5 * squared_norm(weights.ravel()) + losses
         if self.intercept_rule == "penalized":
             value += 0.5 * float(intercepts @ intercepts)
         return value
@@ -153,7 +153,7 @@ class JointProblem:
         self, own: NDArray[np.floating], gain: float, imbalance: Float64Array
     ) -> float:
         """Return D(a), given W(a), the first sum and b(a)."""
-        value = gain - 0.5 * float(np.vdot(own, own))
+        value = gain - 0.5 * squared_norm(own.ravel())
         if self.intercept_rule == "penalized":
             value -= 0.5 * float(imbalance @ imbalance)
         return value
