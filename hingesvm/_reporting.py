@@ -17,7 +17,7 @@ _UNEVEN_SCALES = 1e3
 # Relative gaps below this are made of rounding errors.
 _ROUNDING_ERRORS = 1e-13
 # Frames between the warning and the call of `fit`.
-_STACK_LEVEL = 5
+_STACK_LEVEL = 6
 
 
 class Report:

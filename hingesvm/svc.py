@@ -372,12 +372,15 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         joint = joint_loss_of(self.multi_class, self.loss, self.solver)
         shape = n_samples, rows.n_features
         if joint is not None and len(classes) > 2:
-            self._fit_jointly(rows, classes, codes, cost, joint, shape, kept)
+            found = self._fit_jointly(rows, classes, codes, cost, joint, shape, kept)
+            self._conclude(rows, *found, (n_samples, kept))
             return
         scales = (1.0, 1.0, 1.0) if joint is None else two_class_factors(joint)
         targets = [1] if len(classes) == 2 else list(range(len(classes)))
         starts = self._starts(classes, len(targets), shape, kept, 1.0 / scales[1])
-        solved = self._solve_each(rows, codes, scales[0] * cost, targets, starts)
+        if joint is not None:
+            cost = np.broadcast_to(scales[0] * _stored_once(cost), codes.shape)
+        solved = self._solve_each(rows, codes, cost, targets, starts)
         solutions = [solution for solution, _ in solved]
         self.classes_ = classes
         self.coef_ = np.stack([w for _, (w, _, _) in solved])
@@ -402,8 +405,11 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         loss: MulticlassLoss,
         shape: tuple[int, int],
         kept: NDArray[np.intp] | None,
-    ) -> None:
-        """Solve one problem of all classes, and set the fitted attributes."""
+    ) -> tuple[list[Solution], list[Float64Array], float]:
+        """Solve one problem of all classes, and set the coefficients.
+
+        Returns what `_conclude` takes: the solution, duals to keep, and the gap.
+        """
         starts = self._starts(classes, len(classes), shape, kept)
         solution, self.coef_, self.intercept_, gap = Jointly(
             rows=rows,
@@ -423,7 +429,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         duals: list[Float64Array] = []
         if self.warm_start:
             duals = list(signed_duals(solution.certificate.alpha, codes).T)
-        self._conclude(rows, [solution], duals, gap, (shape[0], kept))
+        return [solution], duals, gap
 
     def _conclude(
         self,

@@ -89,9 +89,11 @@ def test_max_iter_on_uneven_columns_blames_the_scale(max_iter, solver, rule):
     assert clf.dual_gap_ <= clf.objective_
 
 
-def test_max_iter_warning_points_at_the_caller():
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("form", ["ovr", "crammer_singer"])
+def test_max_iter_warning_points_at_the_caller(form, n_classes):
     with pytest.warns(ConvergenceWarning) as caught:
-        rough().fit(*make_data())
+        rough(multi_class=form).fit(*make_data(n_classes=n_classes))
     assert caught[0].filename == __file__
 
 
