@@ -235,7 +235,10 @@ def test_gaps_that_a_log_axis_cannot_show():
     bottom, top = display.ax_.get_ylim()
     assert EPSILON / 100.0 < bottom < EPSILON
     assert 0.5 < top < 50.0
-    assert_draws(ConvergenceDisplay(histories={"fit": [seen[:5]]}).plot(kind="bounds"))
+    for stop in (1, 2, 5, 6):
+        display = ConvergenceDisplay(histories={"fit": [seen[:stop]]})
+        assert_draws(display.plot(kind="bounds"))
+        assert_draws(display.plot())
 
 
 def test_given_axes_are_drawn_on(pyplot, binary):
@@ -249,6 +252,15 @@ def test_given_axes_are_drawn_on(pyplot, binary):
     assert pyplot.get_fignums() == [figure.number]
     display.plot()
     assert len(pyplot.get_fignums()) == 2
+
+
+def test_axes_may_have_lines_of_others(pyplot, binary):
+    _, ax = pyplot.subplots()
+    ax.plot([0.0, 0.01], [-1.0, 60.0], label="other")
+    display = ConvergenceDisplay.from_estimator(binary, kind="bounds", ax=ax)
+    assert ax.get_ylim()[0] == pytest.approx(0.1 * binary.objective_)
+    assert legend_of(display) == ["other", "HingeSVC"]
+    assert_draws(display)
 
 
 def test_displays_on_the_same_axes_do_not_look_alike(by_cost):

@@ -290,7 +290,7 @@ class ConvergenceDisplay:
         self.fills_, self.tol_lines_ = [], []
         overrides = _full_names(line_kwargs)
         place = _n_entries(ax) - 1
-        bottom = np.inf if place < 0 else ax.get_ylim()[0]
+        lows = [ax.get_ylim()[0]] if place >= 0 and ax.get_yscale() == "log" else []
         for name, problems in self.histories.items():
             labels = self._labels(name)
             for label, history in zip(labels, problems, strict=True):
@@ -305,12 +305,14 @@ class ConvergenceDisplay:
                     self._draw_bounds(name, history, x, style, overrides)
         if kind == "gap":
             self._draw_tols()
+        if np.isfinite(ax.dataLim.minposy):
             ax.set_yscale("log")
-        else:
+        if kind == "bounds":
             # Dual bounds start at 0, so that they come from below the frame.
-            ax.set_yscale("log", nonpositive="clip")
-            lowest = min(float(each["objective"][-1]) for each in self._problems())
-            ax.set_ylim(bottom=min(bottom, _BELOW * lowest), auto=None)
+            ends = [float(each["objective"][-1]) for each in self._problems()]
+            lows += [_BELOW * end for end in ends if 0.0 < end < np.inf]
+            if lows:
+                ax.set_ylim(bottom=min(lows), auto=None)
         self._explain(kind, x)
         return self
 

@@ -41,7 +41,8 @@ def axes_for(caller: str, ax: Axes | None, **options: Any) -> Axes:
         from matplotlib import pyplot as plt
 
         figure = plt.figure(layout="constrained", **options)
-        return figure.add_subplot()
+        axes: Axes = figure.add_subplot()
+        return axes
     if not isinstance(ax, Axes):
         raise TypeError(
             f"ax must be one Matplotlib Axes or None, got a {type(ax).__name__}."
