@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from hingesvm._wrapped import unwrapped
+from hingesvm.inspection._history import (
+    History,
+    attributes,
+    check_classes,
+    check_history,
+    check_mapping,
+    finite,
+    fit_in,
+    relative_gap,
+)
 from hingesvm.inspection._matplotlib import (
     axes_for,
     beside_legend,
@@ -24,13 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvergenceDisplay"]
 
-History = NDArray[np.void]
-
-_FIELDS = ("iteration", "seconds", "objective", "gap")
 _KINDS = ("gap", "bounds")
 _XS = ("seconds", "iteration")
-# Relative gaps below this are of rounding errors, and 0 has no place on a log axis.
-_FLOOR = float(np.finfo(np.float64).eps)
 # Part of the lowest objective that is the lower end of the axis of bounds.
 _BELOW = 0.1
 # How the legend's entry of a tolerance begins.
@@ -135,11 +139,11 @@ class ConvergenceDisplay:
         classes: Mapping[str, ArrayLike] | None = None,
         tols: Mapping[str, float] | None = None,
     ) -> None:
-        _check_mapping(histories, "histories", "history_ of a fit")
+        check_mapping(histories, "histories", "history_ of a fit")
         for name, problems in histories.items():
-            _check_history(name, problems)
+            check_history(name, problems)
             if len(problems) > 1 and classes is not None and name in classes:
-                _check_classes(name, classes[name], len(problems))
+                check_classes(name, classes[name], len(problems))
         self.histories = histories
         self.classes = classes
         self.tols = tols
@@ -235,18 +239,18 @@ class ConvergenceDisplay:
             As of :meth:`from_estimator`; also if `estimators` is no mapping, or empty.
         """
         require_matplotlib(f"{cls.__name__}.from_estimators")
-        _check_mapping(estimators, "estimators", "a fitted estimator")
+        check_mapping(estimators, "estimators", "a fitted estimator")
         display = cls._of(estimators)
         return display.plot(ax, kind=kind, x=x, line_kwargs=line_kwargs)
 
     @classmethod
     def _of(cls, estimators: Mapping[str, Any]) -> ConvergenceDisplay:
         """Return the display of fitted estimators, not yet drawn."""
-        fits = {name: _fit_in(estimator) for name, estimator in estimators.items()}
+        fits = {name: fit_in(estimator) for name, estimator in estimators.items()}
         return cls(
             histories={name: fit.history_ for name, fit in fits.items()},
-            classes=_attributes(fits, "classes_"),
-            tols=_attributes(fits, "tol"),
+            classes=attributes(fits, "classes_"),
+            tols=attributes(fits, "tol"),
         )
 
     def plot(
@@ -299,7 +303,7 @@ class ConvergenceDisplay:
                 style = line_style(place, len(history), shared=None in labels)
                 style |= {"drawstyle": "steps-post", "label": label or "_"}
                 if kind == "gap":
-                    heights = _relative_gap(history)
+                    heights = relative_gap(history)
                     self._add(self.lines_, name, history[x], heights, style | overrides)
                 else:
                     self._draw_bounds(name, history, x, style, overrides)
@@ -352,8 +356,8 @@ class ConvergenceDisplay:
         overrides: dict[str, Any],
     ) -> None:
         """Draw the objective and the dual bound of a problem."""
-        upper = _finite(history["objective"])
-        lower = upper - _finite(history["gap"])
+        upper = finite(history["objective"])
+        lower = upper - finite(history["gap"])
         own = {"linestyle": "-"} | overrides
         line = self._add(self.lines_, name, history[x], upper, style | own)
         own = {"linestyle": "--", "label": "_", "color": line.get_color()} | overrides
@@ -405,20 +409,6 @@ class ConvergenceDisplay:
             self.ax_.legend()
 
 
-def _relative_gap(history: History) -> NDArray[np.float64]:
-    """Return the relative gaps, at least the floor, or NaN if not finite."""
-    objective, gap = history["objective"], history["gap"]
-    relative = np.zeros(len(history))
-    with np.errstate(invalid="ignore", over="ignore"):
-        np.divide(gap, objective, out=relative, where=~(objective <= 0.0))
-    return np.maximum(_finite(relative), _FLOOR)
-
-
-def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values, with NaN, which is not drawn, for those that are infinite."""
-    return np.where(np.isfinite(values), values, np.nan)
-
-
 def _n_entries(ax: Axes) -> int:
     """Return how many lines of fits the legend of `ax` has or would have."""
     labels = ax.get_legend_handles_labels()[1]
@@ -431,61 +421,3 @@ def _full_names(line_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
     from matplotlib.lines import Line2D
 
     return dict(normalize_kwargs(dict(line_kwargs or {}), Line2D))
-
-
-def _fit_in(estimator: Any) -> Any:
-    """Return the fitted HingeSVC in an estimator."""
-    check_is_fitted(estimator)
-    for inner in unwrapped(estimator):
-        if hasattr(inner, "history_"):
-            return inner
-    raise TypeError(
-        f"{type(estimator).__name__} keeps no history_ of its duality gap: pass a "
-        "fitted HingeSVC, a pipeline that ends in one, or a search over one that was "
-        "refitted."
-    )
-
-
-def _attributes(fits: Mapping[str, Any], attribute: str) -> dict[str, Any]:
-    """Return an attribute of the fits that have it."""
-    return {
-        name: getattr(fit, attribute)
-        for name, fit in fits.items()
-        if hasattr(fit, attribute)
-    }
-
-
-def _check_mapping(values: object, name: str, content: str) -> None:
-    """Refuse what maps no names to values."""
-    if not isinstance(values, Mapping):
-        raise TypeError(
-            f"{name} must be a dict from names to values, each {content}; got a "
-            f"{type(values).__name__}."
-        )
-    if not values:
-        raise ValueError(f"{name} is empty: there is nothing to draw.")
-
-
-def _check_history(name: str, problems: Any) -> None:
-    """Refuse what is not `history_` of a fit."""
-    if isinstance(problems, np.ndarray) or not len(problems):
-        raise ValueError(
-            f"the history of {name!r} must be a list of arrays, one for each problem."
-        )
-    for history in problems:
-        fields = getattr(getattr(history, "dtype", None), "names", None) or ()
-        if not set(_FIELDS) <= set(fields) or not len(history):
-            raise ValueError(
-                f"a history of {name!r} must be a structured array with one row or "
-                f"more and the fields {', '.join(_FIELDS)}, as history_ has them."
-            )
-
-
-def _check_classes(name: str, classes: ArrayLike, n_problems: int) -> None:
-    """Refuse classes that are not one for each problem."""
-    shape = np.shape(classes)
-    if shape != (n_problems,):
-        raise ValueError(
-            f"classes of {name!r} must name its {n_problems} problems, got an array of "
-            f"shape {shape}."
-        )

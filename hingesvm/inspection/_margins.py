@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +17,10 @@ from hingesvm.inspection._matplotlib import (
     require_matplotlib,
 )
 from hingesvm.inspection._plane import Plane, draw_plane, is_plane, plane_of
+from hingesvm.inspection._predictions import loss_of, margins_and_codes
 from hingesvm.losses import Float64Array, Hinge, MarginLoss, get_loss
 from hingesvm.losses._base import as_float
-from hingesvm.metrics._forms import margins_of
 from hingesvm.metrics._labels import sorted_classes
-from hingesvm.metrics._rows import read_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -265,7 +263,7 @@ class MarginDisplay:
                     "classifier that has, or its decisions to from_predictions."
                 )
         classes = sorted_classes(estimator.classes_)
-        margins, codes = _margins(y, estimator.decision_function(X), classes)
+        margins, codes = margins_and_codes(y, estimator.decision_function(X), classes)
         plane = None
         if kind == "plane" and len(classes) > 2:
             raise ValueError(
@@ -281,7 +279,7 @@ class MarginDisplay:
             margins=margins,
             codes=codes,
             classes=classes,
-            loss=_loss_of(estimator, classes) if loss is None else get_loss(loss),
+            loss=loss_of(estimator, classes) if loss is None else get_loss(loss),
             tol=tol,
             name=name,
             plane=plane,
@@ -345,7 +343,7 @@ class MarginDisplay:
         """
         require_matplotlib(f"{cls.__name__}.from_predictions")
         classes = None if labels is None else sorted_classes(labels)
-        margins, codes = _margins(y_true, pred_decision, classes)
+        margins, codes = margins_and_codes(y_true, pred_decision, classes)
         display = cls(
             margins=margins,
             codes=codes,
@@ -438,24 +436,3 @@ class MarginDisplay:
         )
         self.histograms_, self.loss_ax_, self.loss_line_ = drawn
         self.ax_.set_xlabel(xlabel)
-
-
-def _margins(
-    y: Any, decisions: Any, classes: list[Any] | None
-) -> tuple[Float64Array, NDArray[np.intp]]:
-    """Return the margin and the class of each row."""
-    rows = read_rows(y, decisions, None, classes=classes, ignore_label=None)
-    if not rows.codes.size:
-        raise ValueError("There are no rows to draw: pass at least one.")
-    with np.errstate(over="ignore"):
-        return margins_of(rows.decisions, rows.codes), rows.codes
-
-
-def _loss_of(estimator: Any, classes: list[Any]) -> MarginLoss:
-    """Return the loss that a classifier of two classes has, or else the hinge."""
-    *_, innermost = unwrapped(estimator)
-    loss: Any = getattr(innermost, "loss", None)
-    if len(classes) == 2:
-        with suppress(TypeError, ValueError):
-            return get_loss(loss)
-    return Hinge()

@@ -1,0 +1,37 @@
+"""What a classifier says of rows: their margins, and what it lost by them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm._wrapped import unwrapped
+from hingesvm.losses import Float64Array, Hinge, MarginLoss, get_loss
+from hingesvm.metrics._forms import margins_of
+from hingesvm.metrics._rows import read_rows
+
+__all__ = ["loss_of", "margins_and_codes"]
+
+
+def margins_and_codes(
+    y: Any, decisions: Any, classes: list[Any] | None
+) -> tuple[Float64Array, NDArray[np.intp]]:
+    """Return the margin and the class of each row."""
+    rows = read_rows(y, decisions, None, classes=classes, ignore_label=None)
+    if not rows.codes.size:
+        raise ValueError("There are no rows to draw: pass at least one.")
+    with np.errstate(over="ignore"):
+        return margins_of(rows.decisions, rows.codes), rows.codes
+
+
+def loss_of(estimator: Any, classes: list[Any]) -> MarginLoss:
+    """Return the loss that a classifier of two classes has, or else the hinge."""
+    *_, innermost = unwrapped(estimator)
+    loss: Any = getattr(innermost, "loss", None)
+    if len(classes) == 2:
+        with suppress(TypeError, ValueError):
+            return get_loss(loss)
+    return Hinge()
