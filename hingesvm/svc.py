@@ -81,13 +81,12 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Weight of the losses against the penalty; positive and finite. It multiplies
         a sum over rows, as in LinearSVC and SVC; ``SGDClassifier(alpha=a)`` on n
         rows has ``C = 1 / (a * n)``.
-    loss : {"hinge", "squared_hinge", "smoothed_hinge"} or MarginLoss, \
-            default="hinge"
-        The loss, by name or as an object such as ``SmoothedHinge(gamma=0.5)``.
-    multi_class : {"ovr", "crammer_singer", "weston_watkins"} or MulticlassLoss, \
-            default="ovr"
-        How more than two classes are trained: each against the rest, or jointly by a
-        loss of all scores, by name or as an object such as
+    loss : str or MarginLoss, default="hinge"
+        The loss, by name, "hinge", "squared_hinge" or "smoothed_hinge", or as an
+        object such as ``SmoothedHinge(gamma=0.5)``.
+    multi_class : str or MulticlassLoss, default="ovr"
+        How more than two classes are trained: each against the rest, "ovr", or jointly
+        by a loss of all scores, "crammer_singer", "weston_watkins" or an object such as
         ``WestonWatkins(margin=2.0)``, with the plain hinge only. Of two classes a joint
         problem is solved as the binary one that it is; its objective is half that of
         "ovr" at twice the C, and `decision_function` is the difference of both scores.
@@ -152,7 +151,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         with ``warm_start=True``.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, when all are strings.
 
     See Also
@@ -305,6 +304,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows with the columns of those in fit.
 
         Returns
         -------
@@ -331,6 +331,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows with the columns of those in fit.
 
         Returns
         -------

@@ -309,10 +309,12 @@ class MarginDisplay:
             Decisions, as for :func:`hingesvm.metrics.hinge_loss`.
         labels : array-like of shape (n_classes,), default=None
             All classes; by default those in `y_true`.
-        loss, tol, bins, ax
+        loss, tol, bins
             As of :meth:`from_estimator`.
         name : str, default=None
             What the title calls the model.
+        ax : matplotlib Axes, default=None
+            Where to draw; by default in a new figure.
 
         Returns
         -------

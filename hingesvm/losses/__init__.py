@@ -12,7 +12,8 @@ whose two numbers are the bound ``u`` of the dual variable and its curvature
 is a small class that names them and is trained by every solver.
 
 A multi-class loss is a function of a row of scores, one for each class, and of the
-true class. It measures a model; no solver here trains it.
+true class, :class:`CrammerSinger` or :class:`WestonWatkins`, by which all classes
+are trained in one problem.
 
 Examples
 --------

@@ -133,7 +133,17 @@ class MarginLoss(ByValue, ABC):
         return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
 
     def dual_curvature(self, cost: ArrayLike) -> Float64Array:
-        """Curvature of the dual objective in a row; see :meth:`dual_bound`."""
+        """Curvature of the dual objective in the dual variable of a row.
+
+        Parameters
+        ----------
+        cost : array-like of any shape
+            Positive factors of the loss, ``C`` times the weight of the row.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of `cost`
+        """
         return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
 
 

@@ -44,6 +44,14 @@ class MulticlassLoss(ByValue, ABC):
     -----
     Adding a number to all scores of a row changes nothing, so entries of a
     subgradient sum to 0. Those of the other classes are the maximiser s.
+
+    Examples
+    --------
+    >>> from hingesvm.losses import CrammerSinger, MulticlassLoss, WestonWatkins
+    >>> isinstance(CrammerSinger(), MulticlassLoss)
+    True
+    >>> WestonWatkins(margin=2.0).total
+    inf
     """
 
     #: Upper end of the sum of the slopes s of the other classes.

@@ -29,8 +29,7 @@ class HingeLossAccumulator:
         some.
     squared : bool, default=False
         Whether each hinge is squared.
-    multi_class : {"crammer_singer", "weston_watkins", "ovr"}, \
-            default="crammer_singer"
+    multi_class : {"crammer_singer", "weston_watkins", "ovr"}, default="crammer_singer"
         The loss of a row with a column per class, as in :func:`hinge_loss`.
     ignore_label : number, bool or str, default=None
         Rows with this label are left out.

@@ -54,8 +54,7 @@ def hinge_loss(
         Non-negative weights, taken as float64; by default all are equal.
     squared : bool, default=False
         Whether each hinge is squared.
-    multi_class : {"crammer_singer", "weston_watkins", "ovr"}, \
-            default="crammer_singer"
+    multi_class : {"crammer_singer", "weston_watkins", "ovr"}, default="crammer_singer"
         The loss of a row with a column per class.
     ignore_label : number, bool or str, default=None
         Rows with this label are left out, as if they had not been passed. It may be

@@ -31,6 +31,31 @@ class NegHingeLossScorer:
     "crammer_singer". The final step of a pipeline and the best estimator of a search
     are asked too. Hinges are never squared.
 
+    Parameters
+    ----------
+    estimator : classifier
+        A fitted one with `decision_function` and `classes_`.
+    X : array-like, sparse matrix or frame of shape (n_samples, n_features)
+        Rows to score.
+    y : array-like of shape (n_samples,)
+        Their classes, of `classes_`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; by default all are equal.
+
+    Returns
+    -------
+    float
+        Minus the :func:`hinge_loss`: 0 at best.
+
+    Raises
+    ------
+    AttributeError
+        If the estimator has no `classes_`.
+
+    See Also
+    --------
+    hinge_loss : The loss, and its forms for more than two classes.
+
     Examples
     --------
     >>> from hingesvm.metrics import neg_hinge_loss_scorer
