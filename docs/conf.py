@@ -9,15 +9,19 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
-import hingesvm
-
-os.environ.setdefault("MPLBACKEND", "Agg")
-
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
+
+# The installed package, never its source folder, where `python -m sphinx` looks first.
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
+
+import hingesvm  # noqa: E402
+
+os.environ.setdefault("MPLBACKEND", "Agg")
 
 project = "hingesvm"
 author = "The hingesvm developers"
@@ -118,7 +122,7 @@ html_sidebars = {"index": [], "which": [], "changelog": []}
 PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
-    "benchmarks/README.md": "benchmarks.md",
+    "benchmarks/README.md": "benchmarking.md",
 }
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:)([^)#\s]+\.md)")
 

@@ -78,10 +78,10 @@ last, averaged = pegasos()
 # Remembering what each row has contributed
 # -----------------------------------------
 #
-# The weights are always a sum of rows, ``w = sum_i a_i y_i x_i``. Pegasos shrinks all
-# the shares ``a_i`` at each step and adds to one. To change the share of the one row
-# only, in the direction of its present subgradient, they have to be kept: one number
-# for each row. How far to go is then the maximum of a parabola, the dual objective
+# The weights are always a sum of rows, each y_i x_i times a share a_i. Pegasos shrinks
+# all shares at each step and adds to one. To change the share of the one row only, in
+# the direction of its present subgradient, they have to be kept: one number for each
+# row. How far to go is then the maximum of a parabola, the dual objective
 #
 # .. math:: D(a) = \sum_i a_i - \tfrac12 \Big\| \sum_i a_i y_i x_i \Big\|^2,
 #           \qquad 0 \le a_i \le C,
@@ -218,11 +218,10 @@ plt.show()
 # An intercept that costs nothing
 # -------------------------------
 #
-# For a free intercept b the shares of both classes have to balance, ``sum_i a_i y_i =
-# 0``. Proximal steps do it: within a sweep b moves by tau times what that sum changes
-# by, as if each row had one more feature of square tau, and after the sweep by tau
-# times the sum that is left. At the end the sum is 0, and b is that of
-# ``SVC(kernel="linear")``.
+# For a free intercept b the shares of both classes have to balance: the sum of a_i y_i
+# must be 0. Proximal steps do it. Within a sweep b moves by tau times what that sum
+# changes by, as if each row had one more feature of square tau, and after the sweep by
+# tau times the sum that is left. At the end b is that of ``SVC(kernel="linear")``.
 
 tau = 0.1 * squared_norms.mean()
 rng = np.random.default_rng(0)
@@ -250,7 +249,7 @@ print(f"objective {primal(w, b):.4f}, minimum {free.objective_:.4f}")
 # On raw columns, which reach from 0.001 to 4254 here, all rows look alike and sweeps
 # get nowhere. The batch method works on all rows at once. It keeps the shares ``a`` and
 # adds a proximal term, which turns the dual problem into the minimisation of a function
-# of w that has no kinks: its gradient is ``w - sum_i a+_i y_i x_i``, with
+# of w that has no kinks: its gradient is w less the sum of a+_i y_i x_i, with
 #
 # .. math:: a^+_i = \mathrm{clip}(a_i + \sigma (1 - m_i), \, 0, \, C).
 #
@@ -278,10 +277,8 @@ def batch(rows, n_steps=200):
         shortfall = 1.0 - y * (rows @ w)
         new = np.clip(a + sigma * shortfall, 0.0, C)
         own = (new * y) @ rows
-        high, low = (
-            max(high, new.sum() - 0.5 * own @ own),
-            min(low, primal(w, rows=rows)),
-        )
+        high = max(high, new.sum() - 0.5 * own @ own)
+        low = min(low, primal(w, rows=rows))
         found.append((low, high))
         if low - high < 1e-13 * low:
             break
