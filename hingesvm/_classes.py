@@ -22,6 +22,7 @@ from hingesvm.solvers import (
     Rows,
     Solution,
     Start,
+    along_ray,
     begin_together,
     go_on,
     most_together,
@@ -76,8 +77,10 @@ class Classes:
     def solve(self) -> list[Solved]:
         """Solve all problems; return coefficients in the dtype of X and their gap."""
         cancelled = threading.Event()
+        outer = self.rows.check_cancelled
 
         def check_cancelled() -> None:
+            outer()
             if cancelled.is_set():
                 raise _CancelledError
 
@@ -165,13 +168,14 @@ class Classes:
     def _solve_one(self, rows: Rows, number: int) -> Solved:
         """Solve the problem of a class."""
         problem = self._problem(rows, number)
+        start = self.starts[number]
         solution = solve(
             problem,
             method=self.method,
             tol=self.tol,
             max_iter=self.max_iter,
             seed=self.seeds[number],
-            start=self.starts[number],
+            start=None if start is None else along_ray(problem, start),
             report=self._report(number),
         )
         return self._round(problem, solution)

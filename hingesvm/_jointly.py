@@ -22,6 +22,7 @@ from hingesvm.solvers import (
     Rows,
     Solution,
     Start,
+    along_ray,
     solve_jointly,
 )
 
@@ -79,13 +80,14 @@ class Jointly:
             self.loss.total,
             self.rule,
         )
+        start = None if self.start is None else along_ray(problem, self.start)
         solution = solve_jointly(
             problem,
             method=self.method,
             tol=self.tol,
             max_iter=self.max_iter,
             seed=self.seed,
-            start=self.start,
+            start=start,
             report=Report(0, 1) if self.verbose else None,
         )
         found = solution.certificate
@@ -136,15 +138,12 @@ def joint_loss_of(
     return get_multiclass_loss(multi_class)
 
 
-def joint_start(starts: list[Start | None], codes: NDArray[np.integer]) -> Start | None:
-    """Return the start of a joint problem, given one for each class, if they are."""
-    each = [start for start in starts if start is not None]
-    if not each:
-        return None
-    alpha = np.stack([start.alpha for start in each], axis=1)
+def joint_start(starts: list[Start], codes: NDArray[np.integer]) -> Start:
+    """Return the start of a joint problem, given one for each class."""
+    alpha = np.stack([start.alpha for start in starts], axis=1)
     alpha[np.arange(len(codes)), codes] = 0.0
-    weights = np.stack([start.w for start in each if start.w is not None])
-    return Start(alpha, weights, np.array([start.intercept for start in each]))
+    weights = np.stack([start.w for start in starts if start.w is not None])
+    return Start(alpha, weights, np.array([start.intercept for start in starts]))
 
 
 def signed_duals(alpha: Float64Array, codes: NDArray[np.integer]) -> Float64Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm.solvers import Rows, Solution
 
-__all__ = ["Report", "history_table", "warn_not_converged", "warn_rounded"]
+if TYPE_CHECKING:
+    from hingesvm._training import Trained
+
+__all__ = ["Report", "history_table", "warn_if_short"]
 
 # Columns that differ in scale by more than this slow a fit down.
 _UNEVEN_SCALES = 1e3
@@ -50,7 +54,15 @@ def history_table(solution: Solution, scale: float = 1.0) -> NDArray[np.void]:
     return table
 
 
-def warn_not_converged(
+def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> None:
+    """Warn if problems, or their rounded coefficients, miss the tolerance."""
+    if not trained.converged:
+        _warn_not_converged(rows, trained.solutions, tol, max_iter)
+    elif trained.rounded_gap > tol:
+        _warn_rounded(trained.rounded_gap, tol)
+
+
+def _warn_not_converged(
     rows: Rows, solutions: list[Solution], tol: float, max_iter: int
 ) -> None:
     """Warn that problems did not reach the tolerance, with gap and cause."""
@@ -81,7 +93,7 @@ def warn_not_converged(
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
 
 
-def warn_rounded(gap: float, tol: float) -> None:
+def _warn_rounded(gap: float, tol: float) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
         "HingeSVC converged, but the objective of its coefficients rounded to float32 "

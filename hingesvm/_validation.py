@@ -25,6 +25,7 @@ __all__ = [
     "draw_seeds",
     "encode_labels",
     "row_costs",
+    "row_factors",
     "unchanged_on_error",
 ]
 
@@ -122,18 +123,17 @@ def _two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
     return np.sort(y[[0, second]])
 
 
-def row_costs(
-    C: float,
+def row_factors(
     class_weight: dict[Any, float] | str | None,
     classes: NDArray[Any],
     y: NDArray[Any],
     codes: NDArray[np.integer],
     weights: Float64Array | None,
 ) -> Float64Array:
-    """Return C times class weight times sample weight for each row."""
+    """Return class weight times sample weight for each row, or the one of all rows."""
     if class_weight is None and weights is None:
-        factors = np.ones(1)
-    elif class_weight is None:
+        return np.ones(1)
+    if class_weight is None:
         factors = np.ones(len(classes))
     else:
         factors = compute_class_weight(
@@ -144,17 +144,24 @@ def row_costs(
             f"class_weight must be positive and finite, got {class_weight!r}; to leave "
             "a class out, leave out its rows or give them sample_weight 0."
         )
-    equal = len(factors) == 1
-    costs: Float64Array = factors if equal else factors[codes]
+    each: Float64Array = factors[codes]
+    if weights is not None:
+        with np.errstate(over="ignore", under="ignore"):
+            each = each * weights
+    return each[:1] if np.ptp(each) == 0.0 else each
+
+
+def row_costs(C: float, factors: Float64Array) -> Float64Array:
+    """Return C times what `row_factors` returned, once the product is known to do."""
     with np.errstate(over="ignore", under="ignore"):
-        costs = C * costs if weights is None else C * costs * weights
+        costs = C * factors
     if not np.all((costs > _SMALLEST_COST) & (costs < _LARGEST_COST)):
         raise ValueError(
             "C times class weight times sample weight must lie between "
             f"{_SMALLEST_COST} and {_LARGEST_COST} for every row of positive weight; "
             "rescale C or the weights."
         )
-    return np.broadcast_to(costs, codes.shape)
+    return costs
 
 
 def check_indices(X: Matrix) -> None:

@@ -13,37 +13,18 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hingesvm._classes import Classes, Solved
-from hingesvm._jointly import (
-    Jointly,
-    joint_loss_of,
-    joint_start,
-    signed_duals,
-    two_class_factors,
-)
-from hingesvm._reporting import (
-    history_table,
-    warn_not_converged,
-    warn_rounded,
-)
+from hingesvm._jointly import joint_start, signed_duals
+from hingesvm._reporting import history_table, warn_if_short
+from hingesvm._training import Trained, Training
 from hingesvm._validation import (
     aligned,
     check_indices,
     check_sample_weight,
     checked_rows,
-    draw_seeds,
-    encode_labels,
-    row_costs,
     unchanged_on_error,
 )
-from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
-from hingesvm.solvers import (
-    InterceptRule,
-    Method,
-    Rows,
-    Solution,
-    Start,
-)
+from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.solvers import Method, Rows, Start
 
 __all__ = ["HingeSVC"]
 
@@ -363,178 +344,87 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         if kept is not None:
             y, weights = y[kept], None if weights is None else weights[kept]
             rows = rows.subset(kept)
-        classes, codes = encode_labels(y)
-        if len(classes) < 2:
-            raise ValueError(
-                "HingeSVC needs at least two classes with positive weight to train on, "
-                f"but y has only one class: {classes.tolist()[0]!r}."
-            )
-        cost = row_costs(self.C, self.class_weight, classes, y, codes, weights)
-        joint = joint_loss_of(self.multi_class, self.loss, self.solver)
-        shape = n_samples, rows.n_features
-        if joint is not None and len(classes) > 2:
-            found = self._fit_jointly(rows, classes, codes, cost, joint, shape, kept)
-            self._conclude(rows, *found, (n_samples, kept))
-            return
-        scales = (1.0, 1.0, 1.0) if joint is None else two_class_factors(joint)
-        targets = [1] if len(classes) == 2 else list(range(len(classes)))
-        starts = self._starts(classes, len(targets), shape, kept, 1.0 / scales[1])
-        if joint is not None:
-            cost = np.broadcast_to(scales[0] * _stored_once(cost), codes.shape)
-        solved = self._solve_each(rows, codes, cost, targets, starts)
-        solutions = [solution for solution, _ in solved]
-        self.classes_ = classes
-        self.coef_ = np.stack([w for _, (w, _, _) in solved])
-        self.intercept_ = np.array([b for _, (_, b, _) in solved], dtype=rows.dtype)
-        if joint is not None:
-            self.coef_ *= self.coef_.dtype.type(scales[1])
-            self.intercept_ *= self.coef_.dtype.type(scales[1])
-        duals = [
-            np.where(codes == target, 1, -1) * solution.certificate.alpha
-            for target, solution in zip(targets, solutions, strict=True)
-            if self.warm_start
-        ]
-        gap = max(gap for _, (_, _, gap) in solved)
-        self._conclude(rows, solutions, duals, gap, (n_samples, kept), scales[2])
-
-    def _fit_jointly(
-        self,
-        rows: Rows,
-        classes: NDArray[Any],
-        codes: NDArray[np.integer],
-        cost: Float64Array,
-        loss: MulticlassLoss,
-        shape: tuple[int, int],
-        kept: NDArray[np.intp] | None,
-    ) -> tuple[list[Solution], list[Float64Array], float]:
-        """Solve one problem of all classes, and set the coefficients.
-
-        Returns what `_conclude` takes: the solution, duals to keep, and the gap.
-        """
-        starts = self._starts(classes, len(classes), shape, kept)
-        solution, self.coef_, self.intercept_, gap = Jointly(
-            rows=rows,
-            codes=codes,
-            n_classes=len(classes),
-            costs=_stored_once(cost),
-            loss=loss,
-            rule=self._intercept_rule(),
-            method=self.solver,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            seed=draw_seeds(self.random_state, 1)[0],
-            start=joint_start(starts, codes),
-            verbose=bool(self.verbose),
-        ).solve()
-        self.classes_ = classes
-        duals: list[Float64Array] = []
+        training = Training.build(self, rows, y, weights)
+        starts = self._starts(training, n_samples, kept)
+        trained = training.train(self.C, starts, keep_duals=self.warm_start)
+        self._set_model(training.classes, trained)
         if self.warm_start:
-            duals = list(signed_duals(solution.certificate.alpha, codes).T)
-        return [solution], duals, gap
-
-    def _conclude(
-        self,
-        rows: Rows,
-        solutions: list[Solution],
-        duals: list[Float64Array],
-        gap: float,
-        places: tuple[int, NDArray[np.intp] | None],
-        scale: float = 1.0,
-    ) -> None:
-        """Set the attributes that tell of the solutions, and warn if need be.
-
-        `places` are the number of samples and those that take part, `scale` is a factor
-        of all objectives.
-        """
-        certificates = [solution.certificate for solution in solutions]
-        self.objective_ = scale * float(sum(c.primal for c in certificates))
-        self.dual_gap_ = scale * float(sum(c.gap for c in certificates))
-        self.n_iter_ = max(1, *(solution.n_iter for solution in solutions))
-        self.history_ = [history_table(solution, scale) for solution in solutions]
-        if self.warm_start:
-            n_samples, kept = places
-            self.dual_coef_ = np.zeros((len(duals), n_samples))
-            self.dual_coef_[:, slice(None) if kept is None else kept] = duals
-            self._cost_scale = self.C
+            self._keep_duals(training, trained, n_samples, kept)
         elif hasattr(self, "dual_coef_"):
-            del self.dual_coef_, self._cost_scale
-        if not all(solution.converged for solution in solutions):
-            warn_not_converged(rows, solutions, self.tol, self.max_iter)
-        elif gap > self.tol:
-            warn_rounded(gap, self.tol)
+            del self.dual_coef_, self._dual_costs
+        warn_if_short(rows, trained, self.tol, self.max_iter)
 
-    def _solve_each(
+    def _set_model(self, classes: NDArray[Any], trained: Trained) -> None:
+        """Set the attributes that a model has, whoever trained it."""
+        self.classes_ = classes
+        self.coef_ = trained.coef
+        self.intercept_ = trained.intercept
+        self.objective_ = trained.objective
+        self.dual_gap_ = trained.dual_gap
+        self.n_iter_ = trained.n_iter
+        self.history_ = [
+            history_table(solution, trained.scale) for solution in trained.solutions
+        ]
+
+    def _keep_duals(
         self,
-        rows: Rows,
-        codes: NDArray[np.integer],
-        cost: Float64Array,
-        targets: list[int],
-        starts: list[Start | None],
-    ) -> list[Solved]:
-        """Solve the problem of each class against the rest."""
-        if self.n_jobs == 0:
-            raise ValueError(
-                "n_jobs == 0 has no meaning: pass a number of threads, -1 for all "
-                "processors, or None."
-            )
-        seeds = draw_seeds(self.random_state, len(targets))
-        return Classes(
-            rows=rows,
-            codes=codes,
-            costs=_stored_once(cost),
-            targets=targets,
-            seeds=seeds,
-            starts=starts,
-            loss=get_loss(self.loss),
-            rule=self._intercept_rule(),
-            method=self.solver,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            n_jobs=self.n_jobs,
-            verbose=bool(self.verbose),
-            keep_duals=self.warm_start,
-        ).solve()
-
-    def _intercept_rule(self) -> InterceptRule:
-        """Return the rule that the two intercept parameters stand for."""
-        if not self.fit_intercept:
-            return "none"
-        return "penalized" if self.penalized_intercept else "free"
+        training: Training,
+        trained: Trained,
+        n_samples: int,
+        kept: NDArray[np.intp] | None,
+    ) -> None:
+        """Keep the dual variables, with signs, and the costs that they belong to."""
+        alphas = [solution.certificate.alpha for solution in trained.solutions]
+        if training.is_joint:
+            duals = list(signed_duals(alphas[0], training.codes).T)
+        else:
+            duals = [
+                np.where(training.codes == target, 1, -1) * alpha
+                for target, alpha in zip(training.targets, alphas, strict=True)
+            ]
+        places = slice(None) if kept is None else kept
+        self.dual_coef_ = np.zeros((len(duals), n_samples))
+        self.dual_coef_[:, places] = duals
+        self._dual_costs = trained.costs
+        if len(trained.costs) > 1:
+            self._dual_costs = np.ones(n_samples)
+            self._dual_costs[places] = trained.costs
 
     def _starts(
-        self,
-        classes: NDArray[Any],
-        n_problems: int,
-        shape: tuple[int, int],
-        kept: NDArray[np.intp] | None,
-        scale: float = 1.0,
-    ) -> list[Start | None]:
+        self, training: Training, n_samples: int, kept: NDArray[np.intp] | None
+    ) -> list[Start] | None:
         """Return where to start, one for each problem.
 
         At the last fit if it was of the same classes and columns and the rows have
-        stayed or rows were added at the end; its duals are scaled with C, which
-        leaves them feasible. `scale` is a factor of the weights.
+        stayed or rows were added at the end. Its duals follow the costs of their rows,
+        which leaves them feasible.
         """
         if not (self.warm_start and hasattr(self, "dual_coef_")):
-            return [None] * n_problems
-        n_samples, n_features = shape
+            return None
         n_before = self.dual_coef_.shape[1]
-        same = np.array_equal(classes, self.classes_) and n_before <= n_samples
-        same &= len(self.dual_coef_) == n_problems
-        if not same or self.coef_.shape[1] != n_features:
-            return [None] * n_problems
-        duals = np.zeros((n_problems, n_samples))
-        duals[:, :n_before] = np.abs(self.dual_coef_) * (self.C / self._cost_scale)
+        same = np.array_equal(training.classes, self.classes_)
+        same &= n_before <= n_samples and len(self.dual_coef_) == len(training.targets)
+        if not same or self.coef_.shape[1] != training.rows.n_features:
+            return None
+        costs = training.costs(self.C)
+        duals = np.zeros((len(self.dual_coef_), n_samples))
+        duals[:, :n_before] = np.abs(self.dual_coef_)
+        if len(costs) > 1 or len(self._dual_costs) > 1:
+            before, now = np.ones(n_samples), np.ones(n_samples)
+            before[:n_before] = self._dual_costs
+            now[slice(None) if kept is None else kept] = costs
+            # Their common factor is left to the start, which finds the best one.
+            common = now[:n_before].sum() / before[:n_before].sum()
+            duals *= now / before / common
         if kept is not None:
             duals = duals[:, kept]
-        weights = scale * self.coef_.astype(np.float64)
-        intercepts = scale * self.intercept_.astype(np.float64)
-        return [
+        longer = training.factors_of_two[1]
+        weights = self.coef_.astype(np.float64) / longer
+        intercepts = self.intercept_.astype(np.float64) / longer
+        starts = [
             Start(alpha, w, float(b))
             for alpha, w, b in zip(duals, weights, intercepts, strict=True)
         ]
-
-
-def _stored_once(cost: Float64Array) -> Float64Array:
-    """Return costs, or the one that all rows have, which is then stored once."""
-    return cost[:1] if cost.strides[0] == 0 or np.ptp(cost) == 0.0 else cost
+        if not training.is_joint:
+            return starts
+        return [joint_start(starts, training.codes)]

@@ -18,6 +18,7 @@ from hingesvm.solvers.newton import LARGEST_SYSTEM
 from hingesvm.solvers.pegasos import step_until
 from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import Check, Progress, Solution, Start
+from hingesvm.solvers.rays import along_ray
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stochastic import sweep_until
 from hingesvm.solvers.together import most_lanes, sweep_together
@@ -33,6 +34,7 @@ __all__ = [
     "Rows",
     "Solution",
     "Start",
+    "along_ray",
     "begin_together",
     "go_on",
     "most_together",
@@ -114,11 +116,13 @@ def solve(
     progress = Progress(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
     first = Start(np.broadcast_to(0.0, problem.n_rows))
-    if start is not None:
+    if start is not None and (method == "pegasos" or _is_small(problem)):
         progress.record(problem.certify(start.alpha, start.w, start.intercept))
         if progress.relative_gap <= _goal(problem, method, tol):
             return progress.solution()
         first = replace(start, alpha=problem.repair(start.alpha))
+    elif start is not None:
+        first = start = replace(start, is_unseen=True)
     if method == "stochastic":
         sweep_until(progress, first, seed)
     elif method == "pegasos":
@@ -255,11 +259,11 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
     start, unless a class is too rare for one.
     """
     problem = progress.problem
-    of_sample = None
-    if start is None and _is_tall(problem):
-        of_sample = nest(progress, seed)
-    if of_sample is not None:
-        band_until(progress, of_sample, progress.tol)
+    near = None
+    if _is_tall(problem):
+        near = nest(progress, seed) if start is None else start
+    if near is not None:
+        band_until(progress, near, progress.tol)
     else:
         first = Start(np.zeros(problem.n_rows)) if start is None else start
         sweep_until(progress, first, seed, _hand_over(progress))

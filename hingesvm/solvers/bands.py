@@ -158,6 +158,10 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         newton_until(progress, start or _cold_start(problem), goal)
         return
     rounds = _first_survey(problem, start, goal)
+    if start.is_unseen:
+        progress.record(rounds.here.certificate(problem), proven=True)
+        if progress.relative_gap <= goal:
+            return
     patience = _PATIENCE
     while not progress.exhausted and patience:
         there = _solve_band(progress, rounds, goal)

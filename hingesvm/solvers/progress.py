@@ -71,6 +71,10 @@ class Start:
         Proximal step of the batch method, in units of the costs.
     own : ndarray of float64, of shape (n_features,), optional
         w(alpha), when it is known.
+    square : float, optional
+        ||w(alpha)||^2, with the square of a penalised intercept, when it is known.
+    is_unseen : bool, default=False
+        Whether no certificate of it is known, so that a solver is to look first.
     """
 
     alpha: Float64Array
@@ -79,6 +83,8 @@ class Start:
     shortfall: NDArray[np.floating] | None = None
     rho: float | None = None
     own: Float64Array | None = None
+    square: float | None = None
+    is_unseen: bool = False
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def sweep_until(
     n_rows = problem.n_rows
     squared_norms = problem.rows.squared_norms()
     tau = intercept_step(problem.intercept_rule, squared_norms)
-    alpha = start.alpha.copy()
+    alpha = problem.repair(start.alpha) if start.is_unseen else start.alpha.copy()
     state = Sweeps(
         row_steps(problem, squared_norms, tau),
         tau,
@@ -95,6 +95,11 @@ def sweep_until(
     last_gap = np.inf
     shrunk_above = 0.0
     before = progress.n_iter
+    if start.is_unseen:
+        last_gap = _look(progress, state, start)
+        shrunk_above = state.shrink_above
+        if progress.converged:
+            return
     while not progress.exhausted:
         # The last sweep that is begun may end above this.
         left = min(wait, progress.max_iter - 1 - before - visits) - since_look
@@ -123,11 +128,16 @@ def sweep_until(
         wait = max(1.0, min(remaining, _LONGEST_WAIT * visits))
 
 
-def _look(progress: Progress, state: Sweeps) -> float:
-    """Certify on all rows, wake the rows that matter, and return the relative gap."""
+def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> float:
+    """Certify on all rows, wake the rows that matter, and return the relative gap.
+
+    At the weights and intercept of a start, if one is given that has weights.
+    """
     problem = progress.problem
     duals = PackedDuals.pack(problem.repair(state.alpha), problem.bound)
     w, intercept = state.w.copy(), state.intercept
+    if start is not None and start.w is not None:
+        w, intercept = start.w.astype(w.dtype), start.intercept
     if progress.tol >= COARSE:
         w = w.astype(problem.rows.dtype, copy=False)
         intercept = problem.rows.rounded_number(intercept)
