@@ -9,8 +9,9 @@ except ImportError as error:
         "`python -m pip install --no-build-isolation -e .`."
     ) from error
 
+from hingesvm.model_selection import HingeSVCCV, hinge_path
 from hingesvm.svc import HingeSVC
 
-__all__ = ["HingeSVC", "__version__"]
+__all__ = ["HingeSVC", "HingeSVCCV", "__version__", "hinge_path"]
 
 __version__ = "0.1.0"

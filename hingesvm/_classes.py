@@ -31,7 +31,7 @@ from hingesvm.solvers import (
 from hingesvm.solvers.rounding import Rounded, round_to
 from hingesvm.solvers.team import Team
 
-__all__ = ["Classes", "Solved"]
+__all__ = ["CancelledError", "Classes", "Solved"]
 
 Solved = tuple[Solution, Rounded]
 _Item = TypeVar("_Item")
@@ -82,7 +82,7 @@ class Classes:
         def check_cancelled() -> None:
             outer()
             if cancelled.is_set():
-                raise _CancelledError
+                raise CancelledError
 
         count = len(self.targets)
         if count == 1:
@@ -201,5 +201,5 @@ def _groups(count: int, most: int) -> list[range]:
     return [range(*edges[k : k + 2]) for k in range(n_groups)]
 
 
-class _CancelledError(Exception):
+class CancelledError(Exception):
     """Ends the fits of other threads after an interrupt."""

@@ -14,7 +14,7 @@ from hingesvm.solvers import Rows, Solution
 if TYPE_CHECKING:
     from hingesvm._training import Trained
 
-__all__ = ["Report", "history_table", "warn_if_short"]
+__all__ = ["Report", "history_table", "warn_if_short", "warn_path_short"]
 
 # Columns that differ in scale by more than this slow a fit down.
 _UNEVEN_SCALES = 1e3
@@ -22,6 +22,8 @@ _UNEVEN_SCALES = 1e3
 _ROUNDING_ERRORS = 1e-13
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
+# The same for a path.
+_PATH_STACK_LEVEL = 3
 
 
 class Report:
@@ -60,6 +62,25 @@ def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> No
         _warn_not_converged(rows, trained.solutions, tol, max_iter)
     elif trained.rounded_gap > tol:
         _warn_rounded(trained.rounded_gap, tol)
+
+
+def warn_path_short(who: str, each: list[Trained], tol: float, max_iter: int) -> None:
+    """Warn that some of many fits did not reach the tolerance."""
+    short = [trained for trained in each if not trained.converged]
+    if not short:
+        return
+    worst = max(
+        solution.certificate.relative_gap
+        for trained in short
+        for solution in trained.solutions
+    )
+    warnings.warn(
+        f"{who}: {len(short)} of {len(each)} fits stopped before tol={tol:.2g} "
+        f"(max_iter={max_iter}); the largest relative duality gap is {worst:.2g}. "
+        "Raise max_iter or tol, scale the columns of X, or leave out the largest C.",
+        ConvergenceWarning,
+        stacklevel=_PATH_STACK_LEVEL,
+    )
 
 
 def _warn_not_converged(

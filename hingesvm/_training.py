@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,23 @@ class Trained:
     def converged(self) -> bool:
         """Whether all problems are certified to the tolerance."""
         return all(solution.converged for solution in self.solutions)
+
+    def without_duals(self) -> Trained:
+        """Return the same without dual variables, which are many."""
+        nothing = np.empty(0)
+        return replace(
+            self,
+            solutions=[
+                replace(
+                    solution, certificate=replace(solution.certificate, duals=nothing)
+                )
+                for solution in self.solutions
+            ],
+        )
+
+    def without_coefficients(self) -> Trained:
+        """Return the same without coefficients."""
+        return replace(self, coef=self.coef[:0], intercept=self.intercept[:0])
 
 
 @dataclass(frozen=True)

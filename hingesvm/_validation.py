@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
 
 from hingesvm.solvers.rows import Matrix, Rows, no_such_column
 
@@ -21,6 +22,7 @@ __all__ = [
     "aligned",
     "check_indices",
     "check_sample_weight",
+    "checked_input",
     "checked_rows",
     "draw_seeds",
     "encode_labels",
@@ -49,6 +51,28 @@ def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def checked_input(
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+) -> tuple[Rows, NDArray[Any], Float64Array | None]:
+    """Return rows, labels and weights, and set what an estimator says of features."""
+    # Whether sparse rows are finite is found with their norms, in one pass.
+    is_sparse = sp.issparse(X)
+    data, labels = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        order="C",
+        ensure_all_finite=not is_sparse,
+    )
+    rows = checked_rows(aligned(data))
+    return rows, labels, check_sample_weight(sample_weight, len(labels))
 
 
 def check_sample_weight(

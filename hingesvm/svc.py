@@ -6,7 +6,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,10 +16,8 @@ from hingesvm._jointly import joint_start, signed_duals
 from hingesvm._reporting import history_table, warn_if_short
 from hingesvm._training import Trained, Training
 from hingesvm._validation import (
-    aligned,
     check_indices,
-    check_sample_weight,
-    checked_rows,
+    checked_input,
     unchanged_on_error,
 )
 from hingesvm.losses import MarginLoss, MulticlassLoss
@@ -259,20 +256,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             if float32 coefficients are too coarse for `tol`, as they can be at large C
             or with columns whose mean is far larger than their spread.
         """
-        # Whether sparse rows are finite is found with their norms, in one pass.
-        is_sparse = sp.issparse(X)
         with unchanged_on_error(self):
-            data, labels = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                order="C",
-                ensure_all_finite=not is_sparse,
-            )
-            rows = checked_rows(aligned(data))
-            weights = check_sample_weight(sample_weight, len(labels))
+            rows, labels, weights = checked_input(self, X, y, sample_weight)
             kept = None
             if weights is not None and not np.all(weights):
                 kept = np.flatnonzero(weights)

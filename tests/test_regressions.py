@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from hingesvm import HingeSVC
+from hingesvm.solvers import batch
 
 liblinear_may_stop_early = pytest.mark.filterwarnings(
     "ignore:Liblinear failed to converge:sklearn.exceptions.ConvergenceWarning"
@@ -146,3 +147,23 @@ def test_index_arrays_of_any_integer_type():
     rows = sp.csr_matrix(X)
     rows.indices, rows.indptr = rows.indices.astype(np.int16), rows.indptr
     np.testing.assert_allclose(HingeSVC().fit(rows, y).coef_, dense.coef_, rtol=1e-6)
+
+
+def test_a_band_that_cannot_move_does_not_go_on_for_ever(monkeypatch):
+    rng = np.random.default_rng(39)
+    n_rows, n_features = 16_000, rng.integers(1, 8)
+    X = rng.random((n_rows, n_features)).astype(np.float32)
+    X *= rng.random(n_features).astype(np.float32)
+    scores = X @ rng.standard_normal(n_features) + 0.5 * rng.standard_normal(n_rows)
+    y = np.where(scores > 0.5 * n_features**0.5, 1, -1)
+    rounds = []
+    known = batch.change_of_rho
+
+    def counted(steps, solved):
+        rounds.append(steps)
+        assert len(rounds) < 1000
+        return known(steps, solved)
+
+    monkeypatch.setattr(batch, "change_of_rho", counted)
+    clf = HingeSVC(C=0.01, tol=1e-3).fit(X, y)
+    assert clf.dual_gap_ <= 1e-3 * clf.objective_

@@ -175,7 +175,8 @@ def _go_on(
             break
         factor = change_of_rho(steps, solved)
         # While rho is still finding its size the dual value is next to nothing.
-        growing = factor > 1.0 and best.relative_gap > 0.5
+        moves = steps > 0 or previous is None
+        growing = moves and factor > 1.0 and best.relative_gap > 0.5
         if growing or previous is None or is_progress(previous, best):
             patience = _PATIENCE
         else:

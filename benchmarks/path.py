@@ -1,0 +1,143 @@
+"""Time the choice of C by cross-validation: HingeSVCCV against searches.
+
+Ten values of C from 1e-3 to 1e3, five stratified folds, all on one thread. HingeSVCCV
+and ``GridSearchCV(HingeSVC)`` certify each fit to `--tol`; ``GridSearchCV(LinearSVC)``
+has its own default tolerance and `max_iter`, and penalises the intercept. A search is
+ended after `--limit` seconds, which then stand for its time. The process of each run is
+its own. `same C` says whether the exhaustive search of HingeSVC chooses the same C.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import data
+import machine
+import numpy as np
+from markdown import table
+from results import FOLDER
+from sklearn.model_selection import GridSearchCV
+from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
+
+from hingesvm import HingeSVC, HingeSVCCV
+
+PROBLEMS = ["imdb_tfidf", "20news_tfidf", "a9a", "ijcnn1", "covtype", "mnist"]
+CS = np.logspace(-3, 3, 10)
+WHO = ["hingesvm", "search", "linearsvc"]
+
+
+def main() -> None:
+    """Measure each problem and write results/path.md."""
+    options = parse()
+    if options.run:
+        name, who = options.run
+        print(json.dumps(run(name, who, options)))
+        return
+    rows = list(measure(options))
+    text = "\n".join(report(rows, options))
+    (options.output / "path.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def estimator(who: str, options: argparse.Namespace) -> Any:
+    """Return what is timed."""
+    if who == "hingesvm":
+        return HingeSVCCV(CS, tol=options.tol, n_jobs=1, store_paths=False)
+    if who == "search":
+        model = HingeSVC(tol=options.tol)
+    else:
+        model = LinearSVC(loss="hinge", random_state=0)
+    return GridSearchCV(model, {"C": CS}, n_jobs=1)
+
+
+def run(name: str, who: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Fit in this process; return the seconds and the C chosen."""
+    problem = data.load(name)
+    warnings.simplefilter("ignore")
+    clf = estimator(who, options)
+    with threadpool_limits(1):
+        small = np.linspace(0, problem.X.shape[0] - 1, 500).astype(int)
+        estimator(who, options).fit(problem.X[small], problem.y[small])
+        start = time.perf_counter()
+        clf.fit(problem.X, problem.y)
+        seconds = time.perf_counter() - start
+    chosen = clf.C_ if who == "hingesvm" else clf.best_params_["C"]
+    return {"seconds": seconds, "C": float(chosen)}
+
+
+def in_process(name: str, who: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Fit in a process of its own, for as long as the limit allows."""
+    command = [sys.executable, __file__, "--run", name, who, "--tol", str(options.tol)]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=options.limit + 60.0,
+        )
+    except subprocess.TimeoutExpired:
+        return {"seconds": options.limit, "C": np.nan}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure(options: argparse.Namespace) -> Iterator[list[Any]]:
+    """Yield a row of the table for each problem."""
+    for name in options.problems:
+        seconds: dict[str, list[float]] = {who: [] for who in options.who}
+        chosen: dict[str, float] = {}
+        for _ in range(options.pairs):
+            for who in options.who:
+                if seconds[who] and seconds[who][-1] >= options.limit:
+                    continue
+                found = in_process(name, who, options)
+                print(name, who, found, file=sys.stderr, flush=True)
+                seconds[who].append(min(found["seconds"], options.limit))
+                chosen[who] = found["C"]
+        ours, search, peer = (
+            float(np.median(seconds.get(who, [np.nan]))) for who in WHO
+        )
+        same = chosen.get("search") == chosen["hingesvm"]
+        row = [name, ours, search, peer, search / ours, peer / ours]
+        yield [*row, chosen["hingesvm"], "yes" if same else "no"]
+
+
+def report(rows: list[list[Any]], options: argparse.Namespace) -> Iterator[str]:
+    """Yield the lines of the report."""
+    yield from ("# The choice of C", "", machine.describe(), "")
+    yield from __doc__.split("\n\n", 1)[1].strip().splitlines()
+    yield ""
+    header = ["data", "HingeSVCCV, s", "search of HingeSVC, s", "of LinearSVC, s"]
+    yield from table([*header, "ratio", "ratio to LinearSVC", "C", "same C"], rows)
+    yield ""
+    means = [
+        np.exp(np.mean([np.log(row[column]) for row in rows])) for column in (4, 5)
+    ]
+    yield f"Geometric means of the ratios: {means[0]:.2f} and {means[1]:.2f}."
+    yield f"The limit is {options.limit:g} s."
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--problems", nargs="+", default=PROBLEMS, metavar="NAME")
+    add("--who", nargs="+", default=WHO, choices=WHO)
+    add("--tol", type=float, default=1e-3)
+    add("--pairs", type=int, default=3)
+    add("--limit", type=float, default=600.0)
+    add("--output", type=Path, default=FOLDER)
+    add("--run", nargs=2, metavar=("NAME", "WHO"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,454 @@
+"""HingeSVCCV: HingeSVC with C chosen by cross-validation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import _fit_context
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import _check_method_params
+
+from hingesvm._classes import CancelledError
+from hingesvm._reporting import warn_path_short
+from hingesvm._threads import map_in_threads
+from hingesvm._training import Training
+from hingesvm._validation import checked_input, unchanged_on_error
+from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.model_selection._folds import Fold, FoldPath, follow
+from hingesvm.model_selection._grid import grid_of
+from hingesvm.model_selection._scoring import FoldScorer, Scorer, scorer_of
+from hingesvm.solvers import Method, Rows
+from hingesvm.solvers.team import Team
+from hingesvm.svc import HingeSVC
+
+__all__ = ["HingeSVCCV"]
+
+Float64Array = NDArray[np.float64]
+
+# Parameters of HingeSVC that have no meaning here.
+_OTHERS = ("C", "warm_start")
+
+
+class HingeSVCCV(HingeSVC):
+    r"""HingeSVC with C chosen by cross-validation, for little more than a fit.
+
+    In each fold the problems of all C are solved in ascending order, each from the
+    dual variables of the last, and each is certified to `tol`. A fold is an index into
+    `X`: no training rows are copied, and folds run in threads.
+
+    Parameters
+    ----------
+    Cs : int or array-like of shape (n_Cs,), default=10
+        The values of C, or how many on a logarithmic grid that is found from the data;
+        see :func:`hinge_path`.
+    cv : int, cross-validation generator or iterable, default=None
+        As of GridSearchCV: None is five stratified folds, an integer so many.
+    scoring : str, callable or None, default=None
+        A scorer's name or ``scorer(estimator, X, y)``; None is the accuracy. Scorers
+        that scikit-learn's ``make_scorer`` makes, and
+        ``hingesvm.metrics.neg_hinge_loss_scorer``, need no copy of the test rows;
+        others are given one.
+    refit : bool, default=True
+        Whether to train on all rows with the C chosen. If not, C, coefficients and
+        intercepts are means of those with the best score of each fold, as in
+        LogisticRegressionCV, and there is no certificate.
+    one_standard_error : bool, default=False
+        Whether to choose the smallest C whose mean score is within one standard error
+        of the best mean, in place of the best. The standard error is that of the best
+        mean over the folds.
+    store_paths : bool, default=True
+        Whether to keep `coefs_paths_` and `intercepts_paths_`, which for wide data and
+        many classes are large.
+    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver, tol, \
+            max_iter, random_state
+        As of HingeSVC, for each fit. `class_weight="balanced"` is of the training rows
+        of each fold, as a search has it.
+    n_jobs : int or None, default=None
+        Number of threads, which take a fold each, and for the last fit as of HingeSVC.
+        Scores and paths do not depend on it.
+    verbose : int, default=0
+        1 prints one line for each fold and C, and one for each look at the gap.
+
+    Attributes
+    ----------
+    C_ : float
+        The C chosen.
+    Cs_ : ndarray of float64, of shape (n_Cs,)
+        The values tried, in the order given.
+    scores_ : ndarray of float64, of shape (n_folds, n_Cs)
+        Scores on the test rows of each fold.
+    coefs_paths_ : ndarray of shape (n_folds, n_Cs, 1, n_features) or \
+            (n_folds, n_Cs, n_classes, n_features)
+        Weights of each fit, in the dtype of `X`; NaN for classes that a fold lacks.
+        Only with `store_paths`.
+    intercepts_paths_ : ndarray of shape (n_folds, n_Cs, 1) or \
+            (n_folds, n_Cs, n_classes)
+        Intercepts likewise.
+    objectives_, dual_gaps_ : ndarray of float64, of shape (n_folds, n_Cs)
+        Primal values and absolute duality gaps of each fit.
+    n_iters_ : ndarray of intp, of shape (n_folds, n_Cs)
+        Sweeps and Newton steps of each fit, from the last C.
+    classes_, coef_, intercept_, n_features_in_, feature_names_in_
+        As of HingeSVC.
+    objective_, dual_gap_, n_iter_, history_
+        As of HingeSVC, of the last fit; only with `refit`.
+
+    See Also
+    --------
+    hinge_path : The path on all rows.
+    HingeSVC : With a given C.
+    sklearn.linear_model.LogisticRegressionCV : The same conventions.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from hingesvm.model_selection import HingeSVCCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> search = HingeSVCCV(Cs=[0.001, 0.01, 0.1, 1.0, 10.0])
+    >>> model = make_pipeline(StandardScaler(), search).fit(X, y)
+    >>> search.C_
+    0.1
+    >>> search.scores_.mean(axis=0).round(3)
+    array([0.939, 0.968, 0.975, 0.97 , 0.967])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{
+            name: constraints
+            for name, constraints in HingeSVC._parameter_constraints.items()
+            if name not in _OTHERS
+        },
+        "Cs": ["array-like", int],
+        "cv": ["cv_object"],
+        "scoring": [str, callable, None],
+        "refit": ["boolean"],
+        "one_standard_error": ["boolean"],
+        "store_paths": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        Cs: int | ArrayLike = 10,
+        *,
+        cv: Any = None,
+        scoring: str | Scorer | None = None,
+        refit: bool = True,
+        one_standard_error: bool = False,
+        store_paths: bool = True,
+        loss: str | MarginLoss = "hinge",
+        multi_class: str | MulticlassLoss = "ovr",
+        fit_intercept: bool = True,
+        penalized_intercept: bool = False,
+        class_weight: dict[Any, float] | str | None = None,
+        solver: Method = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.Cs = Cs
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.one_standard_error = one_standard_error
+        self.store_paths = store_paths
+        self.loss = loss
+        self.multi_class = multi_class
+        self.fit_intercept = fit_intercept
+        self.penalized_intercept = penalized_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> HingeSVCCV:
+        """Choose C by cross-validation, and train on all rows with it.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Class labels; at least two classes in each fold.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights, of the losses and, unless metadata routing says
+            otherwise, of the scores.
+        **params : dict
+            Parameters of the splitter, such as `groups`, and of the scorer, by
+            metadata routing.
+
+        Returns
+        -------
+        HingeSVCCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is unusable; the message says why. The estimator is then as
+            it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` was reached in some of the fits.
+        """
+        _raise_for_params(params, self, "fit")
+        with unchanged_on_error(self):
+            rows, labels, weights = checked_input(self, X, y, sample_weight)
+            split_params, score_params = self._routed(sample_weight, params)
+            kept = _positive(np.arange(rows.n_rows), weights)
+            training = self._training(rows, labels, weights, kept)
+            Cs = grid_of(training, self.Cs)
+            cv = check_cv(self.cv, labels, classifier=True)
+            splits = list(cv.split(X, labels, **split_params))
+            folds = [
+                self._fold(number, len(splits), split, X, rows, labels, weights)
+                for number, split in enumerate(splits)
+            ]
+            for fold, (_, test) in zip(folds, splits, strict=True):
+                fold.scorer.params.update(
+                    _check_method_params(X, score_params, indices=test)
+                )
+            paths = self._follow_all(rows, folds, Cs)
+            self._set_paths(training, Cs, paths)
+            self._conclude(training, paths)
+        return self
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **score_params: Any,
+    ) -> float:
+        """Return the score on some rows, as `scoring` defines it.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), optional
+        **score_params : dict
+            Parameters of the scorer, by metadata routing.
+
+        Returns
+        -------
+        float
+        """
+        _raise_for_params(score_params, self, "score")
+        if _routing_enabled():
+            if sample_weight is not None:
+                score_params["sample_weight"] = sample_weight
+            routed = process_routing(self, "score", **score_params)
+            found: dict[str, Any] = routed.scorer.score
+        else:
+            found = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(scorer_of(self.scoring)(self, X, y, **found))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return which metadata goes to the splitter and to the scorer.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                splitter=self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+            .add(
+                scorer=scorer_of(self.scoring),
+                method_mapping=MethodMapping()
+                .add(caller="score", callee="score")
+                .add(caller="fit", callee="score"),
+            )
+        )
+
+    def _routed(
+        self, sample_weight: ArrayLike | None, params: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what the splitter and the scorer are given."""
+        if _routing_enabled():
+            if sample_weight is not None:
+                params = {**params, "sample_weight": sample_weight}
+            routed = process_routing(self, "fit", **params)
+            return routed.splitter.split, routed.scorer.score
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return {}, weights
+
+    def _training(
+        self,
+        rows: Rows,
+        labels: NDArray[Any],
+        weights: Float64Array | None,
+        kept: NDArray[np.intp],
+    ) -> Training:
+        """Return the training on all rows that take part."""
+        if len(kept) == rows.n_rows:
+            return Training.build(self, rows, labels, weights)
+        assert weights is not None
+        return Training.build(self, rows.subset(kept), labels[kept], weights[kept])
+
+    def _fold(
+        self,
+        number: int,
+        count: int,
+        split: tuple[NDArray[np.intp], NDArray[np.intp]],
+        X: ArrayLike,
+        rows: Rows,
+        labels: NDArray[Any],
+        weights: Float64Array | None,
+    ) -> Fold:
+        """Return what a fold is trained and scored on."""
+        train, test = (_places(part, rows.n_rows) for part in split)
+        train = _positive(train, weights)
+        model = HingeSVC().get_params(deep=False)
+        model = {name: getattr(self, name) for name in model if name not in _OTHERS}
+        return Fold(
+            f"fold {number + 1} of {count}",
+            train,
+            labels[train],
+            None if weights is None else weights[train],
+            FoldScorer(self.scoring, X, rows, labels[test], test, {}, model),
+        )
+
+    def _follow_all(
+        self, rows: Rows, folds: Sequence[Fold], Cs: Float64Array
+    ) -> list[FoldPath]:
+        """Train and score all folds, in threads."""
+        cancelled = threading.Event()
+
+        def check_cancelled() -> None:
+            if cancelled.is_set():
+                raise CancelledError
+
+        shared = rows.shared_by(Team(), check_cancelled)
+        # Threads take folds; none is left for the fits in them.
+        inner = Bunch(**{**self.get_params(deep=False), "n_jobs": 1})
+
+        def one(fold: Fold) -> FoldPath:
+            return follow(inner, shared, fold, Cs, keep_all=self.store_paths)
+
+        return map_in_threads(one, folds, self.n_jobs, cancelled.set)
+
+    def _set_paths(
+        self, training: Training, Cs: Float64Array, paths: list[FoldPath]
+    ) -> None:
+        """Set what is known of each fold and C."""
+        self.Cs_ = Cs
+        self.scores_ = np.stack([path.scores for path in paths])
+        self.objectives_ = np.stack([path.objectives for path in paths])
+        self.dual_gaps_ = np.stack([path.dual_gaps for path in paths])
+        self.n_iters_ = np.stack([path.n_iters for path in paths])
+        self._forget("coefs_paths_", "intercepts_paths_")
+        if not self.store_paths:
+            return
+        shape = len(paths), len(Cs), len(training.targets)
+        dtype = training.rows.dtype
+        self.coefs_paths_ = np.full((*shape, training.rows.n_features), np.nan, dtype)
+        self.intercepts_paths_ = np.full(shape, np.nan, dtype)
+        for fold, path in enumerate(paths):
+            for place in range(len(Cs)):
+                coef, intercept = _aligned(path, place, training)
+                self.coefs_paths_[fold, place] = coef
+                self.intercepts_paths_[fold, place] = intercept
+
+    def _conclude(self, training: Training, paths: list[FoldPath]) -> None:
+        """Choose C and train with it, or average the best models of the folds."""
+        trained = [one for path in paths for one in path.trained if one is not None]
+        warn_path_short(type(self).__name__, trained, self.tol, self.max_iter)
+        self._forget("objective_", "dual_gap_", "n_iter_", "history_")
+        if not np.all(np.isfinite(self.scores_)):
+            raise ValueError(
+                f"The scores must be finite to choose C by them, but scoring="
+                f"{self.scoring!r} returned NaN or infinity for some fold."
+            )
+        if self.refit:
+            self.C_ = float(self.Cs_[self._best_place()])
+            self._set_model(training.classes, training.train(self.C_))
+            return
+        best = [_aligned(path, path.best, training) for path in paths]
+        self.C_ = float(np.mean([self.Cs_[path.best] for path in paths]))
+        self.classes_ = training.classes
+        self.coef_ = np.mean([coef for coef, _ in best], axis=0)
+        self.intercept_ = np.mean([intercept for _, intercept in best], axis=0)
+
+    def _forget(self, *names: str) -> None:
+        """Drop attributes of an earlier fit."""
+        for name in names:
+            if hasattr(self, name):
+                delattr(self, name)
+
+    def _best_place(self) -> int:
+        """Return the place of the C to choose."""
+        means = self.scores_.mean(axis=0)
+        best = int(means.argmax())
+        if not self.one_standard_error or len(self.scores_) < 2:
+            return best
+        spread = self.scores_[:, best].std(ddof=1) / np.sqrt(len(self.scores_))
+        near = np.flatnonzero(means >= means[best] - spread)
+        return int(near[self.Cs_[near].argmin()])
+
+
+def _positive(
+    places: NDArray[np.intp], weights: Float64Array | None
+) -> NDArray[np.intp]:
+    """Return the places whose weight is not 0."""
+    return places if weights is None else places[weights[places] > 0.0]
+
+
+def _places(part: NDArray[Any], n_rows: int) -> NDArray[np.intp]:
+    """Return the rows of a part of a split, which may be a mask."""
+    places: NDArray[np.intp] = np.arange(n_rows)[np.asarray(part)]
+    return places
+
+
+def _aligned(
+    path: FoldPath, place: int, training: Training
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return coefficients and intercepts of a fit, with NaN for classes it lacks."""
+    trained = path.trained[place]
+    assert trained is not None
+    if len(path.classes) == len(training.classes):
+        return trained.coef, trained.intercept
+    n_classes = len(training.classes)
+    coef = np.full((n_classes, trained.coef.shape[1]), np.nan, trained.coef.dtype)
+    intercept = np.full(n_classes, np.nan, trained.coef.dtype)
+    places = np.searchsorted(training.classes, path.classes)
+    if len(places) == 2:
+        # One score, for the second class and against the first.
+        coef[places] = np.concatenate([-trained.coef, trained.coef])
+        intercept[places] = np.concatenate([-trained.intercept, trained.intercept])
+    else:
+        coef[places], intercept[places] = trained.coef, trained.intercept
+    return coef, intercept

@@ -1,0 +1,198 @@
+"""hinge_path: certified solutions for many values of C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hingesvm._reporting import warn_path_short
+from hingesvm._training import Trained, Training
+from hingesvm._validation import checked_input
+from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.model_selection._grid import grid_of
+from hingesvm.solvers import Method
+from hingesvm.svc import HingeSVC
+
+__all__ = ["HingePath", "hinge_path", "train_along"]
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HingePath:
+    """Certified solutions for several values of C, in the order of `Cs`.
+
+    Attributes
+    ----------
+    Cs : ndarray of float64, of shape (n_Cs,)
+    classes : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    coefs : ndarray of shape (n_Cs, 1, n_features) or (n_Cs, n_classes, n_features)
+        Weights, in the dtype of `X`, as `coef_` of HingeSVC for each C.
+    intercepts : ndarray of shape (n_Cs, 1) or (n_Cs, n_classes)
+    objectives : ndarray of float64, of shape (n_Cs,)
+        Primal values, summed over one-vs-rest problems.
+    dual_gaps : ndarray of float64, of shape (n_Cs,)
+        Absolute duality gaps, summed likewise.
+    n_iters : ndarray of intp, of shape (n_Cs,)
+        Sweeps and Newton steps from the solution for the next smaller C, the most of
+        any one-vs-rest problem.
+    converged : ndarray of bool, of shape (n_Cs,)
+        Whether the gap is within the tolerance.
+    """
+
+    Cs: Float64Array
+    classes: NDArray[Any]
+    coefs: NDArray[np.floating]
+    intercepts: NDArray[np.floating]
+    objectives: Float64Array
+    dual_gaps: Float64Array
+    n_iters: NDArray[np.intp]
+    converged: NDArray[np.bool_]
+
+
+def hinge_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    Cs: int | ArrayLike = 10,
+    sample_weight: ArrayLike | None = None,
+    loss: str | MarginLoss = "hinge",
+    multi_class: str | MulticlassLoss = "ovr",
+    fit_intercept: bool = True,
+    penalized_intercept: bool = False,
+    class_weight: dict[Any, float] | str | None = None,
+    solver: Method = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
+) -> HingePath:
+    r"""Solve the problem of HingeSVC for many values of C, each from the last.
+
+    For each C, it minimises
+
+    .. math::
+
+        P(w, b) = \tfrac12 \|w\|^2 + C \sum_i s_i \,
+            \ell\big(y_i (x_i^\top w + b)\big).
+
+    The values are taken in ascending order. Dual variables of one C, times the best
+    factor up to the ratio of both, are feasible for the next, and near its optimum:
+    those at their bound stay there.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Training rows, used in place as by HingeSVC.
+    y : array-like of shape (n_samples,)
+        Class labels; at least two classes.
+    Cs : int or array-like of shape (n_Cs,), default=10
+        The values of C, or how many on a logarithmic grid: from the C below which
+        every dual variable is at its bound and w is proportional to C (with
+        :math:`v = \sum_i s_i y_i x_i`, this is :math:`1 / \max_i y_i x_i^\top v`
+        without an intercept, and
+        :math:`2 / (\max_{y_i=1} x_i^\top v - \min_{y_i=-1} x_i^\top v)` with a free
+        one and classes of equal size) to where ten times the C lowers the training
+        loss by less than a twentieth, or separates the classes.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative weights.
+    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver, tol, \
+            max_iter, n_jobs, random_state, verbose
+        As of HingeSVC; `tol` and `max_iter` hold for each C.
+
+    Returns
+    -------
+    HingePath
+        Coefficients, objectives, gaps and iterations for each C.
+
+    Raises
+    ------
+    ValueError
+        If the input is unusable; the message says why.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If `max_iter` was reached for some C.
+
+    See Also
+    --------
+    HingeSVCCV : Chooses C by cross-validation along such paths.
+
+    References
+    ----------
+    Hastie, Rosset, Tibshirani and Zhu, "The entire regularization path for the support
+    vector machine", Journal of Machine Learning Research 5, 2004: dual variables change
+    piecewise linearly along the path.
+
+    Chu, Ho, Tsai, Lin and Lin, "Warm start for parameter selection of linear
+    classifiers", KDD 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> from hingesvm.model_selection import hinge_path
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> path = hinge_path(scale(X), y, Cs=[0.01, 0.1, 1.0])
+    >>> path.coefs.shape
+    (3, 1, 30)
+    >>> path.objectives.round(3)
+    array([ 0.869,  4.347, 26.525])
+    >>> bool((path.dual_gaps <= 1e-10 * path.objectives).all())
+    True
+    """
+    params = HingeSVC(
+        loss=loss,
+        multi_class=multi_class,
+        fit_intercept=fit_intercept,
+        penalized_intercept=penalized_intercept,
+        class_weight=class_weight,
+        solver=solver,
+        tol=tol,
+        max_iter=max_iter,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        verbose=verbose,
+    )
+    params._validate_params()
+    rows, labels, weights = checked_input(params, X, y, sample_weight)
+    if weights is not None and not np.all(weights):
+        kept = np.flatnonzero(weights)
+        rows, labels, weights = rows.subset(kept), labels[kept], weights[kept]
+    training = Training.build(params, rows, labels, weights)
+    values = grid_of(training, Cs)
+    found = dict(train_along(training, values))
+    each = [found[place] for place in range(len(values))]
+    warn_path_short("hinge_path", each, tol, max_iter)
+    return HingePath(
+        values,
+        training.classes,
+        np.stack([one.coef for one in each]),
+        np.stack([one.intercept for one in each]),
+        np.array([one.objective for one in each]),
+        np.array([one.dual_gap for one in each]),
+        np.array([one.n_iter for one in each], dtype=np.intp),
+        np.array([one.converged for one in each]),
+    )
+
+
+def train_along(
+    training: Training, Cs: Sequence[float] | Float64Array
+) -> Iterator[tuple[int, Trained]]:
+    """Yield the place of each C and what was trained with it, in ascending order.
+
+    Dual variables are kept only until the next C.
+    """
+    last: Trained | None = None
+    for place in np.argsort(Cs, kind="stable").tolist():
+        starts = None if last is None else training.starts_from(last)
+        last = None
+        last = training.train(float(Cs[place]), starts, keep_duals=True)
+        yield place, last.without_duals()
