@@ -186,7 +186,7 @@ class Classes:
         rounded = round_to(problem, certificate, self.rows.dtype)
         if not self.keep_duals:
             nothing = np.empty(0)
-            certificate = replace(certificate, weights=nothing, duals=nothing)
+            certificate = replace(certificate, weights=nothing, duals=nothing, own=None)
             solution = replace(solution, certificate=certificate)
         return solution, rounded
 

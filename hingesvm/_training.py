@@ -75,7 +75,8 @@ class Trained:
             self,
             solutions=[
                 replace(
-                    solution, certificate=replace(solution.certificate, duals=nothing)
+                    solution,
+                    certificate=replace(solution.certificate, duals=nothing, own=None),
                 )
                 for solution in self.solutions
             ],
@@ -196,20 +197,13 @@ class Training:
         factor = self.factors_of_two[0]
         return costs if factor == 1.0 else factor * costs
 
-    def starts_from(self, trained: Trained) -> list[Start]:
-        """Return where the same problems with another C are to start."""
-        return [self._start_from(solution) for solution in trained.solutions]
-
-    def _start_from(self, solution: Solution) -> Start:
-        """Return the point of a solution, which has dual variables, as a start."""
-        found = solution.certificate
-        alpha = found.alpha
-        square = None
-        if self.is_joint or float(self.loss.dual_curvature(np.ones(1))[0]) == 0.0:
-            # D is the sum of the duals, times the margin, less half of this.
-            margin = self.joint.margin if self.is_joint and self.joint else 1.0
-            square = 2.0 * (margin * float(alpha.sum()) - found.dual)
-        return Start(alpha, found.w, found.intercept, square=square)
+    def starts_from(self, trained: Trained, C: float) -> list[Start]:
+        """Return where the same problems with this C are to start."""
+        ratio = float(self.costs(C)[0] / trained.costs[0])
+        return [
+            Start(found.alpha, found.w, found.intercept, found=found, ratio=ratio)
+            for found in (solution.certificate for solution in trained.solutions)
+        ]
 
     def train(
         self,

@@ -113,7 +113,8 @@ def _path_ends(training: Training, low: float) -> float:
     for _ in range(_SHORTEST, _LONGEST):
         if _loss(before) <= _SEPARATED * before.objective:
             break
-        now = rough.train(_DECADE * C, rough.starts_from(before), keep_duals=True)
+        starts = rough.starts_from(before, _DECADE * C)
+        now = rough.train(_DECADE * C, starts, keep_duals=True)
         still = _loss(now) / _DECADE > (1.0 - _STILL) * _loss(before)
         if still or not now.converged:
             break

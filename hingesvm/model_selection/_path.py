@@ -192,7 +192,7 @@ def train_along(
     """
     last: Trained | None = None
     for place in np.argsort(Cs, kind="stable").tolist():
-        starts = None if last is None else training.starts_from(last)
-        last = None
-        last = training.train(float(Cs[place]), starts, keep_duals=True)
+        C = float(Cs[place])
+        starts = None if last is None else training.starts_from(last, C)
+        last = training.train(C, starts, keep_duals=True)
         yield place, last.without_duals()

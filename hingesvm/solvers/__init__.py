@@ -102,7 +102,8 @@ def solve(
         Of the order of rows.
     start : Start, optional
         Dual variables to start from, repaired if infeasible, and weights and
-        intercept if better ones than theirs are known.
+        intercept if better ones than theirs are known. What it says was found is
+        believed.
     report : callable, optional
         Called at each look at the gap with the iteration, the seconds since the
         start, the objective and the gap.
@@ -116,7 +117,12 @@ def solve(
     progress = Progress(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
     first = Start(np.broadcast_to(0.0, problem.n_rows))
-    if start is not None and (method == "pegasos" or _is_small(problem)):
+    if start is not None and start.found is not None:
+        progress.record(start.found, proven=True)
+        if progress.relative_gap <= _goal(problem, method, tol):
+            return progress.solution()
+        first = start
+    elif start is not None and (method == "pegasos" or _is_small(problem)):
         progress.record(problem.certify(start.alpha, start.w, start.intercept))
         if progress.relative_gap <= _goal(problem, method, tol):
             return progress.solution()

@@ -36,6 +36,8 @@ class Certificate:
         Feasible dual variables; of these of shape (n_rows, n_classes).
     primal, dual : float
         P(w, intercept) and D(alpha).
+    own : ndarray of float64, of the shape of the weights, optional
+        w(alpha), when it is known.
     """
 
     weights: NDArray[np.floating]
@@ -43,6 +45,7 @@ class Certificate:
     duals: Duals | DeferredDuals
     primal: float
     dual: float
+    own: Float64Array | None = None
 
     @property
     def w(self) -> Float64Array:
@@ -81,7 +84,12 @@ class Certificate:
         primal = newer if newer.primal <= self.primal + noise else self
         dual = newer if newer.dual >= self.dual - noise else self
         return Certificate(
-            primal.weights, primal.intercept, dual.duals, primal.primal, dual.dual
+            primal.weights,
+            primal.intercept,
+            dual.duals,
+            primal.primal,
+            dual.dual,
+            dual.own,
         )
 
 

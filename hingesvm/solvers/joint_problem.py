@@ -235,4 +235,4 @@ class JointProblem:
         gain = self.margin * float(feasible.sum())
         dual = self.dual_of(own, gain, self.imbalance(feasible))
         primal = self.primal(weights, intercepts)
-        return Certificate(weights, intercepts, feasible, primal, dual)
+        return Certificate(weights, intercepts, feasible, primal, dual, own)

@@ -86,8 +86,10 @@ def solve_jointly(
     progress.record(problem.origin())
     exact = method != "stochastic" and _is_small(problem)
     if start is not None:
-        found = problem.certify(start.alpha, start.w, _intercepts(problem, start))
-        progress.record(found)
+        found = start.found
+        if found is None:
+            found = problem.certify(start.alpha, start.w, _intercepts(problem, start))
+        progress.record(found, proven=start.found is not None)
         if progress.relative_gap <= (min(tol, _EXACT) if exact else tol):
             return progress.solution()
         start = Start(found.alpha, found.w, found.intercept)

@@ -404,5 +404,5 @@ class Problem:
         intercept = self.best_intercept(scores, feasible)
         primal = self.primal(w, intercept, scores)
         dual = self.dual(feasible, w)
-        certificate = Certificate(w, intercept, feasible, primal, dual)
+        certificate = Certificate(w, intercept, feasible, primal, dual, w)
         return self._stretch(certificate, scores)

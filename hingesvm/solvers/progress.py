@@ -71,8 +71,10 @@ class Start:
         Proximal step of the batch method, in units of the costs.
     own : ndarray of float64, of shape (n_features,), optional
         w(alpha), when it is known.
-    square : float, optional
-        ||w(alpha)||^2, with the square of a penalised intercept, when it is known.
+    found : Certificate, optional
+        What is known of this point without a look.
+    ratio : float, default=1.0
+        The costs, over those that `found` is of.
     is_unseen : bool, default=False
         Whether no certificate of it is known, so that a solver is to look first.
     """
@@ -83,7 +85,8 @@ class Start:
     shortfall: NDArray[np.floating] | None = None
     rho: float | None = None
     own: Float64Array | None = None
-    square: float | None = None
+    found: Certificate | None = None
+    ratio: float = 1.0
     is_unseen: bool = False
 
 

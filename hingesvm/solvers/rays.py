@@ -21,8 +21,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
-from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.problem import Problem, squared_norm
 from hingesvm.solvers.progress import Start
 
 __all__ = ["along_ray"]
@@ -38,17 +39,44 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
     problem : Problem or JointProblem
         Whose bounds are kept to.
     start : Start
-        With non-negative dual variables, of this problem or another one on its rows.
+        With non-negative dual variables, of this problem or another one on its rows. If
+        it says what was found at costs that were all smaller or larger by one factor,
+        and the loss has a kink, the same is known of the result without a look at X.
     """
     alpha = start.alpha
     if not alpha.any():
-        return start
+        return replace(start, found=None)
+    found = start.found if _is_linear(problem) else None
+    total = float(alpha.sum())
+    if isinstance(problem, JointProblem):
+        total *= problem.margin
+    # D is the total less half of the square.
+    square = _square(problem, alpha) if found is None else 2.0 * (total - found.dual)
     longest = _longest(problem, alpha)
-    gain, square = _parabola(problem, start)
-    factor = min(gain / square, longest) if square > 0.0 else longest
+    factor = min(total / square, longest) if square > 0.0 else longest
     if not 0.0 < factor < np.inf:
-        return start
-    return replace(start, alpha=factor * alpha, own=None, square=None)
+        return replace(start, found=None)
+    if isinstance(problem, Problem):
+        alpha = np.minimum(factor * alpha, problem.bound)
+    else:
+        alpha = factor * alpha
+    if found is None:
+        return replace(start, alpha=alpha, own=None, found=None)
+    own = None if found.own is None else factor * found.own
+    there = Certificate(
+        found.weights,
+        found.intercept,
+        alpha,
+        _primal(problem, found, start.ratio),
+        factor * (total - 0.5 * factor * square),
+        own,
+    )
+    return replace(start, alpha=alpha, own=own, found=there, ratio=1.0)
+
+
+def _is_linear(problem: Problem | JointProblem) -> bool:
+    """Whether the dual variables count linearly, as those of losses with kinks do."""
+    return isinstance(problem, JointProblem) or problem.has_kink
 
 
 def _longest(problem: Problem | JointProblem, alpha: Float64Array) -> float:
@@ -64,17 +92,23 @@ def _longest(problem: Problem | JointProblem, alpha: Float64Array) -> float:
     return float(largest.min())
 
 
-def _parabola(problem: Problem | JointProblem, start: Start) -> tuple[float, float]:
-    """Return A and B."""
-    alpha, square = start.alpha, start.square
-    if square is None:
-        own = problem.combine(alpha)
-        square = float(np.vdot(own, own))
-        if problem.intercept_rule == "penalized":
-            imbalance = np.asarray(problem.imbalance(alpha))
-            square += float(np.vdot(imbalance, imbalance))
-    total = float(alpha.sum())
-    if isinstance(problem, JointProblem):
-        return problem.margin * total, square
-    # The gain is the sum of a - q a^2 / 2.
-    return total, square + 2.0 * (total - problem.gain(alpha))
+def _square(problem: Problem | JointProblem, alpha: Float64Array) -> float:
+    """Return B."""
+    own = problem.combine(alpha)
+    square = float(np.vdot(own, own))
+    if problem.intercept_rule == "penalized":
+        imbalance = np.asarray(problem.imbalance(alpha))
+        square += float(np.vdot(imbalance, imbalance))
+    if isinstance(problem, Problem):
+        # The gain is the sum of a - q a^2 / 2.
+        square += 2.0 * (float(alpha.sum()) - problem.gain(alpha))
+    return square
+
+
+def _primal(problem: Problem | JointProblem, found: Certificate, ratio: float) -> float:
+    """Return the primal value of a point at costs that are larger by a factor."""
+    square = squared_norm(found.weights.ravel())
+    if problem.intercept_rule == "penalized":
+        intercept = np.asarray(found.intercept)
+        square += float(np.vdot(intercept, intercept))
+    return 0.5 * square + ratio * (found.primal - 0.5 * square)

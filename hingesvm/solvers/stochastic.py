@@ -74,11 +74,12 @@ def sweep_until(
     squared_norms = problem.rows.squared_norms()
     tau = intercept_step(problem.intercept_rule, squared_norms)
     alpha = problem.repair(start.alpha) if start.is_unseen else start.alpha.copy()
+    own = problem.combine(alpha) if start.own is None else start.own
     state = Sweeps(
         row_steps(problem, squared_norms, tau),
         tau,
         alpha,
-        problem.combine(alpha).astype(weights_dtype(problem, progress.tol)),
+        own.astype(weights_dtype(problem, progress.tol)),
         problem.intercept_of(alpha, start.intercept),
         np.arange(n_rows, dtype=np.intp),
         n_rows,
@@ -92,7 +93,7 @@ def sweep_until(
         is_shared = deal(problem, state, shares)
     visits = since_look = 0.0
     wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
-    last_gap = np.inf
+    last_gap = np.inf if start.found is None else start.found.relative_gap
     shrunk_above = 0.0
     before = progress.n_iter
     if start.is_unseen:

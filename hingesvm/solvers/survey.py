@@ -160,7 +160,9 @@ class Survey:
         """Return the certificate, from sums over all rows."""
         primal = problem.primal_of(self.weights, self.intercept, self.loss)
         dual = problem.dual_of(self.own, self.gain, self.imbalance)
-        return Certificate(self.weights, self.intercept, self.duals, primal, dual)
+        # A copy, as the next survey may use the room of this one.
+        own = self.own.copy()
+        return Certificate(self.weights, self.intercept, self.duals, primal, dual, own)
 
 
 def survey_rows(
