@@ -5,7 +5,8 @@ of processor time. HingeSVCCV
 and ``GridSearchCV(HingeSVC)`` certify each fit to `--tol`; ``GridSearchCV(LinearSVC)``
 has its own default tolerance and `max_iter`, and penalises the intercept. A search is
 ended after `--limit` seconds, which then stand for its time. The process of each run is
-its own. `same C` says whether the exhaustive search of HingeSVC chooses the same C.
+its own. Scores are the best mean accuracies; `above X` is the largest resident memory
+during the fit less that before it, as a part of X.
 """
 
 import argparse
@@ -21,7 +22,9 @@ from typing import Any
 import data
 import machine
 import numpy as np
+import scipy.sparse as sp
 from markdown import table
+from peak import forget_peak, peak_memory
 from results import FOLDER
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import LinearSVC
@@ -32,6 +35,7 @@ from hingesvm import HingeSVC, HingeSVCCV
 PROBLEMS = ["imdb_tfidf", "20news_tfidf", "a9a", "ijcnn1", "covtype", "mnist"]
 CS = np.logspace(-3, 3, 10)
 WHO = ["hingesvm", "search", "linearsvc"]
+COLUMNS = ["C", "score", "extra"]
 
 
 def main() -> None:
@@ -66,11 +70,23 @@ def run(name: str, who: str, options: argparse.Namespace) -> dict[str, Any]:
     with threadpool_limits(1):
         small = np.linspace(0, problem.X.shape[0] - 1, 500).astype(int)
         estimator(who, options).fit(problem.X[small], problem.y[small])
+        forget_peak()
+        before = peak_memory()
         start = time.process_time()
         clf.fit(problem.X, problem.y)
         seconds = time.process_time() - start
-    chosen = clf.C_ if who == "hingesvm" else clf.best_params_["C"]
-    return {"seconds": seconds, "C": float(chosen)}
+    extra = (peak_memory() - before) / size_of(problem.X)
+    if who == "hingesvm":
+        C, scores = clf.C_, clf.scores_.mean(axis=0)
+    else:
+        C, scores = clf.best_params_["C"], clf.cv_results_["mean_test_score"]
+    return {"seconds": seconds, "C": C, "score": scores.max(), "extra": extra}
+
+
+def size_of(X: Any) -> int:
+    """Return the bytes of a table."""
+    parts = (X.data, X.indices, X.indptr) if sp.issparse(X) else (X,)
+    return sum(part.nbytes for part in parts)
 
 
 def in_process(name: str, who: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -85,7 +101,7 @@ def in_process(name: str, who: str, options: argparse.Namespace) -> dict[str, An
             timeout=options.limit + 60.0,
         )
     except subprocess.TimeoutExpired:
-        return {"seconds": options.limit, "C": np.nan}
+        return {"seconds": options.limit, **dict.fromkeys(COLUMNS, np.nan)}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -94,7 +110,7 @@ def measure(options: argparse.Namespace) -> Iterator[list[Any]]:
     """Yield a row of the table for each problem."""
     for name in options.problems:
         seconds: dict[str, list[float]] = {who: [] for who in options.who}
-        chosen: dict[str, float] = {}
+        last: dict[str, dict[str, Any]] = {}
         for _ in range(options.pairs):
             for who in options.who:
                 if seconds[who] and seconds[who][-1] >= options.limit:
@@ -102,13 +118,16 @@ def measure(options: argparse.Namespace) -> Iterator[list[Any]]:
                 found = in_process(name, who, options)
                 print(name, who, found, file=sys.stderr, flush=True)
                 seconds[who].append(min(found["seconds"], options.limit))
-                chosen[who] = found["C"]
+                last[who] = found
         ours, search, peer = (
             float(np.median(seconds.get(who, [np.nan]))) for who in WHO
         )
-        same = chosen.get("search") == chosen["hingesvm"]
         row = [name, ours, search, peer, search / ours, peer / ours]
-        yield [*row, chosen["hingesvm"], "yes" if same else "no"]
+        nothing = dict.fromkeys(COLUMNS, np.nan)
+        for column in "C", "score":
+            row += [last.get(who, nothing)[column] for who in WHO]
+        each = [last.get(who, nothing)["extra"] for who in WHO[:2]]
+        yield [*row, *(f"{100.0 * extra:.0f} %" for extra in each)]
 
 
 def report(rows: list[list[Any]], options: argparse.Namespace) -> Iterator[str]:
@@ -117,7 +136,9 @@ def report(rows: list[list[Any]], options: argparse.Namespace) -> Iterator[str]:
     yield from __doc__.split("\n\n", 1)[1].strip().splitlines()
     yield ""
     header = ["data", "HingeSVCCV, s", "search of HingeSVC, s", "of LinearSVC, s"]
-    yield from table([*header, "ratio", "ratio to LinearSVC", "C", "same C"], rows)
+    header += ["ratio", "ratio to LinearSVC", "C", "search's", "LinearSVC's"]
+    header += ["score", "search's", "LinearSVC's", "above X", "search's"]
+    yield from table(header, rows)
     yield ""
     means = [
         np.exp(np.mean([np.log(row[column]) for row in rows])) for column in (4, 5)

@@ -4,11 +4,9 @@ Requests and replies are lines of JSON on standard input and output. What librar
 print goes to standard error.
 """
 
-import contextlib
 import json
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import time
@@ -17,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import objective
 from data import Dataset, load
+from peak import forget_peak, peak_memory
 from peers import SOLVERS, Task, hingesvm_estimator
 
 Reply = dict[str, Any]
@@ -103,14 +101,14 @@ def _fit(
         few = np.concatenate([rows[:WARM_UP_ROWS] for rows in classes])
         fit(X[few], y[few], replace(wanted, tol=0.1, max_iter=10))
         caught.clear()
-        _forget_peak()
-        before = _peak_memory()
+        forget_peak()
+        before = peak_memory()
         send("ready")
         start = time.perf_counter()
         model = fit(X, y, wanted)
         seconds = time.perf_counter() - start
         send("timed")
-        peak = _peak_memory() - before
+        peak = peak_memory() - before
     value = objective.primal(X, y, wanted.C, wanted.rule, model.w, model.b)
     return {
         "seconds": seconds,
@@ -160,22 +158,6 @@ def _pass(
         times.append(time.perf_counter() - start)
     send("timed")
     return {"seconds": float(np.median(times))}
-
-
-def _forget_peak() -> None:
-    """Let the peak be that from now on, where the system can (Linux)."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_memory() -> float:
-    """Return the largest resident size of this process so far, in bytes."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        _, _, rest = status.read_text().partition("VmHWM:")
-        return float(rest.split()[0]) * 1024.0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 JOBS = {"fit": _fit, "reference": _reference, "pass": _pass}

@@ -54,7 +54,7 @@ class Classes:
     seeds : list of int
         One for each problem.
     starts : list of Start or None
-        Where to start, one for each problem.
+        Where to start, one for each problem; emptied while they are solved.
     keep_duals : bool
         Whether the solutions are to have dual variables.
     """
@@ -168,14 +168,17 @@ class Classes:
     def _solve_one(self, rows: Rows, number: int) -> Solved:
         """Solve the problem of a class."""
         problem = self._problem(rows, number)
-        start = self.starts[number]
+        # Nobody else is to hold on to it, as its dual variables take memory.
+        start, self.starts[number] = self.starts[number], None
+        if start is not None:
+            start = along_ray(problem, start)
         solution = solve(
             problem,
             method=self.method,
             tol=self.tol,
             max_iter=self.max_iter,
             seed=self.seeds[number],
-            start=None if start is None else along_ray(problem, start),
+            start=start,
             report=self._report(number),
         )
         return self._round(problem, solution)

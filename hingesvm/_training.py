@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -197,7 +196,7 @@ class Training:
         factor = self.factors_of_two[0]
         return costs if factor == 1.0 else factor * costs
 
-    def starts_from(self, trained: Trained, C: float) -> list[Start]:
+    def starts_from(self, trained: Trained, C: float) -> list[Start | None]:
         """Return where the same problems with this C are to start."""
         ratio = float(self.costs(C)[0] / trained.costs[0])
         return [
@@ -208,7 +207,7 @@ class Training:
     def train(
         self,
         C: float,
-        starts: Sequence[Start | None] | None = None,
+        starts: list[Start | None] | None = None,
         *,
         keep_duals: bool = False,
     ) -> Trained:
@@ -217,9 +216,9 @@ class Training:
         Parameters
         ----------
         C : float
-        starts : sequence of Start or None, optional
-            Where to start, one for each problem. The dual variables may be of other
-            costs.
+        starts : list of Start or None, optional
+            Where to start, one for each problem; emptied. The dual variables may be of
+            other costs.
         keep_duals : bool, default=False
             Whether the solutions are to have dual variables.
         """
@@ -232,7 +231,7 @@ class Training:
             costs=costs,
             targets=self.targets,
             seeds=self.seeds,
-            starts=list(starts) if starts else [None] * len(self.targets),
+            starts=starts or [None] * len(self.targets),
             loss=self.loss,
             rule=self.rule,
             method=self.method,

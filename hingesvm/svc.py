@@ -377,7 +377,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
 
     def _starts(
         self, training: Training, n_samples: int, kept: NDArray[np.intp] | None
-    ) -> list[Start] | None:
+    ) -> list[Start | None] | None:
         """Return where to start, one for each problem.
 
         At the last fit if it was of the same classes and columns and the rows have
@@ -411,5 +411,5 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             for alpha, w, b in zip(duals, weights, intercepts, strict=True)
         ]
         if not training.is_joint:
-            return starts
+            return list(starts)
         return [joint_start(starts, training.codes)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +39,28 @@ Float64Array = NDArray[np.float64]
 
 # Parameters of HingeSVC that have no meaning here.
 _OTHERS = ("C", "warm_start")
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What is split into folds.
+
+    Attributes
+    ----------
+    X : array-like or sparse matrix
+        As it was given.
+    rows : Rows
+    labels : ndarray of shape (n_rows,)
+    weights : ndarray of float64, of shape (n_rows,), or None
+    score_params : dict
+        Arguments of the scorer; what has an entry for each row is split too.
+    """
+
+    X: Any
+    rows: Rows
+    labels: NDArray[Any]
+    weights: Float64Array | None
+    score_params: dict[str, Any]
 
 
 class HingeSVCCV(HingeSVC):
@@ -226,16 +248,8 @@ class HingeSVCCV(HingeSVC):
             training = self._training(rows, labels, weights, kept)
             Cs = grid_of(training, self.Cs)
             cv = check_cv(self.cv, labels, classifier=True)
-            splits = list(cv.split(X, labels, **split_params))
-            folds = [
-                self._fold(number, len(splits), split, X, rows, labels, weights)
-                for number, split in enumerate(splits)
-            ]
-            for fold, (_, test) in zip(folds, splits, strict=True):
-                fold.scorer.params.update(
-                    _check_method_params(X, score_params, indices=test)
-                )
-            paths = self._follow_all(rows, folds, Cs)
+            data = _Data(X, rows, labels, weights, score_params)
+            paths = self._follow_all(data, Cs, cv, split_params)
             self._set_paths(training, Cs, paths)
             self._conclude(training, paths)
         return self
@@ -319,31 +333,8 @@ class HingeSVCCV(HingeSVC):
         assert weights is not None
         return Training.build(self, rows.subset(kept), labels[kept], weights[kept])
 
-    def _fold(
-        self,
-        number: int,
-        count: int,
-        split: tuple[NDArray[np.intp], NDArray[np.intp]],
-        X: ArrayLike,
-        rows: Rows,
-        labels: NDArray[Any],
-        weights: Float64Array | None,
-    ) -> Fold:
-        """Return what a fold is trained and scored on."""
-        train, test = (_places(part, rows.n_rows) for part in split)
-        train = _positive(train, weights)
-        model = HingeSVC().get_params(deep=False)
-        model = {name: getattr(self, name) for name in model if name not in _OTHERS}
-        return Fold(
-            f"fold {number + 1} of {count}",
-            train,
-            labels[train],
-            None if weights is None else weights[train],
-            FoldScorer(self.scoring, X, rows, labels[test], test, {}, model),
-        )
-
     def _follow_all(
-        self, rows: Rows, folds: Sequence[Fold], Cs: Float64Array
+        self, data: _Data, Cs: Float64Array, cv: Any, split_params: dict[str, Any]
     ) -> list[FoldPath]:
         """Train and score all folds, in threads."""
         cancelled = threading.Event()
@@ -352,14 +343,44 @@ class HingeSVCCV(HingeSVC):
             if cancelled.is_set():
                 raise CancelledError
 
-        shared = rows.shared_by(Team(), check_cancelled)
+        rows = data.rows.shared_by(Team(), check_cancelled)
         # Threads take folds; none is left for the fits in them.
         inner = Bunch(**{**self.get_params(deep=False), "n_jobs": 1})
+        count = cv.get_n_splits(data.X, data.labels, **split_params)
+        # A fold's indices are made when its turn comes, as they take memory.
+        splits = enumerate(cv.split(data.X, data.labels, **split_params))
+        turn = threading.Lock()
 
-        def one(fold: Fold) -> FoldPath:
-            return follow(inner, shared, fold, Cs, keep_all=self.store_paths)
+        def one(_: int) -> tuple[int, FoldPath]:
+            with turn:
+                number, (train, test) = next(splits)
+            name = f"fold {number + 1} of {count}"
+            fold = self._fold(name, data, train, test)
+            del train, test
+            return number, follow(inner, rows, fold, Cs, keep_all=self.store_paths)
 
-        return map_in_threads(one, folds, self.n_jobs, cancelled.set)
+        found = dict(map_in_threads(one, range(count), self.n_jobs, cancelled.set))
+        return [found[number] for number in range(count)]
+
+    def _fold(
+        self, name: str, data: _Data, train: NDArray[Any], test: NDArray[Any]
+    ) -> Fold:
+        """Return what a fold is trained and scored on."""
+        train = _positive(_places(train, data.rows.n_rows), data.weights)
+        test = _places(test, data.rows.n_rows)
+        model = HingeSVC().get_params(deep=False)
+        model = {name: getattr(self, name) for name in model if name not in _OTHERS}
+        params = _check_method_params(data.X, data.score_params, indices=test)
+        weights = data.weights
+        return Fold(
+            name,
+            train,
+            data.labels,
+            None if weights is None else weights[train],
+            FoldScorer(
+                self.scoring, data.X, data.rows, data.labels[test], test, params, model
+            ),
+        )
 
     def _set_paths(
         self, training: Training, Cs: Float64Array, paths: list[FoldPath]
@@ -429,7 +450,10 @@ def _positive(
 
 def _places(part: NDArray[Any], n_rows: int) -> NDArray[np.intp]:
     """Return the rows of a part of a split, which may be a mask."""
-    places: NDArray[np.intp] = np.arange(n_rows)[np.asarray(part)]
+    part = np.asarray(part)
+    if part.dtype == np.intp and (not len(part) or part.min() >= 0):
+        return part
+    places: NDArray[np.intp] = np.arange(n_rows)[part]
     return places
 
 

@@ -30,8 +30,9 @@ class Fold:
     train : ndarray of intp
         Rows to train on; those of weight 0 are left out.
     y : ndarray
-        Their labels.
+        Labels of all rows.
     weights : ndarray of float64, or None
+        Of the rows to train on.
     scorer : FoldScorer
     """
 
@@ -85,7 +86,7 @@ def follow(
     """
     part = rows.subset(fold.train)
     where = f" of the training rows of {fold.name}"
-    training = Training.build(params, part, fold.y, fold.weights, where)
+    training = Training.build(params, part, fold.y[fold.train], fold.weights, where)
     count = len(Cs)
     nothing = np.full(count, np.nan)
     path = FoldPath(

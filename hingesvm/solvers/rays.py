@@ -57,7 +57,8 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
     if not 0.0 < factor < np.inf:
         return replace(start, found=None)
     if isinstance(problem, Problem):
-        alpha = np.minimum(factor * alpha, problem.bound)
+        alpha = factor * alpha
+        np.minimum(alpha, problem.bound, out=alpha)
     else:
         alpha = factor * alpha
     if found is None:
@@ -86,6 +87,8 @@ def _longest(problem: Problem | JointProblem, alpha: Float64Array) -> float:
         bound = problem.cost
     else:
         used, bound = alpha, problem.bound
+    if bound.strides[0] == 0:
+        return float(bound[0]) / float(used.max())
     largest = np.full(len(used), np.inf)
     with np.errstate(over="ignore"):
         np.divide(bound, used, out=largest, where=used > 0.0)
