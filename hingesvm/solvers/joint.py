@@ -26,7 +26,7 @@ from hingesvm.solvers.joint_problem import JointDuals, JointProblem
 from hingesvm.solvers.joint_rows import BLOCK, FAR, room_to_pack
 from hingesvm.solvers.kernels import _joint
 from hingesvm.solvers.progress import ProgressOf, Start
-from hingesvm.solvers.stochastic import MEND, SOLVED, predicted_sweeps, relaxation
+from hingesvm.solvers.stochastic import MEND, SOLVED, predicted_sweeps
 from hingesvm.solvers.survey import COARSE
 from hingesvm.solvers.sweeps import (
     LEAST_SWEEP,
@@ -44,6 +44,8 @@ FloatArray = NDArray[np.floating]
 
 # Sweeps between two looks at the gap, at most: as a part of all, and before the first.
 _LONGEST_WAIT, _FIRST_WAIT = 1.0, 6.0
+# Factor of the steps from the second sweep on.
+_RELAXED = 1.5
 # Arithmetic for one value of a row and each class, as `Rows.chunks` counts it.
 _WORK = 0.5
 
@@ -127,7 +129,7 @@ def sweep_jointly(
         spent = _sweep_once(problem, state)
         since_look += spent
         if np.isinf(last_gap):
-            state.step *= relaxation(problem.rows)
+            state.step *= _RELAXED
         progress.n_iter = before + math.ceil(visits + since_look)
         gap = _gap_now(problem, state, last_sum)
         remaining = predicted_sweeps(gap, last_gap, spent, progress.tol)
