@@ -33,8 +33,9 @@ __all__ = ["newton_jointly"]
 Float64Array = NDArray[np.float64]
 _NOTHING = np.empty((0, 0))
 
-# Newton steps of an inner problem, at most.
-_MAX_INNER = 40
+# Newton steps of an inner problem, at most: at first, and behind the tolerance, where
+# rounding can keep it from being solved.
+_MAX_INNER, _MAX_INNER_AT_END = 40, 8
 # Inner problems in sequence without progress that are the end.
 _PATIENCE = 3
 # Part of the first derivative along a direction that may be left.
@@ -189,13 +190,14 @@ def _minimise_inner(
     problem = progress.problem
     delta = 1.0 if problem.intercept_rule == "penalized" else 0.0
     has_intercept = problem.intercept_rule != "none"
-    for step in range(_MAX_INNER + 1):
+    limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
+    for step in range(limit + 1):
         gradient = state.w - state.own
         pull = (delta * state.b - state.imbalance) * has_intercept
         size = float(np.vdot(gradient, gradient) + pull @ pull)
         if size <= state.change:
             return step, True
-        if step == _MAX_INNER or progress.exhausted:
+        if step == limit or progress.exhausted:
             break
         system = JointSystem(problem, rows, state.alpha, state.rho, delta)
         direction, turn = joint_direction(system, gradient, pull)
