@@ -180,3 +180,52 @@ def random_duals(problem, seed=0, *, slack=0.0):
             alpha /= np.maximum(alpha.sum(axis=1), 1.0)[:, None]
         alpha[-3:] = 0.0
     return alpha * problem.cost[:, None]
+
+
+def padded(values, fill=0.0):
+    """The same with a multiple of four columns."""
+    count = values.shape[-1]
+    width = -(-count // 4) * 4
+    out = np.full((*values.shape[:-1], width), fill, dtype=values.dtype)
+    out[..., :count] = values
+    return out
+
+
+def projection(point, own, bound, cap):
+    """The nearest point with 0 <= a <= bound and a sum of at most `cap`."""
+    point = np.array(point, dtype=np.float64)
+    point[own] = -np.inf
+    level = 0.0
+    if np.clip(point, 0.0, bound).sum() > cap:
+        others = np.delete(point, own)
+        kinks = np.unique(np.concatenate([[0.0], others, others - bound]))
+        kinks = kinks[kinks >= 0.0]
+        sums = np.clip(others - kinks[:, None], 0.0, bound).sum(axis=1)
+        # They fall along the kinks, and are linear between these.
+        level = np.interp(-cap, -sums, kinks)
+    return np.clip(point - level, 0.0, bound)
+
+
+def augmented(problem, W, b, anchor, rho):
+    """The augmented Lagrangian Psi at (W, b), and the projections that attain it."""
+    X, codes, cost, margin, total, rule = plain(problem)
+    value = 0.5 * np.sum(W * W) + 0.5 * (rule == "penalized") * np.sum(b * b)
+    alpha = np.zeros_like(anchor)
+    for i, (x, own, c) in enumerate(zip(X, codes, cost, strict=True)):
+        f = W @ x + b
+        g = margin - f[own] + f
+        g[own] = 0.0
+        alpha[i] = projection(anchor[i] + rho * c * g, own, c, total * c)
+        moved = alpha[i] - anchor[i]
+        value += alpha[i] @ g - moved @ moved / (2.0 * rho * c)
+    return float(value), alpha
+
+
+def slope_of(problem, W, b, anchor, rho):
+    """The gradient of Psi in W and b; without intercepts, 0 in these."""
+    X, codes, *_, rule = plain(problem)
+    _, alpha = augmented(problem, W, b, anchor, rho)
+    signed = -alpha
+    signed[np.arange(len(X)), codes] = alpha.sum(axis=1)
+    pull = (rule == "penalized") * b - signed.sum(axis=0)
+    return W - signed.T @ X, pull * (rule != "none")

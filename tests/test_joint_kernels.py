@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from joint_cases import padded, projection
 from kernel_cases import BUILDS, use_build
 
 from hingesvm.solvers import JointProblem, Rows, _joint, _joint_newton
@@ -20,19 +21,6 @@ every_total = pytest.mark.parametrize("total", [1.0, np.inf])
 every_count = pytest.mark.parametrize("count", [2, 3, 4, 7, 13, 20, 29])
 
 
-def projection(point, own, bound, cap):
-    """The nearest point with 0 <= a <= bound and a sum of at most `cap`."""
-    point = np.array(point, dtype=np.float64)
-    point[own] = -np.inf
-    low, high = 0.0, max(0.0, float(point.max()))
-    if np.clip(point, 0.0, bound).sum() > cap:
-        for _ in range(200):
-            middle = 0.5 * (low + high)
-            too_much = np.clip(point - middle, 0.0, bound).sum() > cap
-            low, high = (middle, high) if too_much else (low, middle)
-    return np.clip(point - low, 0.0, bound)
-
-
 def row_solution(alpha, gradient, own, squared_norm, bound, cap):
     """The best duals of a row, by bisection on theta."""
     point = alpha + alpha.sum() + gradient / squared_norm
@@ -43,15 +31,6 @@ def row_solution(alpha, gradient, own, squared_norm, bound, cap):
         above = np.clip(point - middle, 0.0, bound).sum() > min(middle, cap)
         low, high = (middle, high) if above else (low, middle)
     return np.clip(point - high, 0.0, bound)
-
-
-def padded(values, fill=0.0):
-    """The same with a multiple of four columns."""
-    count = values.shape[-1]
-    width = -(-count // 4) * 4
-    out = np.full((*values.shape[:-1], width), fill, dtype=values.dtype)
-    out[..., :count] = values
-    return out
 
 
 def sample(total, count, seed=0, n=40, d=6, dtype=np.float64, density=0.6):

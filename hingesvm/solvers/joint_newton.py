@@ -41,6 +41,8 @@ _PATIENCE = 3
 # Part of the first derivative along a direction that may be left.
 _FLAT = 0.1
 _MAX_SEARCH = 30
+# Largest rho: far beyond what makes a difference, and its products are finite.
+_LARGEST_RHO = 1e100
 
 
 @dataclass
@@ -101,11 +103,12 @@ def newton_jointly(
         factor = change_of_rho(steps, solved)
         # While rho is still finding its size the dual value is next to nothing.
         growing = factor > 1.0 and best.relative_gap > 0.5
+        growing &= state.rho < _LARGEST_RHO
         if growing or previous is None or is_progress(previous, best):
             patience = _PATIENCE
         else:
             patience -= 1
-        state.rho *= factor
+        state.rho = min(state.rho * factor, _LARGEST_RHO)
         state.anchor = state.alpha
         _settle(problem, rows, state)
 
@@ -115,15 +118,17 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
     width, count = rows.width, problem.n_classes
     anchor = np.zeros((problem.n_rows, width))
     w, b = np.zeros((problem.rows.n_features, width)), np.zeros(width)
-    mean = float((problem.cost * problem.rows.squared_norms()).mean())
-    rho = 1.0 / mean if mean > 0.0 else 1.0
+    has_intercept = problem.intercept_rule != "none"
+    lengths = problem.rows.squared_norms() + has_intercept
+    mean = float((problem.cost * lengths).mean())
+    rho = min(1.0 / mean, _LARGEST_RHO) if mean > 0.0 else 1.0
     if start is not None and start.alpha.any():
         anchor[:, :count] = problem.repair(start.alpha)
         shares = anchor.sum(axis=1) / problem.cost
         rho = max(rho, float(np.median(shares)))
     if start is not None and start.w is not None:
         w[:, :count] = start.w.T
-        if problem.intercept_rule != "none":
+        if has_intercept:
             b[:count] = start.intercept
     else:
         w = rows.combine(rows.signed(anchor))

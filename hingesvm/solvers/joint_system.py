@@ -208,7 +208,7 @@ def _own_curvature(system: JointSystem, free: _Free) -> Float64Array:
         own[:, d] = system.delta
     if system.problem.intercept_rule == "free":
         sums = [float(free.entries(k, k).sum()) for k in range(count)]
-        own[:, d] = _RIDGE * (sum(sums) / count + 1.0)
+        own[:, d] = _RIDGE * (sum(sums) / count)
     return own
 
 

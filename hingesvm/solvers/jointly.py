@@ -122,7 +122,7 @@ def _check_range(problem: JointProblem) -> None:
     if not 1.0 / _LARGEST < problem.margin < _LARGEST:
         raise ValueError(
             f"The margin of the multi-class loss is {problem.margin}: it must lie "
-            f"between {1.0 / _LARGEST} and {_LARGEST}."
+            f"between {1.0 / _LARGEST:.0e} and {_LARGEST:.0e}."
         )
     lengths = np.sqrt(1.0 + rows.squared_norms())
     with np.errstate(over="ignore"):
