@@ -125,8 +125,9 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         For each problem (one if joint) a structured array with a row per look at the
         gap and the fields "iteration", "seconds", "objective" and "gap".
     dual_coef_ : ndarray of shape (1, n_samples) or (n_classes, n_samples)
-        ``y_i * alpha_i``; of a joint problem what each row adds to each class. Only
-        with ``warm_start=True``.
+        ``y_i * alpha_i``; of a joint problem what each row adds to each class, or of
+        two classes to their difference. At the optimum ``dual_coef_ @ X`` is `coef_`.
+        Only with ``warm_start=True``.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -360,11 +361,12 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     ) -> None:
         """Keep the dual variables, with signs, and the costs that they belong to."""
         alphas = [solution.certificate.alpha for solution in trained.solutions]
+        longer = training.factors_of_two[1]
         if training.is_joint:
             duals = list(signed_duals(alphas[0], training.codes).T)
         else:
             duals = [
-                np.where(training.codes == target, 1, -1) * alpha
+                longer * np.where(training.codes == target, 1, -1) * alpha
                 for target, alpha in zip(training.targets, alphas, strict=True)
             ]
         places = slice(None) if kept is None else kept
@@ -393,7 +395,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             return None
         costs = training.costs(self.C)
         duals = np.zeros((len(self.dual_coef_), n_samples))
-        duals[:, :n_before] = np.abs(self.dual_coef_)
+        longer = training.factors_of_two[1]
+        duals[:, :n_before] = np.abs(self.dual_coef_) / longer
         if len(costs) > 1 or len(self._dual_costs) > 1:
             before, now = np.ones(n_samples), np.ones(n_samples)
             before[:n_before] = self._dual_costs
@@ -403,7 +406,6 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             duals *= now / before / common
         if kept is not None:
             duals = duals[:, kept]
-        longer = training.factors_of_two[1]
         weights = self.coef_.astype(np.float64) / longer
         intercepts = self.intercept_.astype(np.float64) / longer
         starts = [
