@@ -397,19 +397,20 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         duals = np.zeros((len(self.dual_coef_), n_samples))
         longer = training.factors_of_two[1]
         duals[:, :n_before] = np.abs(self.dual_coef_) / longer
+        common = float(costs[0] / self._dual_costs[0])
         if len(costs) > 1 or len(self._dual_costs) > 1:
             before, now = np.ones(n_samples), np.ones(n_samples)
             before[:n_before] = self._dual_costs
             now[slice(None) if kept is None else kept] = costs
             # Their common factor is left to the start, which finds the best one.
-            common = now[:n_before].sum() / before[:n_before].sum()
+            common = float(now[:n_before].sum() / before[:n_before].sum())
             duals *= now / before / common
         if kept is not None:
             duals = duals[:, kept]
         weights = self.coef_.astype(np.float64) / longer
         intercepts = self.intercept_.astype(np.float64) / longer
         starts = [
-            Start(alpha, w, float(b))
+            Start(alpha, w, float(b), ratio=common)
             for alpha, w, b in zip(duals, weights, intercepts, strict=True)
         ]
         if not training.is_joint:

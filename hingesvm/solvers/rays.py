@@ -12,11 +12,18 @@ with A the sum of all :math:`\alpha_i` (times the margin) and B the squared norm
 the best t is A / B, or the largest that is feasible. Where C grows and all duals are at
 their bound that is the ratio of both C; where none is, it is 1, and the old solution is
 kept.
+
+Between the two, where it is A / B that limits t, rows at their bound should go up with
+it while others stay. So they get factors of their own, and those of each class too as a
+free intercept has them balanced: the dual is then a concave quadratic function of four
+variables, whose best values are found by exact steps in one of them, or in two that
+balance each other.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +36,11 @@ from hingesvm.solvers.progress import Start
 __all__ = ["along_ray"]
 
 Float64Array = NDArray[np.float64]
+
+# Relative distance from their bound of dual variables that are to go up with it.
+_NEARLY = 0.01
+# Rounds of steps in the factors of groups, at most, and the change that ends them.
+_ROUNDS, _ENOUGH = 100, 1e-3
 
 
 def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
@@ -56,23 +68,113 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
     factor = min(total / square, longest) if square > 0.0 else longest
     if not 0.0 < factor < np.inf:
         return replace(start, found=None)
-    if isinstance(problem, Problem):
-        alpha = factor * alpha
-        np.minimum(alpha, problem.bound, out=alpha)
+    if isinstance(problem, Problem) and problem.has_kink and factor < longest:
+        there = _by_groups(problem, start, factor)
     else:
-        alpha = factor * alpha
+        own = None if found is None or found.own is None else factor * found.own
+        there = _Point(factor * alpha, own, factor * (total - 0.5 * factor * square))
+    if isinstance(problem, Problem):
+        np.minimum(there.alpha, problem.bound, out=there.alpha)
     if found is None:
-        return replace(start, alpha=alpha, own=None, found=None)
-    own = None if found.own is None else factor * found.own
-    there = Certificate(
+        return replace(start, alpha=there.alpha, own=there.own, found=None)
+    known = Certificate(
         found.weights,
         found.intercept,
-        alpha,
+        there.alpha,
         _primal(problem, found, start.ratio),
-        factor * (total - 0.5 * factor * square),
-        own,
+        there.dual,
+        there.own,
     )
-    return replace(start, alpha=alpha, own=own, found=there, ratio=1.0)
+    return replace(start, alpha=there.alpha, own=there.own, found=known, ratio=1.0)
+
+
+class _Point(NamedTuple):
+    """Dual variables, w of them if it is known, and the dual value."""
+
+    alpha: Float64Array
+    own: Float64Array | None
+    dual: float
+
+
+def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
+    """Return the best point with factors for each class, at its bound and inside."""
+    alpha, bound = start.alpha, problem.bound
+    at_bound = start.ratio * alpha >= (1.0 - _NEARLY) * bound
+    positive = problem.signs > 0
+    groups = [
+        np.flatnonzero(rows & (alpha > 0.0))
+        for rows in (
+            positive & at_bound,
+            ~positive & at_bound,
+            positive & ~at_bound,
+            ~positive & ~at_bound,
+        )
+    ]
+    groups = [rows for rows in groups if len(rows)]
+    gains = np.array([alpha[rows].sum() for rows in groups])
+    weights = np.stack(
+        [
+            problem.rows.combine(alpha[rows] * problem.signs[rows], rows)
+            for rows in groups
+        ]
+    )
+    turns = gains * [float(problem.signs[rows[0]]) for rows in groups]
+    square = weights @ weights.T
+    if problem.intercept_rule == "penalized":
+        square += np.outer(turns, turns)
+    limits = np.array([float((bound[rows] / alpha[rows]).min()) for rows in groups])
+    if problem.intercept_rule != "free":
+        turns = np.zeros_like(turns)
+    factors = _best_factors(gains, square, turns, limits, factor)
+    there = alpha.copy()
+    for rows, times in zip(groups, factors, strict=True):
+        there[rows] *= times
+    dual = float(factors @ gains - 0.5 * factors @ square @ factors)
+    return _Point(there, factors @ weights, dual)
+
+
+def _best_factors(
+    gains: Float64Array,
+    square: Float64Array,
+    turns: Float64Array,
+    limits: Float64Array,
+    factor: float,
+) -> Float64Array:
+    """Maximise g . s - s Q s / 2 with 0 <= s <= limits, and t . s = t . (f, f, ...).
+
+    From s = (f, f, ...), by exact steps in one entry or in two that balance.
+    """
+    count = len(gains)
+    factors: Float64Array = np.minimum(np.full(count, factor), limits)
+    moves = []
+    for i in range(count):
+        if turns[i] == 0.0:
+            moves.append({i: 1.0})
+        moves += [
+            {i: 1.0, j: -turns[i] / turns[j]}
+            for j in range(i)
+            if turns[i] != 0.0 and turns[j] != 0.0
+        ]
+    for _ in range(_ROUNDS):
+        before = factors
+        for move in moves:
+            way = np.zeros(count)
+            way[list(move)] = list(move.values())
+            bend = float(way @ square @ way)
+            slope = float(way @ (gains - square @ factors))
+            # How far the entries may go, each way.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                to_zero, to_limit = -factors / way, (limits - factors) / way
+            moving = way != 0.0
+            least = float(np.minimum(to_zero, to_limit)[moving].max())
+            most = float(np.maximum(to_zero, to_limit)[moving].min())
+            best = slope / bend if bend > 0.0 else np.copysign(np.inf, slope)
+            length = min(max(best, least), most)
+            if np.isfinite(length):
+                factors = np.clip(factors + length * way, 0.0, limits)
+        if np.abs(factors - before).max() <= _ENOUGH * factors.max():
+            break
+    return factors
 
 
 def _is_linear(problem: Problem | JointProblem) -> bool:
