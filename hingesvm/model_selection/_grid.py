@@ -63,17 +63,21 @@ def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array
     ValueError
         If there is none, or one is not positive and finite.
     """
+    is_number = isinstance(Cs, Real) and not isinstance(Cs, Integral)
+    if is_number or isinstance(Cs, bool | np.bool_ | str):
+        raise ValueError(f"Cs must be an integer or an array of numbers, got {Cs!r}.")
     if isinstance(Cs, Integral):
         if Cs < 1:
-            raise ValueError(f"Cs must be at least 1, got {Cs}.")
+            raise ValueError(f"As a number of values Cs must be at least 1, got {Cs}.")
         low = path_begins(training)
         return np.geomspace(low, _path_ends(training, low), int(Cs))
-    if isinstance(Cs, Real | str):
-        raise ValueError(f"Cs must be an integer or an array of numbers, got {Cs!r}.")
     try:
-        values = np.asarray(Cs, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(Cs)
+    except ValueError as error:
         raise ValueError(f"Cs must be an array of numbers, got {Cs!r}.") from error
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"Cs must be an array of numbers, got {Cs!r}.")
+    values = given.astype(np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(
             f"Cs must be one-dimensional and not empty, got shape {values.shape}."
@@ -111,18 +115,19 @@ def _path_ends(training: Training, low: float) -> float:
     C = low * _DECADE**_SHORTEST
     before = rough.train(C, keep_duals=True)
     for _ in range(_SHORTEST, _LONGEST):
-        if _loss(before) <= _SEPARATED * before.objective:
+        if _loss(rough, before) <= _SEPARATED * before.objective:
             break
         starts = rough.starts_from(before, _DECADE * C)
         now = rough.train(_DECADE * C, starts, keep_duals=True)
-        still = _loss(now) / _DECADE > (1.0 - _STILL) * _loss(before)
+        still = _loss(rough, now) / _DECADE > (1.0 - _STILL) * _loss(rough, before)
         if still or not now.converged:
             break
         C, before = _DECADE * C, now
     return C
 
 
-def _loss(trained: Trained) -> float:
+def _loss(training: Training, trained: Trained) -> float:
     """Return the losses of all rows, times C."""
-    weights = trained.coef.astype(np.float64)
-    return trained.objective - 0.5 * float(np.vdot(weights, weights))
+    _, longer, scale = training.factors_of_two
+    weights = trained.coef.astype(np.float64) / longer
+    return trained.objective - 0.5 * scale * float(np.vdot(weights, weights))
