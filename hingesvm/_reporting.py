@@ -22,8 +22,6 @@ _UNEVEN_SCALES = 1e3
 _ROUNDING_ERRORS = 1e-13
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
-# The same for a path.
-_PATH_STACK_LEVEL = 3
 
 
 class Report:
@@ -64,8 +62,13 @@ def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> No
         _warn_rounded(trained.rounded_gap, tol)
 
 
-def warn_path_short(who: str, each: list[Trained], tol: float, max_iter: int) -> None:
-    """Warn that some of many fits did not reach the tolerance."""
+def warn_path_short(
+    who: str, each: list[Trained], tol: float, max_iter: int, *, stack_level: int
+) -> None:
+    """Warn that some of many fits did not reach the tolerance.
+
+    `stack_level` is how many frames the call of the user is above this one.
+    """
     short = [trained for trained in each if not trained.converged]
     if not short:
         return
@@ -79,7 +82,7 @@ def warn_path_short(who: str, each: list[Trained], tol: float, max_iter: int) ->
         f"(max_iter={max_iter}); the largest relative duality gap is {worst:.2g}. "
         "Raise max_iter or tol, scale the columns of X, or leave out the largest C.",
         ConvergenceWarning,
-        stacklevel=_PATH_STACK_LEVEL,
+        stacklevel=stack_level + 1,
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from copy import copy
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context, get_config
 from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -18,17 +20,21 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import _check_method_params
 
 from hingesvm._classes import CancelledError
 from hingesvm._reporting import warn_path_short
 from hingesvm._threads import map_in_threads
-from hingesvm._training import Training
-from hingesvm._validation import checked_input, unchanged_on_error
+from hingesvm._training import Trained, Training
+from hingesvm._validation import checked_input, draw_seeds, unchanged_on_error
 from hingesvm.losses import MarginLoss, MulticlassLoss
-from hingesvm.model_selection._folds import Fold, FoldPath, follow
+from hingesvm.model_selection._folds import Fold, FoldPath, follow, positive
 from hingesvm.model_selection._grid import grid_of
-from hingesvm.model_selection._scoring import FoldScorer, Scorer, scorer_of
+from hingesvm.model_selection._scoring import (
+    FoldScorer,
+    Scorer,
+    scorer_of,
+    with_rows,
+)
 from hingesvm.solvers import Method, Rows
 from hingesvm.solvers.team import Team
 from hingesvm.svc import HingeSVC
@@ -39,28 +45,6 @@ Float64Array = NDArray[np.float64]
 
 # Parameters of HingeSVC that have no meaning here.
 _OTHERS = ("C", "warm_start")
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What is split into folds.
-
-    Attributes
-    ----------
-    X : array-like or sparse matrix
-        As it was given.
-    rows : Rows
-    labels : ndarray of shape (n_rows,)
-    weights : ndarray of float64, of shape (n_rows,), or None
-    score_params : dict
-        Arguments of the scorer; what has an entry for each row is split too.
-    """
-
-    X: Any
-    rows: Rows
-    labels: NDArray[Any]
-    weights: Float64Array | None
-    score_params: dict[str, Any]
 
 
 class HingeSVCCV(HingeSVC):
@@ -85,7 +69,8 @@ class HingeSVCCV(HingeSVC):
     refit : bool, default=True
         Whether to train on all rows with the C chosen. If not, C, coefficients and
         intercepts are means of those with the best score of each fold, as in
-        LogisticRegressionCV, and there is no certificate.
+        LogisticRegressionCV, and there is no certificate; a class counts in the folds
+        that have it.
     one_standard_error : bool, default=False
         Whether to choose the smallest C whose mean score is within one standard error
         of the best mean, in place of the best. The standard error is that of the best
@@ -93,13 +78,16 @@ class HingeSVCCV(HingeSVC):
     store_paths : bool, default=True
         Whether to keep `coefs_paths_` and `intercepts_paths_`, which for wide data and
         many classes are large.
-    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver, tol, \
-            max_iter, random_state
+    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver
         As of HingeSVC, for each fit. `class_weight="balanced"` is of the training rows
         of each fold, as a search has it.
+    tol, max_iter
+        As of HingeSVC, for each fit.
     n_jobs : int or None, default=None
         Number of threads, which take a fold each, and for the last fit as of HingeSVC.
         Scores and paths do not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        As of HingeSVC, for each fit.
     verbose : int, default=0
         1 prints one line for each fold and C, and one for each look at the gap.
 
@@ -111,12 +99,10 @@ class HingeSVCCV(HingeSVC):
         The values tried, in the order given.
     scores_ : ndarray of float64, of shape (n_folds, n_Cs)
         Scores on the test rows of each fold.
-    coefs_paths_ : ndarray of shape (n_folds, n_Cs, 1, n_features) or \
-            (n_folds, n_Cs, n_classes, n_features)
-        Weights of each fit, in the dtype of `X`; NaN for classes that a fold lacks.
-        Only with `store_paths`.
-    intercepts_paths_ : ndarray of shape (n_folds, n_Cs, 1) or \
-            (n_folds, n_Cs, n_classes)
+    coefs_paths_ : ndarray of shape (n_folds, n_Cs, n_scores, n_features)
+        Weights of each fit, in the dtype of `X`, with 1 score for two classes and one
+        for each of more; NaN for classes that a fold lacks. Only with `store_paths`.
+    intercepts_paths_ : ndarray of shape (n_folds, n_Cs, n_scores)
         Intercepts likewise.
     objectives_, dual_gaps_ : ndarray of float64, of shape (n_folds, n_Cs)
         Primal values and absolute duality gaps of each fit.
@@ -124,7 +110,10 @@ class HingeSVCCV(HingeSVC):
         Sweeps and Newton steps of each fit, from the last C.
     classes_, coef_, intercept_, n_features_in_, feature_names_in_
         As of HingeSVC.
-    objective_, dual_gap_, n_iter_, history_
+    n_iter_ : int
+        Sweeps and Newton steps of the last fit; without `refit` the most of any fit
+        with the best score of its fold.
+    objective_, dual_gap_, history_
         As of HingeSVC, of the last fit; only with `refit`.
 
     See Also
@@ -154,7 +143,7 @@ class HingeSVCCV(HingeSVC):
             for name, constraints in HingeSVC._parameter_constraints.items()
             if name not in _OTHERS
         },
-        "Cs": ["array-like", int],
+        "Cs": ["array-like", Integral],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
         "refit": ["boolean"],
@@ -243,15 +232,28 @@ class HingeSVCCV(HingeSVC):
         _raise_for_params(params, self, "fit")
         with unchanged_on_error(self):
             rows, labels, weights = checked_input(self, X, y, sample_weight)
-            split_params, score_params = self._routed(sample_weight, params)
-            kept = _positive(np.arange(rows.n_rows), weights)
-            training = self._training(rows, labels, weights, kept)
+            split_params, score_params = self._routed(weights, params)
+            training = self._training(rows, labels, weights)
             Cs = grid_of(training, self.Cs)
-            cv = check_cv(self.cv, labels, classifier=True)
-            data = _Data(X, rows, labels, weights, score_params)
-            paths = self._follow_all(data, Cs, cv, split_params)
+            scorer = FoldScorer(
+                self.scoring,
+                with_rows(self.scoring, X),
+                rows,
+                labels,
+                score_params,
+                self._shown(),
+            )
+            folds = list(self._folds(X, scorer, weights, split_params))
+            paths = self._follow_all(folds, Cs)
             self._set_paths(training, Cs, paths)
-            self._conclude(training, paths)
+            last = self._conclude(training, paths)
+            warn_path_short(
+                type(self).__name__,
+                [*(one for path in paths for one in path.trained), *last],
+                self.tol,
+                self.max_iter,
+                stack_level=3,
+            )
         return self
 
     def score(
@@ -309,33 +311,49 @@ class HingeSVCCV(HingeSVC):
         )
 
     def _routed(
-        self, sample_weight: ArrayLike | None, params: dict[str, Any]
+        self, weights: Float64Array | None, params: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the splitter and the scorer are given."""
+        if weights is not None:
+            params = {**params, "sample_weight": weights}
         if _routing_enabled():
-            if sample_weight is not None:
-                params = {**params, "sample_weight": sample_weight}
             routed = process_routing(self, "fit", **params)
             return routed.splitter.split, routed.scorer.score
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return {}, weights
+        return {}, params
 
     def _training(
         self,
         rows: Rows,
         labels: NDArray[Any],
         weights: Float64Array | None,
-        kept: NDArray[np.intp],
     ) -> Training:
         """Return the training on all rows that take part."""
-        if len(kept) == rows.n_rows:
-            return Training.build(self, rows, labels, weights)
-        assert weights is not None
-        return Training.build(self, rows.subset(kept), labels[kept], weights[kept])
+        if weights is not None and not np.all(weights):
+            kept = positive(np.arange(rows.n_rows), weights)
+            rows, labels, weights = rows.subset(kept), labels[kept], weights[kept]
+        return Training.build(self, rows, labels, weights)
 
-    def _follow_all(
-        self, data: _Data, Cs: Float64Array, cv: Any, split_params: dict[str, Any]
-    ) -> list[FoldPath]:
+    def _shown(self) -> dict[str, Any]:
+        """Return the parameters of the estimator that scorers are shown."""
+        names = HingeSVC().get_params(deep=False)
+        return {name: getattr(self, name) for name in names if name not in _OTHERS}
+
+    def _folds(
+        self,
+        X: ArrayLike,
+        scorer: FoldScorer,
+        weights: Float64Array | None,
+        split_params: dict[str, Any],
+    ) -> Iterator[Fold]:
+        """Yield what each fold is trained and scored on."""
+        labels = scorer.labels
+        cv = check_cv(self.cv, labels, classifier=True)
+        count = cv.get_n_splits(X, labels, **split_params)
+        for number, split in enumerate(cv.split(X, labels, **split_params)):
+            name = f"fold {number + 1} of {count}"
+            yield Fold.build(name, split, scorer, weights)
+
+    def _follow_all(self, folds: Sequence[Fold], Cs: Float64Array) -> list[FoldPath]:
         """Train and score all folds, in threads."""
         cancelled = threading.Event()
 
@@ -343,44 +361,21 @@ class HingeSVCCV(HingeSVC):
             if cancelled.is_set():
                 raise CancelledError
 
-        rows = data.rows.shared_by(Team(), check_cancelled)
+        inner = copy(self)
         # Threads take folds; none is left for the fits in them.
-        inner = Bunch(**{**self.get_params(deep=False), "n_jobs": 1})
-        count = cv.get_n_splits(data.X, data.labels, **split_params)
-        # A fold's indices are made when its turn comes, as they take memory.
-        splits = enumerate(cv.split(data.X, data.labels, **split_params))
-        turn = threading.Lock()
+        inner.n_jobs = 1
+        if isinstance(self.random_state, np.random.RandomState):
+            # Folds must not draw from it in the order in which they are taken.
+            inner.random_state = draw_seeds(self.random_state, 1)[0]
+        # The settings of scikit-learn are those of each thread.
+        config = get_config()
 
-        def one(_: int) -> tuple[int, FoldPath]:
-            with turn:
-                number, (train, test) = next(splits)
-            name = f"fold {number + 1} of {count}"
-            fold = self._fold(name, data, train, test)
-            del train, test
-            return number, follow(inner, rows, fold, Cs, keep_all=self.store_paths)
+        def one(fold: Fold) -> FoldPath:
+            shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
+            with config_context(**config):
+                return follow(inner, shared, fold, Cs, keep_all=self.store_paths)
 
-        found = dict(map_in_threads(one, range(count), self.n_jobs, cancelled.set))
-        return [found[number] for number in range(count)]
-
-    def _fold(
-        self, name: str, data: _Data, train: NDArray[Any], test: NDArray[Any]
-    ) -> Fold:
-        """Return what a fold is trained and scored on."""
-        train = _positive(_places(train, data.rows.n_rows), data.weights)
-        test = _places(test, data.rows.n_rows)
-        model = HingeSVC().get_params(deep=False)
-        model = {name: getattr(self, name) for name in model if name not in _OTHERS}
-        params = _check_method_params(data.X, data.score_params, indices=test)
-        weights = data.weights
-        return Fold(
-            name,
-            train,
-            data.labels,
-            None if weights is None else weights[train],
-            FoldScorer(
-                self.scoring, data.X, data.rows, data.labels[test], test, params, model
-            ),
-        )
+        return map_in_threads(one, folds, self.n_jobs, cancelled.set)
 
     def _set_paths(
         self, training: Training, Cs: Float64Array, paths: list[FoldPath]
@@ -400,29 +395,44 @@ class HingeSVCCV(HingeSVC):
         self.intercepts_paths_ = np.full(shape, np.nan, dtype)
         for fold, path in enumerate(paths):
             for place in range(len(Cs)):
-                coef, intercept = _aligned(path, place, training)
+                coef, intercept = path.aligned(place, training)
                 self.coefs_paths_[fold, place] = coef
                 self.intercepts_paths_[fold, place] = intercept
 
-    def _conclude(self, training: Training, paths: list[FoldPath]) -> None:
+    def _conclude(self, training: Training, paths: list[FoldPath]) -> list[Trained]:
         """Choose C and train with it, or average the best models of the folds."""
-        trained = [one for path in paths for one in path.trained if one is not None]
-        warn_path_short(type(self).__name__, trained, self.tol, self.max_iter)
         self._forget("objective_", "dual_gap_", "n_iter_", "history_")
-        if not np.all(np.isfinite(self.scores_)):
-            raise ValueError(
-                f"The scores must be finite to choose C by them, but scoring="
-                f"{self.scoring!r} returned NaN or infinity for some fold."
-            )
+        self._check_scores()
         if self.refit:
             self.C_ = float(self.Cs_[self._best_place()])
-            self._set_model(training.classes, training.train(self.C_))
-            return
-        best = [_aligned(path, path.best, training) for path in paths]
+            last = training.train(self.C_)
+            self._set_model(training.classes, last)
+            return [last]
+        best = [path.aligned(path.best, training) for path in paths]
+        intercepts = np.stack([intercept for _, intercept in best])
+        absent = np.all(np.isnan(intercepts), axis=0)
+        if np.any(absent):
+            raise ValueError(
+                f"Class {training.classes[absent].tolist()[0]!r} is among the training "
+                "rows of no fold, so that there is nothing to average: set refit=True."
+            )
         self.C_ = float(np.mean([self.Cs_[path.best] for path in paths]))
         self.classes_ = training.classes
-        self.coef_ = np.mean([coef for coef, _ in best], axis=0)
-        self.intercept_ = np.mean([intercept for _, intercept in best], axis=0)
+        self.coef_ = np.nanmean([coef for coef, _ in best], axis=0)
+        self.intercept_ = np.nanmean(intercepts, axis=0)
+        self.n_iter_ = max(int(path.n_iters[path.best]) for path in paths)
+        return []
+
+    def _check_scores(self) -> None:
+        """Refuse scores by which no C can be chosen."""
+        bad = np.argwhere(~np.isfinite(self.scores_))
+        if len(bad):
+            fold, place = bad[0]
+            raise ValueError(
+                "The scores must be finite to choose C by them, but with scoring="
+                f"{self.scoring!r} that of fold {fold + 1} of {len(self.scores_)} is "
+                f"{self.scores_[fold, place]} at C={self.Cs_[place]:.4g}."
+            )
 
     def _forget(self, *names: str) -> None:
         """Drop attributes of an earlier fit."""
@@ -439,40 +449,3 @@ class HingeSVCCV(HingeSVC):
         spread = self.scores_[:, best].std(ddof=1) / np.sqrt(len(self.scores_))
         near = np.flatnonzero(means >= means[best] - spread)
         return int(near[self.Cs_[near].argmin()])
-
-
-def _positive(
-    places: NDArray[np.intp], weights: Float64Array | None
-) -> NDArray[np.intp]:
-    """Return the places whose weight is not 0."""
-    return places if weights is None else places[weights[places] > 0.0]
-
-
-def _places(part: NDArray[Any], n_rows: int) -> NDArray[np.intp]:
-    """Return the rows of a part of a split, which may be a mask."""
-    part = np.asarray(part)
-    if part.dtype == np.intp and (not len(part) or part.min() >= 0):
-        return part
-    places: NDArray[np.intp] = np.arange(n_rows)[part]
-    return places
-
-
-def _aligned(
-    path: FoldPath, place: int, training: Training
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return coefficients and intercepts of a fit, with NaN for classes it lacks."""
-    trained = path.trained[place]
-    assert trained is not None
-    if len(path.classes) == len(training.classes):
-        return trained.coef, trained.intercept
-    n_classes = len(training.classes)
-    coef = np.full((n_classes, trained.coef.shape[1]), np.nan, trained.coef.dtype)
-    intercept = np.full(n_classes, np.nan, trained.coef.dtype)
-    places = np.searchsorted(training.classes, path.classes)
-    if len(places) == 2:
-        # One score, for the second class and against the first.
-        coef[places] = np.concatenate([-trained.coef, trained.coef])
-        intercept[places] = np.concatenate([-trained.intercept, trained.intercept])
-    else:
-        coef[places], intercept[places] = trained.coef, trained.intercept
-    return coef, intercept

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hingesvm._training import Trained, Training
 from hingesvm.model_selection._path import train_along
 from hingesvm.model_selection._scoring import FoldScorer
 from hingesvm.solvers import Rows
 
-__all__ = ["Fold", "FoldPath", "follow"]
+__all__ = ["Fold", "FoldPath", "follow", "positive"]
 
 Float64Array = NDArray[np.float64]
 
@@ -29,18 +29,38 @@ class Fold:
         "fold 1 of 5", for errors and lines of progress.
     train : ndarray of intp
         Rows to train on; those of weight 0 are left out.
-    y : ndarray
-        Labels of all rows.
-    weights : ndarray of float64, or None
-        Of the rows to train on.
+    weights : ndarray of float64, of shape (n_samples,), or None
+        Of all rows.
     scorer : FoldScorer
+        Knows all rows and their labels.
     """
 
     name: str
     train: NDArray[np.intp]
-    y: NDArray[Any]
     weights: Float64Array | None
     scorer: FoldScorer
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        split: tuple[ArrayLike, ArrayLike],
+        scorer: FoldScorer,
+        weights: Float64Array | None,
+    ) -> Fold:
+        """Make it of a split, whose parts may be masks.
+
+        Raises
+        ------
+        ValueError
+            If there is no row to train on or to test on.
+        """
+        train, test = (_places(part, scorer.rows.n_rows) for part in split)
+        train = positive(train, weights)
+        for part, purpose in [(train, "train"), (test, "test")]:
+            if not len(part):
+                raise ValueError(f"{name} has no rows to {purpose} on.".capitalize())
+        return cls(name, train, weights, scorer.of_rows(test))
 
 
 @dataclass
@@ -54,7 +74,8 @@ class FoldPath:
     scores, objectives, dual_gaps : ndarray of float64, of shape (n_Cs,)
     n_iters : ndarray of intp, of shape (n_Cs,)
     trained : list of Trained
-        Without coefficients, but where they are to be kept, and of the best score.
+        Of each C, once all are trained. Without coefficients, but where they are to be
+        kept, and of the best score.
     best : int
         Place of the best score; the first of several.
     """
@@ -64,8 +85,36 @@ class FoldPath:
     objectives: Float64Array
     dual_gaps: Float64Array
     n_iters: NDArray[np.intp]
-    trained: list[Trained | None]
+    trained: list[Trained]
     best: int = -1
+
+    def aligned(
+        self, place: int, training: Training
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Return coefficients and intercepts of a fit, with a row for each class.
+
+        Parameters
+        ----------
+        place : int
+            Of the C.
+        training : Training
+            On all rows. Classes that this fold lacks have NaN.
+        """
+        trained, n_classes = self.trained[place], len(training.classes)
+        if len(self.classes) == n_classes:
+            return trained.coef, trained.intercept
+        coef = np.full((n_classes, trained.coef.shape[1]), np.nan, trained.coef.dtype)
+        intercept = np.full(n_classes, np.nan, trained.coef.dtype)
+        places = np.searchsorted(training.classes, self.classes)
+        if len(places) > 2:
+            coef[places], intercept[places] = trained.coef, trained.intercept
+            return coef, intercept
+        # One score, for the second class and against the first; jointly trained, it is
+        # the difference of both.
+        part = 0.5 if training.is_joint else 1.0
+        for row, sign in zip(places, (-part, part), strict=True):
+            coef[row], intercept[row] = sign * trained.coef, sign * trained.intercept
+        return coef, intercept
 
 
 def follow(
@@ -86,7 +135,9 @@ def follow(
     """
     part = rows.subset(fold.train)
     where = f" of the training rows of {fold.name}"
-    training = Training.build(params, part, fold.y[fold.train], fold.weights, where)
+    labels = fold.scorer.labels[fold.train]
+    weights = None if fold.weights is None else fold.weights[fold.train]
+    training = Training.build(params, part, labels, weights, where)
     count = len(Cs)
     nothing = np.full(count, np.nan)
     path = FoldPath(
@@ -95,8 +146,9 @@ def follow(
         nothing.copy(),
         nothing.copy(),
         np.zeros(count, dtype=np.intp),
-        [None] * count,
+        [],
     )
+    found: dict[int, Trained] = {}
     began = time.perf_counter()
     for place, trained in train_along(training, Cs):
         C = float(Cs[place])
@@ -105,8 +157,10 @@ def follow(
         path.objectives[place] = trained.objective
         path.dual_gaps[place] = trained.dual_gap
         path.n_iters[place] = trained.n_iter
-        path.trained[place] = trained
-        _keep_best(path, place, keep_all=keep_all)
+        found[place] = trained
+        forgotten = _note_best(path, place)
+        if not keep_all and forgotten >= 0:
+            found[forgotten] = found[forgotten].without_coefficients()
         if params.verbose:
             seconds = time.perf_counter() - began
             gap = trained.dual_gap / trained.objective if trained.objective else 0.0
@@ -114,17 +168,29 @@ def follow(
                 f"[HingeSVCCV] {fold.name}, C={C:.4g}: score {score:.4f}, "
                 f"relative gap {gap:.2e}, iterations {trained.n_iter}, {seconds:.3f} s"
             )
+    path.trained = [found[place] for place in range(count)]
     return path
 
 
-def _keep_best(path: FoldPath, place: int, *, keep_all: bool) -> None:
-    """Note which score is the best, and forget coefficients that nobody needs."""
+def _note_best(path: FoldPath, place: int) -> int:
+    """Note which score is the best; return the place of one that is not, or -1."""
     last = path.best
     score, best = path.scores[place], path.scores[last]
     if last < 0 or score > best or (score == best and place < last):
         path.best = place
-    forgotten = last if path.best == place else place
-    if not keep_all and forgotten >= 0:
-        trained = path.trained[forgotten]
-        assert trained is not None
-        path.trained[forgotten] = trained.without_coefficients()
+    return last if path.best == place else place
+
+
+def positive(
+    places: NDArray[np.intp], weights: Float64Array | None
+) -> NDArray[np.intp]:
+    """Return the places whose weight is not 0."""
+    return places if weights is None else places[weights[places] > 0.0]
+
+
+def _places(part: ArrayLike, n_rows: int) -> NDArray[np.intp]:
+    """Return the rows of a part of a split, which may be a mask."""
+    found = np.asarray(part)
+    # An empty list has a dtype that is no index.
+    places: NDArray[np.intp] = np.arange(n_rows)[found if found.size else slice(0)]
+    return places

@@ -26,7 +26,7 @@ Float64Array = NDArray[np.float64]
 class HingePath:
     """Certified solutions for several values of C, in the order of `Cs`.
 
-    Attributes
+    Parameters
     ----------
     Cs : ndarray of float64, of shape (n_Cs,)
     classes : ndarray of shape (n_classes,)
@@ -43,6 +43,19 @@ class HingePath:
         any one-vs-rest problem.
     converged : ndarray of bool, of shape (n_Cs,)
         Whether the gap is within the tolerance.
+
+    See Also
+    --------
+    hinge_path : Returns it.
+
+    Examples
+    --------
+    >>> from hingesvm.model_selection import hinge_path
+    >>> path = hinge_path([[-1.0], [1.0]], [0, 1], Cs=[0.25, 4.0])
+    >>> path.coefs.ravel().tolist()
+    [0.5, 1.0]
+    >>> path.objectives.tolist()
+    [0.375, 0.5]
     """
 
     Cs: Float64Array
@@ -102,8 +115,9 @@ def hinge_path(
         loss by less than a twentieth, or separates the classes.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
-    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver, tol, \
-            max_iter, n_jobs, random_state, verbose
+    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver
+        As of HingeSVC.
+    tol, max_iter, n_jobs, random_state, verbose
         As of HingeSVC; `tol` and `max_iter` hold for each C.
 
     Returns
@@ -170,7 +184,7 @@ def hinge_path(
     values = grid_of(training, Cs)
     found = dict(train_along(training, values))
     each = [found[place] for place in range(len(values))]
-    warn_path_short("hinge_path", each, tol, max_iter)
+    warn_path_short("hinge_path", each, tol, max_iter, stack_level=2)
     return HingePath(
         values,
         training.classes,

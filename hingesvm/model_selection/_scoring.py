@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 from sklearn.metrics._scorer import _BaseScorer
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import _check_method_params
 
 from hingesvm.metrics._scorer import NegHingeLossScorer
 from hingesvm.solvers import Rows
 from hingesvm.svc import HingeSVC
 
-__all__ = ["FoldScorer", "scorer_of"]
+__all__ = ["FoldScorer", "scorer_of", "with_rows"]
 
 Scorer = Callable[..., float]
 
@@ -27,6 +28,16 @@ def scorer_of(scoring: str | Scorer | None) -> Scorer:
         return scoring
     scorer: Scorer = get_scorer("accuracy" if scoring is None else scoring)
     return scorer
+
+
+def with_rows(scoring: str | Scorer | None, X: Any) -> Any:
+    """Return X with rows that can be taken, if a scorer looks at them."""
+    return X if _asks_only(scorer_of(scoring)) else indexable(X)[0]
+
+
+def _asks_only(scorer: Scorer) -> bool:
+    """Whether a scorer asks for decisions or predictions, and never looks at X."""
+    return isinstance(scorer, _BaseScorer | NegHingeLossScorer)
 
 
 class _Decided(HingeSVC):
@@ -55,23 +66,29 @@ class FoldScorer:
         As it was given, for scorers that look at it.
     rows : Rows
         All of its rows.
-    y : ndarray
-        Labels of the test rows.
-    test : ndarray of intp
-        Which they are.
+    labels : ndarray
+        Of all rows.
     params : dict
-        Keyword arguments of the scorer.
+        Keyword arguments of the scorer; those with an entry for each row of X are cut
+        by `of_rows`.
     model : dict
         Parameters of the estimator that the scorer is shown.
+    test : ndarray of intp
+        The test rows.
     """
 
     scoring: str | Scorer | None
     X: Any
     rows: Rows
-    y: NDArray[Any]
-    test: NDArray[np.intp]
+    labels: NDArray[Any]
     params: dict[str, Any]
     model: dict[str, Any]
+    test: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+
+    def of_rows(self, test: NDArray[np.intp]) -> FoldScorer:
+        """Return the scorer of some test rows."""
+        params = _check_method_params(self.labels, self.params, indices=test)
+        return replace(self, params=params, test=test)
 
     def __call__(
         self,
@@ -84,8 +101,8 @@ class FoldScorer:
         if self.scoring is None and set(self.params) <= {"sample_weight"}:
             return self._accuracy(classes, coef, intercept)
         scorer = scorer_of(self.scoring)
-        # These ask for decisions or predictions alone.
-        asks_only = isinstance(scorer, _BaseScorer | NegHingeLossScorer)
+        asks_only = _asks_only(scorer)
+        y = self.labels[self.test]
         model = (_Decided if asks_only else HingeSVC)(C, **self.model)
         model.classes_, model.coef_, model.intercept_ = classes, coef, intercept
         model.n_features_in_ = self.rows.n_features
@@ -94,11 +111,11 @@ class FoldScorer:
             names = getattr(some, "columns", None)
             if names is not None and all(isinstance(name, str) for name in names):
                 model.feature_names_in_ = np.asarray(names, dtype=object)
-            return float(scorer(model, some, self.y, **self.params))
+            return float(scorer(model, some, y, **self.params))
         model.decisions = self._decisions(coef, intercept)
         # Stands for the rows; nobody looks at it.
         some = np.empty((len(self.test), 0))
-        return float(scorer(model, some, self.y, **self.params))
+        return float(scorer(model, some, y, **self.params))
 
     def _decisions(
         self, coef: NDArray[np.floating], intercept: NDArray[np.floating]
@@ -122,5 +139,8 @@ class FoldScorer:
             places = (decisions > 0).astype(np.intp)
         else:
             places = decisions.argmax(axis=1)
-        right = classes[places] == self.y
-        return float(np.average(right, weights=self.params.get("sample_weight")))
+        right = classes[places] == self.labels[self.test]
+        weights = self.params.get("sample_weight")
+        if weights is not None and not np.any(weights):
+            return np.nan
+        return float(np.average(right, weights=weights))
