@@ -4,6 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hingesvm import HingeSVC
+from hingesvm.model_selection import HingeSVCCV
 
 # Any warning in a check of these is an error.
 ESTIMATORS = [
@@ -19,6 +20,11 @@ ESTIMATORS = [
     HingeSVC(warm_start=True),
     HingeSVC(multi_class="crammer_singer"),
     HingeSVC(multi_class="weston_watkins", penalized_intercept=True),
+    HingeSVCCV(Cs=[0.1, 1.0], cv=3),
+    HingeSVCCV(Cs=3, cv=3, store_paths=False),
+    HingeSVCCV(
+        Cs=[0.1], cv=3, refit=False, one_standard_error=True, loss="squared_hinge"
+    ),
 ]
 
 # Rows in another order, or twice, send it along another path of inexact steps.

@@ -1,0 +1,126 @@
+"""Starts for other costs: the best of all multiples of old dual variables."""
+
+import joint_cases
+import numpy as np
+import pytest
+import reference
+from joint_cases import TOTALS, random_duals, random_problem
+from reference import LOSSES, RULES, blobs, make_problem
+
+from hingesvm.losses import Hinge
+from hingesvm.solvers import Start, along_ray, solve
+
+SCALES = [1e-3, 0.3, 1.0, 4.0, 1e3]
+
+
+def assert_best(found, alpha, value, longest):
+    """Assert that dual variables are the multiple of others where D is largest."""
+    factor = found.sum() / alpha.sum()
+    np.testing.assert_allclose(found, factor * alpha, rtol=1e-12)
+    assert 0.0 < factor <= longest * (1.0 + 1e-12)
+    best = value(found)
+    assert np.isfinite(best)
+    top = min(longest, 3.0 * factor)
+    for other in np.linspace(0.0, top, 101):
+        assert value(other * alpha) <= best + 1e-9 * abs(best)
+    return factor
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_the_best_multiple_of_old_duals(loss, rule, scale):
+    X, y = blobs(40, 3)
+    cost = scale * np.linspace(0.5, 1.0, 40)
+    problem = make_problem(X, y, loss, rule, cost)
+    # Of costs that are the same in each row, and balanced for a free intercept.
+    alpha = solve(make_problem(X, y, loss, rule, 1.0)).certificate.alpha
+    if rule != "free":
+        alpha = np.minimum(alpha + np.linspace(0.0, 0.1, 40), 1.0)
+    start = Start(alpha, np.ones(3), 2.0, own=np.ones(3))
+    found = along_ray(problem, start)
+    used = alpha > 0.0
+    longest = float((problem.bound[used] / alpha[used]).min())
+
+    def value(a):
+        return reference.dual(X, y, cost, loss, rule, a)
+
+    factor = assert_best(found.alpha, alpha, value, longest)
+    # Both ends of the rule occur: the largest feasible one, and one inside.
+    if loss == Hinge() and scale in (1e-3, 1e3):
+        assert (factor > (1.0 - 1e-9) * longest) == (scale == 1e-3)
+    np.testing.assert_array_equal(found.w, start.w)
+    assert (found.intercept, found.own, found.square) == (2.0, None, None)
+    np.testing.assert_array_equal(start.own, np.ones(3))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("rule", ["none", "penalized"])
+@pytest.mark.parametrize("form", TOTALS)
+def test_the_best_multiple_of_joint_duals(form, rule, scale):
+    total = TOTALS[form]
+    problem = random_problem(total, rule, margin=1.5, cost=scale)
+    alpha = random_duals(random_problem(total, rule, cost=1.0, equal=True))
+    found = along_ray(problem, Start(alpha))
+    rows = alpha.sum(axis=1) if total == 1.0 else alpha.max(axis=1)
+    used = rows > 0.0
+    longest = float((problem.cost[used] / rows[used]).min())
+
+    def value(a):
+        return joint_cases.dual(*joint_cases.plain(problem), a)
+
+    assert_best(found.alpha, alpha, value, longest)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_the_solution_stays_where_it_is(loss, rule):
+    X, y = blobs(40, 3)
+    problem = make_problem(X, y, loss, rule, 0.7)
+    solution = solve(problem).certificate
+    found = along_ray(problem, Start(solution.alpha))
+    np.testing.assert_allclose(found.alpha, solution.alpha, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_duals_that_are_all_at_their_bound_follow_it(rule):
+    X, y = blobs(40, 3)
+    y = np.where(np.arange(40) % 2, 1, -1).astype(np.int8)
+    for C in [1e-7, 1e-3]:
+        problem = make_problem(1e-2 * X, y, Hinge(), rule, C)
+        found = along_ray(problem, Start(np.full(40, 1e-5)))
+        np.testing.assert_allclose(found.alpha, np.full(40, C), rtol=1e-12)
+
+
+def test_the_square_is_not_computed_where_it_is_known(monkeypatch):
+    X, y = blobs(40, 3)
+    problem = make_problem(X, y, Hinge(), "penalized", 5.0)
+    alpha = np.linspace(0.0, 0.2, 40)
+    square = float(np.sum((X.T @ (alpha * y)) ** 2) + (alpha @ y) ** 2)
+    expected = along_ray(problem, Start(alpha)).alpha
+    monkeypatch.setattr(type(problem), "combine", None)
+    found = along_ray(problem, Start(alpha, square=square)).alpha
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # A square twice as large halves the step.
+    half = along_ray(problem, Start(alpha, square=2.0 * square)).alpha
+    np.testing.assert_allclose(half, 0.5 * expected, rtol=1e-12)
+
+
+def test_nothing_to_scale():
+    X, y = blobs(10, 3)
+    problem = make_problem(X, y, Hinge(), "none", 1.0)
+    start = Start(np.zeros(10), np.ones(3))
+    assert along_ray(problem, start) is start
+
+
+def test_duals_without_weights_go_to_their_bound():
+    # Rows of zeros: D grows with the duals for as long as they are feasible.
+    problem = make_problem(np.zeros((4, 2)), [1, 1, -1, -1], Hinge(), "none", 2.0)
+    found = along_ray(problem, Start(np.array([0.1, 0.2, 0.4, 0.1])))
+    assert found.alpha == pytest.approx([0.5, 1.0, 2.0, 0.5])
+
+
+def test_factors_that_overflow_are_not_used():
+    problem = make_problem(np.ones((2, 1)), [1, -1], Hinge(), "none", 1.0)
+    start = Start(np.array([5e-324, 0.0]))
+    assert np.all(np.isfinite(along_ray(problem, start).alpha))
