@@ -11,7 +11,7 @@ from hingesvm import HingeSVC
 from hingesvm.losses import SmoothedHinge, WestonWatkins
 from hingesvm.model_selection import HingePath, hinge_path
 
-CS = [0.3, 1e-3, 0.02, 4.0, 0.02]  # in no order, one twice
+CS = [0.3, 1e-3, 4.0, 0.3]  # in no order, one twice
 KINDS = pytest.mark.parametrize(
     "kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"]
 )
@@ -47,7 +47,7 @@ def assert_as_cold(path, X, y, sample_weight=None, **params):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("loss", [*LOSSES, SmoothedHinge(0.3)])
 def test_each_fit_is_a_cold_one(loss, rule, dtype, kind):
-    X, y = make_data(n_classes=2, dtype=dtype)
+    X, y = make_data(60, 4, dtype=dtype)
     X = kind(X)
     path = hinge_path(X, y, Cs=CS, loss=loss, **rule)
     assert isinstance(path, HingePath)
@@ -61,9 +61,9 @@ def test_each_fit_is_a_cold_one(loss, rule, dtype, kind):
 @pytest.mark.parametrize(
     "form", ["ovr", "crammer_singer", "weston_watkins", WestonWatkins(margin=2.0)]
 )
-@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("n_classes", [2, 3])
 def test_several_classes(n_classes, form, rule, kind):
-    X, y = make_data(50, 4, n_classes=n_classes)
+    X, y = make_data(30, 3, n_classes=n_classes)
     X = kind(X)
     path = hinge_path(X, y, Cs=CS[:3], multi_class=form, **rule)
     assert_as_cold(path, X, y, multi_class=form, **rule)
@@ -71,8 +71,8 @@ def test_several_classes(n_classes, form, rule, kind):
 
 @pytest.mark.parametrize("form", ["ovr", "weston_watkins"])
 def test_weights_of_rows_and_classes(form):
-    X, y = make_data(60, 4, n_classes=3)
-    weights = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+    X, y = make_data(30, 3, n_classes=3)
+    weights = np.arange(len(y)) % 3
     for class_weight in ["balanced", {0: 0.5, 1: 2.0, 2: 1.0}]:
         params = {"multi_class": form, "class_weight": class_weight}
         path = hinge_path(X, y, Cs=CS, sample_weight=weights, **params)

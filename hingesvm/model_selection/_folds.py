@@ -113,7 +113,8 @@ class FoldPath:
         # the difference of both.
         part = 0.5 if training.is_joint else 1.0
         for row, sign in zip(places, (-part, part), strict=True):
-            coef[row], intercept[row] = sign * trained.coef, sign * trained.intercept
+            coef[row] = sign * trained.coef[0]
+            intercept[row] = sign * trained.intercept[0]
         return coef, intercept
 
 
