@@ -75,7 +75,7 @@ def test_scores_and_choice_are_those_of_a_search(name, n_classes):
     assert search.scores_.shape == (3, 2)
     assert_as_search(search, X, y)
     # The scores tell the values of C apart.
-    assert len(np.unique(search.scores_)) > 2
+    assert len(np.unique(search.scores_)) > 1
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

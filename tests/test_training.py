@@ -6,7 +6,7 @@ from samples import LOSSES, RULES, make_data, text
 
 from hingesvm import HingeSVC
 from hingesvm._training import Training
-from hingesvm.solvers import Rows, Solution
+from hingesvm.solvers import JointProblem, Problem, Rows, Solution, along_ray
 
 
 def training_of(X, y, weights=None, where="", **params):
@@ -15,49 +15,40 @@ def training_of(X, y, weights=None, where="", **params):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(
-    "params",
-    [*({"loss": loss} for loss in LOSSES), {"multi_class": "crammer_singer"}],
-    ids=str,
-)
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_training_is_what_fits_do(n_classes, params, rule):
-    X, y = make_data(40, 4, n_classes=n_classes)
-    training = training_of(X, y, **params, **rule)
-    for C in [1.0, 0.1]:
-        trained, clf = training.train(C), HingeSVC(C, **params, **rule).fit(X, y)
-        np.testing.assert_array_equal(trained.coef, clf.coef_)
-        np.testing.assert_array_equal(trained.intercept, clf.intercept_)
-        assert trained.objective == clf.objective_
-        assert trained.dual_gap == clf.dual_gap_
-        assert trained.n_iter == clf.n_iter_
-        assert trained.converged
-
-
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("C", [0.05, 0.5, 7.0])
 @pytest.mark.parametrize(
     "params",
     [*({"loss": loss} for loss in LOSSES), {"multi_class": "weston_watkins"}],
     ids=str,
 )
-def test_starts_know_the_square_of_their_weights(params, rule):
+def test_starts_know_their_certificate_at_other_costs(params, C, rule):
     X, y = make_data(60, 4, n_classes=3)
     training = training_of(X, y, **params, **rule)
-    starts = training.starts_from(training.train(0.5, keep_duals=True))
+    starts = training.starts_from(training.train(0.5, keep_duals=True), C)
     assert len(starts) == (1 if "multi_class" in params else 3)
     for target, start in enumerate(starts):
-        if params.get("loss") in ("squared_hinge", "smoothed_hinge"):
-            assert start.square is None
-            continue
-        if start.alpha.ndim == 1:
-            signed = np.where(y == target, 1.0, -1.0) * start.alpha
+        if "multi_class" in params:
+            problem = JointProblem(
+                *(training.rows, y.astype(np.intp), 3, np.full(60, C)),
+                *(training.joint.margin, training.joint.total, training.rule),
+            )
         else:
-            signed = -start.alpha
-            signed[np.arange(len(y)), y] = start.alpha.sum(axis=1)
-        expected = np.sum((X.T @ signed) ** 2)
-        if "penalized_intercept" in rule:
-            expected += np.sum(signed.sum(axis=0) ** 2)
-        assert start.square == pytest.approx(expected, rel=1e-9)
+            signs = np.where(y == target, 1, -1).astype(np.int8)
+            problem = Problem.build(
+                training.rows, signs, C, training.loss, training.rule
+            )
+        moved = along_ray(problem, start)
+        if params.get("loss") in ("squared_hinge", "smoothed_hinge"):
+            assert moved.found is None
+            continue
+        found = moved.found
+        np.testing.assert_array_equal(problem.repair(found.alpha), found.alpha)
+        b = found.intercept
+        assert found.primal == pytest.approx(problem.primal(found.w, b), rel=1e-12)
+        assert found.dual == pytest.approx(problem.dual(found.alpha), rel=1e-9)
+        own = problem.combine(found.alpha)
+        if found.own is not None:
+            np.testing.assert_allclose(found.own, own, rtol=0, atol=1e-9)
 
 
 def test_what_is_kept():
@@ -89,7 +80,7 @@ def test_start_at_the_solution_takes_one_look(solver, loss):
     X, y = text(11_000, 400)
     training = training_of(X, y, loss=loss, solver=solver, tol=1e-2)
     first = training.train(0.1, keep_duals=True)
-    again = training.train(0.1, training.starts_from(first))
+    again = training.train(0.1, training.starts_from(first, 0.1))
     assert again.solutions[0].n_iter == 0
     assert again.n_iter == 1
     # The multiple of smooth duals that is best may be another one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
 from numbers import Integral
 from typing import Any, ClassVar
@@ -243,8 +243,14 @@ class HingeSVCCV(HingeSVC):
                 score_params,
                 self._shown(),
             )
-            folds = list(self._folds(X, scorer, weights, split_params))
-            paths = self._follow_all(folds, Cs)
+            cv = check_cv(self.cv, labels, classifier=True)
+            count = cv.get_n_splits(X, labels, **split_params)
+            # Made when their turn comes, as their indices take memory.
+            folds = (
+                Fold.build(f"fold {number + 1} of {count}", split, scorer, weights)
+                for number, split in enumerate(cv.split(X, labels, **split_params))
+            )
+            paths = self._follow_all(folds, count, Cs)
             self._set_paths(training, Cs, paths)
             last = self._conclude(training, paths)
             warn_path_short(
@@ -338,22 +344,9 @@ class HingeSVCCV(HingeSVC):
         names = HingeSVC().get_params(deep=False)
         return {name: getattr(self, name) for name in names if name not in _OTHERS}
 
-    def _folds(
-        self,
-        X: ArrayLike,
-        scorer: FoldScorer,
-        weights: Float64Array | None,
-        split_params: dict[str, Any],
-    ) -> Iterator[Fold]:
-        """Yield what each fold is trained and scored on."""
-        labels = scorer.labels
-        cv = check_cv(self.cv, labels, classifier=True)
-        count = cv.get_n_splits(X, labels, **split_params)
-        for number, split in enumerate(cv.split(X, labels, **split_params)):
-            name = f"fold {number + 1} of {count}"
-            yield Fold.build(name, split, scorer, weights)
-
-    def _follow_all(self, folds: Sequence[Fold], Cs: Float64Array) -> list[FoldPath]:
+    def _follow_all(
+        self, folds: Iterator[Fold], count: int, Cs: Float64Array
+    ) -> list[FoldPath]:
         """Train and score all folds, in threads."""
         cancelled = threading.Event()
 
@@ -370,12 +363,19 @@ class HingeSVCCV(HingeSVC):
         # The settings of scikit-learn are those of each thread.
         config = get_config()
 
-        def one(fold: Fold) -> FoldPath:
+        numbered = enumerate(folds)
+        turn = threading.Lock()
+
+        def one(_: int) -> tuple[int, FoldPath]:
+            with turn:
+                number, fold = next(numbered)
             shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
             with config_context(**config):
-                return follow(inner, shared, fold, Cs, keep_all=self.store_paths)
+                path = follow(inner, shared, fold, Cs, keep_all=self.store_paths)
+            return number, path
 
-        return map_in_threads(one, folds, self.n_jobs, cancelled.set)
+        found = dict(map_in_threads(one, range(count), self.n_jobs, cancelled.set))
+        return [found[number] for number in range(count)]
 
     def _set_paths(
         self, training: Training, Cs: Float64Array, paths: list[FoldPath]
