@@ -26,12 +26,15 @@ X, y = make_blobs([60, 60], centers=[[0, 0], [3, 2]], cluster_std=1.1, random_st
 # margin violation. Beyond the middle line, at decision 0, it is an error too.
 
 fig, axes = plt.subplots(
-    1, 3, figsize=(12.0, 5.0), layout="constrained", sharex=True, sharey=True
+    1, 3, figsize=(12.0, 4.6), layout="constrained", sharex=True, sharey=True
 )
 print("     C   margin width   support vectors   violations   errors   gap (relative)")
 for ax, C in zip(axes, [0.005, 0.05, 100.0], strict=True):
     clf = HingeSVC(C=C).fit(X, y)
-    display = MarginDisplay.from_estimator(clf, X, y, name=f"C = {C:g}", ax=ax)
+    display = MarginDisplay.from_estimator(
+        clf, X, y, legend=False, name=f"C = {C:g}", ax=ax
+    )
+    ax.label_outer()
     print(
         f"{C:6g}{2 / np.linalg.norm(clf.coef_):15.3f}{display.support.sum():18d}"
         f"{display.n_violations:13d}{np.sum(clf.predict(X) != y):9d}"
@@ -39,12 +42,8 @@ for ax, C in zip(axes, [0.005, 0.05, 100.0], strict=True):
     )
 
 # One legend for all three, as only the number of support vectors differs.
-handles = axes[0].get_legend().legend_handles
-for ax in axes:
-    ax.get_legend().remove()
-    ax.label_outer()
 names = ["class 0", "class 1", "support vectors", "decision 0", "decision -1 and 1"]
-fig.legend(handles, names, loc="outside lower center", ncols=5)
+fig.legend(display.legend_handles_, names, loc="outside lower center", ncols=5)
 plt.show()
 
 # %%

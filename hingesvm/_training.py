@@ -196,6 +196,16 @@ class Training:
         factor = self.factors_of_two[0]
         return costs if factor == 1.0 else factor * costs
 
+    def losses_of(self, trained: Trained) -> float:
+        """Return the losses of all rows times their costs: P less the penalty."""
+        square = 0.0
+        for solution in trained.solutions:
+            found = solution.certificate
+            square += float(np.vdot(found.w, found.w))
+            if self.rule == "penalized":
+                square += float(np.vdot(found.intercept, found.intercept))
+        return max(trained.objective - 0.5 * trained.scale * square, 0.0)
+
     def starts_from(self, trained: Trained, C: float) -> list[Start | None]:
         """Return where the same problems with this C are to start."""
         ratio = float(self.costs(C)[0] / trained.costs[0])

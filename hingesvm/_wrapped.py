@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["unwrapped"]
+__all__ = ["fitted_inside", "unwrapped"]
 
 
 def unwrapped(estimator: Any) -> Iterator[Any]:
@@ -21,3 +22,17 @@ def unwrapped(estimator: Any) -> Iterator[Any]:
             estimator = estimator.steps[-1][1]
         else:
             estimator = getattr(estimator, "best_estimator_", None)
+
+
+def fitted_inside(estimator: Any, attribute: str) -> Any | None:
+    """Return a fitted estimator, or the outermost inside it, that has an attribute.
+
+    None if there is none.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    """
+    check_is_fitted(estimator)
+    return next((one for one in unwrapped(estimator) if hasattr(one, attribute)), None)

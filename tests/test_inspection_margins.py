@@ -292,6 +292,21 @@ def test_many_classes_have_room_and_labels_of_one_line():
     assert all(low.y1 <= high.y0 + 1.0 for high, low in pairwise(boxes))
 
 
+def test_without_a_legend_no_room_is_left_for_it(cancer):
+    X, y = cancer
+    clf = HingeSVC().fit(X, y)
+    display = MarginDisplay.from_estimator(clf, X, y)
+    entries = legend_of(display)
+    assert display.ax_.get_ylim()[1] > 2.0
+    display = display.plot(legend=False)
+    assert display.loss_ax_.get_legend() is None
+    assert display.ax_.get_ylim()[1] == 2.0
+    assert [handle.get_label() for handle in display.legend_handles_] == entries
+    decisions = clf.decision_function(X)
+    display = MarginDisplay.from_predictions(y, decisions, legend=False)
+    assert display.loss_ax_.get_legend() is None
+
+
 def test_legend_is_above_the_bins(iris):
     X, y = iris
     display = MarginDisplay.from_estimator(HingeSVC().fit(X, y), X, y)

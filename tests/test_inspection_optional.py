@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from hingesvm import HingeSVC
-from hingesvm.inspection import ConvergenceDisplay, MarginDisplay
+from hingesvm.inspection import (
+    ConvergenceDisplay,
+    MarginDisplay,
+    RegularizationPathDisplay,
+)
 
 FIELDS = ["iteration", "seconds", "objective", "gap"]
 HISTORY = np.array([(0, 0.0, 1.0, 0.5)], dtype=[(name, float) for name in FIELDS])
@@ -54,6 +58,20 @@ def unplotted_margins():
             lambda: MarginDisplay.from_predictions([], []),
         ),
         ("MarginDisplay.plot", lambda: unplotted_margins().plot()),
+        (
+            "RegularizationPathDisplay.from_estimator",
+            lambda: RegularizationPathDisplay.from_estimator(HingeSVC()),
+        ),
+        (
+            "RegularizationPathDisplay.from_path",
+            lambda: RegularizationPathDisplay.from_path(None),
+        ),
+        (
+            "RegularizationPathDisplay.plot",
+            lambda: RegularizationPathDisplay(
+                Cs=np.ones(2), objectives=np.ones((1, 2))
+            ).plot(kind="curves"),
+        ),
     ],
 )
 def test_error_names_the_extra_before_anything_else(monkeypatch, caller, call):

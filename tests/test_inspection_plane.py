@@ -185,3 +185,15 @@ def test_planes_that_there_are_not():
     display = MarginDisplay.from_predictions([0, 1], [0.5, 0.5])
     with pytest.raises(ValueError, match="There is no plane to draw"):
         display.plot(kind="plane")
+
+
+def test_displays_side_by_side_share_a_legend(blobs, pyplot):
+    X, y = blobs
+    figure, axes = pyplot.subplots(1, 2)
+    for ax, C in zip(axes, (0.01, 1.0), strict=True):
+        clf = HingeSVC(C=C).fit(X, y)
+        display = MarginDisplay.from_estimator(clf, X, y, legend=False, ax=ax)
+        assert ax.get_legend() is None
+    legend = figure.legend(handles=display.legend_handles_)
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == legend_of(MarginDisplay.from_estimator(clf, X, y))

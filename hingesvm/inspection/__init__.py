@@ -1,4 +1,4 @@
-"""Pictures of a fit: how its certificate closed, and where the rows lie.
+"""Pictures of fits: how a certificate closed, where the rows lie, what C changes.
 
 They need Matplotlib, which ``pip install hingesvm[plot]`` brings, and follow the
 conventions of scikit-learn's displays: a class method computes and draws, `plot` draws
@@ -19,5 +19,6 @@ Examples
 
 from hingesvm.inspection._convergence import ConvergenceDisplay
 from hingesvm.inspection._margins import MarginDisplay
+from hingesvm.inspection._path import RegularizationPathDisplay
 
-__all__ = ["ConvergenceDisplay", "MarginDisplay"]
+__all__ = ["ConvergenceDisplay", "MarginDisplay", "RegularizationPathDisplay"]

@@ -13,8 +13,10 @@ from hingesvm.losses import Float64Array, MarginLoss
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["bin_edges", "draw_distribution"]
+__all__ = ["bin_edges", "draw_distribution", "figure_inches"]
 
+# More classes than these have less room each.
+_FEW_CLASSES = 12
 # Height of the highest bin, where the classes stand 1 apart.
 _TALLEST = 0.8
 # What is kept free above the classes.
@@ -42,6 +44,13 @@ def bin_edges(margins: Float64Array, bins: int) -> Float64Array:
     return edges
 
 
+def figure_inches(n_classes: int) -> tuple[float, float]:
+    """Return the size of a figure for so many classes."""
+    many = max(n_classes - _FEW_CLASSES, 0)
+    height = 2.2 + 0.45 * (n_classes - many) + 0.2 * many
+    return 6.4, min(max(height, 4.8), 20.0)
+
+
 def draw_distribution(
     ax: Axes,
     margins: Float64Array,
@@ -52,11 +61,13 @@ def draw_distribution(
     *,
     bins: int,
     names: tuple[str, str],
-) -> tuple[list[tuple[Any, ...]], Any, Any]:
+    legend: bool,
+) -> tuple[list[tuple[Any, ...]], Any, Any, list[Any]]:
     """Draw a histogram of shares for each class, one above the other, and the loss.
 
     `names` are those of the rows that are supports and of the others in the legend.
-    Returned are both parts of each histogram, the axes of the loss and its line.
+    Returned are both parts of each histogram, the axes of the loss, its line and the
+    entries of a legend.
     """
     from matplotlib.patches import Patch
 
@@ -96,7 +107,7 @@ def draw_distribution(
             margin, color="black", linewidth=0.9, linestyle=linestyle, zorder=0.5
         )
     inches = ax.get_window_extent().height / ax.figure.dpi
-    room = min(_LEGEND_INCHES / inches, 0.5)
+    room = min(_LEGEND_INCHES / inches, 0.5) if legend else 0.0
     ax.set(xlim=(edges[0], edges[-1]), ylim=(0.0, n_classes / (1.0 - room)))
     _name_classes(ax, codes, support, classes, inches * (1.0 - room) / n_classes)
     ax.set_ylabel(
@@ -112,12 +123,14 @@ def draw_distribution(
     loss_ax.set_ylabel(f"loss of a row, {loss!r}")
     n_support = np.count_nonzero(support)
     totals = (n_support, len(margins) - n_support)
-    patches = [
+    handles: list[Any] = [
         Patch(label=f"{name}: {total}", edgecolor="black", linewidth=0.7, **look)
         for name, total, look in zip(names, totals, looks, strict=True)
     ]
-    loss_ax.legend(handles=[*patches, line], loc="upper right")
-    return histograms, loss_ax, line
+    handles.append(line)
+    if legend:
+        loss_ax.legend(handles=handles, loc="upper right")
+    return histograms, loss_ax, line, handles
 
 
 def _name_classes(

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from hingesvm._wrapped import unwrapped
+from hingesvm._wrapped import fitted_inside
 
 __all__ = [
     "History",
@@ -45,10 +44,9 @@ def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def fit_in(estimator: Any) -> Any:
     """Return the fitted HingeSVC in an estimator."""
-    check_is_fitted(estimator)
-    for inner in unwrapped(estimator):
-        if hasattr(inner, "history_"):
-            return inner
+    inner = fitted_inside(estimator, "history_")
+    if inner is not None:
+        return inner
     raise TypeError(
         f"{type(estimator).__name__} keeps no history_ of its duality gap: pass a "
         "fitted HingeSVC, a pipeline that ends in one, or a search over one that was "

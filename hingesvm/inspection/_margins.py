@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from hingesvm._wrapped import unwrapped
-from hingesvm.inspection._distribution import draw_distribution
+from hingesvm.inspection._distribution import draw_distribution, figure_inches
 from hingesvm.inspection._matplotlib import (
     axes_for,
+    beside_legend,
     check_choice,
     check_count,
     require_matplotlib,
@@ -29,8 +30,6 @@ __all__ = ["MarginDisplay"]
 
 _KINDS = ("auto", "distribution", "plane")
 _PLANE_INCHES = (7.6, 4.8)
-# More classes than these have less room each.
-_FEW_CLASSES = 12
 
 
 class MarginDisplay:
@@ -95,6 +94,8 @@ class MarginDisplay:
         none does.
     support_points_ : PathCollection
         The rings around the support vectors, of the plane.
+    legend_handles_ : list of artists
+        What a legend has entries of, each with its label, for one of your own.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -149,6 +150,7 @@ class MarginDisplay:
     points_: list[Any]
     lines_: Any
     support_points_: Any
+    legend_handles_: list[Any]
     ax_: Axes
     figure_: Any
 
@@ -192,6 +194,7 @@ class MarginDisplay:
         tol: float = 1e-3,
         bins: int = 40,
         grid_resolution: int = 100,
+        legend: bool = True,
         name: str | None = None,
         ax: Axes | None = None,
     ) -> MarginDisplay:
@@ -220,6 +223,9 @@ class MarginDisplay:
         grid_resolution : int, default=100
             Number of decisions in each direction of the plane from which its lines are
             made. For a linear model any number gives the same lines.
+        legend : bool, default=True
+            Whether to draw a legend. Displays side by side may share one, which
+            `legend_handles_` of one of them makes.
         name : str, default=None
             What the title calls the model; by default the class of the estimator, or
             of the one in it.
@@ -284,7 +290,7 @@ class MarginDisplay:
             name=name,
             plane=plane,
         )
-        return display.plot(ax, kind=kind, bins=bins)
+        return display.plot(ax, kind=kind, bins=bins, legend=legend)
 
     @classmethod
     def from_predictions(
@@ -296,6 +302,7 @@ class MarginDisplay:
         loss: str | MarginLoss = "hinge",
         tol: float = 1e-3,
         bins: int = 40,
+        legend: bool = True,
         name: str | None = None,
         ax: Axes | None = None,
     ) -> MarginDisplay:
@@ -309,7 +316,7 @@ class MarginDisplay:
             Decisions, as for :func:`hingesvm.metrics.hinge_loss`.
         labels : array-like of shape (n_classes,), default=None
             All classes; by default those in `y_true`.
-        loss, tol, bins
+        loss, tol, bins, legend
             As of :meth:`from_estimator`.
         name : str, default=None
             What the title calls the model.
@@ -354,10 +361,15 @@ class MarginDisplay:
             tol=tol,
             name=name,
         )
-        return display.plot(ax, kind="distribution", bins=bins)
+        return display.plot(ax, kind="distribution", bins=bins, legend=legend)
 
     def plot(
-        self, ax: Axes | None = None, *, kind: str = "auto", bins: int = 40
+        self,
+        ax: Axes | None = None,
+        *,
+        kind: str = "auto",
+        bins: int = 40,
+        legend: bool = True,
     ) -> MarginDisplay:
         """Draw the distribution or the plane.
 
@@ -369,6 +381,8 @@ class MarginDisplay:
             The picture; "auto" is the plane where there is one.
         bins : int, default=40
             About how many bins the distribution has.
+        legend : bool, default=True
+            Whether to draw a legend.
 
         Returns
         -------
@@ -397,20 +411,20 @@ class MarginDisplay:
         n_classes = len(self.classes)
         size = _PLANE_INCHES
         if kind == "distribution":
-            many = max(n_classes - _FEW_CLASSES, 0)
-            height = 2.2 + 0.45 * (n_classes - many) + 0.2 * many
-            size = (6.4, min(max(height, 4.8), 20.0))
+            size = figure_inches(n_classes)
         self.ax_ = ax = axes_for(f"{type(self).__name__}.plot", ax, figsize=size)
         self.figure_ = ax.figure
         self.kind_ = kind
         n_support = int(np.count_nonzero(self.support))
         if kind == "plane":
             assert self.plane is not None
-            self.points_, self.lines_, self.support_points_ = draw_plane(
-                ax, self.plane, self.codes, self.support, self.classes
-            )
+            drawn = draw_plane(ax, self.plane, self.codes, self.support, self.classes)
+            self.points_, self.lines_, self.support_points_, handles = drawn
+            self.legend_handles_ = handles
+            if legend:
+                beside_legend(ax, handles=handles)
         else:
-            self._draw_distribution(bins)
+            self._draw_distribution(bins, legend=legend)
         what = "support vectors" if n_classes == 2 else "with margin ≤ 1"
         ax.set_title(
             ("" if self.name is None else f"{self.name}: ")
@@ -419,7 +433,7 @@ class MarginDisplay:
         )
         return self
 
-    def _draw_distribution(self, bins: int) -> None:
+    def _draw_distribution(self, bins: int, *, legend: bool) -> None:
         """Draw the histograms and the loss."""
         names = ("margin ≤ 1", "margin > 1")
         xlabel = "margin: score of the true class minus the highest of the others"
@@ -435,6 +449,8 @@ class MarginDisplay:
             self.loss,
             bins=bins,
             names=names,
+            legend=legend,
         )
-        self.histograms_, self.loss_ax_, self.loss_line_ = drawn
+        self.histograms_, self.loss_ax_, self.loss_line_ = drawn[:3]
+        self.legend_handles_ = drawn[3]
         self.ax_.set_xlabel(xlabel)

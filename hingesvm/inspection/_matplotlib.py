@@ -5,20 +5,27 @@ from __future__ import annotations
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
     "axes_for",
+    "below_legend",
     "beside_legend",
     "check_choice",
     "check_count",
+    "check_shape",
     "line_style",
+    "panels_for",
     "require_matplotlib",
 ]
 
 _MARKERS = "osD^vPX*"
 _LINESTYLES = ("-", "--", "-.")
+# What the numbers and the label of an axis take up below it.
+_LABEL_INCHES = 0.5
 
 
 def require_matplotlib(caller: str) -> None:
@@ -50,6 +57,27 @@ def axes_for(caller: str, ax: Axes | None, **options: Any) -> Axes:
     return ax
 
 
+def panels_for(caller: str, ax: Any, count: int, **options: Any) -> list[Axes]:
+    """Return so many axes: those given, or side by side in a new figure."""
+    if count == 1:
+        return [axes_for(caller, ax, **options)]
+    require_matplotlib(caller)
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        from matplotlib import pyplot as plt
+
+        figure = plt.figure(layout="constrained", **options)
+        return list(figure.subplots(1, count))
+    given = np.ravel(np.asarray(ax, dtype=object)).tolist()
+    if len(given) != count or not all(isinstance(one, Axes) for one in given):
+        raise TypeError(
+            f"ax must be {count} Matplotlib Axes, as plt.subplots(1, {count}) returns "
+            f"them, or None, got {ax!r}."
+        )
+    return given
+
+
 def line_style(place: int, n_points: int, *, shared: bool = False) -> dict[str, Any]:
     """Return the look of a line; no two of 24 are alike, even without colour.
 
@@ -70,6 +98,14 @@ def beside_legend(ax: Axes, **options: Any) -> None:
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), **options)
 
 
+def below_legend(ax: Axes, **options: Any) -> None:
+    """Put a legend below the axes and their label, where it hides nothing."""
+    inches = ax.get_window_extent().height / ax.figure.dpi
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -_LABEL_INCHES / inches), **options
+    )
+
+
 def check_choice(value: object, name: str, known: tuple[str, ...]) -> None:
     """Raise ValueError unless `value` is one of the known ones."""
     if not isinstance(value, str) or value not in known:
@@ -82,3 +118,15 @@ def check_count(value: Any, name: str, least: int) -> None:
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not (is_integer and value >= least):
         raise ValueError(f"{name} must be an integer from {least} on, got {value!r}.")
+
+
+def check_shape(values: Any, name: str, wanted: tuple[int | str, ...]) -> None:
+    """Refuse another shape than the wanted one, in which strings stand for any size."""
+    shape = np.shape(values)
+    fits = len(shape) == len(wanted) and all(
+        isinstance(want, str) or size == want
+        for size, want in zip(shape, wanted, strict=True)
+    )
+    if not fits or 0 in shape:
+        listed = ", ".join(map(str, wanted)) + ("," if len(wanted) == 1 else "")
+        raise ValueError(f"{name} must be of shape ({listed}), got {shape}.")

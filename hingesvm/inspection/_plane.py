@@ -10,7 +10,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from hingesvm.inspection._matplotlib import beside_legend
 from hingesvm.losses import Float64Array
 
 if TYPE_CHECKING:
@@ -101,8 +100,12 @@ def draw_plane(
     codes: NDArray[np.intp],
     support: NDArray[np.bool_],
     classes: list[Any],
-) -> tuple[list[Any], Any, Any]:
-    """Draw rows and lines; return the points of each class, the lines and the rings."""
+) -> tuple[list[Any], Any, Any, list[Any]]:
+    """Draw rows and lines.
+
+    Returned are the points of each class, the lines, the rings and the entries of a
+    legend.
+    """
     from matplotlib.lines import Line2D
 
     points = []
@@ -145,6 +148,5 @@ def draw_plane(
         Line2D([], [], color="black", linestyle="-", label="decision 0"),
         Line2D([], [], color="black", linestyle="--", label="decision -1 and 1"),
     ]
-    beside_legend(ax, handles=handles)
     ax.set(xlabel=plane.names[0], ylabel=plane.names[1])
-    return points, lines, rings
+    return points, lines, rings, handles

@@ -33,6 +33,7 @@ from hingesvm.model_selection._scoring import (
     FoldScorer,
     Scorer,
     scorer_of,
+    standard_errors,
     with_rows,
 )
 from hingesvm.solvers import Method, Rows
@@ -48,7 +49,7 @@ _OTHERS = ("C", "warm_start")
 
 
 class HingeSVCCV(HingeSVC):
-    r"""HingeSVC with C chosen by cross-validation, for little more than a fit.
+    """HingeSVC with C chosen by cross-validation, for little more than a fit.
 
     In each fold the problems of all C are solved in ascending order, each from the
     dual variables of the last, and each is certified to `tol`. A fold is an index into
@@ -119,6 +120,7 @@ class HingeSVCCV(HingeSVC):
     See Also
     --------
     hinge_path : The path on all rows.
+    hingesvm.inspection.RegularizationPathDisplay : Draws scores and weights over C.
     HingeSVC : With a given C.
     sklearn.linear_model.LogisticRegressionCV : The same conventions.
 
@@ -446,6 +448,7 @@ class HingeSVCCV(HingeSVC):
         best = int(means.argmax())
         if not self.one_standard_error or len(self.scores_) < 2:
             return best
-        spread = self.scores_[:, best].std(ddof=1) / np.sqrt(len(self.scores_))
-        near = np.flatnonzero(means >= means[best] - spread)
+        near = np.flatnonzero(
+            means >= means[best] - standard_errors(self.scores_)[best]
+        )
         return int(near[self.Cs_[near].argmin()])

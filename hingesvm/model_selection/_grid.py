@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm._training import Trained, Training
+from hingesvm._training import Training
 from hingesvm.losses import Hinge
 from hingesvm.solvers import Problem
 
@@ -115,19 +115,13 @@ def _path_ends(training: Training, low: float) -> float:
     C = low * _DECADE**_SHORTEST
     before = rough.train(C, keep_duals=True)
     for _ in range(_SHORTEST, _LONGEST):
-        if _loss(rough, before) <= _SEPARATED * before.objective:
+        if rough.losses_of(before) <= _SEPARATED * before.objective:
             break
         starts = rough.starts_from(before, _DECADE * C)
         now = rough.train(_DECADE * C, starts, keep_duals=True)
-        still = _loss(rough, now) / _DECADE > (1.0 - _STILL) * _loss(rough, before)
+        loss, loss_before = rough.losses_of(now) / _DECADE, rough.losses_of(before)
+        still = loss > (1.0 - _STILL) * loss_before
         if still or not now.converged:
             break
         C, before = _DECADE * C, now
     return C
-
-
-def _loss(training: Training, trained: Trained) -> float:
-    """Return the losses of all rows, times C."""
-    _, longer, scale = training.factors_of_two
-    weights = trained.coef.astype(np.float64) / longer
-    return trained.objective - 0.5 * scale * float(np.vdot(weights, weights))

@@ -36,6 +36,9 @@ class HingePath:
     intercepts : ndarray of shape (n_Cs, 1) or (n_Cs, n_classes)
     objectives : ndarray of float64, of shape (n_Cs,)
         Primal values, summed over one-vs-rest problems.
+    losses : ndarray of float64, of shape (n_Cs,)
+        The losses of the rows, weighted and summed: the objective less the penalty,
+        divided by C.
     dual_gaps : ndarray of float64, of shape (n_Cs,)
         Absolute duality gaps, summed likewise.
     n_iters : ndarray of intp, of shape (n_Cs,)
@@ -47,15 +50,17 @@ class HingePath:
     See Also
     --------
     hinge_path : Returns it.
+    hingesvm.inspection.RegularizationPathDisplay : Draws it.
 
     Examples
     --------
+    >>> from sklearn.datasets import load_iris
     >>> from hingesvm.model_selection import hinge_path
-    >>> path = hinge_path([[-1.0], [1.0]], [0, 1], Cs=[0.25, 4.0])
-    >>> path.coefs.ravel().tolist()
-    [0.5, 1.0]
-    >>> path.objectives.tolist()
-    [0.375, 0.5]
+    >>> path = hinge_path(*load_iris(return_X_y=True), Cs=[0.1, 1.0, 10.0])
+    >>> path.coefs.shape, path.intercepts.shape
+    ((3, 3, 4), (3, 3))
+    >>> path.losses.round(2)
+    array([120.72,  96.11,  90.44])
     """
 
     Cs: Float64Array
@@ -63,6 +68,7 @@ class HingePath:
     coefs: NDArray[np.floating]
     intercepts: NDArray[np.floating]
     objectives: Float64Array
+    losses: Float64Array
     dual_gaps: Float64Array
     n_iters: NDArray[np.intp]
     converged: NDArray[np.bool_]
@@ -191,6 +197,7 @@ def hinge_path(
         np.stack([one.coef for one in each]),
         np.stack([one.intercept for one in each]),
         np.array([one.objective for one in each]),
+        np.array([training.losses_of(one) for one in each]) / values,
         np.array([one.dual_gap for one in each]),
         np.array([one.n_iter for one in each], dtype=np.intp),
         np.array([one.converged for one in each]),

@@ -17,7 +17,7 @@ from hingesvm.metrics._scorer import NegHingeLossScorer
 from hingesvm.solvers import Rows
 from hingesvm.svc import HingeSVC
 
-__all__ = ["FoldScorer", "scorer_of", "with_rows"]
+__all__ = ["FoldScorer", "scorer_of", "standard_errors", "with_rows"]
 
 Scorer = Callable[..., float]
 
@@ -38,6 +38,15 @@ def with_rows(scoring: str | Scorer | None, X: Any) -> Any:
 def _asks_only(scorer: Scorer) -> bool:
     """Whether a scorer asks for decisions or predictions, and never looks at X."""
     return isinstance(scorer, _BaseScorer | NegHingeLossScorer)
+
+
+def standard_errors(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard errors of means over folds, which are at least two.
+
+    `scores` are of shape (n_folds, n_Cs).
+    """
+    errors: NDArray[np.float64] = scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
+    return errors
 
 
 class _Decided(HingeSVC):
