@@ -69,21 +69,24 @@ class Trained:
 
     def without_duals(self) -> Trained:
         """Return the same without dual variables, which are many."""
-        nothing = np.empty(0)
-        return replace(
-            self,
-            solutions=[
-                replace(
-                    solution,
-                    certificate=replace(solution.certificate, duals=nothing, own=None),
-                )
-                for solution in self.solutions
-            ],
-        )
+        return self._with_certificates(duals=np.empty(0), own=None)
 
     def without_coefficients(self) -> Trained:
         """Return the same without coefficients."""
-        return replace(self, coef=self.coef[:0], intercept=self.intercept[:0])
+        # Copies, as views would keep all of it.
+        coef, intercept = self.coef[:0].copy(), self.intercept[:0].copy()
+        bare = replace(self, coef=coef, intercept=intercept)
+        return bare._with_certificates(weights=np.empty(0))
+
+    def _with_certificates(self, **changes: Any) -> Trained:
+        """Return the same with these attributes of the certificates."""
+        return replace(
+            self,
+            solutions=[
+                replace(solution, certificate=replace(solution.certificate, **changes))
+                for solution in self.solutions
+            ],
+        )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from samples import LOSSES, RULES, make_data, text
 
 from hingesvm import HingeSVC
 from hingesvm._training import Training
+from hingesvm.model_selection._path import train_along
 from hingesvm.solvers import JointProblem, Problem, Rows, Solution, along_ray
 
 
@@ -85,3 +86,22 @@ def test_start_at_the_solution_takes_one_look(solver, loss):
     assert again.n_iter == 1
     # The multiple of smooth duals that is best may be another one.
     assert again.dual_gap <= first.dual_gap + 1e-9 * first.objective
+
+
+def arrays_of(trained):
+    certificates = [solution.certificate for solution in trained.solutions]
+    found = [trained.coef, trained.intercept]
+    return found + [each.weights for each in certificates]
+
+
+def test_forgotten_coefficients_take_no_memory():
+    X, y = make_data(n_classes=3)
+    training = training_of(X, y)
+    for _, trained in train_along(training, [0.1, 1.0]):
+        bare = trained.without_coefficients()
+        for array in arrays_of(bare):
+            assert array.size == 0
+            assert array.base is None or array.base.size == 0
+        assert bare.objective == trained.objective
+        assert bare.dual_gap == trained.dual_gap
+        assert all(np.any(array) for array in arrays_of(trained))
