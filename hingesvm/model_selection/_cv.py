@@ -79,10 +79,10 @@ class HingeSVCCV(HingeSVC):
     store_paths : bool, default=True
         Whether to keep `coefs_paths_` and `intercepts_paths_`, which for wide data and
         many classes are large.
-    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver
+    loss, multi_class, fit_intercept, penalized_intercept, class_weight
         As of HingeSVC, for each fit. `class_weight="balanced"` is of the training rows
         of each fold, as a search has it.
-    tol, max_iter
+    solver, tol, max_iter
         As of HingeSVC, for each fit.
     n_jobs : int or None, default=None
         Number of threads, which take a fold each, and for the last fit as of HingeSVC.

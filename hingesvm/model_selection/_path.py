@@ -29,11 +29,13 @@ class HingePath:
     Parameters
     ----------
     Cs : ndarray of float64, of shape (n_Cs,)
+        The values of C.
     classes : ndarray of shape (n_classes,)
         Class labels, sorted.
     coefs : ndarray of shape (n_Cs, 1, n_features) or (n_Cs, n_classes, n_features)
         Weights, in the dtype of `X`, as `coef_` of HingeSVC for each C.
     intercepts : ndarray of shape (n_Cs, 1) or (n_Cs, n_classes)
+        Intercepts, as `intercept_` for each C.
     objectives : ndarray of float64, of shape (n_Cs,)
         Primal values, summed over one-vs-rest problems.
     losses : ndarray of float64, of shape (n_Cs,)
