@@ -3,7 +3,7 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 forms = st.sampled_from(["crammer_singer", "weston_watkins", "ovr"])
 decision = st.floats(-1e3, 1e3)
 weight = st.floats(0.0, 1e3).map(lambda w: 0.0 if w < 1e-3 else w)

@@ -291,6 +291,8 @@ ODD_ROWS = {
     "an outlier": (np.r_[X, [[1e4, -1e4, 1e4]]], np.r_[Y, 1]),
     "zero rows": (X * (np.arange(40) % 3 > 0)[:, None], Y),
     "empty csr rows": (sp.csr_matrix(X * (np.arange(40) % 3 > 0)[:, None]), Y),
+}
+ODD_FORMS = {
     "booleans": (X > 0.0, Y),
     "bytes": (np.round(20.0 * np.abs(X)).astype(np.uint8), Y),
     "integers": (np.round(3.0 * X).astype(int), Y),
@@ -306,7 +308,7 @@ ODD_ROWS = {
     "coo": (sp.coo_array(X), Y),
     "int64 indices": (invalid_csr("none").astype(float), Y),
 }
-_long = ODD_ROWS["int64 indices"][0]
+_long = ODD_FORMS["int64 indices"][0]
 _long.indices, _long.indptr = _long.indices.astype("i8"), _long.indptr.astype("i8")
 
 
@@ -316,6 +318,12 @@ _long.indices, _long.indptr = _long.indices.astype("i8"), _long.indptr.astype("i
 def test_odd_rows_are_solved(name, loss, rule):
     rows, labels = ODD_ROWS[name]
     fit(rows, np.asarray(labels), loss=loss, **rule)
+
+
+@pytest.mark.parametrize("name", ODD_FORMS)
+def test_odd_forms_are_solved(name):
+    rows, labels = ODD_FORMS[name]
+    fit(rows, np.asarray(labels))
 
 
 @every_loss

@@ -46,7 +46,7 @@ def check_balanced(flows, factors):
     return left.sum()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     size=st.integers(2, 8),
     density=st.floats(0.1, 1.0),
@@ -59,7 +59,7 @@ def test_flows_are_balanced_and_the_least_is_taken(size, density, exponent, seed
     assert total == pytest.approx(largest_total(flows), rel=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     size=st.integers(3, 8),
     exponent=st.floats(-13.0, -3.0),

@@ -9,15 +9,10 @@ from hingesvm.model_selection import HingeSVCCV
 # Any warning in a check of these is an error.
 ESTIMATORS = [
     HingeSVC(),
-    HingeSVC(loss="squared_hinge"),
-    HingeSVC(loss="smoothed_hinge"),
-    HingeSVC(penalized_intercept=True),
-    HingeSVC(fit_intercept=False),
-    HingeSVC(solver="batch", tol=1e-12, max_iter=100_000),
+    HingeSVC(loss="squared_hinge", penalized_intercept=True, n_jobs=2),
+    HingeSVC(loss="smoothed_hinge", solver="batch", tol=1e-12, max_iter=100_000),
     HingeSVC(solver="stochastic", tol=1e-10, max_iter=1_000_000),
-    HingeSVC(class_weight="balanced"),
-    HingeSVC(n_jobs=2),
-    HingeSVC(warm_start=True),
+    HingeSVC(class_weight="balanced", warm_start=True, fit_intercept=False),
     HingeSVC(multi_class="crammer_singer"),
     HingeSVC(multi_class="weston_watkins", penalized_intercept=True),
     HingeSVCCV(Cs=[0.1, 1.0], cv=3),
@@ -42,7 +37,7 @@ def test_checks_of_scikit_learn(estimator, check):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
-    [HingeSVC(solver="pegasos")],
+    [HingeSVC(solver="pegasos", max_iter=100)],
     expected_failed_checks=lambda estimator: FAILED_CHECKS_OF_PEGASOS,
 )
 def test_checks_of_scikit_learn_with_pegasos(estimator, check):

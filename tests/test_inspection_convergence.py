@@ -235,7 +235,8 @@ def test_gaps_that_a_log_axis_cannot_show():
     bottom, top = display.ax_.get_ylim()
     assert EPSILON / 100.0 < bottom < EPSILON
     assert 0.5 < top < 50.0
-    for stop in (1, 2, 5, 6):
+    assert_draws(display.plot(kind="bounds"))
+    for stop in (1, 2):
         display = ConvergenceDisplay(histories={"fit": [seen[:stop]]})
         assert_draws(display.plot(kind="bounds"))
         assert_draws(display.plot())

@@ -316,7 +316,7 @@ def test_legend_is_above_the_bins(iris):
     assert legend.y0 > highest[1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     margins=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20),
     bins=st.integers(1, 200),

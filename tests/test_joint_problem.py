@@ -66,7 +66,7 @@ def test_weights_are_sums_over_rows(total):
     np.testing.assert_allclose(problem.imbalance(alpha), b, atol=1e-13)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(size=st.floats(1e-3, 1e3), cost=st.floats(1e-3, 1e3), **problems)
 def test_weak_duality(size, cost, **params):
     problem = random_problem(cost=cost, n=20, **params)
@@ -81,7 +81,7 @@ def test_weak_duality(size, cost, **params):
     assert d <= p + 1e-12 * max(abs(p), abs(d))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(slack=st.sampled_from([0.0, 0.1, 5.0]), **problems)
 def test_repair_is_feasible_and_idempotent(slack, **params):
     problem = random_problem(n=20, **params)

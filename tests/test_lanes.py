@@ -109,8 +109,7 @@ def test_dual_steps_are_those_of_each_class(kind, width, name, scalar):
     assert intercept[-1] == b[-1]
 
 
-@precisions
-@broadcast
+@pytest.mark.parametrize(("dtype", "scalar"), [(np.float32, True), (np.float64, False)])
 @every_loss
 @widths
 @kinds

@@ -25,7 +25,7 @@ GAMMAS = [0.01, 0.5, 1.0, 7.0]
 TEXTBOOK = [Hinge(), SquaredHinge(), *map(SmoothedHinge, GAMMAS)]
 EVERY = [*TEXTBOOK, SteepHinge()]
 
-quick = settings(deadline=None)
+quick = settings(max_examples=40, deadline=None)
 margins = st.floats(-100.0, 100.0)
 every_loss = pytest.mark.parametrize("loss", EVERY, ids=repr)
 textbook_loss = pytest.mark.parametrize("loss", TEXTBOOK, ids=repr)

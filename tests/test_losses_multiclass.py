@@ -26,8 +26,10 @@ FAMILY = [CrammerSinger, WestonWatkins]
 EVERY = [kind(margin) for kind in FAMILY for margin in MARGINS]
 EPS = np.finfo(np.float64).eps
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 every_loss = pytest.mark.parametrize("loss", EVERY, ids=repr)
+# Where the margin plays no part.
+either_loss = pytest.mark.parametrize("loss", [CrammerSinger(), WestonWatkins()])
 every_kind = pytest.mark.parametrize("kind", FAMILY)
 # Multiples of 1/4 meet at kinks, where their differences are exact.
 anywhere = st.floats(-100.0, 100.0)
@@ -106,7 +108,7 @@ def test_value_is_that_of_a_loop(loss, case):
     np.testing.assert_allclose(weighted, weights * expected, rtol=1e-14)
 
 
-@every_loss
+@either_loss
 @quick
 @given(case=cases())
 def test_weights_scale_the_subgradient(loss, case):
@@ -147,7 +149,7 @@ def test_subgradient_supports_the_loss_also_at_kinks(loss, case, step, seed):
     assert np.all(value >= line - 1e-12 * (1.0 + np.abs(line)))
 
 
-@every_loss
+@either_loss
 @quick
 @given(case=cases())
 def test_subgradient_has_the_signs_and_sums_that_it_says(loss, case):
@@ -198,7 +200,7 @@ def test_fenchel_young_equality_at_a_subgradient(loss, case):
     np.testing.assert_allclose(both, products, rtol=1e-12, atol=1e-11)
 
 
-@every_loss
+@either_loss
 @quick
 @given(case=cases(), seed=st.integers(0, 99))
 def test_fenchel_young_inequality(loss, case, seed):
@@ -217,7 +219,7 @@ def test_fenchel_young_inequality(loss, case, seed):
 def test_conjugate_is_the_supremum(loss):
     rng = np.random.default_rng(0)
     found = []
-    for _ in range(60):
+    for _ in range(30):
         n_classes = rng.integers(2, 5)
         y = rng.integers(n_classes)
         s = plain_dual(loss, n_classes, y, rng)
@@ -231,7 +233,7 @@ def test_conjugate_is_the_supremum(loss):
         expected = conjugate_by_linear_program(loss, s, y)
         found.append(expected)
         assert loss.conjugate([s], [y])[0] == pytest.approx(expected, abs=1e-9)
-    assert 10 < np.isinf(found).sum() < 50
+    assert 5 < np.isinf(found).sum() < 25
 
 
 @every_loss
@@ -262,7 +264,7 @@ def test_conjugate_where_the_domains_differ():
     assert WestonWatkins().conjugate(both, [0]) == -2.0
 
 
-@every_loss
+@either_loss
 @pytest.mark.parametrize("n_classes", [3, 10, 1000])
 def test_conjugate_allows_for_rounded_sums(loss, n_classes):
     rng = np.random.default_rng(n_classes)
@@ -319,7 +321,7 @@ def test_largest_hinge_is_at_most_their_sum(case, margin):
     assert np.all(total <= (scores.shape[1] - 1) * largest * (1.0 + 1e-14))
 
 
-@every_loss
+@either_loss
 @quick
 @given(case=cases(on_grid), shift=on_grid, seed=st.integers(0, 99))
 def test_only_differences_count_and_the_order_of_classes_does_not(
@@ -331,7 +333,7 @@ def test_only_differences_count_and_the_order_of_classes_does_not(
     assert np.array_equal(loss.value(moved, renamed), loss.value(scores, codes))
 
 
-@every_loss
+@either_loss
 @pytest.mark.parametrize(
     "encode",
     [
@@ -356,7 +358,7 @@ def test_encoded_labels(loss, encode, n_classes):
     assert np.array_equal(loss.conjugate(slopes, encoded), conjugate)
 
 
-@every_loss
+@either_loss
 def test_labels_encoded_by_sklearn(loss):
     labels = np.array(["b", "a", "c", "c"])
     scores = np.random.default_rng(0).normal(size=(4, 3))
@@ -366,7 +368,7 @@ def test_labels_encoded_by_sklearn(loss):
         assert np.array_equal(loss.value(scores, encoded), expected)
 
 
-@every_loss
+@either_loss
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int8, object])
 def test_other_dtypes_and_lists_are_taken(loss, dtype):
     scores = np.array([[2, 0, 1], [0, 3, 3]], dtype=dtype)
@@ -382,7 +384,7 @@ def test_other_dtypes_and_lists_are_taken(loss, dtype):
             assert np.array_equal(out, expected)
 
 
-@every_loss
+@either_loss
 def test_shapes(loss):
     for n, n_classes in [(0, 2), (0, 5), (1, 2), (3, 7)]:
         scores, codes = np.zeros((n, n_classes)), np.zeros(n, dtype=int)
@@ -392,7 +394,7 @@ def test_shapes(loss):
     assert loss.value(np.zeros((0, 3)), [], sample_weight=[]).shape == (0,)
 
 
-@every_loss
+@either_loss
 def test_input_is_not_modified(loss):
     scores = np.random.default_rng(0).normal(size=(6, 3))
     codes, weights = np.array([0, 1, 2, 0, 1, 2]), np.arange(6.0)
@@ -408,7 +410,7 @@ def test_input_is_not_modified(loss):
         assert np.array_equal(array, copy)
 
 
-@every_loss
+@either_loss
 def test_memory_is_a_few_times_that_of_the_scores(loss):
     scores = np.random.default_rng(0).normal(size=(500, 400))
     codes = np.arange(500) % 400
@@ -461,7 +463,7 @@ def test_tiny_and_huge_numbers_give_no_warning(kind):
         assert wide.value([[-1e308, 1e308]], [0]) == np.inf
 
 
-@every_loss
+@either_loss
 @pytest.mark.parametrize("method", ["value", "subgradient", "conjugate"])
 @pytest.mark.parametrize(
     ("scores", "y", "message"),
@@ -502,7 +504,7 @@ def test_bad_input_is_refused(loss, method, scores, y, message):
         getattr(loss, method)(scores, y)
 
 
-@every_loss
+@either_loss
 @pytest.mark.parametrize("method", ["value", "subgradient"])
 def test_infinite_scores_are_refused(loss, method):
     for entry in (np.inf, -np.inf):
@@ -510,7 +512,7 @@ def test_infinite_scores_are_refused(loss, method):
             getattr(loss, method)([[0.0, entry]], [0])
 
 
-@every_loss
+@either_loss
 @pytest.mark.parametrize("method", ["value", "subgradient", "conjugate"])
 def test_sparse_input_is_refused(loss, method):
     with pytest.raises(TypeError, match="dense data is required"):
@@ -519,7 +521,7 @@ def test_sparse_input_is_refused(loss, method):
         getattr(loss, method)(np.eye(2), sp.csr_array(np.eye(2)))
 
 
-@every_loss
+@either_loss
 @pytest.mark.parametrize("method", ["value", "subgradient"])
 @pytest.mark.parametrize(
     ("weights", "message"),

@@ -223,9 +223,10 @@ def test_the_mean_is_rounded_once(rows, squared):
 
 
 @every_form
-def test_many_rows(form):
+def test_many_rows(monkeypatch, form):
     """More than are summed in one piece."""
-    n, rng = (1 << 20) + 3, np.random.default_rng(0)
+    monkeypatch.setattr("hingesvm.metrics._sums._ROWS", 1 << 10)
+    n, rng = (1 << 12) + 3, np.random.default_rng(0)
     y, f, w = rng.integers(0, 3, n), rng.normal(size=(n, 3)), rng.uniform(size=n)
     own = y[:, np.newaxis] == np.arange(3)
     if form == "ovr":
@@ -238,3 +239,11 @@ def test_many_rows(form):
         expected = np.average(losses, weights=weights)
         actual = hinge_loss(y, f, sample_weight=weights, multi_class=form)
         assert actual == pytest.approx(expected, rel=1e-12)
+
+
+def test_more_rows_than_are_summed_in_one_piece():
+    n, rng = (1 << 20) + 3, np.random.default_rng(0)
+    y, f, w = rng.integers(0, 2, n), rng.normal(size=n), rng.uniform(size=n)
+    losses = np.maximum(0.0, 1.0 - np.where(y == 1, f, -f))
+    actual = hinge_loss(y, f, sample_weight=w)
+    assert actual == pytest.approx(np.average(losses, weights=w), rel=1e-12)

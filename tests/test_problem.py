@@ -54,7 +54,7 @@ def test_primal_and_dual_equal_plain_loops(loss, rule):
 
 @every_loss
 @every_rule
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([1e-3, 1.0, 1e3]))
 def test_weak_duality(loss, rule, seed, size):
     rng = np.random.default_rng(seed)
@@ -116,7 +116,7 @@ def test_two_points_at_a_small_cost_by_hand():
 
 @every_loss
 @every_rule
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     alpha=st.lists(st.floats(-10.0, 10.0), min_size=6, max_size=6),
     signs=st.permutations([1, 1, 1, 1, -1, -1]),

@@ -198,7 +198,7 @@ def test_a_member_does_not_wait_for_one_that_will_not_come(use, few_rows, build)
 def test_shared_sweeps_are_certified(
     monkeypatch, few_rows, loss, rule, dtype, tol, size
 ):
-    X, y = text(dtype=dtype)
+    X, y = text(600, dtype=dtype)
     calls, real = [], stochastic.sweep_in_shares
 
     def spy(*args):
@@ -221,9 +221,9 @@ def test_shared_sweeps_are_certified(
     assert gap <= tol * one.primal * (1.0 + 1e-9)
 
 
-@pytest.mark.parametrize("size", [2, 4, 9])
-def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size):
-    X, y = text(dtype=np.float64)
+@pytest.mark.parametrize(("size", "tol"), [(2, 1e-3), (4, 1e-2), (9, 1e-1)])
+def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size, tol):
+    X, y = text(500, 2000, np.float64)
     X = sp.csr_matrix(sp.hstack([X, np.full((len(y), 1), 5.0)]))
     spreads, real = [], stochastic.sweep_in_shares
 
@@ -235,7 +235,7 @@ def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size):
     monkeypatch.setattr(stochastic, "sweep_in_shares", spy)
     with Team(size) as team:
         problem = Problem.build(Rows(X, team=team), y, 1.0, Hinge(), "none")
-        solution = solve(problem, method="stochastic", tol=1e-3)
+        solution = solve(problem, method="stochastic", tol=tol)
     assert max(spreads) > 1.2
     assert solution.converged
 
@@ -298,7 +298,7 @@ def test_norms_are_shared(few_rows, size):
 
 @pytest.mark.parametrize("rule", [{}, {"penalized_intercept": True}])
 def test_estimator_on_two_threads(rule):
-    X, y = text(20_000, 3000)
+    X, y = text(4000, 2000)
     one, two, again = (
         HingeSVC(n_jobs=n_jobs, tol=1e-4, warm_start=True, **rule).fit(X, y)
         for n_jobs in (1, 2, 2)
@@ -312,7 +312,7 @@ def test_estimator_on_two_threads(rule):
 
 
 def test_states_are_not_shared_by_fits_side_by_side():
-    X, y = text(20_000, 3000)
+    X, y = text(4000, 2000)
     alone = HingeSVC(n_jobs=2, tol=1e-2).fit(X, y)
     fits = [copy.copy(alone) for _ in range(3)]
     threads = [threading.Thread(target=fit.fit, args=(X, y)) for fit in fits]

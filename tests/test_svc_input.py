@@ -233,12 +233,11 @@ def test_a_tall_table_takes_few_bytes_for_each_row(penalized):
     assert model.dual_gap_ <= 1e-4 * model.objective_
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse"])
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_large_rows_are_not_copied(solver, kind):
-    # 40 MB: the smallest copy, in float32, would be all of it.
+@pytest.fixture(scope="module", params=["dense", "sparse"])
+def large(request):
+    """Rows of 40 MB, labels, and the size of which a copy in float32 would be all."""
     rng = np.random.default_rng(0)
-    if kind == "dense":
+    if request.param == "dense":
         X = rng.standard_normal((50_000, 200), dtype=np.float32)
         size = X.nbytes
     else:
@@ -248,6 +247,12 @@ def test_large_rows_are_not_copied(solver, kind):
         X = sp.csr_array((data, columns, starts), shape=(50_000, 500))
         size = X.data.nbytes + X.indices.nbytes
     y = X @ rng.standard_normal(X.shape[1], dtype=np.float32) > 0
+    return X, y, size
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_large_rows_are_not_copied(large, solver):
+    X, y, size = large
     clf = HingeSVC(C=1e-3, solver=solver, tol=0.1)
     assert peak_memory(lambda: clf.fit(X, y)) < 0.3 * size
 

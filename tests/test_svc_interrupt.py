@@ -87,10 +87,15 @@ def spread_out(X):
     return sp.csr_array(parts, shape=(len(X), 5000))
 
 
+@pytest.fixture(scope="module")
+def large():
+    return make_data(100_000, 100, n_classes=5, dtype=np.float32)
+
+
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_interrupt_leaves_at_once_and_unfitted(solver, kind):
-    X, y = make_data(100_000, 100, dtype=np.float32)
+def test_interrupt_leaves_at_once_and_unfitted(large, solver, kind):
+    X, y = large[0], large[1] > 1
     if kind == "sparse":
         X = spread_out(X)
     clf = endless(solver=solver)
@@ -100,8 +105,8 @@ def test_interrupt_leaves_at_once_and_unfitted(solver, kind):
 
 
 @pytest.mark.parametrize("solver", ["auto", "stochastic", "batch"])
-def test_interrupt_leaves_a_fitted_estimator_as_it_was(solver):
-    X, y = make_data(100_000, 100, dtype=np.float32)
+def test_interrupt_leaves_a_fitted_estimator_as_it_was(large, solver):
+    X, y = large[0], large[1] > 1
     clf = endless(solver=solver).set_params(tol=0.1, C=1e-4, warm_start=True)
     clf.fit(X[:1000], y[:1000])
     clf.set_params(tol=1e-300, C=1.0)
@@ -115,9 +120,10 @@ def test_interrupt_leaves_a_fitted_estimator_as_it_was(solver):
 
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("solver", ["auto", "stochastic", "batch"])
-def test_interrupt_ends_the_fits_of_other_threads(solver, n_classes):
-    X, y = make_data(50_000, 100, n_classes=n_classes, dtype=np.float32)
+def test_interrupt_ends_the_fits_of_other_threads(large, solver, n_classes):
+    X, y = large
     if n_classes == 2:
+        y = y > 1
         # Threads share the sweeps over one problem.
         X = spread_out(X)
     clf = endless(solver=solver, n_jobs=2)

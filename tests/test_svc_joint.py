@@ -226,7 +226,7 @@ def test_storage_makes_no_difference(form, rule):
 @every_form
 @pytest.mark.parametrize("solver", ["auto", "stochastic", "batch"])
 def test_every_solver_reaches_the_tolerance(form, solver):
-    X, y = words(400, 200, 7)
+    X, y = words(150, 150, 5)
     clf = HingeSVC(multi_class=form, solver=solver, tol=1e-5, max_iter=5000).fit(X, y)
     assert clf.dual_gap_ <= 1e-5 * clf.objective_
     again = clone(clf).fit(X, y)

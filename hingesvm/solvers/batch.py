@@ -37,7 +37,7 @@ from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
 
-__all__ = ["newton_until", "step_length"]
+__all__ = ["LARGEST_RHO", "newton_until", "step_length"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -49,6 +49,8 @@ _MAX_INNER, _MAX_INNER_AT_END = 25, 8
 # Multiplier updates with next to no progress before the method gives up: at
 # nothing certified yet, and behind the tolerance.
 _PATIENCE, _PATIENCE_AT_END = 15, 1
+# Largest rho: far beyond what makes a difference, and its products are finite.
+LARGEST_RHO = 1e100
 # Gains that count as progress: as a part of the gap, and of the objective.
 _VISIBLE, _NOISE = 1e-3, 4e-15
 # Sum of a_i y_i, relative to that of a_i, that can be rounding.
@@ -175,8 +177,8 @@ def _go_on(
             break
         factor = change_of_rho(steps, solved)
         # While rho is still finding its size the dual value is next to nothing.
-        moves = steps > 0 or previous is None
-        growing = moves and factor > 1.0 and best.relative_gap > 0.5
+        growing = factor > 1.0 and best.relative_gap > 0.5
+        growing &= state.rho < LARGEST_RHO
         if growing or previous is None or is_progress(previous, best):
             patience = _PATIENCE
         else:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
-from hingesvm.solvers.batch import change_of_rho, is_progress
+from hingesvm.solvers.batch import LARGEST_RHO, change_of_rho, is_progress
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
@@ -41,8 +41,6 @@ _PATIENCE = 3
 # Part of the first derivative along a direction that may be left.
 _FLAT = 0.1
 _MAX_SEARCH = 30
-# Largest rho: far beyond what makes a difference, and its products are finite.
-_LARGEST_RHO = 1e100
 
 
 @dataclass
@@ -103,12 +101,12 @@ def newton_jointly(
         factor = change_of_rho(steps, solved)
         # While rho is still finding its size the dual value is next to nothing.
         growing = factor > 1.0 and best.relative_gap > 0.5
-        growing &= state.rho < _LARGEST_RHO
+        growing &= state.rho < LARGEST_RHO
         if growing or previous is None or is_progress(previous, best):
             patience = _PATIENCE
         else:
             patience -= 1
-        state.rho = min(state.rho * factor, _LARGEST_RHO)
+        state.rho = min(state.rho * factor, LARGEST_RHO)
         state.anchor = state.alpha
         _settle(problem, rows, state)
 
@@ -121,7 +119,7 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
     has_intercept = problem.intercept_rule != "none"
     lengths = problem.rows.squared_norms() + has_intercept
     mean = float((problem.cost * lengths).mean())
-    rho = min(1.0 / mean, _LARGEST_RHO) if mean > 0.0 else 1.0
+    rho = min(1.0 / mean, LARGEST_RHO) if mean > 0.0 else 1.0
     if start is not None and start.alpha.any():
         anchor[:, :count] = problem.repair(start.alpha)
         shares = anchor.sum(axis=1) / problem.cost
