@@ -87,8 +87,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
         the one-vs-rest problems. Binary and one-vs-rest problems with up to 10,000 rows
         and 4 million values (rows times columns), and joint ones with up to 1000
-        weights, are solved as far as rounding permits in any case, by "auto" and
-        "batch": normally to 1e-10 or better.
+        weights and 200,000 rows times weights, are solved as far as rounding permits in
+        any case, by "auto" and "batch": normally to 1e-10 or better.
     max_iter : int, default=1000
         Bound on the sweeps and Newton steps of a fit.
     warm_start : bool, default=False
