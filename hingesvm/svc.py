@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hingesvm._jointly import joint_start, signed_duals
 from hingesvm._reporting import history_table, warn_if_short
 from hingesvm._training import Trained, Training
 from hingesvm._validation import (
@@ -20,6 +19,7 @@ from hingesvm._validation import (
     checked_input,
     unchanged_on_error,
 )
+from hingesvm._warm import Duals
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.solvers import Method, Rows, Start
 
@@ -336,7 +336,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         trained = training.train(self.C, starts, keep_duals=self.warm_start)
         self._set_model(training.classes, trained)
         if self.warm_start:
-            self._keep_duals(training, trained, n_samples, kept)
+            duals = Duals.of(training, trained, n_samples, kept)
+            self.dual_coef_, self._dual_costs = duals.signed, duals.costs
         elif hasattr(self, "dual_coef_"):
             del self.dual_coef_, self._dual_costs
         warn_if_short(rows, trained, self.tol, self.max_iter)
@@ -353,67 +354,22 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
             history_table(solution, trained.scale) for solution in trained.solutions
         ]
 
-    def _keep_duals(
-        self,
-        training: Training,
-        trained: Trained,
-        n_samples: int,
-        kept: NDArray[np.intp] | None,
-    ) -> None:
-        """Keep the dual variables, with signs, and the costs that they belong to."""
-        alphas = [solution.certificate.alpha for solution in trained.solutions]
-        longer = training.factors_of_two[1]
-        if training.is_joint:
-            duals = list(signed_duals(alphas[0], training.codes).T)
-        else:
-            duals = [
-                longer * np.where(training.codes == target, 1, -1) * alpha
-                for target, alpha in zip(training.targets, alphas, strict=True)
-            ]
-        places = slice(None) if kept is None else kept
-        self.dual_coef_ = np.zeros((len(duals), n_samples))
-        self.dual_coef_[:, places] = duals
-        self._dual_costs = trained.costs
-        if len(trained.costs) > 1:
-            self._dual_costs = np.ones(n_samples)
-            self._dual_costs[places] = trained.costs
-
     def _starts(
         self, training: Training, n_samples: int, kept: NDArray[np.intp] | None
     ) -> list[Start | None] | None:
         """Return where to start, one for each problem.
 
         At the last fit if it was of the same classes and columns and the rows have
-        stayed or rows were added at the end. Its duals follow the costs of their rows,
-        which leaves them feasible.
+        stayed or rows were added at the end.
         """
         if not (self.warm_start and hasattr(self, "dual_coef_")):
             return None
-        n_before = self.dual_coef_.shape[1]
+        last = Duals(self.dual_coef_, self._dual_costs)
         same = np.array_equal(training.classes, self.classes_)
-        same &= n_before <= n_samples and len(self.dual_coef_) == len(training.targets)
+        same &= last.signed.shape[1] <= n_samples
+        same &= len(last.signed) == len(training.targets)
         if not same or self.coef_.shape[1] != training.rows.n_features:
             return None
-        costs = training.costs(self.C)
-        duals = np.zeros((len(self.dual_coef_), n_samples))
-        longer = training.factors_of_two[1]
-        duals[:, :n_before] = np.abs(self.dual_coef_) / longer
-        common = float(costs[0] / self._dual_costs[0])
-        if len(costs) > 1 or len(self._dual_costs) > 1:
-            before, now = np.ones(n_samples), np.ones(n_samples)
-            before[:n_before] = self._dual_costs
-            now[slice(None) if kept is None else kept] = costs
-            # Their common factor is left to the start, which finds the best one.
-            common = float(now[:n_before].sum() / before[:n_before].sum())
-            duals *= now / before / common
-        if kept is not None:
-            duals = duals[:, kept]
-        weights = self.coef_.astype(np.float64) / longer
-        intercepts = self.intercept_.astype(np.float64) / longer
-        starts = [
-            Start(alpha, w, float(b), ratio=common)
-            for alpha, w, b in zip(duals, weights, intercepts, strict=True)
-        ]
-        if not training.is_joint:
-            return list(starts)
-        return [joint_start(starts, training.codes)]
+        return last.starts(
+            training, self.C, self.coef_, self.intercept_, n_samples, kept
+        )

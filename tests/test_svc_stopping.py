@@ -205,6 +205,81 @@ def test_warm_start_leaves_zeros_for_rows_of_weight_zero():
     assert clf.n_iter_ < cold
 
 
+# What changes between two fits of rows, labels and weights, and how the first is.
+CHANGES = {
+    "C up": ({}, {"C": 1.2}, None),
+    "C down": ({}, {"C": 0.8}, None),
+    "rows": ({}, {}, "rows"),
+    "sample_weight": ({}, {}, "weights"),
+    "class_weight": (
+        {"class_weight": {-1: 1.0, 1: 1.0}},
+        {"class_weight": {-1: 1.0, 1: 1.2}},
+        None,
+    ),
+    "all": ({}, {"C": 1.1, "class_weight": "balanced"}, "both"),
+}
+
+
+@pytest.mark.parametrize("solver", ["stochastic", "batch"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("change", CHANGES)
+def test_warm_start_after_a_change_needs_fewer_iterations(change, loss, solver):
+    X, y = text(2000, 200)
+    before, after, data = CHANGES[change]
+    params = {"loss": loss, "solver": solver, "tol": 1e-4}
+    n_before = 1950 if data in ("rows", "both") else 2000
+    weights = None
+    if data in ("weights", "both"):
+        # Rows of weight 0 among them.
+        weights = np.where(np.arange(len(y)) % 50 == 0, 0.0, 1.0 + 0.2 * (y > 0))
+    warm = HingeSVC(warm_start=True, **params, **before).fit(X[:n_before], y[:n_before])
+    warm.set_params(**after).fit(X, y, sample_weight=weights)
+    cold = HingeSVC(**params, **before).set_params(**after)
+    cold.fit(X, y, sample_weight=weights)
+    # Newton steps from anywhere are so few that there may be none to save.
+    assert warm.n_iter_ < cold.n_iter_ + (solver == "batch")
+    assert warm.dual_gap_ <= 1e-4 * warm.objective_
+    distance = np.sqrt(2.0 * warm.dual_gap_) + np.sqrt(2.0 * cold.dual_gap_)
+    digits = 1e-6 * np.linalg.norm(cold.coef_)
+    assert np.linalg.norm(warm.coef_ - cold.coef_) <= distance + digits
+    noise = 1e-9 * cold.objective_
+    difference = warm.objective_ - cold.objective_
+    assert -cold.dual_gap_ - noise <= difference <= warm.dual_gap_ + noise
+
+
+@pytest.mark.parametrize("form", ["crammer_singer", "weston_watkins"])
+def test_joint_warm_start_after_a_change_needs_fewer_iterations(form):
+    X, y = make_data(300, 5, n_classes=3)
+    params = {"multi_class": form, "solver": "stochastic", "tol": 1e-4}
+    params["penalized_intercept"] = True
+    weights = 1.0 + 0.1 * (np.arange(300) % 3)
+    warm = HingeSVC(0.1, warm_start=True, **params).fit(X[:290], y[:290])
+    for C, sample_weight in [(0.12, None), (0.12, weights), (0.1, None)]:
+        warm.set_params(C=C).fit(X, y, sample_weight=sample_weight)
+        cold = HingeSVC(C, **params).fit(X, y, sample_weight=sample_weight)
+        assert warm.n_iter_ < cold.n_iter_
+        distance = np.sqrt(2.0 * warm.dual_gap_) + np.sqrt(2.0 * cold.dual_gap_)
+        assert np.linalg.norm(warm.coef_ - cold.coef_) <= distance
+
+
+def test_duals_that_stay_at_their_bound_after_any_change_of_weights():
+    # At so small a C all of them do.
+    X, y = make_data(60, 4)
+    y = np.arange(60) % 2
+    rng = np.random.default_rng(0)
+    warm = HingeSVC(1e-4, fit_intercept=False, warm_start=True).fit(X, y)
+    for C in [1e-5, 2e-4]:
+        weights = rng.integers(0, 3, 60).astype(float)
+        warm.set_params(C=C, class_weight={0: 1.0, 1: 3.0})
+        warm.fit(X, y, sample_weight=weights)
+        expected = C * weights * np.where(y == 1, 3.0, -1.0)
+        np.testing.assert_allclose(warm.dual_coef_[0], expected, rtol=1e-9)
+        warm.fit(X, y, sample_weight=weights)
+        # The first look finds no gap, and no iteration follows.
+        assert not warm.history_[0]["iteration"].any()
+        assert warm.n_iter_ == 1
+
+
 def test_dual_coef_goes_with_warm_start():
     X, y = make_data()
     clf = HingeSVC(warm_start=True).fit(X, y)

@@ -99,8 +99,11 @@ class _Point(NamedTuple):
 def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
     """Return the best point with factors for each class, at its bound and inside."""
     alpha, bound = start.alpha, problem.bound
-    at_bound = start.ratio * alpha >= (1.0 - _NEARLY) * bound
     positive = problem.signs > 0
+    at_bound = np.zeros(problem.n_rows, np.bool_)
+    for rows in (positive & (alpha > 0.0), ~positive & (alpha > 0.0)):
+        part = alpha[rows] / bound[rows]
+        at_bound[rows] = part >= (1.0 - _NEARLY) * part.max(initial=0.0)
     groups = [
         np.flatnonzero(rows & (alpha > 0.0))
         for rows in (
