@@ -11,13 +11,13 @@ from hingesvm._jointly import joint_start, signed_duals
 from hingesvm._training import Trained, Training
 from hingesvm.solvers import Start
 
-__all__ = ["Duals"]
+__all__ = ["KeptDuals"]
 
 Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Duals:
+class KeptDuals:
     """Dual variables of all rows, those of weight zero among them.
 
     Attributes
@@ -38,7 +38,7 @@ class Duals:
         trained: Trained,
         n_samples: int,
         kept: NDArray[np.intp] | None,
-    ) -> Duals:
+    ) -> KeptDuals:
         """Take them from training on the rows `kept` (None: all)."""
         alphas = [solution.certificate.alpha for solution in trained.solutions]
         longer = training.factors_of_two[1]
@@ -82,8 +82,10 @@ class Duals:
         if len(now) > 1 or len(self.costs) > 1:
             before = np.ones(n_samples)
             before[:n_before] = self.costs
-            duals *= _within_classes(now / before[places], before[places], duals, training)
-        starts: list[Start | None] = [
+            duals *= _within_classes(
+                now / before[places], before[places], duals, training
+            )
+        starts = [
             Start(alpha, w, float(b))
             for alpha, w, b in zip(
                 duals,
@@ -92,7 +94,9 @@ class Duals:
                 strict=True,
             )
         ]
-        return [joint_start(starts, training.codes)] if training.is_joint else starts
+        if training.is_joint:
+            return [joint_start(starts, training.codes)]
+        return list(starts)
 
 
 def _within_classes(
@@ -111,4 +115,5 @@ def _within_classes(
     old = np.bincount(training.codes, used, count)
     new = np.bincount(training.codes, used * factors, count)
     means = np.divide(new, old, out=np.ones(count), where=old > 0.0)
-    return factors / means[training.codes]
+    within: Float64Array = factors / means[training.codes]
+    return within

@@ -19,7 +19,7 @@ from hingesvm._validation import (
     checked_input,
     unchanged_on_error,
 )
-from hingesvm._warm import Duals
+from hingesvm._warm import KeptDuals
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.solvers import Method, Rows, Start
 
@@ -336,7 +336,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         trained = training.train(self.C, starts, keep_duals=self.warm_start)
         self._set_model(training.classes, trained)
         if self.warm_start:
-            duals = Duals.of(training, trained, n_samples, kept)
+            duals = KeptDuals.of(training, trained, n_samples, kept)
             self.dual_coef_, self._dual_costs = duals.signed, duals.costs
         elif hasattr(self, "dual_coef_"):
             del self.dual_coef_, self._dual_costs
@@ -364,7 +364,7 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         """
         if not (self.warm_start and hasattr(self, "dual_coef_")):
             return None
-        last = Duals(self.dual_coef_, self._dual_costs)
+        last = KeptDuals(self.dual_coef_, self._dual_costs)
         same = np.array_equal(training.classes, self.classes_)
         same &= last.signed.shape[1] <= n_samples
         same &= len(last.signed) == len(training.targets)

@@ -370,7 +370,9 @@ class HingeSVCCV(HingeSVC):
 
         def one(_: int) -> tuple[int, FoldPath]:
             with turn:
-                number, fold = next(numbered)
+                number, fold = next(numbered, (-1, None))
+            if fold is None:
+                raise ValueError(f"cv said that it has {count} splits, but gave fewer.")
             shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
             with config_context(**config):
                 path = follow(inner, shared, fold, Cs, keep_all=self.store_paths)

@@ -101,9 +101,10 @@ def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
     alpha, bound = start.alpha, problem.bound
     positive = problem.signs > 0
     at_bound = np.zeros(problem.n_rows, np.bool_)
-    for rows in (positive & (alpha > 0.0), ~positive & (alpha > 0.0)):
-        part = alpha[rows] / bound[rows]
-        at_bound[rows] = part >= (1.0 - _NEARLY) * part.max(initial=0.0)
+    for one_class in (positive, ~positive):
+        used = one_class & (alpha > 0.0)
+        part = alpha[used] / bound[used]
+        at_bound[used] = part >= (1.0 - _NEARLY) * part.max(initial=0.0)
     groups = [
         np.flatnonzero(rows & (alpha > 0.0))
         for rows in (
