@@ -20,7 +20,7 @@ from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import Check, Progress, Solution, Start
 from hingesvm.solvers.rays import along_ray
 from hingesvm.solvers.rows import Rows
-from hingesvm.solvers.stochastic import sweep_until
+from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
 from hingesvm.solvers.together import most_lanes, sweep_together
 
 __all__ = [
@@ -64,10 +64,14 @@ _TALL = 1000
 _DENSE_SPEEDUP = 8.0
 # The same for a product of two sparse matrices, which is slower.
 _SPARSE_SLOWDOWN = 4.0
+# Multiply-adds for each entry of X in a Newton step by conjugate gradients.
+_CONJUGATE_GRADIENTS = 1000.0
 # Newton steps of a finish on bands, and the price of each beside its linear algebra.
 _TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
 # Sweeps taken before a prediction is believed, as a part of the other's price.
 _EVIDENCE = 0.1
+# Iterations of `max_iter` that are left for Newton steps.
+_RESERVE = 100
 # Part of the rows that is strictly inside its box in a typical step: at least, and at
 # most.
 _FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
@@ -293,12 +297,18 @@ def _is_tall(problem: Problem) -> bool:
 
 
 def _hand_over(progress: Progress) -> Callable[[float, float], bool]:
-    """Return the rule by which sweeps are left for Newton steps."""
+    """Return the rule by which sweeps are left for Newton steps.
+
+    When they are predicted to cost more, or more than `max_iter` allows and the next
+    look could leave too few iterations for Newton steps.
+    """
     price = _newton_price(progress.problem)
 
     def is_dearer(taken: float, remaining: float) -> bool:
         left = progress.max_iter - progress.n_iter
-        return remaining > min(price, left) and taken > _EVIDENCE * min(price, left)
+        if remaining > price and taken > _EVIDENCE * price:
+            return True
+        return remaining > left and left - LONGEST_WAIT * taken < _RESERVE
 
     return is_dearer
 
@@ -319,7 +329,7 @@ def _newton_price(problem: Problem) -> float:
         by_rows += _SPARSE_SLOWDOWN * free * free * per_row * per_row / d
     else:
         by_rows += free * free * d / _DENSE_SPEEDUP
-    prices = [400.0 * entries]
+    prices = [_CONJUGATE_GRADIENTS * entries]
     if d <= LARGEST_SYSTEM:
         prices.append(by_columns)
     if free <= LARGEST_SYSTEM:

@@ -27,10 +27,19 @@ from hingesvm.solvers.sweeps import (
     weights_dtype,
 )
 
-__all__ = ["MEND", "NEAR", "SOLVED", "predicted_sweeps", "relaxation", "sweep_until"]
+__all__ = [
+    "LONGEST_WAIT",
+    "MEND",
+    "NEAR",
+    "SOLVED",
+    "predicted_sweeps",
+    "relaxation",
+    "sweep_until",
+]
 
-# A look at the gap costs about as much as half a sweep over all rows.
-_LONGEST_WAIT = 0.5
+# Sweeps between looks at most, as a part of all before: a look costs about as much as
+# half a sweep over all rows.
+LONGEST_WAIT = 0.5
 # Sweeps before the first look where there are more columns than the second number, and
 # so nothing to hand over to: the first gaps say little.
 _FIRST_LOOK, _WIDE = 3.0, 2000
@@ -126,7 +135,7 @@ def sweep_until(
             return
         if hand_over is not None and hand_over(visits, remaining):
             return
-        wait = max(1.0, min(remaining, _LONGEST_WAIT * visits))
+        wait = max(1.0, min(remaining, LONGEST_WAIT * visits))
 
 
 def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> float:
@@ -182,13 +191,15 @@ def relaxation(rows: Rows) -> float:
 def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> float:
     """Return how many sweeps the last stretch's progress predicts to remain.
 
-    NaN at the first look, which measures no progress.
+    From the gaps relative to the dual value, which changes less than the objective
+    while that is far off. NaN where no progress is measured yet.
     """
     if gap <= tol:
         return 0.0
-    if not np.isfinite(last_gap):
+    if not last_gap < 1.0:
         return np.nan
     if gap >= last_gap:
         return np.inf
-    rate = np.log(last_gap / gap) / spent
-    return float(np.log(gap / max(tol, 1e-16)) / rate)
+    now, last = gap / (1.0 - gap), last_gap / (1.0 - last_gap)
+    rate = np.log(last / now) / spent
+    return float(np.log(now / max(tol, 1e-16)) / rate)
