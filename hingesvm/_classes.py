@@ -190,7 +190,9 @@ class Classes:
         if not self.keep_duals:
             nothing = np.empty(0)
             certificate = replace(certificate, weights=nothing, duals=nothing, own=None)
-            solution = replace(solution, certificate=certificate)
+            solution = replace(
+                solution, certificate=certificate, shortfall=None, reach=None
+            )
         return solution, rounded
 
 

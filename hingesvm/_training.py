@@ -83,7 +83,12 @@ class Trained:
         return replace(
             self,
             solutions=[
-                replace(solution, certificate=replace(solution.certificate, **changes))
+                replace(
+                    solution,
+                    certificate=replace(solution.certificate, **changes),
+                    shortfall=None,
+                    reach=None,
+                )
                 for solution in self.solutions
             ],
         )
@@ -213,8 +218,16 @@ class Training:
         """Return where the same problems with this C are to start."""
         ratio = float(self.costs(C)[0] / trained.costs[0])
         return [
-            Start(found.alpha, found.w, found.intercept, found=found, ratio=ratio)
-            for found in (solution.certificate for solution in trained.solutions)
+            Start(
+                solution.certificate.alpha,
+                solution.certificate.w,
+                solution.certificate.intercept,
+                solution.shortfall,
+                found=solution.certificate,
+                ratio=ratio,
+                reach=solution.reach,
+            )
+            for solution in trained.solutions
         ]
 
     def train(

@@ -119,8 +119,9 @@ def solve(
     """
     _check_range(problem)
     progress = Progress(problem, tol, max_iter, report=report)
-    progress.record(problem.origin())
     first = Start(np.broadcast_to(0.0, problem.n_rows))
+    if start is None or start.found is None:
+        progress.record(problem.origin())
     if start is not None and start.found is not None:
         progress.record(start.found, proven=True)
         if progress.relative_gap <= _goal(problem, method, tol):

@@ -55,6 +55,8 @@ _LIKELY = 2.0
 # First proximal step, in units of the costs: after a sample, after sweeps, and after
 # nothing.
 _RHO_OF_SAMPLE, _RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
+# Factor by which the step grows in one round, at most.
+_LARGEST_GROWTH = 30.0
 # Rows near a kink, for a line search over all rows, are within one part in this.
 _STEEP = 100.0
 # Newton steps in the first round, before anything is known of the other rows, and
@@ -168,6 +170,8 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         certificate = there.certificate(problem)
         progress.record(certificate, proven=True)
         if progress.relative_gap <= goal:
+            if progress.best is not None and progress.best.weights is there.weights:
+                progress.shortfall, progress.reach = there.shortfall, rounds.reach
             return
         patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
         rounds.gap = min(rounds.gap, certificate.relative_gap)
@@ -193,6 +197,12 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
     duals = None
     if with_duals:
         duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
+    if duals is not None and start.reach is not None:
+        assert start.shortfall is not None
+        own = problem.combine(start.alpha) if start.own is None else start.own
+        here = Survey(start.w, float(start.intercept), duals, start.shortfall, own)
+        here.add_up(problem)
+        return _Rounds(here, start.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
     known = problem.rows.reach
     reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
     here = survey_rows(
@@ -260,7 +270,8 @@ def _solve_part(
     progress.n_iter = inner.n_iter
     assert ahead.w is not None
     assert ahead.rho is not None
-    rounds.rho = ahead.rho
+    # A band whose rows could hardly move says little of what suits the next one.
+    rounds.rho = min(ahead.rho, _LARGEST_GROWTH * rounds.rho)
     alpha = ahead.alpha.copy()
     balanced = part.balance(alpha)
     duals = here.packed.replaced(band, alpha)

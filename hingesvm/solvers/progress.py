@@ -67,6 +67,8 @@ class Start:
     intercept : float, or ndarray of float64, of shape (n_classes,)
     shortfall : ndarray of float32 or float64, of shape (n_rows,), optional
         1 - y_i (x_i . w + b), when it is known.
+    reach : ndarray of float32, of shape (n_rows,), optional
+        As of `Solution`; overwritten.
     rho : float, optional
         Proximal step of the batch method, in units of the costs.
     own : ndarray of float64, of shape (n_features,), optional
@@ -88,6 +90,7 @@ class Start:
     found: Certificate | None = None
     ratio: float = 1.0
     is_unseen: bool = False
+    reach: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,18 @@ class Solution:
     converged : bool
         Whether the certified relative gap is at most the tolerance.
     history : list of Check
+    shortfall : ndarray of float32 or float64, of shape (n_rows,), optional
+        1 - m at the primal point, if it was at hand.
+    reach : ndarray of float32, of shape (n_rows,), optional
+        How far the margins of the rows move, compared with each other; with it.
     """
 
     certificate: Certificate
     n_iter: int
     converged: bool
     history: list[Check]
+    shortfall: NDArray[np.floating] | None = None
+    reach: NDArray[np.float32] | None = None
 
 
 @dataclass
@@ -129,6 +138,8 @@ class ProgressOf(Generic[_Problem]):
     history : list of Check
     report : callable, optional
         Called with each line of the history as it is written.
+    shortfall, reach
+        As of `Solution`, if the method that ends has them at hand.
     """
 
     problem: _Problem
@@ -139,6 +150,8 @@ class ProgressOf(Generic[_Problem]):
     history: list[Check] = field(default_factory=list)
     report: Callable[[int, float, float, float], None] | None = None
     began: float = field(default_factory=time.perf_counter)
+    shortfall: NDArray[np.floating] | None = None
+    reach: NDArray[np.float32] | None = None
     _proven_primal: bool = field(default=False, init=False)
     _proven_dual: bool = field(default=False, init=False)
 
@@ -200,6 +213,8 @@ class ProgressOf(Generic[_Problem]):
             self.n_iter,
             certificate.relative_gap <= self.tol,
             self.history,
+            self.shortfall,
+            self.reach,
         )
 
 
