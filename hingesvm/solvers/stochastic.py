@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hingesvm.solvers.duals import PackedDuals
+from hingesvm.solvers.extrapolation import Trail
 from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.rows import Rows
@@ -49,6 +50,8 @@ _RELAXED = 1.5
 # Relative gap, as a multiple of the tolerance, from which the intercept is moved to its
 # minimiser at a look.
 NEAR = 30.0
+# Sweeps from an extrapolation to the next look, at most.
+_AFTER_A_MOVE = 3.0
 # Part of the violation that a look has left up to which the active rows are worked on.
 SOLVED = 0.1
 # Sweeps after which float32 weights are computed anew where that takes a pass.
@@ -104,6 +107,7 @@ def sweep_until(
     wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
     last_gap = np.inf if start.found is None else start.found.relative_gap
     shrunk_above = 0.0
+    trail = Trail(problem, state.w.dtype)
     before = progress.n_iter
     if start.is_unseen:
         last_gap = _look(progress, state, start)
@@ -113,12 +117,16 @@ def sweep_until(
     while not progress.exhausted:
         # The last sweep that is begun may end above this.
         left = min(wait, progress.max_iter - 1 - before - visits) - since_look
+        left = min(left, trail.left(visits + since_look))
         enough = SOLVED * shrunk_above
         if shares is not None and is_shared:
             since_look += sweep_in_shares(problem, state, shares, left, enough)
         else:
             since_look += sweep(problem, state, left, enough)
         progress.n_iter = before + math.ceil(visits + since_look)
+        if trail.note(state, visits + since_look):
+            wait = min(wait, since_look + _AFTER_A_MOVE)
+            is_shared = shares is not None and deal(problem, state, shares)
         go_on = state.shrink_above > enough and state.n_active and since_look < wait
         if go_on and not progress.exhausted:
             continue
