@@ -166,7 +166,7 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
     while not progress.exhausted and patience:
         there = _solve_band(progress, rounds, goal)
         certificate = there.certificate(problem)
-        progress.record(certificate, proven=True)
+        progress.record(certificate, proven=True, active=len(rounds.band))
         if progress.relative_gap <= goal:
             return
         patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
