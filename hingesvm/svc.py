@@ -396,6 +396,8 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         places = slice(None) if kept is None else kept
         self.dual_coef_ = np.zeros((len(duals), n_samples))
         self.dual_coef_[:, places] = duals
+        # Without negative zeros, which are shown as "-0.".
+        self.dual_coef_ += 0.0
         self._dual_costs = trained.costs
         if len(trained.costs) > 1:
             self._dual_costs = np.ones(n_samples)
