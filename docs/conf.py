@@ -71,6 +71,7 @@ numpydoc_validation_exclude = {
         "get_metadata_routing",
         "get_params",
         "score",
+        "set_callbacks",
         "set_fit_request",
         "set_params",
         "set_score_request",

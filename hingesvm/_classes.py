@@ -11,8 +11,8 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
-from hingesvm._reporting import Report
 from hingesvm._threads import map_in_threads
+from hingesvm._watching import ProblemWatch, Watch
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers import (
     InterceptRule,
@@ -55,6 +55,7 @@ class Classes:
         One for each problem.
     starts : list of Start or None
         Where to start, one for each problem; emptied while they are solved.
+    watch : Watch or None
     keep_duals : bool
         Whether the solutions are to have dual variables.
     """
@@ -71,7 +72,7 @@ class Classes:
     tol: float
     max_iter: int
     n_jobs: int | None
-    verbose: bool
+    watch: Watch | None
     keep_duals: bool
 
     def solve(self) -> list[Solved]:
@@ -91,6 +92,8 @@ class Classes:
                 return [self._solve_one(rows, 0)]
         rows = self.rows.shared_by(Team(), check_cancelled)
         rows.is_shared = True
+        if self.watch is not None:
+            self.watch.origin = lambda number: self._problem(rows, number).origin()
 
         def in_threads(
             function: Callable[[Rows, _Item], _Result], items: Sequence[_Item]
@@ -123,9 +126,9 @@ class Classes:
         signs -= 1
         return Problem.build(rows, signs, self.costs, self.loss, self.rule)
 
-    def _report(self, number: int) -> Report | None:
-        """Return what prints the lines of a class."""
-        return Report(number, len(self.targets)) if self.verbose else None
+    def _report(self, number: int) -> ProblemWatch | None:
+        """Return what watches the problem of a class."""
+        return None if self.watch is None else self.watch.of(number)
 
     def _most_together(self, rows: Rows) -> int:
         """Return how many problems are begun together at most."""
@@ -163,7 +166,7 @@ class Classes:
     def _go_on(self, progress: Progress, number: int) -> Solved:
         """Solve the problem of a class that was begun with others."""
         solution = go_on(progress, self.seeds[number])
-        return self._round(progress.problem, solution)
+        return self._round(progress.problem, solution, number)
 
     def _solve_one(self, rows: Rows, number: int) -> Solved:
         """Solve the problem of a class."""
@@ -181,10 +184,13 @@ class Classes:
             start=start,
             report=self._report(number),
         )
-        return self._round(problem, solution)
+        return self._round(problem, solution, number)
 
-    def _round(self, problem: Problem, solution: Solution) -> Solved:
+    def _round(self, problem: Problem, solution: Solution, number: int) -> Solved:
         """Round the coefficients, and forget what nobody needs any more."""
+        watch = self._report(number)
+        if watch is not None:
+            watch.end(solution)
         certificate = solution.certificate
         rounded = round_to(problem, certificate, self.rows.dtype)
         if not self.keep_duals:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm._reporting import Report
+from hingesvm._watching import Watch
 from hingesvm.losses import (
     Hinge,
     MarginLoss,
@@ -54,6 +54,7 @@ class Jointly:
     loss : MulticlassLoss
     start : Start or None
         Where to start, with arrays of all classes.
+    watch : Watch or None
     """
 
     rows: Rows
@@ -67,7 +68,7 @@ class Jointly:
     max_iter: int
     seed: int
     start: Start | None
-    verbose: bool
+    watch: Watch | None
 
     def solve(self) -> JointlySolved:
         """Solve it; return coefficients in the dtype of X and their gap."""
@@ -81,6 +82,7 @@ class Jointly:
             self.rule,
         )
         start = None if self.start is None else along_ray(problem, self.start)
+        watch = None if self.watch is None else self.watch.of(0)
         solution = solve_jointly(
             problem,
             method=self.method,
@@ -88,8 +90,10 @@ class Jointly:
             max_iter=self.max_iter,
             seed=self.seed,
             start=start,
-            report=Report(0, 1) if self.verbose else None,
+            report=watch,
         )
+        if watch is not None:
+            watch.end(solution)
         found = solution.certificate
         weights = found.weights.astype(self.rows.dtype)
         intercepts = found.intercept.astype(self.rows.dtype)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from hingesvm.solvers import Rows, Solution
+from hingesvm.solvers import Check, Rows, Solution
 
 if TYPE_CHECKING:
     from hingesvm._training import Trained
 
-__all__ = ["Report", "history_table", "warn_if_short", "warn_path_short"]
+__all__ = [
+    "Lines",
+    "history_table",
+    "relative",
+    "say",
+    "warn_if_short",
+    "warn_path_short",
+    "warn_search_stopped",
+]
 
 # Columns that differ in scale by more than this slow a fit down.
 _UNEVEN_SCALES = 1e3
@@ -24,31 +34,94 @@ _ROUNDING_ERRORS = 1e-13
 _STACK_LEVEL = 6
 
 
-class Report:
-    """Prints one line for each look at the gap."""
+def say(line: str) -> None:
+    """Print a line in one piece, whatever other threads print."""
+    print(line + "\n", end="", flush=True)
 
-    def __init__(self, number: int, count: int) -> None:
-        self.prefix = f"class {number + 1} of {count}, " if count > 1 else ""
 
-    def __call__(
-        self, iteration: int, seconds: float, objective: float, gap: float
-    ) -> None:
-        relative = gap / objective if objective > 0.0 else 0.0
-        print(
-            f"[HingeSVC] {self.prefix}iteration {iteration}, {seconds:.3f} s: "
-            f"objective {objective:.8g}, relative gap {relative:.2e}"
+def relative(gap: float, objective: float) -> float:
+    """Return a gap as a part of the objective."""
+    return gap / objective if objective > 0.0 else 0.0
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Prints a line for each look at the gap of a problem, and one at the end.
+
+    Attributes
+    ----------
+    number, count : int
+        Which problem it is, and of how many.
+    n_rows : int
+    tol : float
+    max_iter : int
+    scale : float
+        Factor of the objective.
+    where : str, default=""
+        Which fit it is, if it is one of many.
+    """
+
+    number: int
+    count: int
+    n_rows: int
+    tol: float
+    max_iter: int
+    scale: float
+    where: str = ""
+
+    @property
+    def _prefix(self) -> str:
+        width = len(str(self.count))
+        which = f"class {self.number + 1:>{width}} of {self.count}"
+        names = [self.where, which if self.count > 1 else ""]
+        return " ".join(["[HingeSVC]", *(f"{name}:" for name in names if name)])
+
+    def look(self, check: Check) -> None:
+        """Print what a look has found."""
+        say(
+            f"{self._prefix} "
+            f"iteration {check.iteration:>{len(str(self.max_iter))}}  "
+            f"{check.seconds:>9.3f} s  "
+            f"objective {self.scale * check.objective:<13.8g} "
+            f"relative gap {relative(check.gap, check.objective):.2e}  "
+            f"active rows {check.active:>{len(str(self.n_rows))}}"
         )
 
+    def end(self, solution: Solution) -> None:
+        """Print whether it converged, and why it ended."""
+        gap = solution.certificate.relative_gap
+        if solution.converged:
+            end = f"converged: relative gap {gap:.2e}, tol={self.tol:.2g} reached"
+        else:
+            reason = _reason(solution, self.max_iter)
+            end = (
+                f"not converged: relative gap {gap:.2e}, above tol={self.tol:.2g}; "
+                f"{reason}"
+            )
+        say(f"{self._prefix} {end}")
 
-def history_table(solution: Solution, scale: float = 1.0) -> NDArray[np.void]:
+
+def _reason(solution: Solution, max_iter: int) -> str:
+    """Return why a problem ended above the tolerance."""
+    if solution.is_stopped:
+        return "a callback stopped it"
+    if solution.certificate.relative_gap < _ROUNDING_ERRORS:
+        return "rounding permits no smaller gap"
+    if solution.n_iter >= max_iter:
+        return f"max_iter={max_iter} reached"
+    return "it came no closer"
+
+
+def history_table(checks: Sequence[Check], scale: float = 1.0) -> NDArray[np.void]:
     """Return the looks at the gap as a structured array, objectives times a factor."""
     fields = [
         ("iteration", np.intp),
         ("seconds", np.float64),
         ("objective", np.float64),
         ("gap", np.float64),
+        ("active", np.intp),
     ]
-    table = np.array([tuple(check) for check in solution.history], dtype=fields)
+    table = np.array([tuple(check) for check in checks], dtype=fields)
     table["objective"] *= scale
     table["gap"] *= scale
     return table
@@ -60,6 +133,19 @@ def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> No
         _warn_not_converged(rows, trained.solutions, tol, max_iter)
     elif trained.rounded_gap > tol:
         _warn_rounded(trained.rounded_gap, tol)
+
+
+def warn_search_stopped(who: str, done: int, count: int, *, stack_level: int) -> None:
+    """Warn that a callback stopped a search after some of its fits.
+
+    `stack_level` is how many frames the call of the user is above this one.
+    """
+    warnings.warn(
+        f"{who}: a callback stopped the search after {done} of {count} fits; the "
+        "choice of C is by these.",
+        ConvergenceWarning,
+        stacklevel=stack_level + 1,
+    )
 
 
 def warn_path_short(
@@ -77,9 +163,11 @@ def warn_path_short(
         for trained in short
         for solution in trained.solutions
     )
+    stopped = any(one.is_stopped for trained in short for one in trained.solutions)
+    why = ", stopped by a callback" if stopped else ""
     warnings.warn(
         f"{who}: {len(short)} of {len(each)} fits stopped before tol={tol:.2g} "
-        f"(max_iter={max_iter}); the largest relative duality gap is {worst:.2g}. "
+        f"(max_iter={max_iter}{why}); the largest relative duality gap is {worst:.2g}. "
         "Raise max_iter or tol, scale the columns of X, or leave out the largest C.",
         ConvergenceWarning,
         stacklevel=stack_level + 1,
@@ -94,11 +182,16 @@ def _warn_not_converged(
     n_iter = max(solution.n_iter for solution in short)
     worst = max(solution.certificate.relative_gap for solution in short)
     which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
+    stopped = any(solution.is_stopped for solution in short)
+    how = "was stopped by a callback" if stopped else "stopped"
     message = (
-        f"HingeSVC stopped after {n_iter} iterations (max_iter={max_iter}) with a "
+        f"HingeSVC {how} after {n_iter} iterations (max_iter={max_iter}) with a "
         f"relative duality gap of {worst:.2g}{which}, above tol={tol:.2g}: the "
         "objective may be that far above its minimum. "
     )
+    if stopped:
+        warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=_STACK_LEVEL)
+        return
     scales = rows.column_scales()
     scales = scales[scales > 0.0]
     ratio = float(scales.max() / scales.min()) if len(scales) else 1.0

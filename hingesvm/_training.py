@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm._callbacks import Task
 from hingesvm._classes import Classes
 from hingesvm._jointly import Jointly, joint_loss_of, two_class_factors
+from hingesvm._reporting import Lines, history_table
 from hingesvm._validation import draw_seeds, encode_labels, row_costs, row_factors
+from hingesvm._watching import Seen, Watch
 from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
 from hingesvm.solvers import InterceptRule, Method, Rows, Solution, Start
 
@@ -66,6 +70,21 @@ class Trained:
     def converged(self) -> bool:
         """Whether all problems are certified to the tolerance."""
         return all(solution.converged for solution in self.solutions)
+
+    def attributes(self, classes: NDArray[Any]) -> dict[str, Any]:
+        """Return the attributes of an estimator that has this model."""
+        return {
+            "classes_": classes,
+            "coef_": self.coef,
+            "intercept_": self.intercept,
+            "objective_": self.objective,
+            "dual_gap_": self.dual_gap,
+            "n_iter_": self.n_iter,
+            "history_": [
+                history_table(solution.history, self.scale)
+                for solution in self.solutions
+            ],
+        }
 
     def without_duals(self) -> Trained:
         """Return the same without dual variables, which are many."""
@@ -192,6 +211,17 @@ class Training:
         return [1] if len(self.classes) == 2 else list(range(len(self.classes)))
 
     @property
+    def n_problems(self) -> int:
+        """Number of problems."""
+        return 1 if self.is_joint else len(self.targets)
+
+    @property
+    def tasks(self) -> dict[str, Any]:
+        """How many tasks callbacks see, None if unknown, and whether in order."""
+        count = self.n_problems
+        return {"size": None if count == 1 else count, "in_order": count == 1}
+
+    @property
     def factors_of_two(self) -> tuple[float, float, float]:
         """Factors of C, coefficients and objective, of a joint loss of two classes."""
         if self.joint is None or self.is_joint:
@@ -236,6 +266,8 @@ class Training:
         starts: list[Start | None] | None = None,
         *,
         keep_duals: bool = False,
+        task: Task | None = None,
+        where: str = "",
     ) -> Trained:
         """Train with one C.
 
@@ -247,10 +279,15 @@ class Training:
             other costs.
         keep_duals : bool, default=False
             Whether the solutions are to have dual variables.
+        task : Task, optional
+            Of callbacks, in which this is done.
+        where : str, default=""
+            Which of many fits it is, for the lines that are printed.
         """
         costs = self.costs(C)
+        watch = self._watch(task, where)
         if self.is_joint:
-            return self._train_jointly(costs, starts[0] if starts else None)
+            return self._train_jointly(costs, starts[0] if starts else None, watch)
         solved = Classes(
             rows=self.rows,
             codes=self.codes,
@@ -264,7 +301,7 @@ class Training:
             tol=self.tol,
             max_iter=self.max_iter,
             n_jobs=self.n_jobs,
-            verbose=self.verbose,
+            watch=watch,
             keep_duals=keep_duals,
         ).solve()
         _, longer, scale = self.factors_of_two
@@ -283,7 +320,46 @@ class Training:
             costs,
         )
 
-    def _train_jointly(self, costs: Float64Array, start: Start | None) -> Trained:
+    def _watch(self, task: Task | None, where: str) -> Watch | None:
+        """Return what watches the problems; None if nobody is told of them."""
+        if not (self.verbose or task is not None):
+            return None
+        count = self.n_problems
+        scale = self.factors_of_two[2]
+
+        def lines(number: int) -> Lines:
+            return Lines(
+                number,
+                count,
+                self.rows.n_rows,
+                self.tol,
+                self.max_iter,
+                scale,
+                where,
+            )
+
+        return Watch(count, lines if self.verbose else None, task, self._so_far)
+
+    def _so_far(self, seen: Sequence[Seen]) -> dict[str, Any]:
+        """Return the attributes of a model of problems that are not yet solved."""
+        _, longer, scale = self.factors_of_two
+        dtype = self.rows.dtype
+        last = [one.checks[-1] for one in seen]
+        coef = np.concatenate([np.atleast_2d(one.weights) for one in seen])
+        intercept = np.concatenate([np.atleast_1d(one.intercept) for one in seen])
+        return {
+            "classes_": self.classes,
+            "coef_": (longer * coef).astype(dtype),
+            "intercept_": (longer * intercept).astype(dtype),
+            "objective_": scale * sum(check.objective for check in last),
+            "dual_gap_": scale * sum(check.gap for check in last),
+            "n_iter_": max(1, *(check.iteration for check in last)),
+            "history_": [history_table(one.checks, scale) for one in seen],
+        }
+
+    def _train_jointly(
+        self, costs: Float64Array, start: Start | None, watch: Watch | None
+    ) -> Trained:
         """Solve one problem of all classes."""
         assert self.joint is not None
         solution, coef, intercept, gap = Jointly(
@@ -298,6 +374,6 @@ class Training:
             max_iter=self.max_iter,
             seed=self.seeds[0],
             start=start,
-            verbose=self.verbose,
+            watch=watch,
         ).solve()
         return Trained(coef, intercept, [solution], gap, 1.0, costs)

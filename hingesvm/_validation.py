@@ -16,6 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from hingesvm._callbacks import LEFT_TO_SKLEARN
 from hingesvm.solvers.rows import Matrix, Rows, no_such_column
 
 __all__ = [
@@ -48,6 +49,8 @@ def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
     try:
         yield
     except BaseException:
+        now = dict(vars(estimator))
+        before |= {name: now[name] for name in LEFT_TO_SKLEARN if name in now}
         vars(estimator).clear()
         vars(estimator).update(before)
         raise

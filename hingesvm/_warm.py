@@ -51,7 +51,8 @@ class KeptDuals:
             ]
         places = slice(None) if kept is None else kept
         signed = np.zeros((len(duals), n_samples))
-        signed[:, places] = duals
+        # Without negative zeros, which are shown as "-0.".
+        signed[:, places] = np.add(duals, 0.0)
         costs = trained.costs
         if len(costs) > 1:
             costs = np.ones(n_samples)

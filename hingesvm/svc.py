@@ -12,7 +12,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hingesvm._reporting import history_table, warn_if_short
+from hingesvm._callbacks import CallbackSupportMixin, begin_fit
+from hingesvm._reporting import warn_if_short
 from hingesvm._training import Trained, Training
 from hingesvm._validation import (
     check_indices,
@@ -28,7 +29,7 @@ __all__ = ["HingeSVC"]
 Float64Array = NDArray[np.float64]
 
 
-class HingeSVC(ClassifierMixin, BaseEstimator):
+class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     r"""Linear support vector classifier that certifies its answer.
 
     For two classes it minimises
@@ -102,7 +103,8 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Seed of the order in which rows are visited. None is the seed 0: fits are
         reproducible in any case, and none uses NumPy's global random state.
     verbose : int, default=0
-        1 prints one line for each look at the duality gap.
+        1 prints a line for each look at the duality gap, and one at the end of each
+        problem that says why it ended.
 
     Attributes
     ----------
@@ -124,7 +126,9 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         many steps as there are rows; Newton steps on samples and bands count too.
     history_ : list of ndarray
         For each problem (one if joint) a structured array with a row per look at the
-        gap and the fields "iteration", "seconds", "objective" and "gap".
+        gap and the fields "iteration", "seconds", "objective", "gap" and "active", the
+        number of rows that are worked on: those that sweeps do not pass over, those in
+        the band of the last Newton steps, or all.
     dual_coef_ : ndarray of shape (1, n_samples) or (n_classes, n_samples)
         ``y_i * alpha_i``; of a joint problem what each row adds to each class, or of
         two classes to their difference. At the optimum ``dual_coef_ @ X`` is `coef_`.
@@ -145,6 +149,12 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     `X` is used in place when it is a C-ordered float32 or float64 array (a memmap
     too) or a CSR matrix of these, with int32 or int64 indices. Rows of weight 0 are
     left out at no cost.
+
+    With scikit-learn 1.9 or later, `set_callbacks` takes callbacks such as its
+    ``ProgressBar``. The tasks of a fit are the looks at the gap, "gap-check", with
+    several problems in one task, "class", for each. A callback that returns True at
+    the end of a look ends that problem; at the end of a class, the others too. The
+    model is then the best found, with its certificate.
 
     For class probabilities, wrap the estimator in
     ``CalibratedClassifierCV(HingeSVC(), ensemble=False)``.
@@ -170,6 +180,14 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
     >>> clf.predict(X[:3])
     array([0, 0, 0])
     """
+
+    classes_: NDArray[Any]
+    coef_: NDArray[np.floating]
+    intercept_: NDArray[np.floating]
+
+    _doc_link_module = "hingesvm"
+    _doc_link_template = "https://hingesvm.readthedocs.io/en/stable/api/{page}.html"
+    _doc_page = "hingesvm.HingeSVC"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "C": [Interval(Real, 0.0, None, closed="neither")],
@@ -254,16 +272,17 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached first; the message gives the gap reached. Also
-            if float32 coefficients are too coarse for `tol`, as they can be at large C
-            or with columns whose mean is far larger than their spread.
+            If `max_iter` was reached first, or a callback stopped the fit; the message
+            gives the gap reached. Also if float32 coefficients are too coarse for
+            `tol`, as they can be at large C or with columns whose mean is far larger
+            than their spread.
         """
         with unchanged_on_error(self):
             rows, labels, weights = checked_input(self, X, y, sample_weight)
             kept = None
             if weights is not None and not np.all(weights):
                 kept = np.flatnonzero(weights)
-            self._fit_rows(rows, labels, weights, kept)
+            self._fit_rows(rows, labels, weights, kept, (X, y, sample_weight))
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -312,6 +331,10 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         predicted: NDArray[Any] = self.classes_[places]
         return predicted
 
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        """Return what the address of the documentation is made of."""
+        return {"page": self._doc_page}
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -325,34 +348,34 @@ class HingeSVC(ClassifierMixin, BaseEstimator):
         y: NDArray[Any],
         weights: Float64Array | None,
         kept: NDArray[np.intp] | None,
+        given: tuple[Any, Any, Any],
     ) -> None:
-        """Fit to the rows `kept` (None: all) and set the fitted attributes."""
+        """Fit to the rows `kept` (None: all) and set the fitted attributes.
+
+        Callbacks see X, y and the weights as they were `given`.
+        """
         n_samples = rows.n_rows
         if kept is not None:
             y, weights = y[kept], None if weights is None else weights[kept]
             rows = rows.subset(kept)
         training = Training.build(self, rows, y, weights)
         starts = self._starts(training, n_samples, kept)
-        trained = training.train(self.C, starts, keep_duals=self.warm_start)
+        task = begin_fit(self, *given, **training.tasks)
+        trained = training.train(self.C, starts, keep_duals=self.warm_start, task=task)
         self._set_model(training.classes, trained)
         if self.warm_start:
             duals = KeptDuals.of(training, trained, n_samples, kept)
             self.dual_coef_, self._dual_costs = duals.signed, duals.costs
         elif hasattr(self, "dual_coef_"):
             del self.dual_coef_, self._dual_costs
+        if task is not None:
+            task.end(dict)
         warn_if_short(rows, trained, self.tol, self.max_iter)
 
     def _set_model(self, classes: NDArray[Any], trained: Trained) -> None:
         """Set the attributes that a model has, whoever trained it."""
-        self.classes_ = classes
-        self.coef_ = trained.coef
-        self.intercept_ = trained.intercept
-        self.objective_ = trained.objective
-        self.dual_gap_ = trained.dual_gap
-        self.n_iter_ = trained.n_iter
-        self.history_ = [
-            history_table(solution, trained.scale) for solution in trained.solutions
-        ]
+        for name, value in trained.attributes(classes).items():
+            setattr(self, name, value)
 
     def _starts(
         self, training: Training, n_samples: int, kept: NDArray[np.intp] | None

@@ -163,16 +163,6 @@ def test_max_iter_warns_once_at_the_caller():
     assert worst >= 0.9 * (path.dual_gaps / path.objectives).max()
 
 
-def test_verbose_prints_each_look(capsys):
-    X, y = make_data()
-    hinge_path(X, y, Cs=[0.1])
-    assert capsys.readouterr() == ("", "")
-    hinge_path(X, y, Cs=[0.1, 1.0], verbose=1)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) >= 2
-    assert all(line.startswith("[HingeSVC] iteration ") for line in lines)
-
-
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import LOSSES, RULES, make_data
 from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
@@ -238,6 +238,41 @@ def test_folds_without_a_class_have_no_part_in_its_weights():
     clf = HingeSVCCV(Cs=CS, cv=folds[:1]).fit(X, y)
     with pytest.raises(ValueError, match="No fold has rows of class 2 to train on"):
         from_estimator(clf)
+
+
+@pytest.mark.skipif(
+    not hasattr(HingeSVCCV, "set_callbacks"), reason="scikit-learn has no callbacks"
+)
+def test_a_search_that_was_stopped_is_drawn_as_far_as_it_came(cancer, binary):
+    class Stop:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context):
+            fold = context.parent
+            if context.task_name == "fold":
+                return context.task_id == 2
+            return context.task_name == "C" and (fold.task_id, context.task_id) == (
+                1,
+                2,
+            )
+
+    places = [3, 0, 2, 1]
+    clf = HingeSVCCV(Cs=np.array(CS)[places]).set_callbacks(Stop())
+    with pytest.warns(ConvergenceWarning, match="stopped the search after 11 of 20"):
+        clf.fit(*cancer)
+    display = from_estimator(clf)
+    np.testing.assert_array_equal(display.Cs, [0.001, 0.1, 0.01])
+    line = display.score_line_
+    np.testing.assert_array_equal(line.get_xdata(), CS[:3])
+    np.testing.assert_allclose(line.get_ydata(), binary.scores_[:3, :3].mean(axis=0))
+    assert len(display.fold_lines_) == 3
+    for lines in (display.coef_lines_, [display.objective_line_]):
+        assert np.isfinite(heights(lines)).all()
+    assert_draws(display)
 
 
 def test_one_standard_error(cancer, binary):

@@ -337,14 +337,15 @@ def test_one_intercept_to_start_from_is_that_of_all_classes(spy, rule):
 
 @every_method
 def test_each_look_is_reported(method):
-    problem, lines = random_problem(1.0, "free"), []
+    problem, looks = random_problem(1.0, "free"), []
     solution = solve_jointly(
-        problem, method=method, report=lambda *line: lines.append(line)
+        problem, method=method, report=lambda look, _: looks.append(look)
     )
-    assert lines == [tuple(look) for look in solution.history]
-    assert lines[0][0] == 0
-    assert lines[0][2] == problem.origin().primal
-    gaps = [gap for *_, gap in lines]
+    assert looks == solution.history
+    assert looks[0].iteration == 0
+    assert looks[0].objective == problem.origin().primal
+    assert looks[0].active == problem.n_rows
+    gaps = [look.gap for look in looks]
     assert np.all(np.diff(gaps) <= 1e-12 * gaps[0])
 
 

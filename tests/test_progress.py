@@ -69,11 +69,31 @@ def test_seconds_count_from_the_beginning_and_do_not_fall(problem):
 
 def test_each_look_is_reported(problem):
     seen = []
-    progress = Progress(problem, 0.1, 5, report=lambda *check: seen.append(check))
+    progress = Progress(problem, 0.1, 5, report=lambda *look: seen.append(look))
     progress.record(certificate_of(8.0, 6.0))
     progress.record(certificate_of(7.0, 6.5))
-    assert seen == [tuple(check) for check in progress.history]
-    assert seen[1][2:] == (7.0, 0.5)
+    assert [check for check, _ in seen] == progress.history
+    assert seen[1][0][2:] == (7.0, 0.5, problem.n_rows)
+    assert [found.primal for _, found in seen] == [8.0, 7.0]
+    assert not progress.exhausted
+
+
+def test_report_can_stop(problem):
+    progress = Progress(problem, 0.1, 5, report=lambda check, _: check.objective < 8.0)
+    progress.record(certificate_of(8.0, 6.0))
+    assert not progress.exhausted
+    progress.record(certificate_of(7.0, 6.0), active=1)
+    assert progress.exhausted
+    assert progress.is_stopped
+    assert [check.active for check in progress.history] == [problem.n_rows, 1]
+
+
+def test_points_can_be_kept_without_a_line(problem):
+    progress = Progress(problem, 0.1, 5)
+    progress.record(certificate_of(8.0, 6.0))
+    assert progress.keep(certificate_of(7.0, 5.0)).gap == 1.0
+    assert progress.best.primal == 7.0
+    assert len(progress.history) == 1
 
 
 @pytest.mark.parametrize("wrong", [-3.0, 0.0, 1e-3])

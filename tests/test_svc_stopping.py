@@ -11,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm import HingeSVC
 
+FIELDS = ("iteration", "seconds", "objective", "gap", "active")
+
 
 def rough(**params):
     """Return an estimator that stops long before the optimum, but for `params`."""
@@ -32,7 +34,7 @@ def test_history(solver, n_classes):
     clf = HingeSVC(solver=solver, tol=0.05).fit(X, y)
     assert len(clf.history_) == len(clf.coef_)
     for checks in clf.history_:
-        assert checks.dtype.names == ("iteration", "seconds", "objective", "gap")
+        assert checks.dtype.names == FIELDS
         noise = 1e-12 * checks["objective"][-1]
         for earlier, later in pairwise(checks):
             assert earlier["iteration"] <= later["iteration"] <= clf.n_iter_
@@ -101,27 +103,6 @@ def test_max_iter_counts_the_classes_that_fell_short():
     X, y = make_data(n_classes=3)
     with pytest.warns(ConvergenceWarning, match="in 3 of the classes"):
         rough().fit(X, y)
-
-
-def test_verbose_prints_each_look_at_the_gap(capsys):
-    X, y = make_data()
-    clf = HingeSVC().fit(X, y)
-    assert capsys.readouterr() == ("", "")
-    clf.set_params(verbose=1).fit(X, y)
-    out, err = capsys.readouterr()
-    lines = out.splitlines()
-    assert err == ""
-    assert len(lines) == len(clf.history_[0])
-    assert all(line.startswith("[HingeSVC] iteration ") for line in lines)
-    assert f"objective {clf.objective_:.8g}" in lines[-1]
-
-
-def test_verbose_names_the_class(capsys):
-    X, y = make_data(n_classes=3)
-    HingeSVC(verbose=1, n_jobs=2).fit(X, y)
-    out, _ = capsys.readouterr()
-    for k in range(1, 4):
-        assert f"[HingeSVC] class {k} of 3, iteration " in out
 
 
 @pytest.mark.parametrize("solver", ["auto", "stochastic", "batch"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hingesvm.model_selection import HingeSVCCV
 
-__all__ = ["draw_coefs", "largest", "mean_of_folds", "spread_out"]
+__all__ = ["draw_coefs", "largest", "mean_of_folds", "reached", "spread_out"]
 
 _POINTS = 9.0
 _SMALLEST_POINTS = 3.0
@@ -31,10 +31,22 @@ _NAMES_AT = 1.06
 _BORDER = 0.05
 
 
-def mean_of_folds(model: HingeSVCCV) -> NDArray[np.floating] | None:
+def reached(model: HingeSVCCV) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which folds were begun, and which values of C all of these came to.
+
+    All, unless a callback stopped the search.
+    """
+    trained = model.n_iters_ > 0
+    begun = np.asarray(trained.any(axis=1))
+    return begun, np.asarray(trained[begun].all(axis=0))
+
+
+def mean_of_folds(
+    model: HingeSVCCV, begun: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> NDArray[np.floating] | None:
     """Return the weights of the folds that have a class, averaged, of each C and class.
 
-    None if they were not kept.
+    None if they were not kept. `begun` and `known` are what `reached` returned.
 
     Raises
     ------
@@ -44,7 +56,9 @@ def mean_of_folds(model: HingeSVCCV) -> NDArray[np.floating] | None:
     coefs = getattr(model, "coefs_paths_", None)
     if coefs is None:
         return None
-    lacks = np.isnan(model.intercepts_paths_[:, 0])
+    lacks = np.isnan(model.intercepts_paths_[begun][:, known][:, 0])
+    if not (begun.all() and known.all()):
+        coefs = coefs[begun][:, known]
     if not lacks.any():
         return np.asarray(coefs.mean(axis=0))
     if lacks.all(axis=0).any():

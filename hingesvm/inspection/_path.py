@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hingesvm._wrapped import fitted_inside
-from hingesvm.inspection._coefs import draw_coefs, largest, mean_of_folds
+from hingesvm.inspection._coefs import draw_coefs, largest, mean_of_folds, reached
 from hingesvm.inspection._curves import draw_curves, mark_chosen, set_up
 from hingesvm.inspection._matplotlib import (
     check_choice,
@@ -124,7 +124,9 @@ class RegularizationPathDisplay:
     -----
     The largest weights are those at the chosen C, or at the value next to it by ratio
     where it is none of `Cs`, and without a choice those at the largest C. A fold
-    without rows of a class has no part in the mean of its weights.
+    without rows of a class has no part in the mean of its weights. Of a search that a
+    callback stopped, there are the folds begun, and the values of C that all of these
+    came to.
 
     Examples
     --------
@@ -280,11 +282,12 @@ class RegularizationPathDisplay:
             )
         if feature_names is None:
             feature_names = features_inside(estimator, found)
+        begun, known = reached(found)
         display = cls(
-            Cs=found.Cs_,
-            objectives=found.objectives_,
-            scores=found.scores_,
-            coefs=mean_of_folds(found),
+            Cs=found.Cs_[known],
+            objectives=found.objectives_[begun][:, known],
+            scores=found.scores_[begun][:, known],
+            coefs=mean_of_folds(found, begun, known),
             classes=found.classes_,
             C=found.C_,
             one_standard_error=found.one_standard_error and found.refit,

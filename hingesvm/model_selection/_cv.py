@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -21,8 +22,9 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
+from hingesvm._callbacks import Task, begin_fit
 from hingesvm._classes import CancelledError
-from hingesvm._reporting import warn_path_short
+from hingesvm._reporting import warn_path_short, warn_search_stopped
 from hingesvm._threads import map_in_threads
 from hingesvm._training import Trained, Training
 from hingesvm._validation import checked_input, draw_seeds, unchanged_on_error
@@ -90,7 +92,7 @@ class HingeSVCCV(HingeSVC):
     random_state : int, RandomState instance or None, default=None
         As of HingeSVC, for each fit.
     verbose : int, default=0
-        1 prints one line for each fold and C, and one for each look at the gap.
+        1 prints a line for each fold and C; 2 also those of HingeSVC for each fit.
 
     Attributes
     ----------
@@ -124,6 +126,14 @@ class HingeSVCCV(HingeSVC):
     HingeSVC : With a given C.
     sklearn.linear_model.LogisticRegressionCV : The same conventions.
 
+    Notes
+    -----
+    The tasks that callbacks see, with scikit-learn 1.9 or later, are "fold" for each
+    fold, in these "C" for each value, ascending, and "refit", with the looks at the gap
+    as of HingeSVC. A callback that returns True at the end of a C ends its fold, at the
+    end of a fold the search. What was not trained then has NaN for a score, and C is
+    chosen among the values that each fold that was begun has a score for.
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -138,6 +148,8 @@ class HingeSVCCV(HingeSVC):
     >>> search.scores_.mean(axis=0).round(3)
     array([0.939, 0.968, 0.975, 0.97 , 0.967])
     """
+
+    _doc_page = "hingesvm.model_selection.HingeSVCCV"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{
@@ -229,7 +241,8 @@ class HingeSVCCV(HingeSVC):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached in some of the fits.
+            If `max_iter` was reached in some of the fits, or a callback stopped the
+            search.
         """
         _raise_for_params(params, self, "fit")
         with unchanged_on_error(self):
@@ -252,15 +265,19 @@ class HingeSVCCV(HingeSVC):
                 Fold.build(f"fold {number + 1} of {count}", split, scorer, weights)
                 for number, split in enumerate(cv.split(X, labels, **split_params))
             )
-            paths = self._follow_all(folds, count, Cs)
+            size = count + bool(self.refit)
+            task = begin_fit(self, X, y, sample_weight, size, in_order=False)
+            paths = self._follow_all(folds, count, Cs, task)
             self._set_paths(training, Cs, paths)
-            last = self._conclude(training, paths)
+            last = self._conclude(training, paths, task)
+            if task is not None:
+                task.end(dict)
+            who = type(self).__name__
+            trained = [one for path in paths for one in path.trained.values()]
+            if len(trained) < self.scores_.size:
+                warn_search_stopped(who, len(trained), self.scores_.size, stack_level=3)
             warn_path_short(
-                type(self).__name__,
-                [*(one for path in paths for one in path.trained), *last],
-                self.tol,
-                self.max_iter,
-                stack_level=3,
+                who, [*trained, *last], self.tol, self.max_iter, stack_level=3
             )
         return self
 
@@ -339,7 +356,8 @@ class HingeSVCCV(HingeSVC):
         if weights is not None and not np.all(weights):
             kept = positive(np.arange(rows.n_rows), weights)
             rows, labels, weights = rows.subset(kept), labels[kept], weights[kept]
-        return Training.build(self, rows, labels, weights)
+        training = Training.build(self, rows, labels, weights)
+        return replace(training, verbose=self.verbose > 1)
 
     def _shown(self) -> dict[str, Any]:
         """Return the parameters of the estimator that scorers are shown."""
@@ -347,10 +365,10 @@ class HingeSVCCV(HingeSVC):
         return {name: getattr(self, name) for name in names if name not in _OTHERS}
 
     def _follow_all(
-        self, folds: Iterator[Fold], count: int, Cs: Float64Array
+        self, folds: Iterator[Fold], count: int, Cs: Float64Array, task: Task | None
     ) -> list[FoldPath]:
         """Train and score all folds, in threads."""
-        cancelled = threading.Event()
+        cancelled, stopped = threading.Event(), threading.Event()
 
         def check_cancelled() -> None:
             if cancelled.is_set():
@@ -373,9 +391,22 @@ class HingeSVCCV(HingeSVC):
                 number, fold = next(numbered, (-1, None))
             if fold is None:
                 raise ValueError(f"cv said that it has {count} splits, but gave fewer.")
+            if stopped.is_set():
+                return number, FoldPath.empty(np.empty(0), len(Cs))
             shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
             with config_context(**config):
-                path = follow(inner, shared, fold, Cs, keep_all=self.store_paths)
+                part = None if task is None else fold.begin(task, number, len(Cs))
+                path = follow(
+                    inner,
+                    shared,
+                    fold,
+                    Cs,
+                    keep_all=self.store_paths,
+                    task=part,
+                    is_stopped=stopped.is_set,
+                )
+                if part is not None and part.end():
+                    stopped.set()
             return number, path
 
         found = dict(map_in_threads(one, range(count), self.n_jobs, cancelled.set))
@@ -398,20 +429,23 @@ class HingeSVCCV(HingeSVC):
         self.coefs_paths_ = np.full((*shape, training.rows.n_features), np.nan, dtype)
         self.intercepts_paths_ = np.full(shape, np.nan, dtype)
         for fold, path in enumerate(paths):
-            for place in range(len(Cs)):
+            for place in path.trained:
                 coef, intercept = path.aligned(place, training)
                 self.coefs_paths_[fold, place] = coef
                 self.intercepts_paths_[fold, place] = intercept
 
-    def _conclude(self, training: Training, paths: list[FoldPath]) -> list[Trained]:
+    def _conclude(
+        self, training: Training, paths: list[FoldPath], task: Task | None
+    ) -> list[Trained]:
         """Choose C and train with it, or average the best models of the folds."""
         self._forget("objective_", "dual_gap_", "n_iter_", "history_")
         self._check_scores()
         if self.refit:
             self.C_ = float(self.Cs_[self._best_place()])
-            last = training.train(self.C_)
+            last = self._train_on_all(training, task)
             self._set_model(training.classes, last)
             return [last]
+        paths = [path for path in paths if path.trained]
         best = [path.aligned(path.best, training) for path in paths]
         intercepts = np.stack([intercept for _, intercept in best])
         absent = np.all(np.isnan(intercepts), axis=0)
@@ -427,9 +461,20 @@ class HingeSVCCV(HingeSVC):
         self.n_iter_ = max(int(path.n_iters[path.best]) for path in paths)
         return []
 
+    def _train_on_all(self, training: Training, task: Task | None) -> Trained:
+        """Train on all rows with the C chosen."""
+        where = f"refit, C={self.C_:.4g}"
+        if task is None:
+            return training.train(self.C_, where=where)
+        refit = task.begin("refit", len(self.scores_), **training.tasks)
+        trained = training.train(self.C_, task=refit, where=where)
+        refit.end(lambda: trained.attributes(training.classes))
+        return trained
+
     def _check_scores(self) -> None:
         """Refuse scores by which no C can be chosen."""
-        bad = np.argwhere(~np.isfinite(self.scores_))
+        # Fits have at least one iteration; those that were stopped before have none.
+        bad = np.argwhere(~np.isfinite(self.scores_) & (self.n_iters_ > 0))
         if len(bad):
             fold, place = bad[0]
             raise ValueError(
@@ -446,11 +491,11 @@ class HingeSVCCV(HingeSVC):
 
     def _best_place(self) -> int:
         """Return the place of the C to choose."""
-        means = self.scores_.mean(axis=0)
-        best = int(means.argmax())
-        if not self.one_standard_error or len(self.scores_) < 2:
+        # Each fold that was begun has a score at least for the smallest C.
+        scores = self.scores_[self.n_iters_.any(axis=1)]
+        means = scores.mean(axis=0)
+        best = int(np.nanargmax(means))
+        if not self.one_standard_error or len(scores) < 2:
             return best
-        near = np.flatnonzero(
-            means >= means[best] - standard_errors(self.scores_)[best]
-        )
+        near = np.flatnonzero(means >= means[best] - standard_errors(scores)[best])
         return int(near[self.Cs_[near].argmin()])

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing, indexable
 
+from hingesvm._callbacks import Task
+from hingesvm._reporting import relative, say
 from hingesvm._training import Trained, Training
 from hingesvm.model_selection._path import train_along
 from hingesvm.model_selection._scoring import FoldScorer
@@ -62,10 +67,28 @@ class Fold:
                 raise ValueError(f"{name} has no rows to {purpose} on.".capitalize())
         return cls(name, train, weights, scorer.of_rows(test))
 
+    def begin(self, task: Task, number: int, count: int) -> Task:
+        """Begin its task, with so many values of C, as a part of another."""
+        # Copied only where a callback asks for it.
+        data = {
+            "X": lambda: _safe_indexing(indexable(self.scorer.X)[0], self.train),
+            "y": lambda: self.scorer.labels[self.train],
+            "metadata": self._metadata,
+        }
+        return task.begin("fold", number, size=count, data=data)
+
+    def _metadata(self) -> dict[str, Any] | None:
+        """Return what callbacks see of the weights."""
+        if self.weights is None:
+            return None
+        return {"sample_weight": self.weights[self.train]}
+
 
 @dataclass
 class FoldPath:
     """What the path of a fold has found, for each C in the order given.
+
+    NaN and 0 for those that were not trained, as a callback stopped the search.
 
     Attributes
     ----------
@@ -73,11 +96,11 @@ class FoldPath:
         Those among the training rows.
     scores, objectives, dual_gaps : ndarray of float64, of shape (n_Cs,)
     n_iters : ndarray of intp, of shape (n_Cs,)
-    trained : list of Trained
-        Of each C, once all are trained. Without coefficients, but where they are to be
-        kept, and of the best score.
+    trained : dict of int to Trained
+        By place, of each C that was trained. Without coefficients, but where they are
+        to be kept, and of the best score.
     best : int
-        Place of the best score; the first of several.
+        Place of the best score; the first of several. -1 if there is none.
     """
 
     classes: NDArray[Any]
@@ -85,8 +108,15 @@ class FoldPath:
     objectives: Float64Array
     dual_gaps: Float64Array
     n_iters: NDArray[np.intp]
-    trained: list[Trained]
+    trained: dict[int, Trained]
     best: int = -1
+
+    @classmethod
+    def empty(cls, classes: NDArray[Any], count: int) -> FoldPath:
+        """Return one on which none of so many C was trained yet."""
+        scores, objectives, gaps = np.full((3, count), np.nan)
+        n_iters = np.zeros(count, dtype=np.intp)
+        return cls(classes, scores, objectives, gaps, n_iters, {})
 
     def aligned(
         self, place: int, training: Training
@@ -119,7 +149,14 @@ class FoldPath:
 
 
 def follow(
-    params: Any, rows: Rows, fold: Fold, Cs: Float64Array, *, keep_all: bool
+    params: Any,
+    rows: Rows,
+    fold: Fold,
+    Cs: Float64Array,
+    *,
+    keep_all: bool,
+    task: Task | None,
+    is_stopped: Callable[[], bool],
 ) -> FoldPath:
     """Train on a fold along the path of C, and score each model.
 
@@ -133,25 +170,24 @@ def follow(
     Cs : ndarray of float64, of shape (n_Cs,)
     keep_all : bool
         Whether to keep the coefficients of each C, or of the best alone.
+    task : Task or None
+        Of the fold, in which there is one for each C.
+    is_stopped : callable
+        Returns whether no other C is to be trained.
     """
     part = rows.subset(fold.train)
     where = f" of the training rows of {fold.name}"
     labels = fold.scorer.labels[fold.train]
     weights = None if fold.weights is None else fold.weights[fold.train]
     training = Training.build(params, part, labels, weights, where)
-    count = len(Cs)
-    nothing = np.full(count, np.nan)
-    path = FoldPath(
-        training.classes,
-        nothing,
-        nothing.copy(),
-        nothing.copy(),
-        np.zeros(count, dtype=np.intp),
-        [],
-    )
-    found: dict[int, Trained] = {}
+    training = replace(training, verbose=params.verbose > 1)
+    path = FoldPath.empty(training.classes, len(Cs))
+    found = path.trained
     began = time.perf_counter()
-    for place, trained in train_along(training, Cs):
+    ahead = train_along(training, Cs, f"{fold.name}, ")
+    for _ in Cs:
+        step = None if task is None else task.begin("C")
+        place, trained = next(ahead)
         C = float(Cs[place])
         score = fold.scorer(C, training.classes, trained.coef, trained.intercept)
         path.scores[place] = score
@@ -163,14 +199,23 @@ def follow(
         if not keep_all and forgotten >= 0:
             found[forgotten] = found[forgotten].without_coefficients()
         if params.verbose:
-            seconds = time.perf_counter() - began
-            gap = trained.dual_gap / trained.objective if trained.objective else 0.0
-            print(
-                f"[HingeSVCCV] {fold.name}, C={C:.4g}: score {score:.4f}, "
-                f"relative gap {gap:.2e}, iterations {trained.n_iter}, {seconds:.3f} s"
+            gap = relative(trained.dual_gap, trained.objective)
+            say(
+                f"[HingeSVCCV] {fold.name}, {f'C={C:.4g}:':<13} score {score:<8.6g} "
+                f"relative gap {gap:.2e}  "
+                f"iterations {trained.n_iter:>{len(str(params.max_iter))}}  "
+                f"{time.perf_counter() - began:>9.3f} s"
             )
-    path.trained = [found[place] for place in range(count)]
+        if step is not None:
+            stop = step.end(partial(_attributes, C, trained, training))
+            if stop or is_stopped():
+                break
     return path
+
+
+def _attributes(C: float, trained: Trained, training: Training) -> dict[str, Any]:
+    """Return the attributes of an estimator with the model of a C."""
+    return {"C_": C, **trained.attributes(training.classes)}
 
 
 def _note_best(path: FoldPath, place: int) -> int:

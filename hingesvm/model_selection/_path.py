@@ -207,15 +207,17 @@ def hinge_path(
 
 
 def train_along(
-    training: Training, Cs: Sequence[float] | Float64Array
+    training: Training, Cs: Sequence[float] | Float64Array, where: str = ""
 ) -> Iterator[tuple[int, Trained]]:
     """Yield the place of each C and what was trained with it, in ascending order.
 
-    Dual variables are kept only until the next C.
+    Dual variables are kept only until the next C. Lines that are printed begin with
+    `where`.
     """
     last: Trained | None = None
     for place in np.argsort(Cs, kind="stable").tolist():
         C = float(Cs[place])
         starts = None if last is None else training.starts_from(last, C)
-        last = training.train(C, starts, keep_duals=True)
+        here = f"{where}C={C:.4g}"
+        last = training.train(C, starts, keep_duals=True, where=here)
         yield place, last.without_duals()

@@ -17,7 +17,7 @@ from hingesvm.solvers.jointly import solve_jointly
 from hingesvm.solvers.newton import LARGEST_SYSTEM
 from hingesvm.solvers.pegasos import step_until
 from hingesvm.solvers.problem import InterceptRule, Problem
-from hingesvm.solvers.progress import Check, Progress, Solution, Start
+from hingesvm.solvers.progress import Check, Progress, Report, Solution, Start
 from hingesvm.solvers.rays import along_ray
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
@@ -31,6 +31,7 @@ __all__ = [
     "Method",
     "Problem",
     "Progress",
+    "Report",
     "Rows",
     "Solution",
     "Start",
@@ -43,8 +44,6 @@ __all__ = [
 ]
 
 Method = Literal["auto", "stochastic", "batch", "pegasos"]
-#: Called with the iteration, the seconds, the objective and the gap.
-Report = Callable[[int, float, float, float], None]
 
 # Rows, and n_rows * n_features, of a problem that is always finished exactly.
 _FEW_ROWS, _SMALL = 10_000, 4_000_000
@@ -109,8 +108,8 @@ def solve(
         intercept if better ones than theirs are known. What it says was found is
         believed.
     report : callable, optional
-        Called at each look at the gap with the iteration, the seconds since the
-        start, the objective and the gap.
+        Called at each look at the gap with what it found, a Check, and the
+        certificate; True ends the fit with the best points so far.
 
     Returns
     -------
@@ -122,6 +121,8 @@ def solve(
     first = Start(np.broadcast_to(0.0, problem.n_rows))
     if start is None or start.found is None:
         progress.record(problem.origin())
+        if progress.exhausted:
+            return progress.solution()
     if start is not None and start.found is not None:
         progress.record(start.found, proven=True)
         if progress.relative_gap <= _goal(problem, method, tol):
@@ -197,6 +198,8 @@ def begin_together(
     ]
     for progress in each:
         progress.record(progress.problem.origin())
+    if all(progress.exhausted for progress in each):
+        return each
     hand_over = _hand_over(each[0]) if method == "auto" else None
     sweep_together(each, lane, seed, hand_over)
     return each

@@ -168,7 +168,7 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
     while not progress.exhausted and patience:
         there = _solve_band(progress, rounds, goal)
         certificate = there.certificate(problem)
-        progress.record(certificate, proven=True)
+        progress.record(certificate, proven=True, active=len(rounds.band))
         if progress.relative_gap <= goal:
             if progress.best is not None and progress.best.weights is there.weights:
                 progress.shortfall, progress.reach = there.shortfall, rounds.reach

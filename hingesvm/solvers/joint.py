@@ -269,8 +269,8 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         problem.primal_of(weights, intercepts, losses),
         problem.dual_of(own, gain, imbalance),
     )
-    progress.record(certificate, proven=True)
     awake = np.flatnonzero(state.outward <= SAFELY * worst)
+    progress.record(certificate, proven=True, active=len(awake))
     state.order[: len(awake)] = awake
     state.n_active, state.shrink_above = len(awake), SAFELY * worst
     # Rounding errors do not pile up.

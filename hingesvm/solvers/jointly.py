@@ -11,7 +11,7 @@ from hingesvm.solvers.joint import sweep_jointly
 from hingesvm.solvers.joint_newton import newton_jointly
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_system import FEW_UNKNOWNS
-from hingesvm.solvers.progress import ProgressOf, Solution, Start
+from hingesvm.solvers.progress import ProgressOf, Report, Solution, Start
 
 __all__ = ["solve_jointly"]
 
@@ -48,7 +48,7 @@ def solve_jointly(
     max_iter: int = 1000,
     seed: int = 0,
     start: Start | None = None,
-    report: Callable[[int, float, float, float], None] | None = None,
+    report: Report | None = None,
 ) -> Solution:
     """Solve a joint multi-class problem to a relative duality gap.
 
@@ -84,6 +84,8 @@ def solve_jointly(
     _check_range(problem)
     progress = ProgressOf(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
+    if progress.exhausted:
+        return progress.solution()
     exact = method != "stochastic" and _is_small(problem)
     if start is not None:
         found = start.found

@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate, Intercept
 from hingesvm.solvers.problem import Problem
 
-__all__ = ["Check", "Progress", "ProgressOf", "Solution", "Start"]
+__all__ = ["Check", "Progress", "ProgressOf", "Report", "Solution", "Start"]
 
 Float64Array = NDArray[np.float64]
 
 
 class Certifying(Protocol):
     """A problem that can tell what dual variables prove."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        ...
 
     def certify(
         self,
@@ -46,12 +51,21 @@ class Check(NamedTuple):
         Lowest primal value so far.
     gap : float
         Duality gap between it and the highest dual value so far.
+    active : int
+        Rows that are worked on: those that sweeps do not pass over, those in the band
+        of the last Newton steps, or all.
     """
 
     iteration: int
     seconds: float
     objective: float
     gap: float
+    active: int
+
+
+#: Called with each line of the history and the certificate that it tells of, whose
+#: weights may be overwritten later; True asks to stop.
+Report = Callable[[Check, Certificate], bool | None]
 
 
 @dataclass(frozen=True)
@@ -110,6 +124,8 @@ class Solution:
         1 - m at the primal point, if it was at hand.
     reach : ndarray of float32, of shape (n_rows,), optional
         How far the margins of the rows move, compared with each other; with it.
+    is_stopped : bool, default=False
+        Whether the report asked to stop.
     """
 
     certificate: Certificate
@@ -118,6 +134,7 @@ class Solution:
     history: list[Check]
     shortfall: NDArray[np.floating] | None = None
     reach: NDArray[np.float32] | None = None
+    is_stopped: bool = False
 
 
 @dataclass
@@ -137,7 +154,9 @@ class ProgressOf(Generic[_Problem]):
         Best primal point and best dual point seen.
     history : list of Check
     report : callable, optional
-        Called with each line of the history as it is written.
+        Called with each line of the history as it is written; may ask to stop.
+    is_stopped : bool
+        Whether it did, which counts as exhausted.
     shortfall, reach
         As of `Solution`, if the method that ends has them at hand.
     """
@@ -148,14 +167,21 @@ class ProgressOf(Generic[_Problem]):
     n_iter: int = 0
     best: Certificate | None = None
     history: list[Check] = field(default_factory=list)
-    report: Callable[[int, float, float, float], None] | None = None
+    report: Report | None = None
     began: float = field(default_factory=time.perf_counter)
     shortfall: NDArray[np.floating] | None = None
     reach: NDArray[np.float32] | None = None
+    is_stopped: bool = field(default=False, init=False)
     _proven_primal: bool = field(default=False, init=False)
     _proven_dual: bool = field(default=False, init=False)
 
-    def record(self, certificate: Certificate, *, proven: bool = False) -> None:
+    def record(
+        self,
+        certificate: Certificate,
+        *,
+        proven: bool = False,
+        active: int | None = None,
+    ) -> None:
         """Keep the better points, and add a line to the history.
 
         Parameters
@@ -163,22 +189,29 @@ class ProgressOf(Generic[_Problem]):
         certificate : Certificate
         proven : bool, default=False
             Whether its values were computed from scratch on all rows.
+        active : int, optional
+            Rows that are worked on, if not all.
         """
+        self.note(self.keep(certificate, proven=proven), active)
+
+    def keep(self, certificate: Certificate, *, proven: bool = False) -> Certificate:
+        """Keep the better points, without a line in the history; return the best."""
         best = certificate if self.best is None else self.best.join(certificate)
         self.best = best
         if best.weights is certificate.weights:
             self._proven_primal = proven
         if best.duals is certificate.duals:
             self._proven_dual = proven
-        self.note(best)
+        return best
 
-    def note(self, found: Certificate) -> None:
+    def note(self, found: Certificate, active: int | None = None) -> None:
         """Add a line to the history, without keeping the points."""
         seconds = time.perf_counter() - self.began
-        check = Check(self.n_iter, seconds, found.primal, found.gap)
+        rows = self.problem.n_rows if active is None else active
+        check = Check(self.n_iter, seconds, found.primal, found.gap, rows)
         self.history.append(check)
-        if self.report is not None:
-            self.report(*check)
+        if self.report is not None and self.report(check, found):
+            self.is_stopped = True
 
     @property
     def relative_gap(self) -> float:
@@ -192,8 +225,8 @@ class ProgressOf(Generic[_Problem]):
 
     @property
     def exhausted(self) -> bool:
-        """Whether the bound on iterations is reached."""
-        return self.n_iter >= self.max_iter
+        """Whether the bound on iterations is reached, or the report asked to stop."""
+        return self.is_stopped or self.n_iter >= self.max_iter
 
     def start(self) -> Start:
         """Return the best points as the start of another method."""
@@ -215,6 +248,7 @@ class ProgressOf(Generic[_Problem]):
             self.history,
             self.shortfall,
             self.reach,
+            self.is_stopped,
         )
 
 

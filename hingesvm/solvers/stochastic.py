@@ -186,7 +186,7 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
         certificate = survey.stretched(
             problem, certificate, progress.tol, rounded=progress.tol >= COARSE
         )
-    progress.record(certificate, proven=True)
+    progress.record(certificate, proven=True, active=n_awake)
     state.n_active, state.shrink_above = n_awake, SAFELY * worst
     return certificate.relative_gap
 

@@ -151,6 +151,7 @@ def sweep_together(
     state = _start(problem, tol, len(progress), lane, seed)
     ended = np.zeros(len(progress), dtype=bool)
     last_gap = np.ones(len(progress))
+    n_active = [problem.n_rows] * len(progress)
     visits, since_look = np.zeros((2, len(progress)))
     most = min(_FIRST_LOOK, first.max_iter - 1)
     while not since_look[0] or (state.n_active and since_look[0] < most):
@@ -171,13 +172,20 @@ def sweep_together(
             if not ended[k] and hand_over is not None:
                 ended[k] = hand_over(visits[k], remaining)
             if ended[k]:
-                _record(one, state, looks, k, found)
+                found = _with_point(one, state, looks, k, found)
+                one.record(found, proven=True, active=n_active[k])
                 continue
-            one.note(found)
+            sweeps, worst = _open(one.problem, state, looks, k)
+            n_active[k] = sweeps.n_active
+            one.note(replace(found, weights=state.w[:, k]), n_active[k])
+            if one.is_stopped:
+                ended[k] = True
+                one.keep(_with_point(one, state, looks, k, found), proven=True)
+                continue
             depth = max(math.sqrt(tol / gap), _DEEPEST)
             longest = min(_LONGEST_WAIT * visits[k], max(remaining, _FIRST_LOOK))
             most = min(max(1.0, longest), one.max_iter - 1 - visits[k])
-            since_look[k] = _sweep_alone(one, state, looks, k, depth, most)
+            since_look[k] = _sweep_alone(one, state, sweeps, k, depth * worst, most)
         since_look[ended] = 0.0
         # Before the next look makes room for its own.
         del looks
@@ -357,10 +365,10 @@ def _judge(one: Progress, state: _Lanes, looks: _Looks, k: int) -> Certificate:
     return found.join(replace(moved, primal=primal))
 
 
-def _record(
+def _with_point(
     one: Progress, state: _Lanes, looks: _Looks, k: int, found: Certificate
-) -> None:
-    """Keep what is proven of a class, with its weights and duals."""
+) -> Certificate:
+    """Return what is proven of a class, with its weights and duals."""
     problem = one.problem
     alpha = np.ascontiguousarray(state.alpha[:, k])
     duals = np.where(alpha >= state.top, problem.bound, alpha)
@@ -370,21 +378,20 @@ def _record(
         problem.balance(duals)
     w = state.w[:, k].astype(np.float64)
     packed = PackedDuals.pack(duals, problem.bound)
-    one.record(replace(found, weights=w, duals=packed), proven=True)
+    return replace(found, weights=w, duals=packed)
 
 
 def _sweep_alone(
-    one: Progress, state: _Lanes, looks: _Looks, k: int, depth: float, most: float
+    one: Progress, state: _Lanes, sweeps: Sweeps, k: int, worst: float, most: float
 ) -> float:
     """Sweep over the rows that matter to a class; return how many sweeps that was.
 
     These are few of those that matter to any class. It ends when violations of
-    optimality have fallen to a part `SOLVED` times `depth`, or after `most` sweeps.
+    optimality have fallen to `SOLVED` times `worst`, or after `most` sweeps.
     """
     problem = one.problem
-    sweeps, worst = _open(problem, state, looks, k)
     rows = sweeps.order[: sweeps.n_active].copy()
-    enough = SOLVED * depth * SAFELY * worst
+    enough = SOLVED * SAFELY * worst
     spent = 0.0
     while not spent or (spent < most and sweeps.shrink_above > enough):
         spent += sweep(problem, sweeps, most - spent, enough)
