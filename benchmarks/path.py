@@ -1,12 +1,13 @@
 """Time the choice of C by cross-validation: HingeSVCCV against searches.
 
 Ten values of C from 1e-3 to 1e3, five stratified folds, all on one thread, in seconds
-of processor time. HingeSVCCV
-and ``GridSearchCV(HingeSVC)`` certify each fit to `--tol`; ``GridSearchCV(LinearSVC)``
-has its own default tolerance and `max_iter`, and penalises the intercept. A search is
-ended after `--limit` seconds, which then stand for its time. The process of each run is
-its own. Scores are the best mean accuracies; `above X` is the largest resident memory
-during the fit less that before it, as a part of X.
+of processor time, medians of the runs. HingeSVCCV and ``GridSearchCV(HingeSVC)``
+certify each fit to `--tol`; ``GridSearchCV(LinearSVC)`` has its own default tolerance
+and `max_iter`, and penalises the intercept. A search is ended after `--limit` seconds,
+which then stand for its time. The process of each run is
+its own, and kept as a line of `--runs`; a report is of all lines there. Scores are the
+best mean accuracies; `above X` is the largest resident memory during the fit less that
+before it, as a part of X.
 """
 
 import argparse
@@ -45,7 +46,9 @@ def main() -> None:
         name, who = options.run
         print(json.dumps(run(name, who, options)))
         return
-    rows = list(measure(options))
+    measure(options)
+    lines = options.runs.read_text(encoding="utf-8").splitlines()
+    rows = list(rows_of([json.loads(line) for line in lines]))
     text = "\n".join(report(rows, options))
     (options.output / "path.md").write_text(text + "\n", encoding="utf-8")
     print(text)
@@ -106,28 +109,45 @@ def in_process(name: str, who: str, options: argparse.Namespace) -> dict[str, An
     return found
 
 
-def measure(options: argparse.Namespace) -> Iterator[list[Any]]:
-    """Yield a row of the table for each problem."""
+def measure(options: argparse.Namespace) -> None:
+    """Add a line for each run to the file of runs."""
     for name in options.problems:
-        seconds: dict[str, list[float]] = {who: [] for who in options.who}
-        last: dict[str, dict[str, Any]] = {}
+        ended = set()
         for _ in range(options.pairs):
             for who in options.who:
-                if seconds[who] and seconds[who][-1] >= options.limit:
+                if who in ended:
                     continue
                 found = in_process(name, who, options)
-                print(name, who, found, file=sys.stderr, flush=True)
-                seconds[who].append(min(found["seconds"], options.limit))
-                last[who] = found
-        ours, search, peer = (
-            float(np.median(seconds.get(who, [np.nan]))) for who in WHO
-        )
-        row = [name, ours, search, peer, search / ours, peer / ours]
+                if found["seconds"] >= options.limit:
+                    found["seconds"] = options.limit
+                    ended.add(who)
+                line = json.dumps({"name": name, "who": who, **found})
+                print(line, file=sys.stderr, flush=True)
+                with options.runs.open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+
+
+def rows_of(runs: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    """Yield a row of the table for each problem."""
+    for name in PROBLEMS:
+        each = {
+            who: [run for run in runs if (run["name"], run["who"]) == (name, who)]
+            for who in WHO
+        }
+        if not any(each.values()):
+            continue
+        seconds = [
+            float(np.median([run["seconds"] for run in each[who]] or [np.nan]))
+            for who in WHO
+        ]
+        ours, search, peer = seconds
         nothing = dict.fromkeys(COLUMNS, np.nan)
+        last = {who: (each[who] or [nothing])[-1] for who in WHO}
+        row = [name, *seconds, search / ours, peer / ours]
         for column in "C", "score":
-            row += [last.get(who, nothing)[column] for who in WHO]
-        each = [last.get(who, nothing)["extra"] for who in WHO[:2]]
-        yield [*row, *(f"{100.0 * extra:.0f} %" for extra in each)]
+            row += [last[who][column] for who in WHO]
+        extras = [last[who]["extra"] for who in WHO[:2]]
+        yield [*row, *(f"{100.0 * extra:.0f} %" for extra in extras)]
 
 
 def report(rows: list[list[Any]], options: argparse.Namespace) -> Iterator[str]:
@@ -157,6 +177,7 @@ def parse() -> argparse.Namespace:
     add("--pairs", type=int, default=3)
     add("--limit", type=float, default=600.0)
     add("--output", type=Path, default=FOLDER)
+    add("--runs", type=Path, default=FOLDER / "path.jsonl")
     add("--run", nargs=2, metavar=("NAME", "WHO"))
     return parser.parse_args()
 

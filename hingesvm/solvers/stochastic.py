@@ -14,10 +14,11 @@ import numpy as np
 from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.extrapolation import Trail
 from hingesvm.solvers.kernels import _vectors
+from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.shares import Shares, can_be_shared, deal, sweep_in_shares
-from hingesvm.solvers.survey import COARSE, survey_rows
+from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 from hingesvm.solvers.sweeps import (
     SAFELY,
     Sweeps,
@@ -160,14 +161,7 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
         w = w.astype(problem.rows.dtype, copy=False)
         intercept = problem.rows.rounded_number(intercept)
     survey = survey_rows(problem, w, intercept, duals, room=state.room)
-    n_awake, worst = _vectors.wake(
-        survey.shortfall,
-        state.alpha,
-        problem.bound,
-        problem.curvature,
-        SAFELY,
-        state.order,
-    )
+    n_awake, worst = _wake(problem, state, survey)
     # Rounding errors do not pile up.
     state.imbalance = problem.imbalance(state.alpha)
     if problem.intercept_rule != "free":
@@ -179,9 +173,14 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
     certificate = survey.certificate(problem)
     # Not far from the tolerance, a better intercept can be what is missing.
     is_near = progress.tol < certificate.relative_gap <= NEAR * progress.tol
-    if problem.intercept_rule != "none" and is_near:
+    # Where no row is left to work on, it is the intercept that is missing.
+    is_stuck = problem.intercept_rule == "free" and not n_awake
+    if problem.intercept_rule != "none" and (is_near or is_stuck):
         survey.move_intercept(problem, rounded=progress.tol >= COARSE)
         certificate = survey.certificate(problem)
+    if is_stuck:
+        state.intercept = survey.intercept
+        n_awake, worst = _wake(problem, state, survey)
     if problem.has_kink and certificate.relative_gap > progress.tol:
         certificate = survey.stretched(
             problem, certificate, progress.tol, rounded=progress.tol >= COARSE
@@ -189,6 +188,19 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
     progress.record(certificate, proven=True, active=n_awake)
     state.n_active, state.shrink_above = n_awake, SAFELY * worst
     return certificate.relative_gap
+
+
+def _wake(problem: Problem, state: Sweeps, survey: Survey) -> tuple[int, float]:
+    """Put the rows that matter first; return how many, and the largest violation."""
+    n_awake, worst = _vectors.wake(
+        survey.shortfall,
+        state.alpha,
+        problem.bound,
+        problem.curvature,
+        SAFELY,
+        state.order,
+    )
+    return int(n_awake), float(worst)
 
 
 def relaxation(rows: Rows) -> float:
