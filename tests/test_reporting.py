@@ -101,7 +101,7 @@ def test_end_says_that_max_iter_is_reached(capsys):
 def test_reasons(capsys, gap, n_iter, is_stopped, reason):
     nothing = np.empty(0)
     certificate = Certificate(nothing, 0.0, nothing, 1.0, 1.0 - gap)
-    solution = Solution(certificate, n_iter, False, [], is_stopped)
+    solution = Solution(certificate, n_iter, False, [], is_stopped=is_stopped)
     Lines(1, 12, 1000, 1e-16, 100, 1.0, "fold 1 of 2, C=1").end(solution)
     (line,) = printed(capsys)
     assert line.startswith("[HingeSVC] fold 1 of 2, C=1: class  2 of 12: not converged")

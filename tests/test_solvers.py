@@ -11,7 +11,7 @@ from samples import text
 
 from hingesvm import solvers
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
-from hingesvm.solvers import Start, bands, solve
+from hingesvm.solvers import Progress, Start, bands, solve
 
 METHODS = ["auto", "stochastic", "batch", "pegasos"]
 
@@ -442,6 +442,29 @@ def test_sweeps_hand_over_to_bands(taken):
     assert taken == ["sweep_until", "band_until"]
     assert solution.converged
     check_solution(solution, X, y, 1e4, Hinge(), "free")
+
+
+@pytest.mark.parametrize(
+    ("price", "taken", "remaining", "left", "expected"),
+    [
+        # Dearer than Newton steps, once enough is known.
+        (50.0, 2.0, 100.0, 900, False),
+        (50.0, 20.0, 100.0, 900, True),
+        (50.0, 20.0, 40.0, 900, False),
+        # More than is left, but the next look will come in time to leave.
+        (1e6, 300.0, 2000.0, 700, False),
+        (1e6, 300.0, np.inf, 700, False),
+        (1e6, 650.0, 2000.0, 350, True),
+        (1e6, 650.0, 300.0, 350, False),
+        (1e6, 650.0, np.nan, 350, False),
+    ],
+)
+def test_when_sweeps_hand_over(monkeypatch, price, taken, remaining, left, expected):
+    monkeypatch.setattr(solvers, "_newton_price", lambda problem: price)
+    problem = make_problem(*blobs(50, 3), Hinge(), "free")
+    progress = Progress(problem, 1e-3, 1000)
+    progress.n_iter = 1000 - left
+    assert solvers._hand_over(progress)(taken, remaining) == expected
 
 
 def test_a_start_of_ones_own_needs_no_sample(monkeypatch, taken):

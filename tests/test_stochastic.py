@@ -9,7 +9,12 @@ from samples import text
 
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
 from hingesvm.solvers import Progress, Rows, Start, _sweep, solve, stochastic
-from hingesvm.solvers.stochastic import intercept_step, random_bits, sweep_until
+from hingesvm.solvers.stochastic import (
+    intercept_step,
+    predicted_sweeps,
+    random_bits,
+    sweep_until,
+)
 
 
 @pytest.fixture(autouse=True, scope="module", params=BUILDS)
@@ -299,3 +304,36 @@ def test_steps_are_longer_on_wide_rows_alone():
     X, _ = text(100)
     assert stochastic.relaxation(Rows(X)) > 1.0
     assert stochastic.relaxation(Rows(X[:, :2000])) == 1.0
+
+
+def test_progress_is_measured_against_the_dual_value():
+    # From a gap as large as the dual value to a quarter of it in three sweeps.
+    rate = np.log(4.0) / 3.0
+    found = predicted_sweeps(0.2, 0.5, 3.0, 1e-3)
+    assert found == pytest.approx(np.log(0.25 / 1e-3) / rate)
+    # The same gap at an objective that has fallen as well is progress.
+    primal, last_primal, gap = 2.0, 20.0, 1.0
+    slow = predicted_sweeps(gap / primal, gap / last_primal, 3.0, 1e-3)
+    assert slow == np.inf
+    falling = predicted_sweeps((primal - 1.0) / primal, 19.0 / last_primal, 3.0, 1e-3)
+    assert falling == pytest.approx(3.0 * np.log(1e3) / np.log(19.0))
+
+
+def test_what_cannot_be_predicted():
+    assert np.isnan(predicted_sweeps(0.5, np.inf, 1.0, 1e-3))
+    assert np.isnan(predicted_sweeps(0.5, 1.0, 1.0, 1e-3))
+    assert predicted_sweeps(0.5, 0.5, 1.0, 1e-3) == np.inf
+    assert predicted_sweeps(1e-4, 0.5, 1.0, 1e-3) == 0.0
+
+
+@pytest.mark.parametrize("loss", [Hinge(), SmoothedHinge(0.5)], ids=repr)
+@pytest.mark.parametrize("part", [0.3, 0.49])
+def test_rows_that_all_stay_at_their_bound_leave_the_intercept_to_the_look(part, loss):
+    # At so small a cost it is the only thing that is missing for long.
+    X, _ = text(400, 500)
+    y = np.where(np.arange(400) < part * 400, 1, -1)
+    problem = make_problem(X, y, loss, "free", 1e-4)
+    solution = solve(problem, method="stochastic", tol=1e-3)
+    assert solution.converged
+    assert len(solution.history) <= 6
+    check_solution(solution, X, y, 1e-4, loss, "free")

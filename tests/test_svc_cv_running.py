@@ -191,11 +191,17 @@ def test_verbose_prints_a_line_for_each_fold_and_C(capsys):
     for fold in range(2):
         for place, C in enumerate(CS):
             score = search.scores_[fold, place]
-            start = f"[HingeSVCCV] fold {fold + 1} of 2, C={C:.4g}: score {score:.4f}, "
-            assert sum(line.startswith(start) for line in lines) == 1
-    others = set(out.splitlines()) - set(lines)
-    assert others
-    assert all(line.startswith("[HingeSVC] iteration ") for line in others)
+            start = f"[HingeSVCCV] fold {fold + 1} of 2, C={C:.4g}: "
+            (line,) = (line for line in lines if line.startswith(start))
+            shown = float(line.split("score ")[1].split()[0])
+            assert shown == pytest.approx(score, 1e-5)
+    assert lines == out.splitlines()
+    search.set_params(verbose=2).fit(X, y)
+    starts = ("[HingeSVCCV] fold ", "[HingeSVC] ")
+    out = capsys.readouterr().out.splitlines()
+    assert all(line.startswith(starts) for line in out)
+    assert sum(line.startswith(starts[0]) for line in out) == 6
+    assert len(out) > 12
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -1,13 +1,16 @@
 """Training: one build of rows and labels, trained with many values of C."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from samples import LOSSES, RULES, make_data, text
 
 from hingesvm import HingeSVC
 from hingesvm._training import Training
 from hingesvm.model_selection._path import train_along
-from hingesvm.solvers import JointProblem, Problem, Rows, Solution, along_ray
+from hingesvm.solvers import JointProblem, Problem, Rows, Solution, along_ray, bands
 
 
 def training_of(X, y, weights=None, where="", **params):
@@ -86,6 +89,64 @@ def test_start_at_the_solution_takes_one_look(solver, loss):
     assert again.n_iter == 1
     # The multiple of smooth duals that is best may be another one.
     assert again.dual_gap <= first.dual_gap + 1e-9 * first.objective
+
+
+def tall_training(loss, dtype, kind, rule):
+    """Return the training of a problem that is solved in bands, and its rows."""
+    X, y = make_data(12_000, 4, dtype=dtype)
+    return training_of(kind(X), y, loss=loss, tol=1e-3, **rule), X
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+def test_what_the_last_look_saw_is_not_looked_at_again(
+    monkeypatch, kind, dtype, loss, rule
+):
+    training, X = tall_training(loss, dtype, kind, rule)
+    first = training.train(0.01, keep_duals=True)
+    (solution,) = first.solutions
+    certificate = solution.certificate
+    signs = np.where(training.codes == 1, 1, -1).astype(np.int8)
+    margins = signs * (X @ certificate.w + certificate.intercept)
+    np.testing.assert_allclose(solution.shortfall, 1.0 - margins, atol=1e-5)
+    lengths = []
+    look = bands.survey_rows
+
+    def counted(problem, *args, **kwargs):
+        lengths.append(problem.n_rows)
+        return look(problem, *args, **kwargs)
+
+    monkeypatch.setattr(bands, "survey_rows", counted)
+    found = training.train(0.1, training.starts_from(first, 0.1), keep_duals=True)
+    reused, lengths[:] = len(lengths), []
+    starts = [
+        replace(start, shortfall=None, reach=None)
+        for start in training.starts_from(first, 0.1)
+    ]
+    other = training.train(0.1, starts)
+    assert reused <= len(lengths) - 1
+    assert found.dual_gap <= 1e-3 * found.objective
+    # The models are as near each other as their gaps promise.
+    distance = np.sqrt(2.0 * found.dual_gap) + np.sqrt(2.0 * other.dual_gap)
+    assert np.linalg.norm(found.coef - other.coef) <= distance + 1e-5
+    problem = Problem.build(training.rows, signs, 0.1, training.loss, training.rule)
+    certificate = found.solutions[0].certificate
+    primal = problem.primal(certificate.w, certificate.intercept)
+    assert primal == pytest.approx(certificate.primal, rel=1e-9)
+    dual = problem.dual(certificate.alpha)
+    assert dual == pytest.approx(certificate.dual, rel=1e-9)
+
+
+def test_margins_of_a_look_are_kept_for_the_next_fit_only():
+    training, _ = tall_training("hinge", np.float32, np.asarray, {})
+    kept = training.train(0.01, keep_duals=True)
+    alone = training.train(0.01)
+    for trained in [alone, kept.without_duals(), kept.without_coefficients()]:
+        assert trained.solutions[0].shortfall is None
+        assert trained.solutions[0].reach is None
+    assert kept.solutions[0].reach.dtype == np.float32
 
 
 def arrays_of(trained):

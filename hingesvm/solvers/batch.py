@@ -49,8 +49,8 @@ _MAX_INNER, _MAX_INNER_AT_END = 25, 8
 # Multiplier updates with next to no progress before the method gives up: at
 # nothing certified yet, and behind the tolerance.
 _PATIENCE, _PATIENCE_AT_END = 15, 1
-# Largest rho: at it, rounding errors of margins move dual variables across their box.
-LARGEST_RHO = 1e16
+# Largest rho: far beyond what makes a difference, and its products are finite.
+LARGEST_RHO = 1e100
 # Gains that count as progress: as a part of the gap, and of the objective.
 _VISIBLE, _NOISE = 1e-3, 4e-15
 # Sum of a_i y_i, relative to that of a_i, that can be rounding.

@@ -34,8 +34,8 @@ _COUNT = 6
 _FIRST, _LEAST_APART, _APART = 15.0, 4.0, 0.03
 # Added to the squared lengths of the differences, as a part of them.
 _RIDGE = 1e-10
-# Memory for the points at most, as a part of that of X.
-_LARGEST_PART = 0.1
+# Bytes for the points at most: as a part of those of X, or in all.
+_LARGEST_PART, _FEW_BYTES = 0.1, 1_000_000
 
 
 class Trail:
@@ -55,8 +55,8 @@ class Trail:
         rows = problem.rows
         needed = (_COUNT + 1) * problem.n_rows * dtype.itemsize
         per_entry = rows.dtype.itemsize + (4 if rows.is_sparse else 0)
-        fits = needed <= _LARGEST_PART * rows.n_entries * per_entry
-        self._due = _FIRST if fits else np.inf
+        room = max(_LARGEST_PART * rows.n_entries * per_entry, _FEW_BYTES)
+        self._due = _FIRST if needed <= room else np.inf
 
     def left(self, taken: float) -> float:
         """Return how many sweeps are left until a point is due."""

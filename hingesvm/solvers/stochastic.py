@@ -218,8 +218,10 @@ def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> f
         return 0.0
     if not last_gap < 1.0:
         return np.nan
-    if gap >= last_gap:
+    if gap >= 1.0:
         return np.inf
     now, last = gap / (1.0 - gap), last_gap / (1.0 - last_gap)
+    if now >= last:
+        return np.inf
     rate = np.log(last / now) / spent
     return float(np.log(now / max(tol, 1e-16)) / rate)
