@@ -132,7 +132,7 @@ def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> No
     if not trained.converged:
         _warn_not_converged(rows, trained.solutions, tol, max_iter)
     elif trained.rounded_gap > tol:
-        _warn_rounded(trained.rounded_gap, tol)
+        _warn_rounded("HingeSVC", trained.rounded_gap, tol, _STACK_LEVEL)
 
 
 def warn_search_stopped(who: str, done: int, count: int, *, stack_level: int) -> None:
@@ -151,11 +151,16 @@ def warn_search_stopped(who: str, done: int, count: int, *, stack_level: int) ->
 def warn_path_short(
     who: str, each: list[Trained], tol: float, max_iter: int, *, stack_level: int
 ) -> None:
-    """Warn that some of many fits did not reach the tolerance.
+    """Warn that some of many fits, or their rounded coefficients, miss the tolerance.
 
     `stack_level` is how many frames the call of the user is above this one.
     """
     short = [trained for trained in each if not trained.converged]
+    gaps = [trained.rounded_gap for trained in each if trained.converged]
+    coarse = [gap for gap in gaps if gap > tol]
+    if coarse and not short:
+        who = f"{who}: {len(coarse)} of {len(each)} fits"
+        _warn_rounded(who, max(coarse), tol, stack_level + 2)
     if not short:
         return
     worst = max(
@@ -210,12 +215,12 @@ def _warn_not_converged(
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
 
 
-def _warn_rounded(gap: float, tol: float) -> None:
+def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
-        "HingeSVC converged, but the objective of its coefficients rounded to float32 "
-        f"has a relative duality gap of {gap:.2g}, above tol={tol:.2g}: pass X as "
-        "float64, or raise tol.",
+        f"{who} converged, but the objective of coefficients rounded to float32 has a "
+        f"relative duality gap of {gap:.2g}, above tol={tol:.2g}: pass X as float64, "
+        "or raise tol.",
         ConvergenceWarning,
-        stacklevel=_STACK_LEVEL,
+        stacklevel=stack_level,
     )

@@ -9,7 +9,8 @@ from samples import LOSSES, RULES, SOLVERS, assert_same_model, make_data, text
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 
-from hingesvm import HingeSVC
+from hingesvm import HingeSVC, HingeSVCCV
+from hingesvm.model_selection import hinge_path
 
 FIELDS = ("iteration", "seconds", "objective", "gap", "active")
 
@@ -332,3 +333,22 @@ def test_global_random_state_is_neither_used_nor_changed(solver):
     np.random.seed(5)  # noqa: NPY002
     two = HingeSVC(solver=solver, tol=0.05).fit(X, y)
     np.testing.assert_array_equal(one.coef_, two.coef_)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X, y: HingeSVC(10.0, tol=1e-6).fit(X, y),
+        lambda X, y: hinge_path(X, y, Cs=[1.0, 10.0], tol=1e-6),
+        lambda X, y: HingeSVCCV([1.0, 10.0], cv=2, tol=1e-6).fit(X, y),
+    ],
+    ids=["HingeSVC", "hinge_path", "HingeSVCCV"],
+)
+def test_coefficients_too_coarse_for_the_tolerance(fit):
+    # Means of columns that are far larger than their spread.
+    X, y = make_data(200, 4, dtype=np.float32)
+    X += np.float32(1000.0)
+    with pytest.warns(ConvergenceWarning, match=r"rounded to float32 .* as float64"):
+        fit(X, y)
+    # Any warning is an error here.
+    fit(X.astype(np.float64), y)

@@ -241,8 +241,8 @@ class HingeSVCCV(HingeSVC):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached in some of the fits, or a callback stopped the
-            search.
+            If `max_iter` was reached in some of the fits, float32 coefficients are
+            too coarse for `tol`, or a callback stopped the search.
         """
         _raise_for_params(params, self, "fit")
         with unchanged_on_error(self):

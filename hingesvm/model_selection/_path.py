@@ -141,7 +141,8 @@ def hinge_path(
     Warns
     -----
     ConvergenceWarning
-        If `max_iter` was reached for some C.
+        If `max_iter` was reached for some C, or float32 coefficients are too coarse
+        for `tol`.
 
     See Also
     --------
