@@ -177,9 +177,11 @@ def follow(
     """
     part = rows.subset(fold.train)
     where = f" of the training rows of {fold.name}"
-    labels = fold.scorer.labels[fold.train]
     weights = None if fold.weights is None else fold.weights[fold.train]
-    training = Training.build(params, part, labels, weights, where)
+    # Nobody else is to hold on to the labels, which take memory.
+    training = Training.build(
+        params, part, fold.scorer.labels[fold.train], weights, where
+    )
     training = replace(training, verbose=params.verbose > 1)
     path = FoldPath.empty(training.classes, len(Cs))
     found = path.trained
@@ -237,6 +239,10 @@ def positive(
 def _places(part: ArrayLike, n_rows: int) -> NDArray[np.intp]:
     """Return the rows of a part of a split, which may be a mask."""
     found = np.asarray(part)
+    is_plain = found.dtype == np.intp and found.ndim == 1 and found.size > 0
+    if is_plain and 0 <= found.min() <= found.max() < n_rows:
+        # Not copied, as it takes as much memory as duals do.
+        return found
     # An empty list has a dtype that is no index.
     places: NDArray[np.intp] = np.arange(n_rows)[found if found.size else slice(0)]
     return places
