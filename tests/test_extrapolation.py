@@ -32,17 +32,26 @@ def state_at(problem, alpha):
     )
 
 
+def trail_of(problem, dtype=np.float64):
+    """Return a trail of the duals of a problem."""
+    return Trail(problem.rows, np.zeros(problem.n_rows), np.dtype(dtype))
+
+
 def follow(problem, points):
-    """Show a trail one point after the other; return the state and what it said."""
-    trail = Trail(problem, np.dtype(np.float64))
-    state = state_at(problem, points[0].copy())
-    said, taken = [], 0.0
-    for point in points:
-        state.alpha = point.copy()
-        state.w = problem.combine(point)
+    """Show a trail one point after the other; go where it leads, if that is better.
+
+    Return the state, whether it has changed, and at which points the trail knew.
+    """
+    trail, taken, known = trail_of(problem), 0.0, []
+    state = state_at(problem, points[-1].copy())
+    has_moved = False
+    for place, point in enumerate(points):
         taken += trail.left(taken)
-        said.append(trail.note(state, taken))
-    return state, said
+        ahead = trail.note(point, taken)
+        if ahead is not None:
+            known.append(place)
+            has_moved = stochastic._move(problem, state, ahead)
+    return state, has_moved, known
 
 
 def interior_rows():
@@ -71,8 +80,9 @@ def test_a_linear_map_is_followed_to_its_end(rule):
     ways[:, 1::2] = ways[:, ::2]
     rates = np.array([0.9, 0.5, 0.2])
     points = [best + rates**k @ ways for k in range(POINTS)]
-    state, said = follow(problem, points)
-    assert said == [False] * (POINTS - 1) + [True]
+    state, has_moved, known = follow(problem, points)
+    assert has_moved
+    assert known == [POINTS - 1]
     before = np.abs(points[-1] - best).max()
     assert np.abs(state.alpha - best).max() < 1e-3 * before
     np.testing.assert_allclose(state.w, problem.combine(state.alpha), rtol=1e-12)
@@ -92,10 +102,10 @@ def test_what_is_left_of_the_box_is_cut_off(rule):
     points = [best + 0.9**k * (start - best) for k in range(POINTS)]
     points = [tight.repair(point) for point in points]
     now = tight.dual(points[-1])
-    state, said = follow(tight, points)
+    state, has_moved, _ = follow(tight, points)
     np.testing.assert_allclose(state.alpha, tight.repair(state.alpha), rtol=1e-12)
     assert tight.dual(state.alpha) >= now
-    assert said[-1] == (tight.dual(state.alpha) > now)
+    assert has_moved == (tight.dual(state.alpha) > now)
 
 
 def test_nothing_changes_where_the_dual_would_not_rise():
@@ -103,8 +113,9 @@ def test_nothing_changes_where_the_dual_would_not_rise():
     rng = np.random.default_rng(2)
     points = [problem.repair(best * rng.uniform(0.9, 1.1, 6)) for _ in range(POINTS)]
     points[-1] = best
-    state, said = follow(problem, points)
-    assert said == [False] * POINTS
+    state, has_moved, known = follow(problem, points)
+    assert known
+    assert not has_moved
     np.testing.assert_array_equal(state.alpha, best)
     assert state.intercept == 0.3
     assert state.unmended == 2.0
@@ -112,25 +123,24 @@ def test_nothing_changes_where_the_dual_would_not_rise():
 
 def test_sweeps_that_stand_still_are_left_alone():
     problem, best = interior_problem("free")
-    _, said = follow(problem, [best] * POINTS)
-    assert not any(said)
+    *_, known = follow(problem, [best] * POINTS)
+    assert not known
 
 
 def test_points_are_kept_at_even_distances():
     problem, best = interior_problem("none")
-    trail = Trail(problem, np.dtype(np.float32))
-    state = state_at(problem, best)
+    trail = trail_of(problem, np.float32)
     first = trail.left(0.0)
     assert first > 0.0
-    assert not trail.note(state, 0.5 * first)
+    assert trail.note(best, 0.5 * first) is None
     assert trail.left(0.5 * first) == 0.5 * first
-    trail.note(state, first)
+    trail.note(best, first)
     apart = trail.left(first)
     assert apart >= 1.0
-    trail.note(state, first + apart)
+    trail.note(best, first + apart)
     assert trail.left(first + apart) == apart
     # Later they are farther apart.
-    trail.note(state, 1e4)
+    trail.note(best, 1e4)
     assert trail.left(1e4) > 2.0 * apart
 
 
@@ -139,10 +149,9 @@ def test_short_rows_are_not_followed(kind):
     # The points would take more memory than a small part of X.
     signs = np.where(np.arange(50_000) % 2, 1, -1)
     lefts = [
-        Trail(
-            make_problem(kind(np.ones((n, 3))), signs[:n], Hinge(), "free"),
-            np.dtype(np.float64),
-        ).left(1.0)
+        trail_of(make_problem(kind(np.ones((n, 3))), signs[:n], Hinge(), "free")).left(
+            1.0
+        )
         for n in (50, 50_000)
     ]
     assert 0.0 < lefts[0] < np.inf
@@ -155,8 +164,8 @@ class Never(Trail):
     def left(self, taken):
         return np.inf
 
-    def note(self, state, taken):
-        return False
+    def note(self, alpha, taken):
+        return None
 
 
 def hard_text(rule, loss=None):

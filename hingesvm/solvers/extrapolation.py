@@ -20,12 +20,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.problem import Problem
-from hingesvm.solvers.sweeps import Sweeps
+from hingesvm.solvers.rows import Rows
 
 __all__ = ["Trail"]
 
 Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 # Differences that are combined.
 _COUNT = 6
@@ -36,71 +36,76 @@ _FIRST, _LEAST_APART, _APART = 15.0, 4.0, 0.03
 _RIDGE = 1e-10
 # Bytes for the points at most: as a part of those of X, or in all.
 _LARGEST_PART, _FEW_BYTES = 0.1, 1_000_000
+# Values that are multiplied at once.
+_AT_ONCE = 100_000
 
 
 class Trail:
-    """The last points of the sweeps, evenly spaced.
+    """The last dual variables of sweeps over some rows, evenly spaced.
 
     Parameters
     ----------
-    problem : Problem
+    rows : Rows
+    alpha : ndarray of float64 or float32
+        Dual variables, as those to be noted.
     dtype : dtype
-        In which points are kept.
+        In which they are kept.
     """
 
-    def __init__(self, problem: Problem, dtype: np.dtype[np.floating]) -> None:
-        self._problem = problem
-        self._points: list[NDArray[np.floating]] = []
+    def __init__(
+        self, rows: Rows, alpha: FloatArray, dtype: np.dtype[np.floating]
+    ) -> None:
+        self._points: list[FloatArray] = []
         self._dtype = dtype
-        rows = problem.rows
-        needed = (_COUNT + 1) * problem.n_rows * dtype.itemsize
         per_entry = rows.dtype.itemsize + (4 if rows.is_sparse else 0)
         room = max(_LARGEST_PART * rows.n_entries * per_entry, _FEW_BYTES)
+        needed = (_COUNT + 1) * alpha.size * dtype.itemsize
         self._due = _FIRST if needed <= room else np.inf
 
     def left(self, taken: float) -> float:
         """Return how many sweeps are left until a point is due."""
         return self._due - taken
 
-    def note(self, state: Sweeps, taken: float) -> bool:
-        """Keep a point if one is due; True if the sweeps were moved farther.
+    def note(self, alpha: FloatArray, taken: float) -> Float64Array | None:
+        """Keep a point if one is due; return where the last ones lead, if known.
 
         Parameters
         ----------
-        state : Sweeps
+        alpha : ndarray
+            Present dual variables.
         taken : float
             Sweeps so far.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of alpha, or None
+            Not feasible as a rule.
         """
         if taken < self._due:
-            return False
-        self._points.append(state.alpha.astype(self._dtype))
+            return None
+        self._points.append(alpha.astype(self._dtype))
         self._due = taken + max(_LEAST_APART, _APART * taken)
         if len(self._points) <= _COUNT:
-            return False
-        points = np.stack(self._points).astype(np.float64)
-        self._points.clear()
-        return self._move(state, points)
+            return None
+        points, self._points = self._points, []
+        return _limit(points)
 
-    def _move(self, state: Sweeps, points: Float64Array) -> bool:
-        """Move the sweeps to the extrapolated point if the dual is larger there."""
-        problem = self._problem
-        steps = np.diff(points, axis=0)
-        products = steps @ steps.T
-        scale = float(np.trace(products))
-        if not scale > 0.0:
-            return False
-        products += _RIDGE * scale * np.eye(_COUNT)
-        parts = np.linalg.solve(products, np.ones(_COUNT))
-        parts /= parts.sum()
-        before = problem.repair(state.alpha)
-        alpha = problem.repair(parts @ points[1:])
-        own = problem.combine(alpha)
-        now = problem.dual(before)
-        if not problem.dual(alpha, own) > now:
-            return False
-        state.alpha = alpha
-        np.copyto(state.w, own, casting="same_kind")
-        state.imbalance = problem.imbalance(alpha)
-        state.intercept = problem.intercept_of(alpha, state.intercept)
-        state.unmended = 0.0
-        return True
+
+def _limit(points: list[FloatArray]) -> Float64Array | None:
+    """Return where a linear map that takes each point to the next would end."""
+    products = np.zeros((_COUNT, _COUNT))
+    flat = [point.ravel() for point in points]
+    for start in range(0, flat[0].size, _AT_ONCE):
+        some = [point[start : start + _AT_ONCE] for point in flat]
+        steps = np.diff(np.stack(some).astype(np.float64), axis=0)
+        products += steps @ steps.T
+    scale = float(np.trace(products))
+    if not scale > 0.0:
+        return None
+    products += _RIDGE * scale * np.eye(_COUNT)
+    parts = np.linalg.solve(products, np.ones(_COUNT))
+    parts /= parts.sum()
+    limit = np.zeros(points[0].shape)
+    for part, point in zip(parts, points[1:], strict=True):
+        limit += part * point
+    return limit

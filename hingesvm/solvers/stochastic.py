@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.extrapolation import Trail
@@ -38,6 +39,8 @@ __all__ = [
     "relaxation",
     "sweep_until",
 ]
+
+Float64Array = NDArray[np.float64]
 
 # Sweeps between looks at most, as a part of all before: a look costs about as much as
 # half a sweep over all rows.
@@ -108,7 +111,7 @@ def sweep_until(
     wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
     last_gap = np.inf if start.found is None else start.found.relative_gap
     shrunk_above = 0.0
-    trail = Trail(problem, state.w.dtype)
+    trail = Trail(problem.rows, alpha, state.w.dtype)
     before = progress.n_iter
     if start.is_unseen:
         last_gap = _look(progress, state, start)
@@ -125,7 +128,8 @@ def sweep_until(
         else:
             since_look += sweep(problem, state, left, enough)
         progress.n_iter = before + math.ceil(visits + since_look)
-        if trail.note(state, visits + since_look):
+        ahead = trail.note(state.alpha, visits + since_look)
+        if ahead is not None and _move(problem, state, ahead):
             wait = min(wait, since_look + _AFTER_A_MOVE)
             is_shared = shares is not None and deal(problem, state, shares)
         go_on = state.shrink_above > enough and state.n_active and since_look < wait
@@ -188,6 +192,21 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
     progress.record(certificate, proven=True, active=n_awake)
     state.n_active, state.shrink_above = n_awake, SAFELY * worst
     return certificate.relative_gap
+
+
+def _move(problem: Problem, state: Sweeps, ahead: Float64Array) -> bool:
+    """Go on from other dual variables, made feasible, if the dual is larger there."""
+    alpha = problem.repair(ahead)
+    own = problem.combine(alpha)
+    now = problem.dual(problem.repair(state.alpha))
+    if not problem.dual(alpha, own) > now:
+        return False
+    state.alpha = alpha
+    np.copyto(state.w, own, casting="same_kind")
+    state.imbalance = problem.imbalance(alpha)
+    state.intercept = problem.intercept_of(alpha, state.intercept)
+    state.unmended = 0.0
+    return True
 
 
 def _wake(problem: Problem, state: Sweeps, survey: Survey) -> tuple[int, float]:
