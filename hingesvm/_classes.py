@@ -196,9 +196,10 @@ class Classes:
         if not self.keep_duals:
             nothing = np.empty(0)
             certificate = replace(certificate, weights=nothing, duals=nothing, own=None)
-            solution = replace(
-                solution, certificate=certificate, shortfall=None, reach=None
-            )
+            solution = replace(solution, certificate=certificate)
+        if not self.keep_duals or len(self.targets) > 1:
+            # Those of many classes would take more memory than their duals.
+            solution = replace(solution, shortfall=None, reach=None)
         return solution, rounded
 
 

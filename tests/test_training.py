@@ -147,6 +147,9 @@ def test_margins_of_a_look_are_kept_for_the_next_fit_only():
         assert trained.solutions[0].shortfall is None
         assert trained.solutions[0].reach is None
     assert kept.solutions[0].reach.dtype == np.float32
+    X, y = make_data(12_000, 4, n_classes=3, dtype=np.float32)
+    each = training_of(X, y, tol=1e-3).train(0.01, keep_duals=True).solutions
+    assert [one.reach for one in each] == [one.shortfall for one in each] == [None] * 3
 
 
 def arrays_of(trained):
