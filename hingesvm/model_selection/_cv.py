@@ -51,7 +51,7 @@ _OTHERS = ("C", "warm_start")
 
 
 class HingeSVCCV(HingeSVC):
-    """HingeSVC with C chosen by cross-validation, for little more than a fit.
+    """HingeSVC with C chosen by cross-validation, along the path of C.
 
     In each fold the problems of all C are solved in ascending order, each from the
     dual variables of the last, and each is certified to `tol`. A fold is an index into
