@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context, get_config
 from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import (
@@ -23,13 +19,12 @@ from sklearn.utils.metadata_routing import (
 )
 
 from hingesvm._callbacks import Task, begin_fit
-from hingesvm._classes import CancelledError
 from hingesvm._reporting import warn_path_short, warn_search_stopped
-from hingesvm._threads import map_in_threads
 from hingesvm._training import Trained, Training
-from hingesvm._validation import checked_input, draw_seeds, unchanged_on_error
+from hingesvm._validation import checked_input, unchanged_on_error
 from hingesvm.losses import MarginLoss, MulticlassLoss
-from hingesvm.model_selection._folds import Fold, FoldPath, follow, positive
+from hingesvm.model_selection._folds import Fold, FoldPath, positive
+from hingesvm.model_selection._following import follow_all
 from hingesvm.model_selection._grid import grid_of
 from hingesvm.model_selection._scoring import (
     FoldScorer,
@@ -39,7 +34,6 @@ from hingesvm.model_selection._scoring import (
     with_rows,
 )
 from hingesvm.solvers import Method, Rows
-from hingesvm.solvers.team import Team
 from hingesvm.svc import HingeSVC
 
 __all__ = ["HingeSVCCV"]
@@ -267,7 +261,7 @@ class HingeSVCCV(HingeSVC):
             )
             size = count + bool(self.refit)
             task = begin_fit(self, X, y, sample_weight, size, in_order=False)
-            paths = self._follow_all(folds, count, Cs, task)
+            paths = follow_all(self, folds, count, Cs, task)
             self._set_paths(training, Cs, paths)
             last = self._conclude(training, paths, task)
             if task is not None:
@@ -363,54 +357,6 @@ class HingeSVCCV(HingeSVC):
         """Return the parameters of the estimator that scorers are shown."""
         names = HingeSVC().get_params(deep=False)
         return {name: getattr(self, name) for name in names if name not in _OTHERS}
-
-    def _follow_all(
-        self, folds: Iterator[Fold], count: int, Cs: Float64Array, task: Task | None
-    ) -> list[FoldPath]:
-        """Train and score all folds, in threads."""
-        cancelled, stopped = threading.Event(), threading.Event()
-
-        def check_cancelled() -> None:
-            if cancelled.is_set():
-                raise CancelledError
-
-        inner = copy(self)
-        # Threads take folds; none is left for the fits in them.
-        inner.n_jobs = 1
-        if isinstance(self.random_state, np.random.RandomState):
-            # Folds must not draw from it in the order in which they are taken.
-            inner.random_state = draw_seeds(self.random_state, 1)[0]
-        # The settings of scikit-learn are those of each thread.
-        config = get_config()
-
-        numbered = enumerate(folds)
-        turn = threading.Lock()
-
-        def one(_: int) -> tuple[int, FoldPath]:
-            with turn:
-                number, fold = next(numbered, (-1, None))
-            if fold is None:
-                raise ValueError(f"cv said that it has {count} splits, but gave fewer.")
-            if stopped.is_set():
-                return number, FoldPath.empty(np.empty(0), len(Cs))
-            shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
-            with config_context(**config):
-                part = None if task is None else fold.begin(task, number, len(Cs))
-                path = follow(
-                    inner,
-                    shared,
-                    fold,
-                    Cs,
-                    keep_all=self.store_paths,
-                    task=part,
-                    is_stopped=stopped.is_set,
-                )
-                if part is not None and part.end():
-                    stopped.set()
-            return number, path
-
-        found = dict(map_in_threads(one, range(count), self.n_jobs, cancelled.set))
-        return [found[number] for number in range(count)]
 
     def _set_paths(
         self, training: Training, Cs: Float64Array, paths: list[FoldPath]

@@ -1,11 +1,8 @@
-"""The path of one fold: trained on an index view of the rows, scored on the others."""
+"""A fold, as an index view of the rows, and what its path has found."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing, indexable
 
 from hingesvm._callbacks import Task
-from hingesvm._reporting import relative, say
 from hingesvm._training import Trained, Training
-from hingesvm.model_selection._path import train_along
 from hingesvm.model_selection._scoring import FoldScorer
-from hingesvm.solvers import Rows
 
-__all__ = ["Fold", "FoldPath", "follow", "positive"]
+__all__ = ["Fold", "FoldPath", "positive"]
 
 Float64Array = NDArray[np.float64]
 
@@ -146,87 +140,6 @@ class FoldPath:
             coef[row] = sign * trained.coef[0]
             intercept[row] = sign * trained.intercept[0]
         return coef, intercept
-
-
-def follow(
-    params: Any,
-    rows: Rows,
-    fold: Fold,
-    Cs: Float64Array,
-    *,
-    keep_all: bool,
-    task: Task | None,
-    is_stopped: Callable[[], bool],
-) -> FoldPath:
-    """Train on a fold along the path of C, and score each model.
-
-    Parameters
-    ----------
-    params : object
-        With the parameters of HingeSVC as attributes.
-    rows : Rows
-        All rows.
-    fold : Fold
-    Cs : ndarray of float64, of shape (n_Cs,)
-    keep_all : bool
-        Whether to keep the coefficients of each C, or of the best alone.
-    task : Task or None
-        Of the fold, in which there is one for each C.
-    is_stopped : callable
-        Returns whether no other C is to be trained.
-    """
-    part = rows.subset(fold.train)
-    where = f" of the training rows of {fold.name}"
-    weights = None if fold.weights is None else fold.weights[fold.train]
-    # Nobody else is to hold on to the labels, which take memory.
-    training = Training.build(
-        params, part, fold.scorer.labels[fold.train], weights, where
-    )
-    training = replace(training, verbose=params.verbose > 1)
-    path = FoldPath.empty(training.classes, len(Cs))
-    found = path.trained
-    began = time.perf_counter()
-    ahead = train_along(training, Cs, f"{fold.name}, ")
-    for _ in Cs:
-        step = None if task is None else task.begin("C")
-        place, trained = next(ahead)
-        C = float(Cs[place])
-        score = fold.scorer(C, training.classes, trained.coef, trained.intercept)
-        path.scores[place] = score
-        path.objectives[place] = trained.objective
-        path.dual_gaps[place] = trained.dual_gap
-        path.n_iters[place] = trained.n_iter
-        found[place] = trained
-        forgotten = _note_best(path, place)
-        if not keep_all and forgotten >= 0:
-            found[forgotten] = found[forgotten].without_coefficients()
-        if params.verbose:
-            gap = relative(trained.dual_gap, trained.objective)
-            say(
-                f"[HingeSVCCV] {fold.name}, {f'C={C:.4g}:':<13} score {score:<8.6g} "
-                f"relative gap {gap:.2e}  "
-                f"iterations {trained.n_iter:>{len(str(params.max_iter))}}  "
-                f"{time.perf_counter() - began:>9.3f} s"
-            )
-        if step is not None:
-            stop = step.end(partial(_attributes, C, trained, training))
-            if stop or is_stopped():
-                break
-    return path
-
-
-def _attributes(C: float, trained: Trained, training: Training) -> dict[str, Any]:
-    """Return the attributes of an estimator with the model of a C."""
-    return {"C_": C, **trained.attributes(training.classes)}
-
-
-def _note_best(path: FoldPath, place: int) -> int:
-    """Note which score is the best; return the place of one that is not, or -1."""
-    last = path.best
-    score, best = path.scores[place], path.scores[last]
-    if last < 0 or score > best or (score == best and place < last):
-        path.best = place
-    return last if path.best == place else place
 
 
 def positive(
