@@ -31,9 +31,10 @@ print(f"training accuracy {clf.score(X, y):.4f}")
 
 # One line for each look at all rows; what happens on samples in between is not shown.
 (history,) = clf.history_
-for iteration, at, objective, gap in history:
+for look in history:
     print(
-        f"  step {iteration:3d}, {at:.2f} s: objective {objective:.8g}, gap {gap:.2g}"
+        f"  step {look['iteration']:3d}, {look['seconds']:.2f} s: "
+        f"objective {look['objective']:.8g}, gap {look['gap']:.2g}"
     )
 
 # The proof can be repeated: no other weights get below the dual value.
