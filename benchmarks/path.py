@@ -4,10 +4,11 @@ Ten values of C from 1e-3 to 1e3, five stratified folds, all on one thread, in s
 of processor time, medians of the runs. HingeSVCCV and ``GridSearchCV(HingeSVC)``
 certify each fit to `--tol`; ``GridSearchCV(LinearSVC)`` has its own default tolerance
 and `max_iter`, and penalises the intercept. A search is ended after `--limit` seconds,
-which then stand for its time. The process of each run is
-its own, and kept as a line of `--runs`; a report is of all lines there. Scores are the
-best mean accuracies; `above X` is the largest resident memory during the fit less that
-before it, as a part of X.
+which then stand for its time. The process of each run is its own, and kept as a line
+of `--runs`; a report is of all lines there. Scores are the best mean accuracies; where
+they are level, models within the tolerance of each other may choose another C.
+`above X` is the largest resident memory during the fit less that before it, as a part
+of X; where X is small it is mostly the code that is loaded.
 """
 
 import argparse
