@@ -127,6 +127,21 @@ def test_sweeps_that_stand_still_are_left_alone():
     assert not known
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e-30, 1e30, 1e150, 1e200, 1e307])
+def test_any_scale_is_safe(scale, dtype):
+    problem, best = interior_problem("none")
+    trail, taken, ahead = trail_of(problem, dtype), 0.0, None
+    # Any warning is an error here.
+    for k in range(POINTS):
+        taken += trail.left(taken)
+        ahead = trail.note(scale * (1.0 - 0.5**k) * best, taken)
+    if 1e-30 <= scale <= (1e30 if dtype == np.float32 else 1e150):
+        np.testing.assert_allclose(ahead, scale * best, rtol=1e-3)
+    else:
+        assert ahead is None
+
+
 def test_points_are_kept_at_even_distances():
     problem, best = interior_problem("none")
     trail = trail_of(problem, np.float32)

@@ -36,6 +36,8 @@ _FIRST, _LEAST_APART, _APART = 15.0, 4.0, 0.03
 _RIDGE = 1e-10
 # Bytes for the points at most: as a part of those of X, or in all.
 _LARGEST_PART, _FEW_BYTES = 0.1, 1_000_000
+# Squared length of all differences from which on their products are numbers.
+_LEAST = 1e-200
 # Values that are multiplied at once.
 _AT_ONCE = 100_000
 
@@ -83,7 +85,8 @@ class Trail:
         """
         if taken < self._due:
             return None
-        self._points.append(alpha.astype(self._dtype))
+        with np.errstate(over="ignore"):
+            self._points.append(alpha.astype(self._dtype))
         self._due = taken + max(_LEAST_APART, _APART * taken)
         if len(self._points) <= _COUNT:
             return None
@@ -95,12 +98,13 @@ def _limit(points: list[FloatArray]) -> Float64Array | None:
     """Return where a linear map that takes each point to the next would end."""
     products = np.zeros((_COUNT, _COUNT))
     flat = [point.ravel() for point in points]
-    for start in range(0, flat[0].size, _AT_ONCE):
-        some = [point[start : start + _AT_ONCE] for point in flat]
-        steps = np.diff(np.stack(some).astype(np.float64), axis=0)
-        products += steps @ steps.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, flat[0].size, _AT_ONCE):
+            some = [point[start : start + _AT_ONCE] for point in flat]
+            steps = np.diff(np.stack(some).astype(np.float64), axis=0)
+            products += steps @ steps.T
     scale = float(np.trace(products))
-    if not scale > 0.0:
+    if not _LEAST < scale < np.inf:
         return None
     products += _RIDGE * scale * np.eye(_COUNT)
     parts = np.linalg.solve(products, np.ones(_COUNT))
