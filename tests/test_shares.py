@@ -326,3 +326,36 @@ def test_states_are_not_shared_by_fits_side_by_side():
 
 def test_kernel_is_the_one_of_this_processor():
     assert shares._team is _team
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_shared_sweeps_are_extrapolated(monkeypatch, few_rows, rule):
+    X, y = text(1000)
+    moves, dealt = [], []
+    move, deal = stochastic._move, stochastic.deal
+
+    def spy(problem, state, ahead):
+        moves.append(move(problem, state, ahead))
+        return moves[-1]
+
+    def count(*args):
+        dealt.append(deal(*args))
+        return dealt[-1]
+
+    monkeypatch.setattr(stochastic, "_move", spy)
+    monkeypatch.setattr(stochastic, "deal", count)
+    found = []
+    for _ in range(2):
+        with Team(2) as team:
+            problem = Problem.build(Rows(X, team=team), y, 1e4, Hinge(), rule)
+            params = {"method": "stochastic", "tol": 1e-4, "max_iter": 10_000}
+            found.append(solve(problem, **params))
+    one, two = found
+    assert any(moves)
+    assert all(dealt)
+    # Rows are dealt at the start and after each look, where they are in order.
+    assert len(dealt) == len(one.history) + len(two.history)
+    assert one.converged
+    gap = check_solution(one, X, y, 1e4, Hinge(), rule)
+    assert gap <= 1e-4 * one.certificate.primal * (1.0 + 1e-5)
+    np.testing.assert_array_equal(one.certificate.w, two.certificate.w)

@@ -131,7 +131,6 @@ def sweep_until(
         ahead = trail.note(state.alpha, visits + since_look)
         if ahead is not None and _move(problem, state, ahead):
             wait = min(wait, since_look + _AFTER_A_MOVE)
-            is_shared = shares is not None and deal(problem, state, shares)
         go_on = state.shrink_above > enough and state.n_active and since_look < wait
         if go_on and not progress.exhausted:
             continue
