@@ -221,7 +221,7 @@ def test_shared_sweeps_are_certified(
     assert gap <= tol * one.primal * (1.0 + 1e-9)
 
 
-@pytest.mark.parametrize(("size", "tol"), [(2, 1e-3), (4, 1e-2), (9, 1e-1)])
+@pytest.mark.parametrize(("size", "tol"), [(2, 1e-3), (4, 0.05), (9, 0.5)])
 def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size, tol):
     X, y = text(500, 2000, np.float64)
     X = sp.csr_matrix(sp.hstack([X, np.full((len(y), 1), 5.0)]))
