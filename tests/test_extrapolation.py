@@ -34,7 +34,7 @@ def state_at(problem, alpha):
 
 def trail_of(problem, dtype=np.float64):
     """Return a trail of the duals of a problem."""
-    return Trail(problem.rows, np.zeros(problem.n_rows), np.dtype(dtype))
+    return Trail(problem.rows, np.dtype(dtype))
 
 
 def follow(problem, points):

@@ -48,39 +48,35 @@ class Trail:
     Parameters
     ----------
     rows : Rows
-    alpha : ndarray of float64 or float32
-        Dual variables, as those to be noted.
     dtype : dtype
         In which they are kept.
     """
 
-    def __init__(
-        self, rows: Rows, alpha: FloatArray, dtype: np.dtype[np.floating]
-    ) -> None:
+    def __init__(self, rows: Rows, dtype: np.dtype[np.floating]) -> None:
         self._points: list[FloatArray] = []
         self._dtype = dtype
         per_entry = rows.dtype.itemsize + (4 if rows.is_sparse else 0)
         room = max(_LARGEST_PART * rows.n_entries * per_entry, _FEW_BYTES)
-        needed = (_COUNT + 1) * alpha.size * dtype.itemsize
+        needed = (_COUNT + 1) * rows.n_rows * dtype.itemsize
         self._due = _FIRST if needed <= room else np.inf
 
     def left(self, taken: float) -> float:
         """Return how many sweeps are left until a point is due."""
         return self._due - taken
 
-    def note(self, alpha: FloatArray, taken: float) -> Float64Array | None:
+    def note(self, alpha: Float64Array, taken: float) -> Float64Array | None:
         """Keep a point if one is due; return where the last ones lead, if known.
 
         Parameters
         ----------
-        alpha : ndarray
+        alpha : ndarray of float64, of shape (n_rows,)
             Present dual variables.
         taken : float
             Sweeps so far.
 
         Returns
         -------
-        ndarray of float64, of the shape of alpha, or None
+        ndarray of float64, of shape (n_rows,), or None
             Not feasible as a rule.
         """
         if taken < self._due:
@@ -97,10 +93,9 @@ class Trail:
 def _limit(points: list[FloatArray]) -> Float64Array | None:
     """Return where a linear map that takes each point to the next would end."""
     products = np.zeros((_COUNT, _COUNT))
-    flat = [point.ravel() for point in points]
     with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, flat[0].size, _AT_ONCE):
-            some = [point[start : start + _AT_ONCE] for point in flat]
+        for start in range(0, len(points[0]), _AT_ONCE):
+            some = [point[start : start + _AT_ONCE] for point in points]
             steps = np.diff(np.stack(some).astype(np.float64), axis=0)
             products += steps @ steps.T
     scale = float(np.trace(products))
@@ -109,7 +104,7 @@ def _limit(points: list[FloatArray]) -> Float64Array | None:
     products += _RIDGE * scale * np.eye(_COUNT)
     parts = np.linalg.solve(products, np.ones(_COUNT))
     parts /= parts.sum()
-    limit = np.zeros(points[0].shape)
+    limit = np.zeros(len(points[0]))
     for part, point in zip(parts, points[1:], strict=True):
         limit += part * point
     return limit

@@ -82,7 +82,7 @@ class Start:
     shortfall : ndarray of float32 or float64, of shape (n_rows,), optional
         1 - y_i (x_i . w + b), when it is known.
     reach : ndarray of float32, of shape (n_rows,), optional
-        As of `Solution`; overwritten.
+        As of `Solution`. Bands write over it, and over shortfalls that come with it.
     rho : float, optional
         Proximal step of the batch method, in units of the costs.
     own : ndarray of float64, of shape (n_features,), optional

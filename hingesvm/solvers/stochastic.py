@@ -111,7 +111,7 @@ def sweep_until(
     wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
     last_gap = np.inf if start.found is None else start.found.relative_gap
     shrunk_above = 0.0
-    trail = Trail(problem.rows, alpha, state.w.dtype)
+    trail = Trail(problem.rows, state.w.dtype)
     before = progress.n_iter
     if start.is_unseen:
         last_gap = _look(progress, state, start)
