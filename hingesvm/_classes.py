@@ -132,7 +132,7 @@ class Classes:
 
     def _most_together(self, rows: Rows) -> int:
         """Return how many problems are begun together at most."""
-        if any(start is not None for start in self.starts):
+        if any(start is not None and start.found is not None for start in self.starts):
             return 1
         problem = self._problem(rows, 0)
         return most_together(problem, method=self.method, tol=self.tol)
@@ -145,6 +145,7 @@ class Classes:
         places = self.codes - numbers.start
         own = (places >= 0) & (places < len(numbers))
         np.copyto(lane, places, where=own, casting="unsafe")
+        starts = [self._take_start(number) for number in numbers]
         begun = begin_together(
             [self._problem(rows, number) for number in numbers],
             lane,
@@ -153,6 +154,7 @@ class Classes:
             max_iter=self.max_iter,
             seed=self.seeds[numbers.start],
             reports=[self._report(number) for number in numbers],
+            starts=None if None in starts else [start for start in starts if start],
         )
         done: dict[int, Solved] = {}
         others: dict[int, Progress] = {}
@@ -168,11 +170,18 @@ class Classes:
         solution = go_on(progress, self.seeds[number])
         return self._round(progress.problem, solution, number)
 
+    def _take_start(self, number: int) -> Start | None:
+        """Return where the problem of a class starts, which is then forgotten.
+
+        Nobody else is to hold on to it, as its dual variables take memory.
+        """
+        start, self.starts[number] = self.starts[number], None
+        return start
+
     def _solve_one(self, rows: Rows, number: int) -> Solved:
         """Solve the problem of a class."""
         problem = self._problem(rows, number)
-        # Nobody else is to hold on to it, as its dual variables take memory.
-        start, self.starts[number] = self.starts[number], None
+        start = self._take_start(number)
         if start is not None:
             start = along_ray(problem, start)
         solution = solve(

@@ -15,6 +15,9 @@ __all__ = ["KeptDuals"]
 
 Float64Array = NDArray[np.float64]
 
+# Relative distance from the cost of a row up to which its dual variable is at it.
+_NEARLY = 1e-6
+
 
 @dataclass(frozen=True)
 class KeptDuals:
@@ -42,17 +45,20 @@ class KeptDuals:
         """Take them from training on the rows `kept` (None: all)."""
         alphas = [solution.certificate.alpha for solution in trained.solutions]
         longer = training.factors_of_two[1]
-        if training.is_joint:
-            duals = list(signed_duals(alphas[0], training.codes).T)
-        else:
-            duals = [
-                longer * np.where(training.codes == target, 1, -1) * alpha
-                for target, alpha in zip(training.targets, alphas, strict=True)
-            ]
         places = slice(None) if kept is None else kept
-        signed = np.zeros((len(duals), n_samples))
+        count = len(training.classes) if training.is_joint else len(alphas)
+        signed = np.zeros((count, n_samples))
+        if training.is_joint:
+            signed[:, places] = signed_duals(alphas[0], training.codes).T
+        else:
+            for target, alpha, row in zip(
+                training.targets, alphas, signed, strict=True
+            ):
+                row[places] = np.where(training.codes == target, alpha, -alpha)
+        if longer != 1.0:
+            signed *= longer
         # Without negative zeros, which are shown as "-0.".
-        signed[:, places] = np.add(duals, 0.0)
+        signed += 0.0
         costs = trained.costs
         if len(costs) > 1:
             costs = np.ones(n_samples)
@@ -73,45 +79,56 @@ class KeptDuals:
         Dual variables follow the costs of their rows as far as these differ within a
         class: the factor in common is left to the start, which finds the best one.
         """
-        n_before = self.signed.shape[1]
         longer = training.factors_of_two[1]
         places = slice(None) if kept is None else kept
-        duals = np.zeros((len(self.signed), n_samples))
-        duals[:, :n_before] = np.abs(self.signed) / longer
-        duals = duals[:, places]
+        before = np.ones(n_samples)
+        before[: self.signed.shape[1]] = self.costs
+        before = before[places]
         now = training.costs(C)
+        factors = None
         if len(now) > 1 or len(self.costs) > 1:
-            before = np.ones(n_samples)
-            before[:n_before] = self.costs
-            duals *= _within_classes(
-                now / before[places], before[places], duals, training
-            )
-        starts = [
-            Start(alpha, w, float(b))
-            for alpha, w, b in zip(
-                duals,
-                coef.astype(np.float64) / longer,
-                intercept.astype(np.float64) / longer,
-                strict=True,
-            )
-        ]
+            used = np.zeros(n_samples)
+            used[: self.signed.shape[1]] = self.signed.any(axis=0)
+            factors = _within_classes(now / before, before * used[places], training)
+        targets = range(len(self.signed)) if training.is_joint else training.targets
+        starts = []
+        # One after the other, as the cache holds the dual variables of one.
+        for number, target in enumerate(targets):
+            signed = np.zeros(n_samples)
+            np.divide(self.signed[number], longer, out=signed[: self.signed.shape[1]])
+            alpha = _of_labels(signed[places], training, target)
+            at_bound = alpha >= (1.0 - _NEARLY) * before
+            if factors is not None:
+                alpha *= factors
+            w = coef[number].astype(np.float64) / longer
+            b = float(intercept[number]) / longer
+            starts.append(Start(alpha, w, b, is_at_bound=at_bound))
         if training.is_joint:
             return [joint_start(starts, training.codes)]
         return list(starts)
 
 
+def _of_labels(signed: Float64Array, training: Training, target: int) -> Float64Array:
+    """Return dual variables that go with the labels, 0 where these have changed.
+
+    A row whose label is another one now would pull the weights the other way. In joint
+    problems they are what it takes from another class than its own.
+    """
+    is_target = training.codes == target
+    if training.is_joint:
+        return np.where(is_target, 0.0, np.maximum(-signed, 0.0))
+    return np.maximum(np.where(is_target, signed, -signed), 0.0)
+
+
 def _within_classes(
-    factors: Float64Array,
-    before: Float64Array,
-    duals: Float64Array,
-    training: Training,
+    factors: Float64Array, used: Float64Array, training: Training
 ) -> Float64Array:
     """Return the factors of rows without the mean one of their class.
 
-    Where all duals of a class grow, those of the others do not answer, and the weights
-    are farther off than with the old ones.
+    `used` are the costs that the factors were of, in rows with dual variables. Where all
+    duals of a class grow, those of the others do not answer, and the weights are farther
+    off than with the old ones.
     """
-    used = before * duals.any(axis=0)
     count = len(training.classes)
     old = np.bincount(training.codes, used, count)
     new = np.bincount(training.codes, used * factors, count)

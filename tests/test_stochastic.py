@@ -138,11 +138,22 @@ def test_seeds_give_different_orders():
 
 def test_intercept_step():
     X, _ = blobs(10, 3)
-    norms = Rows(X).squared_norms()
-    steps = [intercept_step(rule, norms) for rule in RULES]
+    norms, cost = Rows(X).squared_norms(), np.linspace(1.0, 3.0, 10)
+    steps = [intercept_step(rule, norms, cost) for rule in RULES]
     step = 0.1 * norms.mean()
     assert steps == pytest.approx([0.0, step / (1.0 + step), step])
-    assert intercept_step("free", np.zeros(10)) == 1.0
+    # Rows of a smooth loss have q besides: with the costs as weights, 5 / 2 on average.
+    step = intercept_step("free", norms, cost, 5.0 / cost)
+    assert step == pytest.approx(0.1 * (norms.mean() + 2.5))
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-4, 1.0])
+def test_the_intercept_can_cross_a_margin_in_a_sweep_however_small_the_rows(scale):
+    norms, cost = np.full(20, scale**2), np.linspace(0.1, 0.5, 20)
+    for costs in (cost, np.broadcast_to(0.3, 20)):
+        step = intercept_step("free", norms, costs)
+        assert step * costs.sum() >= 1.0 - 1e-12
+    assert intercept_step("penalized", norms, cost) == pytest.approx(1.0 / 7.0)
 
 
 def sweep(problem, tol=1e-4, max_iter=2000, seed=0, start=None, hand_over=None):
@@ -174,7 +185,8 @@ def test_sweeps_over_float32_rows(monkeypatch, loss, rule, kind):
     # Their weights are float32 unless the tolerance is beyond that; mended at times.
     X, y = blobs(200, 5, dtype=np.float32)
     for tol, mend in [(1e-5, 0.0), (1e-4, 8.0), (1e-8, 0.0)]:
-        monkeypatch.setattr(stochastic, "MEND", mend)
+        monkeypatch.setattr(stochastic, "_MEND_SINGLE", mend)
+        monkeypatch.setattr(stochastic, "_MEND_DOUBLE", mend)
         progress = sweep(make_problem(kind(X), y, loss, rule, 0.1), tol)
         assert progress.converged
         check_solution(progress.solution(), X, y, 0.1, loss, rule)

@@ -231,11 +231,11 @@ def test_warm_start_after_a_change_needs_fewer_iterations(change, loss, solver):
 
 @pytest.mark.parametrize("form", ["crammer_singer", "weston_watkins"])
 def test_joint_warm_start_after_a_change_needs_fewer_iterations(form):
-    X, y = make_data(300, 5, n_classes=3)
+    X, y = make_data(2000, 10, n_classes=4)
     params = {"multi_class": form, "solver": "stochastic", "tol": 1e-4}
     params["penalized_intercept"] = True
-    weights = 1.0 + 0.1 * (np.arange(300) % 3)
-    warm = HingeSVC(0.1, warm_start=True, **params).fit(X[:290], y[:290])
+    weights = 1.0 + 0.1 * (np.arange(2000) % 3)
+    warm = HingeSVC(0.1, warm_start=True, **params).fit(X[:1950], y[:1950])
     for C, sample_weight in [(0.12, None), (0.12, weights), (0.1, None)]:
         warm.set_params(C=C).fit(X, y, sample_weight=sample_weight)
         cold = HingeSVC(C, **params).fit(X, y, sample_weight=sample_weight)

@@ -17,8 +17,15 @@ from hingesvm.solvers.jointly import solve_jointly
 from hingesvm.solvers.newton import LARGEST_SYSTEM
 from hingesvm.solvers.pegasos import step_until
 from hingesvm.solvers.problem import InterceptRule, Problem
-from hingesvm.solvers.progress import Check, Progress, Report, Solution, Start
-from hingesvm.solvers.rays import along_ray
+from hingesvm.solvers.progress import (
+    Check,
+    Progress,
+    Report,
+    Solution,
+    Start,
+    feasible_start,
+)
+from hingesvm.solvers.rays import along_ray, with_bounds
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
 from hingesvm.solvers.together import most_lanes, sweep_together
@@ -119,6 +126,8 @@ def solve(
     _check_range(problem)
     progress = Progress(problem, tol, max_iter, report=report)
     first = Start(np.broadcast_to(0.0, problem.n_rows))
+    if start is not None:
+        first = start = feasible_start(problem, start)
     if start is None or start.found is None:
         progress.record(problem.origin())
         if progress.exhausted:
@@ -127,12 +136,10 @@ def solve(
         progress.record(start.found, proven=True)
         if progress.relative_gap <= _goal(problem, method, tol):
             return progress.solution()
-        first = start
     elif start is not None and (method == "pegasos" or _is_small(problem)):
         progress.record(problem.certify(start.alpha, start.w, start.intercept))
         if progress.relative_gap <= _goal(problem, method, tol):
             return progress.solution()
-        first = replace(start, alpha=problem.repair(start.alpha))
     elif start is not None:
         first = start = replace(start, is_unseen=True)
     if method == "stochastic":
@@ -171,6 +178,7 @@ def begin_together(
     max_iter: int = 1000,
     seed: int = 0,
     reports: Sequence[Report | None],
+    starts: Sequence[Start] | None = None,
 ) -> list[Progress]:
     """Sweep over several classes, each against the rest, as far as that pays.
 
@@ -185,6 +193,9 @@ def begin_together(
         As of `solve`.
     reports : sequence of callable or None
         As of `solve`, one for each problem.
+    starts : sequence of Start, optional
+        Where to start, with weights, one for each problem. The dual variables may be of
+        other costs.
 
     Returns
     -------
@@ -201,7 +212,12 @@ def begin_together(
     if all(progress.exhausted for progress in each):
         return each
     hand_over = _hand_over(each[0]) if method == "auto" else None
-    sweep_together(each, lane, seed, hand_over)
+    if starts is not None:
+        starts = [
+            with_bounds(problem, start)
+            for problem, start in zip(problems, starts, strict=True)
+        ]
+    sweep_together(each, lane, seed, hand_over, starts)
     return each
 
 

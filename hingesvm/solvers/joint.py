@@ -26,7 +26,7 @@ from hingesvm.solvers.joint_problem import JointDuals, JointProblem
 from hingesvm.solvers.joint_rows import BLOCK, FAR, room_to_pack
 from hingesvm.solvers.kernels import _joint
 from hingesvm.solvers.progress import ProgressOf, Start
-from hingesvm.solvers.stochastic import MEND, SOLVED, predicted_sweeps
+from hingesvm.solvers.stochastic import LOOK, SOLVED, needs_mending, predicted_sweeps
 from hingesvm.solvers.survey import COARSE
 from hingesvm.solvers.sweeps import (
     LEAST_SWEEP,
@@ -44,6 +44,10 @@ FloatArray = NDArray[np.floating]
 
 # Sweeps between two looks at the gap, at most: as a part of all, and before the first.
 _LONGEST_WAIT, _FIRST_WAIT = 1.0, 6.0
+# Part of the gap seen at a look that was foreseen, at least.
+_LEAST_FORESEEN = 0.3
+# Factor of the intercepts' steps, at most.
+_LONGEST_PUSH = 2.0**30
 # Factor of the steps from the second sweep on.
 _RELAXED = 1.5
 # Arithmetic for one value of a row and each class, as `Rows.chunks` counts it.
@@ -68,6 +72,8 @@ class _Blocks:
         What the rows add to the intercepts.
     order, n_active, shrink_above, unmended
         As of `Sweeps`.
+    push : float
+        By how much longer the last step of the intercepts was than usual.
     gap : float
         The active rows' parts of the duality gap as they were visited last, added up.
     packed, places : ndarray
@@ -88,6 +94,7 @@ class _Blocks:
     places: NDArray[np.integer]
     unmended: float = 0.0
     gap: float = 0.0
+    push: float = 1.0
     outward: NDArray[np.float32] = field(
         default_factory=lambda: np.empty(0, dtype=np.float32)
     )
@@ -122,7 +129,7 @@ def sweep_jointly(
     problem = progress.problem
     state = _begin(problem, start, progress.tol, seed)
     visits = since_look = shrunk_above = 0.0
-    gap = np.inf
+    gap, aim = np.inf, progress.tol
     before = progress.n_iter
     while not progress.exhausted:
         last_sum, last_gap = state.gap, gap
@@ -136,12 +143,16 @@ def sweep_jointly(
         leaves = hand_over is not None and hand_over(visits + since_look, remaining)
         go_on = since_look < max(_LONGEST_WAIT * visits, _FIRST_WAIT)
         go_on &= state.shrink_above > SOLVED * shrunk_above and state.n_active > 0
-        go_on &= gap > progress.tol and not leaves
+        go_on &= gap > aim and not leaves
         if go_on and not progress.exhausted:
             continue
         state.unmended += since_look
-        _look(progress, state)
-        visits += since_look
+        visits += max(since_look, LOOK)
+        progress.n_iter = before + math.ceil(visits)
+        found = _look(progress, state)
+        # Where a look finds more than was foreseen, the next one waits for less.
+        foreseen = math.sqrt(gap / found) if found > 0.0 else 1.0
+        aim = progress.tol * min(max(foreseen, _LEAST_FORESEEN), 1.0)
         since_look = 0.0
         shrunk_above = state.shrink_above
         if progress.converged or leaves:
@@ -172,7 +183,7 @@ def _begin(
     dtype = rows.dtype if tol >= COARSE else np.dtype(np.float64)
     width = -(-count // BLOCK) * BLOCK
     squared_norms = rows.squared_norms()
-    tau = intercept_step(problem.intercept_rule, squared_norms)
+    tau = intercept_step(problem.intercept_rule, squared_norms, problem.cost)
     least = 1.0 / FAR
     packed, places = room_to_pack(rows)
     intercepts = np.full(width, -FAR, dtype=dtype)
@@ -241,8 +252,11 @@ def _sweep_once(problem: JointProblem, state: _Blocks) -> float:
     if state.tau:
         now = state.intercepts[:n_classes].astype(np.float64)
         state.imbalance += (now - before) / state.tau
-        kept_part = now if problem.intercept_rule == "penalized" else 0.0
-        now += state.tau * (state.imbalance - kept_part)
+        # Sweeps over no row lead the intercepts on, in ever longer steps.
+        state.push = 1.0 if count else min(2.0 * state.push, _LONGEST_PUSH)
+        is_penalized = problem.intercept_rule == "penalized"
+        length = min(state.push * state.tau, 1.0 if is_penalized else np.inf)
+        now += length * (state.imbalance - (now if is_penalized else 0.0))
         state.intercepts[:n_classes] = now
     return max(count / problem.n_rows, LEAST_SWEEP)
 
@@ -274,7 +288,9 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     state.order[: len(awake)] = awake
     state.n_active, state.shrink_above = len(awake), SAFELY * worst
     # Rounding errors do not pile up.
-    if problem.intercept_rule == "free" and state.unmended > MEND:
+    if problem.intercept_rule == "free" and needs_mending(
+        state.w.dtype, state.unmended
+    ):
         own, *_, imbalance = _survey(problem, state, np.empty((0, 0)))
         state.unmended = 0.0
     elif problem.intercept_rule == "free":

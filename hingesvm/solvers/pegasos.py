@@ -35,7 +35,9 @@ def step_until(progress: Progress, start: Start, seed: int) -> None:
     squared_norms = rows.squared_norms()
     tau = 1.0
     if problem.intercept_rule != "penalized":
-        tau = intercept_step(problem.intercept_rule, squared_norms)
+        tau = intercept_step(
+            problem.intercept_rule, squared_norms, problem.cost, problem.curvature
+        )
     alpha = start.alpha.copy()
     w = problem.combine(alpha)
     # A start is worth an epoch; a smooth loss needs steps below its curvature.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -13,9 +13,20 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate, Intercept
 from hingesvm.solvers.problem import Problem
 
-__all__ = ["Check", "Progress", "ProgressOf", "Report", "Solution", "Start"]
+__all__ = [
+    "Check",
+    "Progress",
+    "ProgressOf",
+    "Report",
+    "Solution",
+    "Start",
+    "feasible_start",
+]
 
 Float64Array = NDArray[np.float64]
+
+# Change of dual variables, relative to their sum, that is rounding.
+_ROUNDING = 1e-14
 
 
 class Certifying(Protocol):
@@ -93,6 +104,9 @@ class Start:
         The costs, over those that `found` is of.
     is_unseen : bool, default=False
         Whether no certificate of it is known, so that a solver is to look first.
+    is_at_bound : ndarray of bool, of shape (n_rows,), optional
+        Which of the dual variables were at their bound, where that is known and the
+        costs may have changed.
     """
 
     alpha: Float64Array
@@ -105,6 +119,19 @@ class Start:
     ratio: float = 1.0
     is_unseen: bool = False
     reach: NDArray[np.float32] | None = None
+    is_at_bound: NDArray[np.bool_] | None = None
+
+
+def feasible_start(problem: Problem, start: Start) -> Start:
+    """Return a start with feasible dual variables, less what no longer holds of them.
+
+    w(alpha) and what was found belong to the dual variables as they were.
+    """
+    alpha = problem.repair(start.alpha)
+    change = float(np.abs(alpha - start.alpha).sum())
+    if change <= _ROUNDING * float(alpha.sum()):
+        return replace(start, alpha=alpha)
+    return replace(start, alpha=alpha, own=None, found=None)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ it while others stay. So they get factors of their own, and those of each class 
 free intercept has them balanced: the dual is then a concave quadratic function of four
 variables, whose best values are found by exact steps in one of them, or in two that
 balance each other.
+
+That takes some passes over the rows. Where many problems start at once, rows at their
+bound simply follow it, and the others stay (`with_bounds`).
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.problem import Problem, squared_norm
-from hingesvm.solvers.progress import Start
+from hingesvm.solvers.progress import Start, feasible_start
 
-__all__ = ["along_ray"]
+__all__ = ["along_ray", "with_bounds"]
 
 Float64Array = NDArray[np.float64]
 
@@ -86,6 +89,21 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
         there.own,
     )
     return replace(start, alpha=there.alpha, own=there.own, found=known, ratio=1.0)
+
+
+def with_bounds(problem: Problem, start: Start) -> Start:
+    """Return a start whose rows at their bound have followed it; takes no pass over X.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : Start
+        With non-negative dual variables of this problem or another one on its rows.
+    """
+    alpha = start.alpha
+    if start.is_at_bound is not None and problem.has_kink:
+        alpha = np.where(start.is_at_bound, problem.bound, alpha)
+    return feasible_start(problem, replace(start, alpha=alpha, own=None, found=None))
 
 
 class _Point(NamedTuple):

@@ -32,9 +32,10 @@ from hingesvm.solvers.sweeps import (
 
 __all__ = [
     "LONGEST_WAIT",
-    "MEND",
+    "LOOK",
     "NEAR",
     "SOLVED",
+    "needs_mending",
     "predicted_sweeps",
     "relaxation",
     "sweep_until",
@@ -58,8 +59,11 @@ NEAR = 30.0
 _AFTER_A_MOVE = 3.0
 # Part of the violation that a look has left up to which the active rows are worked on.
 SOLVED = 0.1
-# Sweeps after which float32 weights are computed anew where that takes a pass.
-MEND = 8.0
+# Sweeps after which weights are computed anew where that takes a pass, in single and in
+# double precision.
+_MEND_SINGLE, _MEND_DOUBLE = 8.0, 64.0
+# Part of an iteration that a look at the gap counts as, with the sweeps before it.
+LOOK = 0.5
 
 
 def sweep_until(
@@ -71,7 +75,8 @@ def sweep_until(
     """Sweep until converged, exhausted, or another method is worth its price.
 
     Rows that stay at a bound are passed over until the next look at the gap, which
-    takes in all rows. A sweep counts as many steps as there are rows.
+    takes in all rows. A sweep counts as many steps as there are rows, and a look with
+    the sweeps before it at least as half of one.
 
     Parameters
     ----------
@@ -88,8 +93,10 @@ def sweep_until(
     problem = progress.problem
     n_rows = problem.n_rows
     squared_norms = problem.rows.squared_norms()
-    tau = intercept_step(problem.intercept_rule, squared_norms)
-    alpha = problem.repair(start.alpha) if start.is_unseen else start.alpha.copy()
+    tau = intercept_step(
+        problem.intercept_rule, squared_norms, problem.cost, problem.curvature
+    )
+    alpha = start.alpha.copy()
     own = problem.combine(alpha) if start.own is None else start.own
     state = Sweeps(
         row_steps(problem, squared_norms, tau),
@@ -107,7 +114,8 @@ def sweep_until(
     if can_be_shared(problem.rows):
         shares = Shares.build(problem.rows, state.w.dtype, seed)
         is_shared = deal(problem, state, shares)
-    visits = since_look = 0.0
+    # Sweeps, and what these and the looks between them count as.
+    swept = visits = since_look = 0.0
     wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
     last_gap = np.inf if start.found is None else start.found.relative_gap
     shrunk_above = 0.0
@@ -121,24 +129,26 @@ def sweep_until(
     while not progress.exhausted:
         # The last sweep that is begun may end above this.
         left = min(wait, progress.max_iter - 1 - before - visits) - since_look
-        left = min(left, trail.left(visits + since_look))
+        left = min(left, trail.left(swept + since_look))
         enough = SOLVED * shrunk_above
         if shares is not None and is_shared:
             since_look += sweep_in_shares(problem, state, shares, left, enough)
         else:
             since_look += sweep(problem, state, left, enough)
         progress.n_iter = before + math.ceil(visits + since_look)
-        ahead = trail.note(state.alpha, visits + since_look)
+        ahead = trail.note(state.alpha, swept + since_look)
         if ahead is not None and _move(problem, state, ahead):
             wait = min(wait, since_look + _AFTER_A_MOVE)
         go_on = state.shrink_above > enough and state.n_active and since_look < wait
         if go_on and not progress.exhausted:
             continue
         state.unmended += since_look
+        visits += max(since_look, LOOK)
+        progress.n_iter = before + math.ceil(visits)
         gap = _look(progress, state)
-        if not visits:
+        if not swept:
             state.step *= relaxation(problem.rows)
-        visits += since_look
+        swept += since_look
         remaining = predicted_sweeps(gap, last_gap, since_look, progress.tol)
         last_gap, since_look = gap, 0.0
         shrunk_above = state.shrink_above
@@ -169,16 +179,17 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
     state.imbalance = problem.imbalance(state.alpha)
     if problem.intercept_rule != "free":
         np.copyto(state.w, survey.own, casting="same_kind")
-    elif state.w.dtype == np.float32 and state.unmended > MEND:
+    elif needs_mending(state.w.dtype, state.unmended):
         # From dual variables that are not balanced, unlike the survey's.
-        state.w = problem.combine(state.alpha).astype(np.float32)
+        state.w = problem.combine(state.alpha).astype(state.w.dtype)
         state.unmended = 0.0
     certificate = survey.certificate(problem)
     # Not far from the tolerance, a better intercept can be what is missing.
     is_near = progress.tol < certificate.relative_gap <= NEAR * progress.tol
     # Where no row is left to work on, it is the intercept that is missing.
-    is_stuck = problem.intercept_rule == "free" and not n_awake
-    if problem.intercept_rule != "none" and (is_near or is_stuck):
+    with_intercept = problem.intercept_rule != "none"
+    is_stuck = with_intercept and not n_awake
+    if with_intercept and (is_near or is_stuck):
         survey.move_intercept(problem, rounded=progress.tol >= COARSE)
         certificate = survey.certificate(problem)
     if is_stuck:
@@ -221,6 +232,12 @@ def _wake(problem: Problem, state: Sweeps, survey: Survey) -> tuple[int, float]:
     return int(n_awake), float(worst)
 
 
+def needs_mending(dtype: np.dtype[np.floating], unmended: float) -> bool:
+    """Whether rounding errors of so many sweeps are to be taken out of weights."""
+    single = dtype == np.float32
+    return unmended > (_MEND_SINGLE if single else _MEND_DOUBLE)
+
+
 def relaxation(rows: Rows) -> float:
     """Return the factor of steps from the first look on."""
     return _RELAXED if rows.n_features > _WIDE else 1.0
@@ -230,14 +247,17 @@ def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> f
     """Return how many sweeps the last stretch's progress predicts to remain.
 
     From the gaps relative to the dual value, which changes less than the objective
-    while that is far off. NaN where no progress is measured yet.
+    while that is far off. NaN where no progress is measured yet; inf where there was
+    none, or nothing is proven yet.
     """
     if gap <= tol:
         return 0.0
-    if not last_gap < 1.0:
+    if np.isinf(last_gap):
         return np.nan
     if gap >= 1.0:
         return np.inf
+    if last_gap >= 1.0:
+        return np.nan
     now, last = gap / (1.0 - gap), last_gap / (1.0 - last_gap)
     if now >= last:
         return np.inf

@@ -81,19 +81,44 @@ def shuffle(
         _sweep.shuffle(order, start, stop, run, random_state)
 
 
-def intercept_step(rule: InterceptRule, squared_norms: Float64Array) -> float:
+def intercept_step(
+    rule: InterceptRule,
+    squared_norms: Float64Array,
+    cost: Float64Array,
+    curvature: Float64Array | None = None,
+) -> float:
     """Return by how much the intercept moves with a dual variable.
 
-    0 without an intercept, and with a free one a part t of the mean squared norm of
-    the rows, which makes it a feature among others. A penalised one would be a feature
-    of value 1, next to which rows of text are alike and sweeps slow; a proximal step
-    t on it leaves t / (1 + t).
+    0 without an intercept. With a free one it is a part of the mean of ||x_i||^2 + q_i,
+    next to which it costs the line searches little; and at least so much that it can
+    move by a margin when all dual variables cross their box. A penalised one would be a
+    feature of value 1, next to which rows of text are alike and sweeps slow; a proximal
+    step t on it leaves t / (1 + t).
+
+    Parameters
+    ----------
+    rule : {"none", "penalized", "free"}
+    squared_norms, cost : ndarray of float64, of shape (n_rows,)
+        ||x_i||^2 and c_i.
+    curvature : ndarray of float64, of shape (n_rows,), optional
+        q_i, which is a number over c_i. Default: 0.
     """
     if rule == "none":
         return 0.0
+    total = _sum_of(cost)
     mean = float(squared_norms.mean())
-    step = _INTERCEPT_SHARE * mean if mean > 0.0 else 1.0
+    if curvature is not None:
+        # The mean with the costs as weights, as c_i q_i are all the same.
+        mean += float(curvature[0]) * float(cost[0]) * len(cost) / total
+    step = max(_INTERCEPT_SHARE * mean, 1.0 / total)
     return step if rule == "free" else step / (1.0 + step)
+
+
+def _sum_of(values: Float64Array) -> float:
+    """Return the sum of values, which may be a broadcast scalar."""
+    if values.strides[0] == 0:
+        return float(values[0]) * len(values)
+    return float(values.sum())
 
 
 def row_steps(

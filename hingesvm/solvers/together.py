@@ -19,11 +19,12 @@ from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.kernels import _lanes
 from hingesvm.solvers.problem import Problem
-from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.stochastic import (
-    MEND,
+    LOOK,
     NEAR,
     SOLVED,
+    needs_mending,
     predicted_sweeps,
     relaxation,
 )
@@ -59,6 +60,8 @@ _LEAST_SINGLE, _LARGEST_SINGLE = 1e-30, 1e30
 # Sweeps before the first look, and how many more before the next at most, as a multiple
 # of those taken.
 _FIRST_LOOK, _LONGEST_WAIT = 4.0, 1.0
+# Sweeps over all classes behind the first look at a start.
+_AFTER_START = 2.0
 # Part of the largest violation within which a row is worked on for a class alone.
 _WIDELY = 0.4
 # Part of what is otherwise enough down to which rows are worked on.
@@ -129,6 +132,7 @@ def sweep_together(
     lane: NDArray[np.int8],
     seed: int,
     hand_over: Callable[[float, float], bool] | None = None,
+    starts: Sequence[Start] | None = None,
 ) -> None:
     """Sweep over all classes until each is certified, exhausted or better done alone.
 
@@ -145,22 +149,28 @@ def sweep_together(
         Of the order of rows.
     hand_over : callable, optional
         As of `sweep_until`.
+    starts : sequence of Start, optional
+        Feasible dual variables to start from, weights and intercepts, one for each.
     """
     first = progress[0]
     problem, tol = first.problem, first.tol
     state = _start(problem, tol, len(progress), lane, seed)
     ended = np.zeros(len(progress), dtype=bool)
-    last_gap = np.ones(len(progress))
+    last_gap = np.full(len(progress), np.inf)
     n_active = [problem.n_rows] * len(progress)
     visits, since_look = np.zeros((2, len(progress)))
-    most = min(_FIRST_LOOK, first.max_iter - 1)
-    while not since_look[0] or (state.n_active and since_look[0] < most):
-        since_look += max(state.n_active / problem.n_rows, LEAST_SWEEP)
-        _sweep_once(problem, state)
+    longest = _FIRST_LOOK
+    if starts is not None:
+        _go_to(state, starts)
+        ended = _look_first(progress, state, n_active)
+        longest = _AFTER_START
+    if not ended.all():
+        most = min(longest, first.max_iter - 1)
+        since_look[~ended] = _sweep_all(problem, state, most)
     state.step *= relaxation(problem.rows)
     while not ended.all():
         looks = _survey(problem, state)
-        visits += since_look
+        visits += np.maximum(since_look, LOOK)
         for k in np.flatnonzero(~ended).tolist():
             one = progress[k]
             one.n_iter = math.ceil(visits[k])
@@ -176,6 +186,10 @@ def sweep_together(
                 one.record(found, proven=True, active=n_active[k])
                 continue
             sweeps, worst = _open(one.problem, state, looks, k)
+            if not sweeps.n_active and one.problem.intercept_rule != "none":
+                # Where no row is left to work on, it is the intercept that is missing.
+                _move_intercept(one, state, looks, k)
+                sweeps, worst = _open(one.problem, state, looks, k)
             n_active[k] = sweeps.n_active
             one.note(replace(found, weights=state.w[:, k]), n_active[k])
             if one.is_stopped:
@@ -199,7 +213,9 @@ def _start(
     dtype = weights_dtype(problem, tol)
     width = next(width for width in _WIDTHS if width >= count)
     squared_norms = problem.rows.squared_norms()
-    tau = intercept_step(problem.intercept_rule, squared_norms)
+    tau = intercept_step(
+        problem.intercept_rule, squared_norms, problem.cost, problem.curvature
+    )
     huge = HUGE_STEP if dtype == np.float64 else _LARGEST_SINGLE
     live = np.zeros(width, dtype=dtype)
     live[:count] = 1.0
@@ -217,6 +233,43 @@ def _start(
         n_rows,
         random_bits(seed),
     )
+
+
+def _go_to(state: _Lanes, starts: Sequence[Start]) -> None:
+    """Go to the dual variables, weights and intercepts of starts."""
+    for k, start in enumerate(starts):
+        assert start.w is not None
+        alpha = start.alpha.astype(state.alpha.dtype)
+        state.alpha[:, k] = np.minimum(alpha, state.top)
+        state.w[:, k] = start.w
+        state.intercept[k] = start.intercept
+
+
+def _look_first(
+    progress: Sequence[Progress], state: _Lanes, n_active: list[int]
+) -> NDArray[np.bool_]:
+    """Look at starts; return which are certified, and go on from the others' duals."""
+    ended = np.zeros(len(progress), dtype=bool)
+    looks = _survey(progress[0].problem, state)
+    for k, one in enumerate(progress):
+        found = _judge(one, state, looks, k)
+        found = _with_point(one, state, looks, k, found)
+        one.record(found, proven=True, active=n_active[k])
+        ended[k] = found.relative_gap <= one.tol or one.exhausted
+        # From the weights that were given to those of the dual variables.
+        state.w[:, k] = looks.own[:, k]
+    state.live[: len(progress)][ended] = 0.0
+    _shrink_above(state, np.full_like(state.live, np.inf))
+    return ended
+
+
+def _sweep_all(problem: Problem, state: _Lanes, most: float) -> float:
+    """Sweep over all classes at once; return how many sweeps it was, about `most`."""
+    spent = 0.0
+    while not spent or (state.n_active and spent < most):
+        spent += max(state.n_active / problem.n_rows, LEAST_SWEEP)
+        _sweep_once(problem, state)
+    return spent
 
 
 def _rounded_down(bound: Float64Array, dtype: np.dtype[np.floating]) -> FloatArray:
@@ -350,10 +403,7 @@ def _judge(one: Progress, state: _Lanes, looks: _Looks, k: int) -> Certificate:
     is_near = one.tol < found.relative_gap <= near * one.tol
     if problem.intercept_rule == "none" or not is_near:
         return found
-    shortfall = looks.shortfall[:, k].astype(np.float64)
-    zeros = np.zeros(problem.n_rows)
-    survey = Survey(nothing, intercept, zeros, shortfall, nothing)
-    survey.move_intercept(problem, rounded=one.tol >= COARSE)
+    survey = _with_best_intercept(one, looks, k)
     intercept, loss = survey.intercept, survey.loss
     primal = problem.primal_from(square, intercept, loss)
     moved = replace(found, intercept=intercept, primal=primal)
@@ -363,6 +413,23 @@ def _judge(one: Progress, state: _Lanes, looks: _Looks, k: int) -> Certificate:
     margins = problem.margins(state.w[:, k].astype(np.float64), intercept)
     primal = problem.primal_from(square, intercept, problem.loss_sum(1.0 - margins))
     return found.join(replace(moved, primal=primal))
+
+
+def _with_best_intercept(one: Progress, looks: _Looks, k: int) -> Survey:
+    """Return the look at a class from the intercept at which P is least."""
+    problem, nothing = one.problem, np.empty(0)
+    shortfall = looks.shortfall[:, k].astype(np.float64)
+    zeros = np.zeros(problem.n_rows)
+    survey = Survey(nothing, float(looks.intercept[k]), zeros, shortfall, nothing)
+    survey.move_intercept(problem, rounded=one.tol >= COARSE)
+    return survey
+
+
+def _move_intercept(one: Progress, state: _Lanes, looks: _Looks, k: int) -> None:
+    """Go on from the best intercept of a class."""
+    survey = _with_best_intercept(one, looks, k)
+    looks.shortfall[:, k] = survey.shortfall
+    looks.intercept[k] = state.intercept[k] = survey.intercept
 
 
 def _with_point(
@@ -426,7 +493,7 @@ def _open(
     dtype = state.w.dtype
     if problem.intercept_rule != "free":
         w = looks.own[:, k].astype(dtype)
-    elif dtype == np.float32 and state.unmended[k] > MEND:
+    elif needs_mending(dtype, state.unmended[k]):
         # From dual variables that are not balanced, unlike the survey's.
         w = problem.combine(alpha).astype(dtype)
         state.unmended[k] = 0.0
