@@ -125,9 +125,9 @@ def _within_classes(
 ) -> Float64Array:
     """Return the factors of rows without the mean one of their class.
 
-    `used` are the costs that the factors were of, in rows with dual variables. Where all
-    duals of a class grow, those of the others do not answer, and the weights are farther
-    off than with the old ones.
+    `used` are the costs that the factors were of, in rows with dual variables. Where
+    all duals of a class grow, those of the others do not answer, and the weights are
+    farther off than with the old ones.
     """
     count = len(training.classes)
     old = np.bincount(training.codes, used, count)

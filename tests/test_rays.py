@@ -9,6 +9,8 @@ from reference import LOSSES, RULES, blobs, make_problem
 
 from hingesvm.losses import Hinge
 from hingesvm.solvers import Start, along_ray, solve
+from hingesvm.solvers.progress import feasible_start
+from hingesvm.solvers.rays import with_bounds
 
 SCALES = [1e-3, 0.3, 1.0, 4.0, 1e3]
 
@@ -145,3 +147,55 @@ def test_groups_are_no_worse_than_a_multiple(rule):
             other = problem.repair(times * before.alpha)
             if np.array_equal(other, times * before.alpha):
                 assert problem.dual(other) <= found.found.dual + 1e-9
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_rows_at_their_bound_follow_it(loss, rule):
+    X, y = blobs(60, 3)
+    alpha = solve(make_problem(X, y, loss, rule, 0.1)).certificate.alpha
+    problem = make_problem(X, y, loss, rule, 0.3)
+    at_bound = alpha >= 0.1 * (1.0 - 1e-9)
+    start = Start(alpha, np.ones(3), 2.0, own=np.ones(3), is_at_bound=at_bound)
+    found = with_bounds(problem, start)
+    np.testing.assert_array_equal(problem.repair(found.alpha), found.alpha)
+    assert found.own is None
+    assert problem.dual(found.alpha) > 0.0
+    if rule != "free" and loss == Hinge():
+        assert at_bound.any()
+        np.testing.assert_array_equal(found.alpha[at_bound], 0.3)
+    if rule != "free":
+        np.testing.assert_array_equal(found.alpha[~at_bound], alpha[~at_bound])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_feasible_start_has_no_w_of_other_duals(rule):
+    X, y = blobs(40, 3)
+    problem = make_problem(X, y, Hinge(), rule, 1.0)
+    alpha = solve(problem).certificate.alpha
+    own = problem.combine(alpha)
+    found = problem.certify(alpha)
+    kept = feasible_start(problem, Start(alpha, own=own, found=found))
+    np.testing.assert_allclose(kept.alpha, alpha, rtol=1e-12)
+    assert kept.own is own
+    assert kept.found is found
+    outside = alpha.copy()
+    outside[y > 0] += 2.0
+    mended = feasible_start(problem, Start(outside, own=own, found=found))
+    np.testing.assert_array_equal(problem.repair(mended.alpha), mended.alpha)
+    assert mended.own is None
+    assert mended.found is None
+
+
+@pytest.mark.parametrize("method", ["auto", "stochastic", "batch"])
+@pytest.mark.parametrize("n", [80, 12_000])
+def test_what_a_start_says_of_infeasible_duals_is_not_believed(method, n):
+    X, y = blobs(n, 3)
+    problem = make_problem(X, y, Hinge(), "free", 1.0)
+    alpha = np.where(y > 0, 0.9, 0.1)
+    start = Start(alpha, own=problem.combine(alpha))
+    solution = solve(problem, method=method, start=start, max_iter=3000)
+    assert solution.converged
+    cold = solve(problem, method=method, max_iter=3000)
+    noise = solution.certificate.gap + cold.certificate.gap
+    assert abs(solution.certificate.primal - cold.certificate.primal) <= noise
