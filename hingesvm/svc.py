@@ -123,7 +123,8 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         float64, of which `coef_` holds the rounded values when `X` is float32.
     n_iter_ : int
         Sweeps and Newton steps, the most of any one-vs-rest problem. A sweep is as
-        many steps as there are rows; Newton steps on samples and bands count too.
+        many steps as there are rows; Newton steps on samples and bands count too, and a
+        look at the gap, with the sweeps before it, as half an iteration at least.
     history_ : list of ndarray
         For each problem (one if joint) a structured array with a row per look at the
         gap and the fields "iteration", "seconds", "objective", "gap" and "active", the

@@ -335,6 +335,10 @@ def test_what_cannot_be_predicted():
     assert np.isnan(predicted_sweeps(0.5, np.inf, 1.0, 1e-3))
     assert np.isnan(predicted_sweeps(0.5, 1.0, 1.0, 1e-3))
     assert predicted_sweeps(0.5, 0.5, 1.0, 1e-3) == np.inf
+    # Nothing is proven, and after a look that did no better: as good as for ever.
+    assert np.isnan(predicted_sweeps(1.0, np.inf, 1.0, 1e-3))
+    assert predicted_sweeps(1.0, 1.0, 1.0, 1e-3) == np.inf
+    assert predicted_sweeps(3.0, 40.0, 1.0, 1e-3) == np.inf
     assert predicted_sweeps(1e-4, 0.5, 1.0, 1e-3) == 0.0
 
 
