@@ -224,3 +224,27 @@ def test_looks_count_against_max_iter(n_classes, form):
         # lines are of no sweeps.
         for history in clf.history_:
             assert len(history) <= 2 * history["iteration"][-1] + 3
+
+
+@pytest.mark.parametrize("change", ["loss", "half", "labels", "weights"])
+def test_bands_of_tall_data_do_not_follow_duals_that_mislead(change):
+    # They took most of the rows in, for the sum of those at their bound was far off.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60_000, 20))
+    noise = 3.0 * rng.standard_normal(len(X))
+    y = (X @ rng.standard_normal(20) + noise > 0.0).astype(int)
+    weights, labels = None, y
+    warm = HingeSVC(warm_start=True)
+    if change == "loss":
+        warm.set_params(loss="squared_hinge")
+    elif change == "half":
+        weights = half_of_the_positives(y)
+    elif change == "labels":
+        labels = np.where(rng.random(len(y)) < 0.05, 1 - y, y)
+    else:
+        weights = rng.uniform(0.5, 1.5, len(y))
+    warm.fit(X, y).set_params(loss="hinge").fit(X, labels, sample_weight=weights)
+    assert warm.dual_gap_ <= 1e-4 * warm.objective_
+    # Behind the looks at the origin and at the start.
+    in_bands = warm.history_[0]["active"][2:]
+    assert in_bands.max() <= 0.3 * len(X)

@@ -272,7 +272,7 @@ def _finish(progress: Progress, start: Start | None, seed: int) -> None:
     if not _is_small(problem):
         if start is None or not (start.alpha.any() or start.w is not None):
             start = nest(progress, seed)
-        band_until(progress, start, progress.tol)
+        band_until(progress, start, progress.tol, lambda: nest(progress, seed))
         return
     if start is None:
         start = Start(np.zeros(problem.n_rows))
@@ -293,7 +293,7 @@ def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
     if _is_tall(problem):
         near = nest(progress, seed) if start is None else start
     if near is not None:
-        band_until(progress, near, progress.tol)
+        band_until(progress, near, progress.tol, lambda: nest(progress, seed))
     else:
         first = Start(np.zeros(problem.n_rows)) if start is None else start
         sweep_until(progress, first, seed, _hand_over(progress))

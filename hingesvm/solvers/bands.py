@@ -14,7 +14,8 @@ the costs, found in the same way, down to about a thousand rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,9 @@ _STEPS_OF_SAMPLE, _STEPS_OF_SWEEPS = 12, 4
 _SHARPER, _ENOUGH = 0.1, 0.5
 # Part of the rows that may cross before the next round is kept short again.
 _FEW = 0.01
+# Relative gap from which a start's dual variables mislead, as where the weights of rows
+# have changed: those at their bound no longer cancel.
+_MISLED = 0.02
 # Rounds without a smaller gap before all rows are taken in.
 _PATIENCE = 4
 
@@ -142,7 +146,12 @@ class _Rounds:
         self.steps = self.first_steps
 
 
-def band_until(progress: Progress, start: Start | None, goal: float) -> None:
+def band_until(
+    progress: Progress,
+    start: Start | None,
+    goal: float,
+    other: Callable[[], Start | None] | None = None,
+) -> None:
     """Take Newton steps on bands of rows to a relative gap on all rows.
 
     Parameters
@@ -154,6 +163,8 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         Without weights, all rows make up the one and only band.
     goal : float
         Relative gap to reach.
+    other : callable, optional
+        Returns another start, asked where the dual variables of an unseen one mislead.
     """
     problem = progress.problem
     if start is None or start.w is None:
@@ -161,9 +172,12 @@ def band_until(progress: Progress, start: Start | None, goal: float) -> None:
         return
     rounds = _first_survey(problem, start, goal)
     if start.is_unseen:
-        progress.record(rounds.here.certificate(problem), proven=True)
+        found = rounds.here.certificate(problem)
+        progress.record(found, proven=True)
         if progress.relative_gap <= goal:
             return
+        if found.relative_gap > _MISLED:
+            rounds = _begin_anew(problem, start, found.primal, goal, other)
     patience = _PATIENCE
     while not progress.exhausted and patience:
         there = _solve_band(progress, rounds, goal)
@@ -222,6 +236,25 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
     return _Rounds(here, reach, rho, is_centred, steps)
+
+
+def _begin_anew(
+    problem: Problem,
+    start: Start,
+    primal: float,
+    goal: float,
+    other: Callable[[], Start | None] | None,
+) -> _Rounds:
+    """Look at the weights of a start without its dual variables, or at another start.
+
+    At which the primal value is the lower one; `primal` is that of the start.
+    """
+    instead = None if other is None else other()
+    if instead is not None:
+        rounds = _first_survey(problem, instead, goal)
+        if rounds.here.certificate(problem).primal < primal:
+            return rounds
+    return _first_survey(problem, replace(start, alpha=np.empty(0)), goal)
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
