@@ -130,6 +130,8 @@ class Training:
         None for one against the rest.
     seeds : list of int
         One for each problem.
+    exact : bool, default=True
+        Whether small problems end exact to rounding; if not, they end at `tol` too.
     """
 
     rows: Rows
@@ -145,6 +147,7 @@ class Training:
     seeds: list[int]
     n_jobs: int | None
     verbose: bool
+    exact: bool = True
 
     @classmethod
     def build(
@@ -303,6 +306,7 @@ class Training:
             n_jobs=self.n_jobs,
             watch=watch,
             keep_duals=keep_duals,
+            exact=self.exact,
         ).solve()
         _, longer, scale = self.factors_of_two
         dtype = self.rows.dtype.type
@@ -375,5 +379,6 @@ class Training:
             seed=self.seeds[0],
             start=start,
             watch=watch,
+            exact=self.exact,
         ).solve()
         return Trained(coef, intercept, [solution], gap, 1.0, costs)

@@ -118,7 +118,8 @@ def _follow(
     training = Training.build(
         params, part, fold.scorer.labels[fold.train], weights, where
     )
-    training = replace(training, verbose=params.verbose > 1)
+    # Scores need no more than the tolerance.
+    training = replace(training, verbose=params.verbose > 1, exact=False)
     path = FoldPath.empty(training.classes, len(Cs))
     found = path.trained
     began = time.perf_counter()

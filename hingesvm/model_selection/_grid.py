@@ -111,7 +111,8 @@ def _begin_of(training: Training, target: int) -> float:
 
 def _path_ends(training: Training, low: float) -> float:
     """Return a C from which on more of it changes little."""
-    rough = replace(training, tol=max(training.tol, _ROUGH), verbose=False)
+    tol = max(training.tol, _ROUGH)
+    rough = replace(training, tol=tol, verbose=False, exact=False)
     C = low * _DECADE**_SHORTEST
     before = rough.train(C, keep_duals=True)
     for _ in range(_SHORTEST, _LONGEST):
