@@ -239,13 +239,18 @@ class Training:
 
     def losses_of(self, trained: Trained) -> float:
         """Return the losses of all rows times their costs: P less the penalty."""
-        square = 0.0
+        return float(self.losses_of_each(trained).sum())
+
+    def losses_of_each(self, trained: Trained) -> Float64Array:
+        """Return the same for each problem."""
+        losses = []
         for solution in trained.solutions:
             found = solution.certificate
-            square += float(np.vdot(found.w, found.w))
+            square = float(np.vdot(found.w, found.w))
             if self.rule == "penalized":
                 square += float(np.vdot(found.intercept, found.intercept))
-        return max(trained.objective - 0.5 * trained.scale * square, 0.0)
+            losses.append(max(found.primal - 0.5 * square, 0.0))
+        return trained.scale * np.array(losses)
 
     def starts_from(self, trained: Trained, C: float) -> list[Start | None]:
         """Return where the same problems with this C are to start."""

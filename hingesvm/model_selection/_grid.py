@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm._training import Training
+from hingesvm._training import Trained, Training
 from hingesvm.losses import Hinge
 from hingesvm.solvers import Problem
 
@@ -45,12 +45,16 @@ Float64Array = NDArray[np.float64]
 
 # Factor between two values of C by which the end of a path is looked for.
 _DECADE = 10.0
-# How many of these a path is long, at least and at most.
-_SHORTEST, _LONGEST = 2, 8
+# How many of these a path is long, at least and at most; and at most where columns are
+# of very different scales.
+_SHORTEST, _LONGEST, _FARTHEST = 2, 8, 16
 # Relative gap to which the end is looked for.
 _ROUGH = 1e-2
-# The path has stopped where ten times the C lowers the loss by a smaller part.
-_STILL = 0.05
+# Ten times the C has told on a loss if it lowers it by more than these parts, of the
+# loss and of that of weights of 0.
+_STILL, _LITTLE = 0.05, 0.01
+# How many times it must not have told, one after the other, for the path to end.
+_PATIENCE = 3
 # Part of the objective that the losses of separated classes are below.
 _SEPARATED = 0.02
 
@@ -110,19 +114,56 @@ def _begin_of(training: Training, target: int) -> float:
 
 
 def _path_ends(training: Training, low: float) -> float:
-    """Return a C from which on more of it changes little."""
+    """Return a C from which on more of it changes little.
+
+    That is the last at which ten times the C has told on the loss of some class. The
+    search for it passes over a plateau, on which large columns alone are in use.
+    """
     tol = max(training.tol, _ROUGH)
     rough = replace(training, tol=tol, verbose=False, exact=False)
-    C = low * _DECADE**_SHORTEST
-    before = rough.train(C, keep_duals=True)
-    for _ in range(_SHORTEST, _LONGEST):
-        if rough.losses_of(before) <= _SEPARATED * before.objective:
+    columns = _columns_begin(training)
+    most = max(_DECADE**_LONGEST * low, _DECADE**4 * columns)
+    # Rounding must not make a decade of difference.
+    most = (1.0 + _ROUGH) * min(most, _DECADE**_FARTHEST * low)
+    C = end = low * _DECADE**_SHORTEST
+    now = rough.train(C, keep_duals=True)
+    # The first look of a fit from nothing is at weights of 0.
+    of_zero = np.array([one.history[0].objective for one in now.solutions]) / C
+    of_zero *= now.scale
+    losses, still = rough.losses_of_each(now) / C, 0
+    while _DECADE * C <= most and not _are_separated(now, C * losses):
+        starts = rough.starts_from(now, _DECADE * C)
+        C *= _DECADE
+        now = rough.train(C, starts, keep_duals=True)
+        if not now.converged:
             break
-        starts = rough.starts_from(before, _DECADE * C)
-        now = rough.train(_DECADE * C, starts, keep_duals=True)
-        loss, loss_before = rough.losses_of(now) / _DECADE, rough.losses_of(before)
-        still = loss > (1.0 - _STILL) * loss_before
-        if still or not now.converged:
+        before, losses = losses, rough.losses_of_each(now) / C
+        least = np.maximum(_STILL * before, _LITTLE * of_zero)
+        if np.any(before - losses > least):
+            end, still = C, 0
+            continue
+        still += 1
+        if still >= _PATIENCE and columns <= C:
             break
-        C, before = _DECADE * C, now
-    return C
+    return end * _DECADE
+
+
+def _are_separated(trained: Trained, losses: Float64Array) -> bool:
+    """Whether next to nothing of any objective is losses."""
+    objectives = np.array([one.certificate.primal for one in trained.solutions])
+    return bool(np.all(losses <= _SEPARATED * trained.scale * objectives))
+
+
+def _columns_begin(training: Training) -> float:
+    """Return the C from which the smallest column would do, if it told the classes.
+
+    A column of spread Q, the weighted sum of squares, can reach margins of 1 from
+    C = 1 / Q on.
+    """
+    centred = training.rule != "none"
+    spreads = training.rows.column_spreads(training.factors, centred=centred)
+    spreads = spreads[spreads > 0.0]
+    if not len(spreads):
+        return 0.0
+    with np.errstate(over="ignore"):
+        return float(1.0 / (spreads.min() * training.factors_of_two[0]))
