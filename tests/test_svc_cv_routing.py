@@ -64,7 +64,8 @@ def scores_by_hand(X, y, splits, *, weights, scoring, is_weighted):
 @pytest.mark.parametrize("scoring", [None, "balanced_accuracy", neg_hinge_loss_scorer])
 def test_weights_count_in_fits_and_scores(data, weights, scoring):
     X, y = data
-    search = HingeSVCCV(Cs=CS, cv=3, scoring=scoring).fit(X, y, sample_weight=weights)
+    search = HingeSVCCV(Cs=CS, cv=3, scoring=scoring, tol=1e-12)
+    search.fit(X, y, sample_weight=weights)
     named = isinstance(scoring, str) or scoring is None
     expected = scores_by_hand(
         X,
@@ -145,7 +146,7 @@ def test_weights_are_routed_to_the_scorer(data, weights, request_it, n_jobs):
     for scorer in [get_scorer("accuracy"), neg_hinge_loss_scorer]:
         scoring = scorer.set_score_request(sample_weight=request_it)
         search = HingeSVCCV(Cs=CS, cv=3, scoring=scoring, n_jobs=n_jobs)
-        search.fit(X, y, sample_weight=weights)
+        search.set_params(tol=1e-12).fit(X, y, sample_weight=weights)
         expected = scores_by_hand(
             X, y, splits, weights=weights, scoring=scorer, is_weighted=request_it
         )
