@@ -53,14 +53,16 @@ SCORINGS = {
 
 def assert_as_search(search, X, y, *, params=None, rtol=1e-9):
     """Assert that scores and choice are those of a search with the same splits."""
-    grid = {"C": np.asarray(search.Cs_)}
+    # Of equal means a search takes the first, which is to be the smallest.
+    order = np.argsort(search.Cs_)
+    grid = {"C": search.Cs_[order]}
     scoring, cv = search.scoring, search.cv
     found = GridSearchCV(HingeSVC(**(params or {})), grid, scoring=scoring, cv=cv)
     found.fit(X, y)
     scores = np.stack(
         [found.cv_results_[f"split{k}_test_score"] for k in range(len(search.scores_))]
     )
-    np.testing.assert_allclose(search.scores_, scores, rtol=rtol, atol=1e-12)
+    np.testing.assert_allclose(search.scores_[:, order], scores, rtol=rtol, atol=1e-12)
     assert found.best_params_["C"] == search.C_
     best = found.best_estimator_
     distance = np.sqrt(2 * best.dual_gap_) + np.sqrt(2 * search.dual_gap_)
@@ -102,7 +104,8 @@ def test_roc_auc(dtype):
 )
 def test_parameters_of_the_fits(params):
     X, y = make_data(50, 4, n_classes=3)
-    search = HingeSVCCV(CS[1:], cv=2, scoring=neg_hinge_loss_scorer, tol=CLOSE, **params)
+    params = {**params, "tol": CLOSE}
+    search = HingeSVCCV(CS[1:], cv=2, scoring=neg_hinge_loss_scorer, **params)
     assert_as_search(search.fit(X, y), X, y, params=params, rtol=1e-6)
 
 
@@ -214,19 +217,22 @@ def test_score_is_that_of_the_scorer():
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_without_refit_the_best_of_each_fold_are_averaged(n_classes):
     X, y = make_data(90, 4, n_classes=n_classes)
-    search = HingeSVCCV(Cs=CS, cv=4, refit=False).fit(X, y)
-    best = search.scores_.argmax(axis=1)
+    Cs = [1.0, 0.003, 0.03, 0.3]
+    search = HingeSVCCV(Cs=Cs, cv=4, refit=False).fit(X, y)
+    # Of equal scores the smallest C has the best.
+    order = np.argsort(Cs)
+    best = order[search.scores_[:, order].argmax(axis=1)]
     assert len(set(best)) > 1
     folds = np.arange(4)
     coef = search.coefs_paths_[folds, best].mean(axis=0)
     np.testing.assert_allclose(search.coef_, coef, rtol=1e-12)
     intercept = search.intercepts_paths_[folds, best].mean(axis=0)
     np.testing.assert_allclose(search.intercept_, intercept, rtol=1e-12)
-    mean = np.mean(np.array(CS)[best])
+    mean = np.mean(np.array(Cs)[best])
     assert mean == pytest.approx(search.C_)
     assert search.n_iter_ == search.n_iters_[folds, best].max()
     assert not hasattr(search, "dual_gap_")
-    without = HingeSVCCV(Cs=CS, cv=4, refit=False, store_paths=False).fit(X, y)
+    without = HingeSVCCV(Cs=Cs, cv=4, refit=False, store_paths=False).fit(X, y)
     np.testing.assert_array_equal(without.coef_, search.coef_)
     assert search.score(X, y) > 0.5
 
@@ -271,16 +277,31 @@ def test_one_standard_error_by_hand():
     assert search.set_params(cv=cv[:1]).fit(X, y).C_ == 8.0
 
 
-def test_of_equal_scores_the_first_given_wins():
+@pytest.mark.parametrize("rounding", [0.0, 1e-16, 5e-14])
+def test_of_equal_scores_the_smaller_C_wins(rounding):
     X, y = np.arange(12.0)[:, None], np.arange(12) % 2
     cv = [(np.arange(2, 12), [0])]
-    table = [{4.0: 0.5, 1.0: 1.0, 8.0: 1.0}]
-    for Cs, expected in [([4.0, 8.0, 1.0], 8.0), ([4.0, 1.0, 8.0], 1.0)]:
-        search = HingeSVCCV(Cs=Cs, cv=cv, scoring=by_table(table))
-        chosen = search.fit(X, y).C_
-        assert chosen == expected
-        averaged = search.set_params(refit=False).fit(X, y).C_
-        assert averaged == expected
+    table = [{4.0: 0.5, 1.0: 1.0 - rounding, 8.0: 1.0}]
+    for Cs in [[4.0, 8.0, 1.0], [4.0, 1.0, 8.0]]:
+        for one_standard_error in [False, True]:
+            search = HingeSVCCV(Cs=Cs, cv=cv, scoring=by_table(table))
+            search.set_params(one_standard_error=one_standard_error)
+            assert search.fit(X, y).C_ == 1.0
+            assert search.set_params(refit=False).fit(X, y).C_ == 1.0
+    # More than rounding is told apart.
+    table[0][1.0] = 1.0 - 1e-9
+    assert search.fit(X, y).C_ == 8.0
+
+
+def test_means_of_the_same_scores_in_another_order_are_equal():
+    X, y = np.arange(12.0)[:, None], np.arange(12) % 2
+    scores, Cs = [0.1, 0.2, 0.3], [4.0, 1.0, 2.0]
+    table = [dict(zip(Cs, np.roll(scores, k), strict=True)) for k in range(3)]
+    means = [np.mean([each[C] for each in table]) for C in Cs]
+    assert np.ptp(means) > 0.0
+    cv = [(np.arange(3, 12), [k]) for k in range(3)]
+    search = HingeSVCCV(Cs=Cs, cv=cv, scoring=by_table(table))
+    assert search.fit(X, y).C_ == 1.0
 
 
 @pytest.mark.parametrize("form", ["ovr", "crammer_singer", "weston_watkins"])

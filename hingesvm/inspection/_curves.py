@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hingesvm.inspection._matplotlib import below_legend
 from hingesvm.losses import Float64Array
-from hingesvm.model_selection._scoring import standard_errors
+from hingesvm.model_selection._choice import standard_errors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -45,9 +45,11 @@ Float64Array = NDArray[np.float64]
 
 # Factor between two values of C by which the end of a path is looked for.
 _DECADE = 10.0
-# How many of these a path is long, at least and at most; and at most where columns are
-# of very different scales.
-_SHORTEST, _LONGEST, _FARTHEST = 2, 8, 16
+# How many of these a path is long, at least and at most.
+_SHORTEST, _LONGEST = 3, 9
+# How many of these it is longer at most than to where the smallest column would do, and
+# how long it is then.
+_FARTHER, _FARTHEST = 5, 17
 # Relative gap to which the end is looked for.
 _ROUGH = 1e-2
 # Ten times the C has told on a loss if it lowers it by more than these parts, of the
@@ -116,36 +118,38 @@ def _begin_of(training: Training, target: int) -> float:
 def _path_ends(training: Training, low: float) -> float:
     """Return a C from which on more of it changes little.
 
-    That is the last at which ten times the C has told on the loss of some class. The
-    search for it passes over a plateau, on which large columns alone are in use.
+    That is ten times the last C that has told on the loss of some class. The search for
+    it passes over plateaus, on which the largest columns alone are in use.
     """
     tol = max(training.tol, _ROUGH)
     rough = replace(training, tol=tol, verbose=False, exact=False)
     columns = _columns_begin(training)
-    most = max(_DECADE**_LONGEST * low, _DECADE**4 * columns)
+    longest = max(_DECADE**_LONGEST, _DECADE**_FARTHER * columns / low)
     # Rounding must not make a decade of difference.
-    most = (1.0 + _ROUGH) * min(most, _DECADE**_FARTHEST * low)
-    C = end = low * _DECADE**_SHORTEST
+    decades = min(int(np.log10(longest) + _ROUGH), _FARTHEST)
+    C = last = low * _DECADE ** (_SHORTEST - 1)
     now = rough.train(C, keep_duals=True)
     # The first look of a fit from nothing is at weights of 0.
     of_zero = np.array([one.history[0].objective for one in now.solutions]) / C
     of_zero *= now.scale
     losses, still = rough.losses_of_each(now) / C, 0
-    while _DECADE * C <= most and not _are_separated(now, C * losses):
-        starts = rough.starts_from(now, _DECADE * C)
+    for _ in range(_SHORTEST, decades):
+        if _are_separated(now, C * losses):
+            break
         C *= _DECADE
+        starts = rough.starts_from(now, C)
         now = rough.train(C, starts, keep_duals=True)
         if not now.converged:
             break
         before, losses = losses, rough.losses_of_each(now) / C
         least = np.maximum(_STILL * before, _LITTLE * of_zero)
         if np.any(before - losses > least):
-            end, still = C, 0
+            last, still = C, 0
             continue
         still += 1
         if still >= _PATIENCE and columns <= C:
             break
-    return end * _DECADE
+    return last * _DECADE
 
 
 def _are_separated(trained: Trained, losses: Float64Array) -> bool:

@@ -247,7 +247,7 @@ def _is_small(problem: Problem) -> bool:
 
 
 def _solve_small(progress: Progress, first: Start, seed: int) -> None:
-    """Sweep a little, then finish with Newton steps, to rounding if it is to be exact."""
+    """Sweep a little, then finish with Newton steps, to rounding if it is exact."""
     tol, max_iter = progress.tol, progress.max_iter
     progress.tol = _ROUGH if progress.exact else max(tol, _ROUGH)
     progress.max_iter = min(_FIRST_SWEEPS, max_iter)
