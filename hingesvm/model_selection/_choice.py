@@ -64,8 +64,8 @@ def tells_of_the_end(Cs: Float64Array, scores: Float64Array, place: int) -> bool
     """Whether the C chosen is the largest because there are no larger ones.
 
     That is, each smaller one is worse by more than the standard error of the
-    difference. At the small end there is nothing to tell: weights are proportional to C
-    there, so that a smaller one predicts the same.
+    difference. At the small end there is nothing to tell: with a smaller C weights are
+    shorter, and their direction is the same.
     """
     if len(Cs) < _FEWEST or Cs[place] < Cs.max():
         return False

@@ -22,7 +22,14 @@ are scaled down to that of the other, and, as the best b lies half-way between b
     C_{\min} = \frac{2}{\max_{y_i = 1} x_i^\top v - \min_{y_i = -1} x_i^\top v}
 
 (exact where both sums are equal). Smooth losses have their slope at margin 0 in place
-of the bound. Of several classes the smallest value counts.
+of the bound. Of several classes the smallest value counts. Below it weights are shorter
+and their direction is the same, so that no grid need begin lower.
+
+A grid ends at ten times the last C from which ten times as much told on the loss of
+some class. On a plateau, where the largest columns alone are in use, it does not: a
+column of spread :math:`Q_j = \sum_i s_i (x_{ij} - \bar x_j)^2` can reach margins of 1
+from :math:`C = 1 / Q_j` on. So the end is looked for up to the largest of these and for
+some more decades.
 """
 
 from __future__ import annotations
