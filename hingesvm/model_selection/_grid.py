@@ -53,7 +53,7 @@ Float64Array = NDArray[np.float64]
 # Factor between two values of C by which the end of a path is looked for.
 _DECADE = 10.0
 # How many of these a path is long, at least and at most.
-_SHORTEST, _LONGEST = 3, 9
+_SHORTEST, _LONGEST = 3, 12
 # How many of these it is longer at most than to where the smallest column would do, and
 # how long it is then.
 _FARTHER, _FARTHEST = 5, 17
@@ -61,7 +61,7 @@ _FARTHER, _FARTHEST = 5, 17
 _ROUGH = 1e-2
 # Ten times the C has told on a loss if it lowers it by more than these parts, of the
 # loss and of that of weights of 0.
-_STILL, _LITTLE = 0.05, 0.01
+_STILL, _LITTLE = 0.05, 0.02
 # How many times it must not have told, one after the other, for the path to end.
 _PATIENCE = 3
 # Part of the objective that the losses of separated classes are below.

@@ -397,7 +397,8 @@ class Rows:
         # A constant column far from 0 must not be left with a rounding error.
         shift = self.take(np.arange(min(1, self.n_rows)))
         is_shifted = centred and not self.is_sparse and len(shift) > 0
-        for start, stop in self.chunks(self.n_rows):
+        # Of each chunk there are copies, which are not to take much memory.
+        for start, stop in self.chunks(self.n_rows, 8.0):
             some = self._X[self._places(np.arange(start, stop))].astype(np.float64)
             part = weights[start:stop]
             if self.is_sparse:
