@@ -46,6 +46,9 @@ def test_fits_of_folds_stop_at_the_tolerance_and_the_last_is_exact(kind, params)
         assert search.dual_gap_ <= 1e-10 * search.objective_
         last = HingeSVC(search.C_, **params).fit(X, y)
         np.testing.assert_array_equal(search.coef_, last.coef_)
+    # Where models of folds are averaged they are exact.
+    rough.set_params(refit=False).fit(X, y)
+    assert relative_gaps(rough).max() <= 1e-10
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -61,7 +64,7 @@ def test_two_classes_stop_at_the_tolerance_too(n_jobs):
 def test_the_choice_is_as_good_as_that_of_exact_fits(load, scaled):
     X, y = load(return_X_y=True)
     X = StandardScaler().fit_transform(X) if scaled else X
-    search = HingeSVCCV(Cs=CS, cv=3, refit=False).fit(X, y)
+    search = HingeSVCCV(Cs=CS, cv=3).fit(X, y)
     exact = GridSearchCV(HingeSVC(), {"C": CS}, cv=3, refit=False).fit(X, y)
     means, expected = search.scores_.mean(axis=0), exact.cv_results_["mean_test_score"]
     assert expected[means.argmax()] == pytest.approx(expected.max())

@@ -90,7 +90,7 @@ class HingeSVCCV(HingeSVC):
         As of HingeSVC, for each fit.
     tol : float, default=1e-4
         As of HingeSVC. The fits of the folds end at it on small data too; only the last
-        fit, on all rows, is then exact to rounding.
+        fit, on all rows, is then exact to rounding, or, without `refit`, all of them.
     max_iter : int, default=1000
         As of HingeSVC, for each fit.
     n_jobs : int or None, default=None

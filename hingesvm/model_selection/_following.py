@@ -177,8 +177,8 @@ def _training_of(params: Any, rows: Rows, fold: Fold) -> Training:
         weights,
         f" of the training rows of {fold.name}",
     )
-    # Scores need no more than the tolerance.
-    return replace(training, verbose=params.verbose > 1, exact=False)
+    # Scores need no more than the tolerance; models that are averaged are used.
+    return replace(training, verbose=params.verbose > 1, exact=not params.refit)
 
 
 def _score(

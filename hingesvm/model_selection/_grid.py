@@ -60,8 +60,8 @@ _FARTHER, _FARTHEST = 5, 17
 # Relative gap to which the end is looked for.
 _ROUGH = 1e-2
 # Ten times the C has told on a loss if it lowers it by more than these parts, of the
-# loss and of that of weights of 0.
-_STILL, _LITTLE = 0.05, 0.02
+# loss and of the weights of the rows outside the largest class.
+_STILL, _LITTLE = 0.05, 0.04
 # How many times it must not have told, one after the other, for the path to end.
 _PATIENCE = 3
 # Part of the objective that the losses of separated classes are below.
@@ -134,29 +134,47 @@ def _path_ends(training: Training, low: float) -> float:
     longest = max(_DECADE**_LONGEST, _DECADE**_FARTHER * columns / low)
     # Rounding must not make a decade of difference.
     decades = min(int(np.log10(longest) + _ROUGH), _FARTHEST)
+    least = _LITTLE * _losses_to_tell(training)
     C = last = low * _DECADE ** (_SHORTEST - 1)
     now = rough.train(C, keep_duals=True)
-    # The first look of a fit from nothing is at weights of 0.
-    of_zero = np.array([one.history[0].objective for one in now.solutions]) / C
-    of_zero *= now.scale
-    losses, still = rough.losses_of_each(now) / C, 0
+    losses = before = rough.losses_of_each(now) / C
+    still = 0
     for _ in range(_SHORTEST, decades):
         if _are_separated(now, C * losses):
             break
+        # Columns that come into use tell by and by.
+        if still == 0 or columns < C / _DECADE:
+            before = losses
         C *= _DECADE
         starts = rough.starts_from(now, C)
         now = rough.train(C, starts, keep_duals=True)
         if not now.converged:
             break
-        before, losses = losses, rough.losses_of_each(now) / C
-        least = np.maximum(_STILL * before, _LITTLE * of_zero)
-        if np.any(before - losses > least):
+        losses = rough.losses_of_each(now) / C
+        if np.any(before - losses > np.maximum(_STILL * before, least)):
             last, still = C, 0
             continue
         still += 1
         if still >= _PATIENCE and columns <= C:
             break
     return last * _DECADE
+
+
+def _losses_to_tell(training: Training) -> Float64Array:
+    """Return the sum of the weights of the rows outside the largest class.
+
+    It is of the size of the losses of a model that knows no columns; one for each
+    problem, in the unit of its losses.
+    """
+    weights = np.broadcast_to(training.factors, training.rows.n_rows)
+    sums = np.bincount(training.codes, weights)
+    if training.is_joint:
+        assert training.joint is not None
+        return np.array([training.joint.margin * (sums.sum() - sums.max())])
+    each = sums[training.targets]
+    factor, _, scale = training.factors_of_two
+    smaller: Float64Array = np.minimum(each, sums.sum() - each)
+    return factor * scale * smaller
 
 
 def _are_separated(trained: Trained, losses: Float64Array) -> bool:
