@@ -58,6 +58,8 @@ class Classes:
     watch : Watch or None
     keep_duals : bool
         Whether the solutions are to have dual variables.
+    exact : bool, default=True
+        Whether small problems end exact to rounding; if not, they end at `tol` too.
     """
 
     rows: Rows
@@ -74,6 +76,7 @@ class Classes:
     n_jobs: int | None
     watch: Watch | None
     keep_duals: bool
+    exact: bool = True
 
     def solve(self) -> list[Solved]:
         """Solve all problems; return coefficients in the dtype of X and their gap."""
@@ -155,6 +158,7 @@ class Classes:
             seed=self.seeds[numbers.start],
             reports=[self._report(number) for number in numbers],
             starts=None if None in starts else [start for start in starts if start],
+            exact=self.exact,
         )
         done: dict[int, Solved] = {}
         others: dict[int, Progress] = {}
@@ -192,6 +196,7 @@ class Classes:
             seed=self.seeds[number],
             start=start,
             report=self._report(number),
+            exact=self.exact,
         )
         return self._round(problem, solution, number)
 

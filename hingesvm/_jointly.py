@@ -55,6 +55,8 @@ class Jointly:
     start : Start or None
         Where to start, with arrays of all classes.
     watch : Watch or None
+    exact : bool, default=True
+        Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
     """
 
     rows: Rows
@@ -69,6 +71,7 @@ class Jointly:
     seed: int
     start: Start | None
     watch: Watch | None
+    exact: bool = True
 
     def solve(self) -> JointlySolved:
         """Solve it; return coefficients in the dtype of X and their gap."""
@@ -91,6 +94,7 @@ class Jointly:
             seed=self.seed,
             start=start,
             report=watch,
+            exact=self.exact,
         )
         if watch is not None:
             watch.end(solution)

@@ -130,6 +130,8 @@ class Training:
         None for one against the rest.
     seeds : list of int
         One for each problem.
+    exact : bool, default=True
+        Whether small problems end exact to rounding; if not, they end at `tol` too.
     """
 
     rows: Rows
@@ -145,6 +147,7 @@ class Training:
     seeds: list[int]
     n_jobs: int | None
     verbose: bool
+    exact: bool = True
 
     @classmethod
     def build(
@@ -236,13 +239,18 @@ class Training:
 
     def losses_of(self, trained: Trained) -> float:
         """Return the losses of all rows times their costs: P less the penalty."""
-        square = 0.0
+        return float(self.losses_of_each(trained).sum())
+
+    def losses_of_each(self, trained: Trained) -> Float64Array:
+        """Return the same for each problem."""
+        losses = []
         for solution in trained.solutions:
             found = solution.certificate
-            square += float(np.vdot(found.w, found.w))
+            square = float(np.vdot(found.w, found.w))
             if self.rule == "penalized":
                 square += float(np.vdot(found.intercept, found.intercept))
-        return max(trained.objective - 0.5 * trained.scale * square, 0.0)
+            losses.append(max(found.primal - 0.5 * square, 0.0))
+        return trained.scale * np.array(losses)
 
     def starts_from(self, trained: Trained, C: float) -> list[Start | None]:
         """Return where the same problems with this C are to start."""
@@ -303,6 +311,7 @@ class Training:
             n_jobs=self.n_jobs,
             watch=watch,
             keep_duals=keep_duals,
+            exact=self.exact,
         ).solve()
         _, longer, scale = self.factors_of_two
         dtype = self.rows.dtype.type
@@ -375,5 +384,6 @@ class Training:
             seed=self.seeds[0],
             start=start,
             watch=watch,
+            exact=self.exact,
         ).solve()
         return Trained(coef, intercept, [solution], gap, 1.0, costs)

@@ -1,5 +1,8 @@
 """hinge_path: each solution along the path is that of an independent fit."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -183,6 +186,29 @@ def test_bad_input(changes, error, message):
     X, y = make_data()
     with pytest.raises(error, match=message):
         hinge_path(**{"X": X, "y": y, "Cs": [1.0], **changes})
+
+
+def test_paths_are_equal_if_their_arrays_are():
+    X, y = make_data()
+    path, same = (hinge_path(X, y, Cs=[0.1, 1.0]) for _ in range(2))
+    assert path == same
+    assert (path != same) is False
+    assert path != hinge_path(X, y, Cs=[0.1, 2.0])
+    assert path != hinge_path(X, y, Cs=[0.1])
+    assert path != hinge_path(X, np.where(y == 1, "yes", "no"), Cs=[0.1, 1.0])
+    assert path != replace(path, converged=~path.converged)
+    assert path != "a path"
+    assert path in [same]
+    assert pickle.loads(pickle.dumps(path)) == path
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(path)
+
+
+@pytest.mark.parametrize("form", ["ovr", "crammer_singer"])
+def test_small_problems_are_exact_whatever_the_tolerance(form):
+    X, y = make_data(60, 4, n_classes=3)
+    path = hinge_path(X, y, Cs=[0.01, 1.0], multi_class=form, tol=0.1)
+    assert (path.dual_gaps <= 1e-10 * path.objectives).all()
 
 
 def test_global_random_state_and_input_are_left_alone():

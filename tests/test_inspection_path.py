@@ -143,6 +143,25 @@ def test_labels_titles_and_legend(binary, iris, path):
     assert legend_of(display) == ["objective / C", "loss, summed over the rows"]
 
 
+def test_scores_that_failed_are_left_out():
+    X, y = make_data()
+
+    def score(estimator, X, y):
+        if estimator.C == 0.1:
+            raise ZeroDivisionError
+        return estimator.score(X, y)
+
+    search = HingeSVCCV([0.01, 0.1, 1.0], scoring=score, error_score=np.nan)
+    with pytest.warns(UserWarning, match="could not be scored"):
+        search.set_params(one_standard_error=True).fit(X, y)
+    display = from_estimator(search)
+    means = search.scores_.mean(axis=0)
+    best = np.nanargmax(means)
+    error = search.scores_[:, best].std(ddof=1) / np.sqrt(5.0)
+    expected = 2 * [means[best] - error]
+    np.testing.assert_allclose(display.threshold_line_.get_ydata(), expected)
+
+
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_loss_of_a_path_is_that_of_the_rows(loss, rule):

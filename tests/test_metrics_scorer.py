@@ -14,12 +14,17 @@ from sklearn.model_selection import (
     cross_val_score,
     cross_validate,
 )
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from hingesvm import HingeSVC
-from hingesvm.metrics import hinge_loss, neg_hinge_loss_scorer
+from hingesvm.metrics import (
+    hinge_loss,
+    make_neg_hinge_loss_scorer,
+    neg_hinge_loss_scorer,
+)
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
@@ -171,54 +176,112 @@ def test_the_forms_differ():
     ],
     ids=["itself", "pipeline", "nested", "search", "in pipeline", "of pipeline"],
 )
-def test_scorer_takes_the_form_of_the_estimator(form, wrap):
+def test_scores_do_not_depend_on_how_a_model_was_trained(form, wrap):
     X, y = np.tile(X_THREE, (2, 1)), np.tile(Y_THREE, 2)
-    model = wrap(Formed(form)).fit(X, y)
-    assert neg_hinge_loss_scorer(model, X_THREE, Y_THREE) == expected_score(form)
+    for trained in FORMS:
+        model = wrap(Formed(trained)).fit(X, y)
+        scorer = make_neg_hinge_loss_scorer(multi_class=form)
+        assert scorer(model, X_THREE, Y_THREE) == expected_score(form)
+        default = neg_hinge_loss_scorer(model, X_THREE, Y_THREE)
+        assert default == expected_score("crammer_singer")
 
 
-def test_scorer_takes_the_form_that_a_search_chose():
+def test_a_search_over_forms_compares_one_loss():
     X, y = np.tile(X_THREE, (2, 1)), np.tile(Y_THREE, 2)
     search = search_of(Formed(), {"multi_class": FORMS}).fit(X, y)
-    best = max(FORMS, key=expected_score)
-    assert search.best_params_ == {"multi_class": best}
-    assert search.score(X_THREE, Y_THREE) == expected_score(best)
+    scores = search.cv_results_["mean_test_score"]
+    # The decisions are the same, whatever the form.
+    assert len(set(scores)) == 1
+    assert search.score(X_THREE, Y_THREE) == expected_score("crammer_singer")
 
 
-@pytest.mark.parametrize(
-    "multi_class", ["multinomial", "auto", None, 3, ["ovr"], np.array(["ovr"])]
-)
-def test_scorer_of_another_form_has_the_default(multi_class):
-    model = Formed(multi_class).fit(X_THREE, Y_THREE)
-    score = neg_hinge_loss_scorer(model, X_THREE, Y_THREE)
-    assert score == expected_score("crammer_singer")
-    assert neg_hinge_loss_scorer(
-        Identity().fit(X_THREE, Y_THREE), X_THREE, Y_THREE
-    ) == (score)
-
-
-@pytest.mark.parametrize(
-    ("model", "form"),
-    [
-        (HingeSVC(), "ovr"),
-        (HingeSVC(loss="squared_hinge"), "ovr"),
-        (LinearSVC(random_state=0, max_iter=20_000), "ovr"),
-        (
-            LinearSVC(multi_class="crammer_singer", random_state=0, max_iter=20_000),
-            "crammer_singer",
-        ),
-    ],
-    ids=repr,
-)
-def test_scorer_of_trained_estimators(model, form):
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("squared", [False, True])
+def test_scorers_of_trained_estimators(form, squared):
     X, y = load_iris(return_X_y=True)
-    model = make_pipeline(StandardScaler(), clone(model)).fit(X, y)
-    expected = -hinge_loss(y, model.decision_function(X), multi_class=form)
-    assert neg_hinge_loss_scorer(model, X, y) == expected
-    two = y < 2
-    model.fit(X[two], y[two])
-    expected = -sklearn.metrics.hinge_loss(y[two], model.decision_function(X[two]))
-    assert neg_hinge_loss_scorer(model, X[two], y[two]) == pytest.approx(expected)
+    rows = StandardScaler().fit_transform(X)
+    scorer = make_neg_hinge_loss_scorer(multi_class=form, squared=squared)
+    for model in [
+        HingeSVC(),
+        HingeSVC(loss="squared_hinge"),
+        HingeSVC(multi_class="crammer_singer"),
+        HingeSVC(multi_class="weston_watkins"),
+        LinearSVC(random_state=0, max_iter=20_000),
+        OneVsRestClassifier(HingeSVC()),
+    ]:
+        model.fit(rows, y)
+        decisions = model.decision_function(rows)
+        expected = hinge_loss(y, decisions, multi_class=form, squared=squared)
+        assert scorer(model, rows, y) == -expected
+
+
+def test_the_same_model_alone_and_one_against_the_rest():
+    X, y = load_iris(return_X_y=True)
+    rows = StandardScaler().fit_transform(X)
+    alone = neg_hinge_loss_scorer(HingeSVC().fit(rows, y), rows, y)
+    model = OneVsRestClassifier(HingeSVC()).fit(rows, y)
+    assert neg_hinge_loss_scorer(model, rows, y) == pytest.approx(alone, rel=1e-9)
+    expected = -sklearn.metrics.hinge_loss(y, model.decision_function(rows))
+    assert alone == pytest.approx(expected, rel=1e-9)
+
+
+def test_two_classes_have_one_loss():
+    X, y = load_iris(return_X_y=True)
+    X, y = X[:100], y[:100]
+    model = HingeSVC().fit(X, y)
+    expected = -sklearn.metrics.hinge_loss(y, model.decision_function(X))
+    for form in FORMS:
+        scorer = make_neg_hinge_loss_scorer(multi_class=form)
+        assert scorer(model, X, y) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"multi_class": "multinomial"}, "multi_class must be one of .*'multinomial'"),
+        ({"multi_class": None}, "multi_class must be one of .*None"),
+        ({"multi_class": ["ovr"]}, r"multi_class must be one of .*\['ovr'\]"),
+        ({"squared": "yes"}, "squared must be True or False, got 'yes'"),
+    ],
+)
+def test_unknown_forms_are_refused(params, message):
+    with pytest.raises(ValueError, match=message):
+        make_neg_hinge_loss_scorer(**params)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("request_", [None, True, "importance"])
+@pytest.mark.usefixtures("routing")
+def test_scorers_are_values(form, squared, request_):
+    scorer = make_neg_hinge_loss_scorer(multi_class=form, squared=squared)
+    scorer = scorer.set_score_request(sample_weight=request_)
+    for copy in [pickle.loads(pickle.dumps(scorer)), clone(scorer), eval(repr(scorer))]:
+        assert copy == scorer
+        assert hash(copy) == hash(scorer)
+    is_default = form == "crammer_singer" and not squared and request_ is None
+    assert (scorer == neg_hinge_loss_scorer) == is_default
+    assert is_default == (repr(scorer) == "neg_hinge_loss_scorer")
+    with pytest.raises(AttributeError):
+        scorer.multi_class = "ovr"
+
+
+@pytest.mark.usefixtures("routing")
+def test_requests_reach_nobody_else():
+    cross_validate(
+        Identity().set_fit_request(sample_weight=False),
+        X_ONE_CLASS_FOLD,
+        Y_ONE_CLASS_FOLD,
+        cv=ONE_CLASS_FOLD,
+        scoring=neg_hinge_loss_scorer.set_score_request(sample_weight=True),
+        params={"sample_weight": np.ones(6)},
+    )
+    own = make_neg_hinge_loss_scorer(multi_class="ovr")
+    own.set_score_request(sample_weight="other")
+    for scorer in [neg_hinge_loss_scorer, make_neg_hinge_loss_scorer(), own]:
+        requests = scorer.get_metadata_routing().score.requests
+        assert requests == {"sample_weight": None}
+        assert "request" not in repr(scorer)
 
 
 def test_score_of_no_loss_is_positive_zero():

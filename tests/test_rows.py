@@ -169,6 +169,25 @@ def test_column_scales(pair):
     assert rows.column_scales() == pytest.approx(np.abs(X).max(axis=0), rel=1e-14)
 
 
+@pytest.mark.parametrize("centred", [False, True])
+def test_column_spreads(pair, centred):
+    rows, X = pair
+    for weights in [np.linspace(0.5, 2.0, rows.n_rows), np.array([3.0])]:
+        each = np.broadcast_to(weights, rows.n_rows)
+        mean = np.average(X, axis=0, weights=each) if centred else 0.0
+        expected = each @ (X - mean) ** 2
+        found = rows.column_spreads(weights, centred=centred)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_spread_of_columns_far_from_zero(dtype):
+    X = np.column_stack([np.full(N, 0.1), 1e4 + np.arange(N) % 2]).astype(dtype)
+    found = Rows(X).column_spreads(np.ones(1), centred=True)
+    assert found == pytest.approx([0.0, X[:, 1].astype(float).var() * N], rel=1e-6)
+    assert found[0] == 0.0
+
+
 def test_no_rows_wanted(pair):
     rows, _ = pair
     none, empty = np.empty(0, dtype=np.intp), np.empty(0)
@@ -191,6 +210,9 @@ def test_nothing_but_zeros(storage, shape):
     assert np.array_equal(rows.gram(every, np.ones(n)), np.zeros((d, d)))
     assert np.array_equal(rows.kernel(every), np.zeros((n, n)))
     assert np.array_equal(rows.column_scales(), np.zeros(d))
+    for centred in [False, True]:
+        spreads = rows.column_spreads(np.ones(1), centred=centred)
+        assert np.array_equal(spreads, np.zeros(d))
 
 
 @pytest.mark.parametrize("storage", ["dense", "csr32", "untidy64"])
@@ -238,6 +260,7 @@ def test_read_only_data_is_taken_and_nothing_is_changed(storage, dtype):
     rows.kernel(some)
     rows.take(some)
     rows.column_scales()
+    rows.column_spreads(np.ones(1), centred=True)
     rows.mean_squares(some)
     rows.margins(np.ones(D), intercept=0.5, signs=np.ones(N, dtype=np.int8))
     rows.subset(some).margins(np.ones(D))
@@ -272,6 +295,7 @@ CALLS = {
     "gram": lambda rows: rows.gram(np.arange(N), np.ones(N)),
     "kernel": lambda rows: rows.kernel(np.arange(N)),
     "column_scales": lambda rows: rows.column_scales(),
+    "column_spreads": lambda rows: rows.column_spreads(np.ones(1), centred=True),
     "subset": lambda rows: rows.subset(np.arange(N)).margins(np.ones(D)),
 }
 

@@ -21,6 +21,8 @@ from hingesvm.metrics import neg_hinge_loss_scorer
 from hingesvm.model_selection import HingeSVCCV, hinge_path
 
 CS = [1.0, 0.003, 0.1]
+# Folds are solved to it, where fits of HingeSVC are solved to rounding.
+CLOSE = 1e-12
 
 
 def margin_of_first_column(estimator, X, y):
@@ -51,14 +53,16 @@ SCORINGS = {
 
 def assert_as_search(search, X, y, *, params=None, rtol=1e-9):
     """Assert that scores and choice are those of a search with the same splits."""
-    grid = {"C": np.asarray(search.Cs_)}
+    # Of equal means a search takes the first, which is to be the smallest.
+    order = np.argsort(search.Cs_)
+    grid = {"C": search.Cs_[order]}
     scoring, cv = search.scoring, search.cv
     found = GridSearchCV(HingeSVC(**(params or {})), grid, scoring=scoring, cv=cv)
     found.fit(X, y)
     scores = np.stack(
         [found.cv_results_[f"split{k}_test_score"] for k in range(len(search.scores_))]
     )
-    np.testing.assert_allclose(search.scores_, scores, rtol=rtol, atol=1e-12)
+    np.testing.assert_allclose(search.scores_[:, order], scores, rtol=rtol, atol=1e-12)
     assert found.best_params_["C"] == search.C_
     best = found.best_estimator_
     distance = np.sqrt(2 * best.dual_gap_) + np.sqrt(2 * search.dual_gap_)
@@ -71,7 +75,7 @@ def assert_as_search(search, X, y, *, params=None, rtol=1e-9):
 def test_scores_and_choice_are_those_of_a_search(name, n_classes):
     X, y = make_data(60, 3, n_classes=n_classes)
     X = X if n_classes == 2 else sp.csr_matrix(X)
-    search = HingeSVCCV(Cs=CS[1:], cv=3, scoring=SCORINGS[name]).fit(X, y)
+    search = HingeSVCCV(Cs=CS[1:], cv=3, scoring=SCORINGS[name], tol=CLOSE).fit(X, y)
     assert search.scores_.shape == (3, 2)
     assert_as_search(search, X, y)
     # The scores tell the values of C apart.
@@ -100,7 +104,8 @@ def test_roc_auc(dtype):
 )
 def test_parameters_of_the_fits(params):
     X, y = make_data(50, 4, n_classes=3)
-    search = HingeSVCCV(Cs=CS[1:], cv=2, scoring=neg_hinge_loss_scorer, **params)
+    params = {**params, "tol": CLOSE}
+    search = HingeSVCCV(CS[1:], cv=2, scoring=neg_hinge_loss_scorer, **params)
     assert_as_search(search.fit(X, y), X, y, params=params, rtol=1e-6)
 
 
@@ -117,7 +122,7 @@ def test_parameters_of_the_fits(params):
 )
 def test_splitters(cv):
     X, y = make_data(60, 4)
-    search = HingeSVCCV(Cs=CS, cv=cv).fit(X, y)
+    search = HingeSVCCV(Cs=CS, cv=cv, tol=CLOSE).fit(X, y)
     assert_as_search(search, X, y)
 
 
@@ -134,7 +139,7 @@ def test_splits_of_masks_negative_places_and_repeated_rows():
         (list(range(20, 60)), [3, 1, 2]),
     ]
     given = [*splits[:1], (mask, ~mask), *splits[2:]]
-    search = HingeSVCCV(Cs=CS, cv=given).fit(X, y)
+    search = HingeSVCCV(Cs=CS, cv=given, tol=CLOSE).fit(X, y)
     assert_as_search(search, X, y)
     for fold, (train, test) in enumerate(splits):
         for place, C in enumerate(CS):
@@ -165,7 +170,9 @@ def test_leave_one_out():
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_what_a_fit_leaves(n_classes, dtype):
     X, y = make_data(90, 4, n_classes=n_classes, dtype=dtype)
-    search = HingeSVCCV(Cs=CS, cv=3)
+    # Its fits end at `tol` wherever they are made.
+    params = {"solver": "stochastic", "tol": 1e-3}
+    search = HingeSVCCV(Cs=CS, cv=3, **params)
     assert search.fit(X, y) is search
     n_scores = 1 if n_classes == 2 else n_classes
     assert search.coefs_paths_.shape == (3, 3, n_scores, 4)
@@ -180,13 +187,13 @@ def test_what_a_fit_leaves(n_classes, dtype):
     assert isinstance(search.C_, float)
     assert search.n_features_in_ == 4
     for fold, (train, _) in enumerate(StratifiedKFold(3).split(X, y)):
-        path = hinge_path(X[train], y[train], Cs=CS)
+        path = hinge_path(X[train], y[train], Cs=CS, **params)
         np.testing.assert_array_equal(search.coefs_paths_[fold], path.coefs)
         np.testing.assert_array_equal(search.intercepts_paths_[fold], path.intercepts)
         np.testing.assert_array_equal(search.objectives_[fold], path.objectives)
         np.testing.assert_array_equal(search.dual_gaps_[fold], path.dual_gaps)
         np.testing.assert_array_equal(search.n_iters_[fold], path.n_iters)
-    last = HingeSVC(search.C_).fit(X, y)
+    last = HingeSVC(search.C_, **params).fit(X, y)
     np.testing.assert_array_equal(search.coef_, last.coef_)
     np.testing.assert_array_equal(search.intercept_, last.intercept_)
     np.testing.assert_array_equal(search.predict(X), last.predict(X))
@@ -210,19 +217,22 @@ def test_score_is_that_of_the_scorer():
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_without_refit_the_best_of_each_fold_are_averaged(n_classes):
     X, y = make_data(90, 4, n_classes=n_classes)
-    search = HingeSVCCV(Cs=CS, cv=4, refit=False).fit(X, y)
-    best = search.scores_.argmax(axis=1)
+    Cs = [1.0, 0.003, 0.03, 0.3]
+    search = HingeSVCCV(Cs=Cs, cv=4, refit=False).fit(X, y)
+    # Of equal scores the smallest C has the best.
+    order = np.argsort(Cs)
+    best = order[search.scores_[:, order].argmax(axis=1)]
     assert len(set(best)) > 1
     folds = np.arange(4)
     coef = search.coefs_paths_[folds, best].mean(axis=0)
     np.testing.assert_allclose(search.coef_, coef, rtol=1e-12)
     intercept = search.intercepts_paths_[folds, best].mean(axis=0)
     np.testing.assert_allclose(search.intercept_, intercept, rtol=1e-12)
-    mean = np.mean(np.array(CS)[best])
+    mean = np.mean(np.array(Cs)[best])
     assert mean == pytest.approx(search.C_)
     assert search.n_iter_ == search.n_iters_[folds, best].max()
     assert not hasattr(search, "dual_gap_")
-    without = HingeSVCCV(Cs=CS, cv=4, refit=False, store_paths=False).fit(X, y)
+    without = HingeSVCCV(Cs=Cs, cv=4, refit=False, store_paths=False).fit(X, y)
     np.testing.assert_array_equal(without.coef_, search.coef_)
     assert search.score(X, y) > 0.5
 
@@ -267,16 +277,31 @@ def test_one_standard_error_by_hand():
     assert search.set_params(cv=cv[:1]).fit(X, y).C_ == 8.0
 
 
-def test_of_equal_scores_the_first_given_wins():
+@pytest.mark.parametrize("rounding", [0.0, 1e-16, 5e-14])
+def test_of_equal_scores_the_smaller_C_wins(rounding):
     X, y = np.arange(12.0)[:, None], np.arange(12) % 2
     cv = [(np.arange(2, 12), [0])]
-    table = [{4.0: 0.5, 1.0: 1.0, 8.0: 1.0}]
-    for Cs, expected in [([4.0, 8.0, 1.0], 8.0), ([4.0, 1.0, 8.0], 1.0)]:
-        search = HingeSVCCV(Cs=Cs, cv=cv, scoring=by_table(table))
-        chosen = search.fit(X, y).C_
-        assert chosen == expected
-        averaged = search.set_params(refit=False).fit(X, y).C_
-        assert averaged == expected
+    table = [{4.0: 0.5, 1.0: 1.0 - rounding, 8.0: 1.0}]
+    for Cs in [[4.0, 8.0, 1.0], [4.0, 1.0, 8.0]]:
+        for one_standard_error in [False, True]:
+            search = HingeSVCCV(Cs=Cs, cv=cv, scoring=by_table(table))
+            search.set_params(one_standard_error=one_standard_error)
+            assert search.fit(X, y).C_ == 1.0
+            assert search.set_params(refit=False).fit(X, y).C_ == 1.0
+    # More than rounding is told apart.
+    table[0][1.0] = 1.0 - 1e-9
+    assert search.fit(X, y).C_ == 8.0
+
+
+def test_means_of_the_same_scores_in_another_order_are_equal():
+    X, y = np.arange(12.0)[:, None], np.arange(12) % 2
+    scores, Cs = [0.1, 0.2, 0.3], [4.0, 1.0, 2.0]
+    table = [dict(zip(Cs, np.roll(scores, k), strict=True)) for k in range(3)]
+    means = [np.mean([each[C] for each in table]) for C in Cs]
+    assert np.ptp(means) > 0.0
+    cv = [(np.arange(3, 12), [k]) for k in range(3)]
+    search = HingeSVCCV(Cs=Cs, cv=cv, scoring=by_table(table))
+    assert search.fit(X, y).C_ == 1.0
 
 
 @pytest.mark.parametrize("form", ["ovr", "crammer_singer", "weston_watkins"])
@@ -285,7 +310,7 @@ def test_folds_that_lack_a_class(form):
     lacks_one, lacks_two = np.flatnonzero(y != 1), np.flatnonzero((y != 1) & (y != 2))
     everything = np.arange(40)
     cv = [(lacks_one, everything), (lacks_two, everything), (everything, everything)]
-    params = {"multi_class": form, "penalized_intercept": True}
+    params = {"multi_class": form, "penalized_intercept": True, "tol": CLOSE}
     search = HingeSVCCV(Cs=CS[1:], cv=cv, **params).fit(X, y)
     assert search.coefs_paths_.shape == (3, 2, 4, 3)
     for fold, (train, test) in enumerate(cv):

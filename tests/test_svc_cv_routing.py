@@ -64,7 +64,8 @@ def scores_by_hand(X, y, splits, *, weights, scoring, is_weighted):
 @pytest.mark.parametrize("scoring", [None, "balanced_accuracy", neg_hinge_loss_scorer])
 def test_weights_count_in_fits_and_scores(data, weights, scoring):
     X, y = data
-    search = HingeSVCCV(Cs=CS, cv=3, scoring=scoring).fit(X, y, sample_weight=weights)
+    search = HingeSVCCV(Cs=CS, cv=3, scoring=scoring, tol=1e-12)
+    search.fit(X, y, sample_weight=weights)
     named = isinstance(scoring, str) or scoring is None
     expected = scores_by_hand(
         X,
@@ -145,7 +146,7 @@ def test_weights_are_routed_to_the_scorer(data, weights, request_it, n_jobs):
     for scorer in [get_scorer("accuracy"), neg_hinge_loss_scorer]:
         scoring = scorer.set_score_request(sample_weight=request_it)
         search = HingeSVCCV(Cs=CS, cv=3, scoring=scoring, n_jobs=n_jobs)
-        search.fit(X, y, sample_weight=weights)
+        search.set_params(tol=1e-12).fit(X, y, sample_weight=weights)
         expected = scores_by_hand(
             X, y, splits, weights=weights, scoring=scorer, is_weighted=request_it
         )
@@ -164,6 +165,39 @@ def test_weights_that_the_scorer_has_not_asked_for(data, weights):
         search = HingeSVCCV(Cs=CS, scoring=scoring)
         with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
             search.fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.usefixtures("routing")
+def test_the_scorer_says_what_score_takes_inside_other_estimators(data, weights):
+    X, y = data
+    scoring = get_scorer("accuracy").set_score_request(sample_weight=True)
+    search = HingeSVCCV(Cs=CS, cv=3, scoring=scoring)
+    model = make_pipeline(StandardScaler(), search).fit(X, y)
+    expected = np.average(model.predict(X) == y, weights=weights)
+    assert model.score(X, y, sample_weight=weights) == pytest.approx(expected)
+    model = make_pipeline(StandardScaler(), HingeSVCCV(Cs=CS, cv=3)).fit(X, y)
+    with pytest.raises(UnsetMetadataPassedError, match="accuracy_score"):
+        model.score(X, y, sample_weight=weights)
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("name", ["sample_weight", "importance"])
+def test_a_search_over_searches_scores_by_their_scorer(data, weights, name):
+    X, y = data
+    scoring = get_scorer("accuracy").set_score_request(
+        sample_weight=True if name == "sample_weight" else name
+    )
+    search = HingeSVCCV(Cs=CS, cv=2, scoring=scoring)
+    search.set_fit_request(sample_weight=False)
+    grid = {"loss": ["hinge", "squared_hinge"]}
+    outer = GridSearchCV(search, grid, cv=3, error_score="raise")
+    outer.fit(X, y, **{name: weights})
+    for fold, (train, test) in enumerate(StratifiedKFold(3).split(X, y)):
+        inner = clone(search).set_params(loss="hinge")
+        inner.fit(X[train], y[train], **{name: weights[train]})
+        right = inner.predict(X[test]) == y[test]
+        score = outer.cv_results_[f"split{fold}_test_score"][0]
+        assert score == pytest.approx(np.average(right, weights=weights[test]))
 
 
 def accuracy_and_bonus(y, predicted, *, bonus=None):

@@ -14,7 +14,11 @@ from sklearn.svm import LinearSVC
 
 from hingesvm import HingeSVC
 from hingesvm.losses import CrammerSinger, WestonWatkins, get_multiclass_loss
-from hingesvm.metrics import hinge_loss, neg_hinge_loss_scorer
+from hingesvm.metrics import (
+    hinge_loss,
+    make_neg_hinge_loss_scorer,
+    neg_hinge_loss_scorer,
+)
 
 FORMS = ["crammer_singer", "weston_watkins"]
 RULES = {
@@ -309,9 +313,11 @@ def test_rows_and_columns_without_entries(form):
 
 
 @pytest.mark.parametrize("form", [*FORMS, CrammerSinger(), WestonWatkins(2.0)], ids=str)
-def test_the_scorer_takes_the_form_of_the_estimator(form):
+def test_the_scorer_is_the_same_whatever_the_form(form):
     X, y = iris()
     clf = HingeSVC(multi_class=form, C=0.01).fit(X, y)
+    loss = hinge_loss(y, clf.decision_function(X))
+    assert neg_hinge_loss_scorer(clf, X, y) == -loss
     name = form if isinstance(form, str) else FORMS[isinstance(form, WestonWatkins)]
     loss = hinge_loss(y, clf.decision_function(X), multi_class=name)
-    assert neg_hinge_loss_scorer(clf, X, y) == -loss
+    assert make_neg_hinge_loss_scorer(multi_class=name)(clf, X, y) == -loss

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hingesvm.inspection._matplotlib import below_legend
 from hingesvm.losses import Float64Array
-from hingesvm.model_selection._scoring import standard_errors
+from hingesvm.model_selection._choice import standard_errors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +106,7 @@ def _draw_scores(
             label="one standard error on either side",
         )
         if threshold:
-            best = int(means.argmax())
+            best = int(np.where(np.isfinite(means), means, -np.inf).argmax())
             curves.threshold_line = ax.axhline(
                 float(means[best] - errors[best]),
                 color="black",

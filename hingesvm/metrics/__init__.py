@@ -14,6 +14,14 @@ Examples
 
 from hingesvm.metrics._accumulator import HingeLossAccumulator
 from hingesvm.metrics._hinge_loss import hinge_loss
-from hingesvm.metrics._scorer import neg_hinge_loss_scorer
+from hingesvm.metrics._scorer import (
+    make_neg_hinge_loss_scorer,
+    neg_hinge_loss_scorer,
+)
 
-__all__ = ["HingeLossAccumulator", "hinge_loss", "neg_hinge_loss_scorer"]
+__all__ = [
+    "HingeLossAccumulator",
+    "hinge_loss",
+    "make_neg_hinge_loss_scorer",
+    "neg_hinge_loss_scorer",
+]

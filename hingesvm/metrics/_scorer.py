@@ -1,35 +1,27 @@
-"""A scorer for searches and cross-validation, right on folds that lack a class."""
+"""Scorers for searches and cross-validation, right on folds that lack a class."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from hingesvm._wrapped import unwrapped
-from hingesvm.losses import CrammerSinger, WestonWatkins
-from hingesvm.metrics._forms import FORMS
+from hingesvm.metrics._forms import Form
 from hingesvm.metrics._hinge_loss import hinge_loss
 
-__all__ = ["neg_hinge_loss_scorer"]
-
-_NAMES: dict[type, str] = {
-    CrammerSinger: "crammer_singer",
-    WestonWatkins: "weston_watkins",
-}
+__all__ = ["NegHingeLossScorer", "make_neg_hinge_loss_scorer", "neg_hinge_loss_scorer"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NegHingeLossScorer:
     """Scorer of minus the mean hinge loss, with ``estimator.classes_`` as the labels.
 
-    With more than two classes it is in the form that the estimator was trained with,
-    where its `multi_class` is "ovr", "crammer_singer" or "weston_watkins", or one of
-    these losses as an object (the margin is 1 here, whatever its own), and else in
-    "crammer_singer". The final step of a pipeline and the best estimator of a search
-    are asked too. Hinges are never squared.
+    It is one measure for every model: how the estimator was trained makes no
+    difference to it. ``neg_hinge_loss_scorer`` is the loss of Crammer and Singer, as
+    ``hinge_loss`` of scikit-learn and of this package by default;
+    :func:`make_neg_hinge_loss_scorer` makes others.
 
     Parameters
     ----------
@@ -55,6 +47,12 @@ class NegHingeLossScorer:
     See Also
     --------
     hinge_loss : The loss, and its forms for more than two classes.
+    make_neg_hinge_loss_scorer : Scorers of the other forms.
+
+    Notes
+    -----
+    A scorer never changes, so that it can be shared. With metadata routing,
+    `set_score_request` returns a new one that has the request: pass on what it returns.
 
     Examples
     --------
@@ -65,7 +63,13 @@ class NegHingeLossScorer:
     -0.5
     """
 
+    multi_class: str = "crammer_singer"
+    squared: bool = False
     weight_request: bool | str | None = None  # as `set_score_request` was told
+
+    def __post_init__(self) -> None:
+        """Refuse a form that is unknown."""
+        Form(self.multi_class, self.squared)
 
     def __call__(
         self, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None
@@ -83,20 +87,52 @@ class NegHingeLossScorer:
             decisions,
             labels=classes,
             sample_weight=sample_weight,
-            multi_class=_form_of(estimator),
+            squared=self.squared,
+            multi_class=self.multi_class,
         )
 
+    def __repr__(self) -> str:
+        """Return the expression that makes this scorer."""
+        shown = self._name
+        if self.weight_request is not None:
+            shown += f".set_score_request(sample_weight={self.weight_request!r})"
+        return shown
+
+    @property
+    def _name(self) -> str:
+        """The expression that makes it, but for the request."""
+        arguments = []
+        if self.multi_class != "crammer_singer":
+            arguments.append(f"multi_class={self.multi_class!r}")
+        if self.squared:
+            arguments.append("squared=True")
+        if not arguments:
+            return "neg_hinge_loss_scorer"
+        return f"make_neg_hinge_loss_scorer({', '.join(arguments)})"
+
     def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
-        """Return a new scorer with this request; see scikit-learn's user guide."""
+        """Return a new scorer with this request; see scikit-learn's user guide.
+
+        The scorer itself stays as it is, so that nobody else's request changes.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            Whether weights are requested; a string is the name they are passed by.
+
+        Returns
+        -------
+        scorer
+        """
         if not get_config()["enable_metadata_routing"]:
             raise RuntimeError("set_score_request needs enable_metadata_routing=True.")
-        scorer = type(self)(sample_weight)
+        scorer = replace(self, weight_request=sample_weight)
         scorer.get_metadata_routing()  # refuses a string that is no name
         return scorer
 
     def get_metadata_routing(self) -> MetadataRequest:
         """Return the request, as scikit-learn asks of a consumer of metadata."""
-        request = MetadataRequest(owner="neg_hinge_loss_scorer")
+        request = MetadataRequest(owner=self._name)
         request.score.add_request(param="sample_weight", alias=self.weight_request)
         return request
 
@@ -108,14 +144,51 @@ class NegHingeLossScorer:
         return self
 
 
-def _form_of(estimator: Any) -> str:
-    """Return the multi-class form that an estimator, or the one in it, has."""
-    for inner in unwrapped(estimator):
-        form = getattr(inner, "multi_class", None)
-        form = _NAMES.get(type(form), form)
-        if isinstance(form, str) and form in FORMS:
-            return form
-    return "crammer_singer"
+def make_neg_hinge_loss_scorer(
+    *, multi_class: str = "crammer_singer", squared: bool = False
+) -> NegHingeLossScorer:
+    """Return a scorer of minus the mean hinge loss in one form.
+
+    Parameters
+    ----------
+    multi_class : {"crammer_singer", "weston_watkins", "ovr"}, default="crammer_singer"
+        The loss of a row where there are more than two classes; see
+        :func:`hinge_loss`. It is that of every model, however it was trained.
+    squared : bool, default=False
+        Whether each hinge is squared.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y, *, sample_weight=None)``, for `scoring` of searches
+        and cross-validation; pickled and cloned it is equal to itself. As of
+        ``neg_hinge_loss_scorer``, `set_score_request` returns a new scorer.
+
+    Raises
+    ------
+    ValueError
+        If `multi_class` or `squared` is none of these.
+
+    See Also
+    --------
+    neg_hinge_loss_scorer : The one with the default form.
+    hinge_loss : The loss, and its forms for more than two classes.
+
+    Examples
+    --------
+    >>> from hingesvm import HingeSVC
+    >>> from hingesvm.metrics import make_neg_hinge_loss_scorer
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import cross_val_score
+    >>> scorer = make_neg_hinge_loss_scorer(multi_class="ovr", squared=True)
+    >>> scorer
+    make_neg_hinge_loss_scorer(multi_class='ovr', squared=True)
+    >>> X, y = load_iris(return_X_y=True)
+    >>> scores = cross_val_score(HingeSVC(loss="squared_hinge"), X, y, scoring=scorer)
+    >>> print(f"{scores.mean():.1f}")
+    -0.8
+    """
+    return NegHingeLossScorer(multi_class, squared)
 
 
 neg_hinge_loss_scorer = NegHingeLossScorer()

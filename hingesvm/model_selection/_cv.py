@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import (
+    UNUSED,
     MetadataRouter,
     MethodMapping,
     _raise_for_params,
@@ -19,18 +21,19 @@ from sklearn.utils.metadata_routing import (
 )
 
 from hingesvm._callbacks import Task, begin_fit
-from hingesvm._reporting import warn_path_short, warn_search_stopped
 from hingesvm._training import Trained, Training
 from hingesvm._validation import checked_input, unchanged_on_error
 from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.model_selection._choice import best_place
 from hingesvm.model_selection._folds import Fold, FoldPath, positive
 from hingesvm.model_selection._following import follow_all
 from hingesvm.model_selection._grid import grid_of
+from hingesvm.model_selection._notices import check_scores, warn_of, warn_unweighted
 from hingesvm.model_selection._scoring import (
     FoldScorer,
     Scorer,
+    accepts_weights,
     scorer_of,
-    standard_errors,
     with_rows,
 )
 from hingesvm.solvers import Method, Rows
@@ -48,7 +51,7 @@ class HingeSVCCV(HingeSVC):
     """HingeSVC with C chosen by cross-validation, along the path of C.
 
     In each fold the problems of all C are solved in ascending order, each from the
-    dual variables of the last, and each is certified to `tol`. A fold is an index into
+    dual variables of the last, until it is certified to `tol`. A fold is an index into
     `X`: no training rows are copied, and folds run in threads.
 
     Parameters
@@ -75,10 +78,20 @@ class HingeSVCCV(HingeSVC):
     store_paths : bool, default=True
         Whether to keep `coefs_paths_` and `intercepts_paths_`, which for wide data and
         many classes are large.
+    error_score : 'raise' or numeric, default='raise'
+        What is to happen where a fit or a scorer fails: the error is raised, or this is
+        the score, with a warning, as in GridSearchCV (where it is NaN by default). A C
+        with a score that is not finite is not chosen, and a fold that failed for every
+        C is left out of the means. If all fail, or no C is left, that is an error.
     loss, multi_class, fit_intercept, penalized_intercept, class_weight
         As of HingeSVC, for each fit. `class_weight="balanced"` is of the training rows
         of each fold, as a search has it.
-    solver, tol, max_iter
+    solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
+        As of HingeSVC, for each fit.
+    tol : float, default=1e-4
+        As of HingeSVC. The fits of the folds end at it on small data too; only the last
+        fit, on all rows, is then exact to rounding, or, without `refit`, all of them.
+    max_iter : int, default=1000
         As of HingeSVC, for each fit.
     n_jobs : int or None, default=None
         Number of threads, which take a fold each, and for the last fit as of HingeSVC.
@@ -91,7 +104,8 @@ class HingeSVCCV(HingeSVC):
     Attributes
     ----------
     C_ : float
-        The C chosen.
+        The C chosen: that of the best mean score, and the smallest of several whose
+        means differ by rounding alone.
     Cs_ : ndarray of float64, of shape (n_Cs,)
         The values tried, in the order given.
     scores_ : ndarray of float64, of shape (n_folds, n_Cs)
@@ -157,7 +171,11 @@ class HingeSVCCV(HingeSVC):
         "refit": ["boolean"],
         "one_standard_error": ["boolean"],
         "store_paths": ["boolean"],
+        "error_score": [StrOptions({"raise"}), Real],
     }
+
+    # The scorer says which metadata `score` uses.
+    __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": UNUSED}
 
     def __init__(
         self,
@@ -168,6 +186,7 @@ class HingeSVCCV(HingeSVC):
         refit: bool = True,
         one_standard_error: bool = False,
         store_paths: bool = True,
+        error_score: str | float = "raise",
         loss: str | MarginLoss = "hinge",
         multi_class: str | MulticlassLoss = "ovr",
         fit_intercept: bool = True,
@@ -186,6 +205,7 @@ class HingeSVCCV(HingeSVC):
         self.refit = refit
         self.one_standard_error = one_standard_error
         self.store_paths = store_paths
+        self.error_score = error_score
         self.loss = loss
         self.multi_class = multi_class
         self.fit_intercept = fit_intercept
@@ -237,6 +257,12 @@ class HingeSVCCV(HingeSVC):
         ConvergenceWarning
             If `max_iter` was reached in some of the fits, float32 coefficients are
             too coarse for `tol`, or a callback stopped the search.
+        FitFailedWarning
+            If fits failed and `error_score` is a number.
+        UserWarning
+            If the best C is the largest of a grid that was made from the data and
+            smaller ones score clearly less, scorers failed and `error_score` is a
+            number, or the rows are weighted and the scorer takes no weights.
         """
         _raise_for_params(params, self, "fit")
         with unchanged_on_error(self):
@@ -254,6 +280,11 @@ class HingeSVCCV(HingeSVC):
             )
             cv = check_cv(self.cv, labels, classifier=True)
             count = cv.get_n_splits(X, labels, **split_params)
+            if count < 1:
+                raise ValueError(
+                    "cv gives no splits. An iterator, such as a generator, gives them "
+                    "once only: pass a splitter or a list."
+                )
             # Made when their turn comes, as their indices take memory.
             folds = (
                 Fold.build(f"fold {number + 1} of {count}", split, scorer, weights)
@@ -263,16 +294,11 @@ class HingeSVCCV(HingeSVC):
             task = begin_fit(self, X, y, sample_weight, size, in_order=False)
             paths = follow_all(self, folds, count, Cs, task)
             self._set_paths(training, Cs, paths)
+            check_scores(self, paths)
             last = self._conclude(training, paths, task)
             if task is not None:
                 task.end(dict)
-            who = type(self).__name__
-            trained = [one for path in paths for one in path.trained.values()]
-            if len(trained) < self.scores_.size:
-                warn_search_stopped(who, len(trained), self.scores_.size, stack_level=3)
-            warn_path_short(
-                who, [*trained, *last], self.tol, self.max_iter, stack_level=3
-            )
+            warn_of(self, paths, last, self._best_place(), stack_level=3)
         return self
 
     def score(
@@ -338,6 +364,9 @@ class HingeSVCCV(HingeSVC):
         if _routing_enabled():
             routed = process_routing(self, "fit", **params)
             return routed.splitter.split, routed.scorer.score
+        if weights is not None and not accepts_weights(scorer_of(self.scoring)):
+            warn_unweighted(self, stack_level=4)
+            return {}, {}
         return {}, params
 
     def _training(
@@ -385,13 +414,12 @@ class HingeSVCCV(HingeSVC):
     ) -> list[Trained]:
         """Choose C and train with it, or average the best models of the folds."""
         self._forget("objective_", "dual_gap_", "n_iter_", "history_")
-        self._check_scores()
         if self.refit:
             self.C_ = float(self.Cs_[self._best_place()])
             last = self._train_on_all(training, task)
             self._set_model(training.classes, last)
             return [last]
-        paths = [path for path in paths if path.trained]
+        paths = [path for path in paths if path.best >= 0]
         best = [path.aligned(path.best, training) for path in paths]
         intercepts = np.stack([intercept for _, intercept in best])
         absent = np.all(np.isnan(intercepts), axis=0)
@@ -417,18 +445,6 @@ class HingeSVCCV(HingeSVC):
         refit.end(lambda: trained.attributes(training.classes))
         return trained
 
-    def _check_scores(self) -> None:
-        """Refuse scores by which no C can be chosen."""
-        # Fits have at least one iteration; those that were stopped before have none.
-        bad = np.argwhere(~np.isfinite(self.scores_) & (self.n_iters_ > 0))
-        if len(bad):
-            fold, place = bad[0]
-            raise ValueError(
-                "The scores must be finite to choose C by them, but with scoring="
-                f"{self.scoring!r} that of fold {fold + 1} of {len(self.scores_)} is "
-                f"{self.scores_[fold, place]} at C={self.Cs_[place]:.4g}."
-            )
-
     def _forget(self, *names: str) -> None:
         """Drop attributes of an earlier fit."""
         for name in names:
@@ -437,11 +453,8 @@ class HingeSVCCV(HingeSVC):
 
     def _best_place(self) -> int:
         """Return the place of the C to choose."""
-        # Each fold that was begun has a score at least for the smallest C.
-        scores = self.scores_[self.n_iters_.any(axis=1)]
-        means = scores.mean(axis=0)
-        best = int(np.nanargmax(means))
-        if not self.one_standard_error or len(scores) < 2:
-            return best
-        near = np.flatnonzero(means >= means[best] - standard_errors(scores)[best])
-        return int(near[self.Cs_[near].argmin()])
+        return best_place(
+            self.Cs_,
+            self.scores_[self.n_iters_.any(axis=1)],
+            one_standard_error=self.one_standard_error,
+        )

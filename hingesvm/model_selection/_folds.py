@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,10 @@ class FoldPath:
         By place, of each C that was trained. Without coefficients, but where they are
         to be kept, and of the best score.
     best : int
-        Place of the best score; the first of several. -1 if there is none.
+        Place of the best score; the smallest C of several. -1 if there is none.
+    not_fitted, not_scored : list of str
+        Why fits, or the scores of those that were trained, failed: tracebacks, one for
+        each C.
     """
 
     classes: NDArray[Any]
@@ -104,6 +107,8 @@ class FoldPath:
     n_iters: NDArray[np.intp]
     trained: dict[int, Trained]
     best: int = -1
+    not_fitted: list[str] = field(default_factory=list)
+    not_scored: list[str] = field(default_factory=list)
 
     @classmethod
     def empty(cls, classes: NDArray[Any], count: int) -> FoldPath:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from traceback import format_exc
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from hingesvm._reporting import relative, say
 from hingesvm._threads import map_in_threads
 from hingesvm._training import Trained, Training
 from hingesvm._validation import draw_seeds
+from hingesvm.model_selection._choice import is_better
 from hingesvm.model_selection._folds import Fold, FoldPath
 from hingesvm.model_selection._path import train_along
 from hingesvm.solvers import Rows
@@ -70,14 +72,15 @@ def follow_all(
     turn = threading.Lock()
 
     def one(_: int) -> tuple[int, FoldPath]:
-        with turn:
-            number, fold = next(numbered, (-1, None))
-        if fold is None:
-            raise ValueError(f"cv said that it has {count} splits, but gave fewer.")
-        if stopped.is_set():
-            return number, FoldPath.empty(np.empty(0), len(Cs))
-        shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
+        # The splitter is one of those that see the settings.
         with config_context(**config):
+            with turn:
+                number, fold = next(numbered, (-1, None))
+            if fold is None:
+                raise ValueError(f"cv said that it has {count} splits, but gave fewer.")
+            if stopped.is_set():
+                return number, FoldPath.empty(np.empty(0), len(Cs))
+            shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
             part = None if task is None else fold.begin(task, number, len(Cs))
             path = _follow(inner, shared, fold, Cs, part, stopped.is_set)
             if part is not None and part.end():
@@ -85,6 +88,8 @@ def follow_all(
         return number, path
 
     found = dict(map_in_threads(one, range(count), params.n_jobs, cancelled.set))
+    if not stopped.is_set() and next(numbered, None) is not None:
+        raise ValueError(f"cv said that it has {count} splits, but gave more.")
     return [found[number] for number in range(count)]
 
 
@@ -111,23 +116,33 @@ def _follow(
     is_stopped : callable
         Returns whether no other C is to be trained.
     """
-    part = rows.subset(fold.train)
-    where = f" of the training rows of {fold.name}"
-    weights = None if fold.weights is None else fold.weights[fold.train]
-    # Nobody else is to hold on to the labels, which take memory.
-    training = Training.build(
-        params, part, fold.scorer.labels[fold.train], weights, where
-    )
-    training = replace(training, verbose=params.verbose > 1)
-    path = FoldPath.empty(training.classes, len(Cs))
+    path = FoldPath.empty(np.empty(0), len(Cs))
+    try:
+        training = _training_of(params, rows, fold)
+    except Exception:
+        if params.error_score == "raise":
+            raise
+        _note_failure(params, path)
+        return path
+    path.classes = training.classes
     found = path.trained
     began = time.perf_counter()
     ahead = train_along(training, Cs, f"{fold.name}, ")
     for _ in Cs:
         step = None if task is None else task.begin("C")
-        place, trained = next(ahead)
+        try:
+            place, trained = next(ahead)
+        except CancelledError:
+            raise
+        except Exception:
+            if params.error_score == "raise":
+                raise
+            _note_failure(params, path)
+            if step is not None:
+                step.end()
+            break
         C = float(Cs[place])
-        score = fold.scorer(C, training.classes, trained.coef, trained.intercept)
+        score = _score(params, fold, C, trained, path)
         path.scores[place] = score
         path.objectives[place] = trained.objective
         path.dual_gaps[place] = trained.dual_gap
@@ -151,15 +166,56 @@ def _follow(
     return path
 
 
+def _training_of(params: Any, rows: Rows, fold: Fold) -> Training:
+    """Return the training on the rows of a fold."""
+    weights = None if fold.weights is None else fold.weights[fold.train]
+    training = Training.build(
+        params,
+        rows.subset(fold.train),
+        # Nobody else is to hold on to the labels, which take memory.
+        fold.scorer.labels[fold.train],
+        weights,
+        f" of the training rows of {fold.name}",
+    )
+    # Scores need no more than the tolerance; models that are averaged are used.
+    return replace(training, verbose=params.verbose > 1, exact=not params.refit)
+
+
+def _score(
+    params: Any, fold: Fold, C: float, trained: Trained, path: FoldPath
+) -> float:
+    """Return the score of a model, or `error_score` if there is none."""
+    try:
+        return fold.scorer(C, path.classes, trained)
+    except CancelledError:
+        raise
+    except Exception:
+        if params.error_score == "raise":
+            raise
+        path.not_scored.append(format_exc())
+        return float(params.error_score)
+
+
+def _note_failure(params: Any, path: FoldPath) -> None:
+    """Give all values of C that were not trained the score of the error in hand."""
+    rest = [place for place in range(len(path.scores)) if place not in path.trained]
+    path.scores[rest] = params.error_score
+    path.not_fitted += [format_exc()] * len(rest)
+
+
 def _attributes(C: float, trained: Trained, training: Training) -> dict[str, Any]:
     """Return the attributes of an estimator with the model of a C."""
     return {"C_": C, **trained.attributes(training.classes)}
 
 
 def _note_best(path: FoldPath, place: int) -> int:
-    """Note which score is the best; return the place of one that is not, or -1."""
+    """Note which score is the best; return the place of one that is not, or -1.
+
+    Places come in ascending order of C.
+    """
     last = path.best
-    score, best = path.scores[place], path.scores[last]
-    if last < 0 or score > best or (score == best and place < last):
-        path.best = place
-    return last if path.best == place else place
+    best = path.scores[last] if last >= 0 else np.nan
+    if not is_better(path.scores[place], best):
+        return place
+    path.best = place
+    return last

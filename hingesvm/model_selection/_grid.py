@@ -22,7 +22,14 @@ are scaled down to that of the other, and, as the best b lies half-way between b
     C_{\min} = \frac{2}{\max_{y_i = 1} x_i^\top v - \min_{y_i = -1} x_i^\top v}
 
 (exact where both sums are equal). Smooth losses have their slope at margin 0 in place
-of the bound. Of several classes the smallest value counts.
+of the bound. Of several classes the smallest value counts. Below it weights are shorter
+and their direction is the same, so that no grid need begin lower.
+
+A grid ends at ten times the last C from which ten times as much told on the loss of
+some class. On a plateau, where the largest columns alone are in use, it does not: a
+column of spread :math:`Q_j = \sum_i s_i (x_{ij} - \bar x_j)^2` can reach margins of 1
+from :math:`C = 1 / Q_j` on. So the end is looked for up to the largest of these and for
+some more decades.
 """
 
 from __future__ import annotations
@@ -35,7 +42,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm._training import Training
+from hingesvm._training import Trained, Training
 from hingesvm.losses import Hinge
 from hingesvm.solvers import Problem
 
@@ -46,11 +53,17 @@ Float64Array = NDArray[np.float64]
 # Factor between two values of C by which the end of a path is looked for.
 _DECADE = 10.0
 # How many of these a path is long, at least and at most.
-_SHORTEST, _LONGEST = 2, 8
+_SHORTEST, _LONGEST = 3, 12
+# How many of these it is longer at most than to where the smallest column would do, and
+# how long it is then.
+_FARTHER, _FARTHEST = 5, 17
 # Relative gap to which the end is looked for.
 _ROUGH = 1e-2
-# The path has stopped where ten times the C lowers the loss by a smaller part.
-_STILL = 0.05
+# Ten times the C has told on a loss if it lowers it by more than these parts, of the
+# loss and of the weights of the rows outside the largest class.
+_STILL, _LITTLE = 0.05, 0.04
+# How many times it must not have told, one after the other, for the path to end.
+_PATIENCE = 3
 # Part of the objective that the losses of separated classes are below.
 _SEPARATED = 0.02
 
@@ -110,18 +123,76 @@ def _begin_of(training: Training, target: int) -> float:
 
 
 def _path_ends(training: Training, low: float) -> float:
-    """Return a C from which on more of it changes little."""
-    rough = replace(training, tol=max(training.tol, _ROUGH), verbose=False)
-    C = low * _DECADE**_SHORTEST
-    before = rough.train(C, keep_duals=True)
-    for _ in range(_SHORTEST, _LONGEST):
-        if rough.losses_of(before) <= _SEPARATED * before.objective:
+    """Return a C from which on more of it changes little.
+
+    That is ten times the last C that has told on the loss of some class. The search for
+    it passes over plateaus, on which the largest columns alone are in use.
+    """
+    tol = max(training.tol, _ROUGH)
+    rough = replace(training, tol=tol, verbose=False, exact=False)
+    columns = _columns_begin(training)
+    longest = max(_DECADE**_LONGEST, _DECADE**_FARTHER * columns / low)
+    # Rounding must not make a decade of difference.
+    decades = min(int(np.log10(longest) + _ROUGH), _FARTHEST)
+    least = _LITTLE * _losses_to_tell(training)
+    C = last = low * _DECADE ** (_SHORTEST - 1)
+    now = rough.train(C, keep_duals=True)
+    losses = before = rough.losses_of_each(now) / C
+    still = 0
+    for _ in range(_SHORTEST, decades):
+        if _are_separated(now, C * losses):
             break
-        starts = rough.starts_from(before, _DECADE * C)
-        now = rough.train(_DECADE * C, starts, keep_duals=True)
-        loss, loss_before = rough.losses_of(now) / _DECADE, rough.losses_of(before)
-        still = loss > (1.0 - _STILL) * loss_before
-        if still or not now.converged:
+        # Columns that come into use tell by and by.
+        if still == 0 or columns < C / _DECADE:
+            before = losses
+        C *= _DECADE
+        starts = rough.starts_from(now, C)
+        now = rough.train(C, starts, keep_duals=True)
+        if not now.converged:
             break
-        C, before = _DECADE * C, now
-    return C
+        losses = rough.losses_of_each(now) / C
+        if np.any(before - losses > np.maximum(_STILL * before, least)):
+            last, still = C, 0
+            continue
+        still += 1
+        if still >= _PATIENCE and columns <= C:
+            break
+    return last * _DECADE
+
+
+def _losses_to_tell(training: Training) -> Float64Array:
+    """Return the sum of the weights of the rows outside the largest class.
+
+    It is of the size of the losses of a model that knows no columns; one for each
+    problem, in the unit of its losses.
+    """
+    weights = np.broadcast_to(training.factors, training.rows.n_rows)
+    sums = np.bincount(training.codes, weights)
+    if training.is_joint:
+        assert training.joint is not None
+        return np.array([training.joint.margin * (sums.sum() - sums.max())])
+    each = sums[training.targets]
+    factor, _, scale = training.factors_of_two
+    smaller: Float64Array = np.minimum(each, sums.sum() - each)
+    return factor * scale * smaller
+
+
+def _are_separated(trained: Trained, losses: Float64Array) -> bool:
+    """Whether next to nothing of any objective is losses."""
+    objectives = np.array([one.certificate.primal for one in trained.solutions])
+    return bool(np.all(losses <= _SEPARATED * trained.scale * objectives))
+
+
+def _columns_begin(training: Training) -> float:
+    """Return the C from which the smallest column would do, if it told the classes.
+
+    A column of spread Q, the weighted sum of squares, can reach margins of 1 from
+    C = 1 / Q on.
+    """
+    centred = training.rule != "none"
+    spreads = training.rows.column_spreads(training.factors, centred=centred)
+    spreads = spreads[spreads > 0.0]
+    if not len(spreads):
+        return 0.0
+    with np.errstate(over="ignore"):
+        return float(1.0 / (spreads.min() * training.factors_of_two[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,11 @@ __all__ = ["HingePath", "hinge_path", "train_along"]
 Float64Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HingePath:
     """Certified solutions for several values of C, in the order of `Cs`.
+
+    Two are equal if all of their arrays are, in each element.
 
     Parameters
     ----------
@@ -75,6 +77,18 @@ class HingePath:
     n_iters: NDArray[np.intp]
     converged: NDArray[np.bool_]
 
+    # Arrays have no hash, as they can change.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the arrays of both are equal."""
+        if not isinstance(other, HingePath):
+            return NotImplemented
+        names = (field.name for field in fields(self))
+        return all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in names
+        )
+
 
 def hinge_path(
     X: ArrayLike,
@@ -119,14 +133,18 @@ def hinge_path(
         :math:`v = \sum_i s_i y_i x_i`, this is :math:`1 / \max_i y_i x_i^\top v`
         without an intercept, and
         :math:`2 / (\max_{y_i=1} x_i^\top v - \min_{y_i=-1} x_i^\top v)` with a free
-        one and classes of equal size) to where ten times the C lowers the training
-        loss by less than a twentieth, or separates the classes.
+        one and classes of equal size) to ten times the last C at which ten times as
+        much told on the training loss of some class. That is looked for beyond
+        plateaus, where the largest columns alone are in use; where columns differ in
+        scale the grid can span many decades, which more values then cover better.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver
         As of HingeSVC.
     tol, max_iter, n_jobs, random_state, verbose
-        As of HingeSVC; `tol` and `max_iter` hold for each C.
+        As of HingeSVC; `tol` and `max_iter` hold for each C. As there, small problems
+        are solved exact to rounding whatever `tol` is: these are models to be used, and
+        not only compared as those of a search.
 
     Returns
     -------

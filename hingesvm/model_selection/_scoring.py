@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from inspect import signature
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
-from sklearn.metrics._scorer import _BaseScorer
+from sklearn.metrics._scorer import _Scorer
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_method_params
 
+from hingesvm._training import Trained
 from hingesvm.metrics._scorer import NegHingeLossScorer
 from hingesvm.solvers import Rows
 from hingesvm.svc import HingeSVC
 
-__all__ = ["FoldScorer", "scorer_of", "standard_errors", "with_rows"]
+__all__ = ["FoldScorer", "Scorer", "accepts_weights", "scorer_of", "with_rows"]
 
 Scorer = Callable[..., float]
 
@@ -30,6 +33,19 @@ def scorer_of(scoring: str | Scorer | None) -> Scorer:
     return scorer
 
 
+def accepts_weights(scorer: Scorer) -> bool:
+    """Whether a scorer takes `sample_weight`, as a search of scikit-learn asks it."""
+    asked = getattr(scorer, "_accept_sample_weight", None)
+    if asked is not None:
+        return bool(asked())
+    try:
+        names = signature(getattr(scorer, "_score_func", scorer)).parameters
+    except (TypeError, ValueError):
+        # Some that are not written in Python have none.
+        return False
+    return "sample_weight" in names
+
+
 def with_rows(scoring: str | Scorer | None, X: Any) -> Any:
     """Return X with rows that can be taken, if a scorer looks at them."""
     return X if _asks_only(scorer_of(scoring)) else indexable(X)[0]
@@ -37,23 +53,13 @@ def with_rows(scoring: str | Scorer | None, X: Any) -> Any:
 
 def _asks_only(scorer: Scorer) -> bool:
     """Whether a scorer asks for decisions or predictions, and never looks at X."""
-    return isinstance(scorer, _BaseScorer | NegHingeLossScorer)
+    # Classes derived from these may look at anything.
+    return type(scorer) in (_Scorer, NegHingeLossScorer)
 
 
-def standard_errors(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the standard errors of means over folds, which are at least two.
-
-    `scores` are of shape (n_folds, n_Cs).
-    """
-    errors: NDArray[np.float64] = scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
-    return errors
-
-
-class _Decided(HingeSVC):
-    """A classifier whose decisions for the rows it is asked about are known.
-
-    What it is asked with has a row for each, and no more.
-    """
+@dataclass(frozen=True)
+class _Known:
+    """Has the decisions for the rows that a model is asked about."""
 
     decisions: NDArray[np.floating]
 
@@ -99,32 +105,28 @@ class FoldScorer:
         params = _check_method_params(self.labels, self.params, indices=test)
         return replace(self, params=params, test=test)
 
-    def __call__(
-        self,
-        C: float,
-        classes: NDArray[Any],
-        coef: NDArray[np.floating],
-        intercept: NDArray[np.floating],
-    ) -> float:
+    def __call__(self, C: float, classes: NDArray[Any], trained: Trained) -> float:
         """Return the score of a model."""
         if self.scoring is None and set(self.params) <= {"sample_weight"}:
-            return self._accuracy(classes, coef, intercept)
+            return self._accuracy(classes, trained.coef, trained.intercept)
         scorer = scorer_of(self.scoring)
-        asks_only = _asks_only(scorer)
-        y = self.labels[self.test]
-        model = (_Decided if asks_only else HingeSVC)(C, **self.model)
-        model.classes_, model.coef_, model.intercept_ = classes, coef, intercept
+        model = HingeSVC(C, **self.model)
+        for name, value in trained.attributes(classes).items():
+            setattr(model, name, value)
         model.n_features_in_ = self.rows.n_features
-        if not asks_only:
+        y = self.labels[self.test]
+        if _asks_only(scorer):
+            # It is asked about the test rows alone.
+            known = _Known(self._decisions(trained.coef, trained.intercept))
+            model.__dict__["decision_function"] = known.decision_function
+            # Stands for the rows; nobody looks at it.
+            some = np.empty((len(self.test), 0))
+        else:
             some = _safe_indexing(self.X, self.test)
             names = getattr(some, "columns", None)
             if names is not None and all(isinstance(name, str) for name in names):
                 model.feature_names_in_ = np.asarray(names, dtype=object)
-            return float(scorer(model, some, y, **self.params))
-        model.decisions = self._decisions(coef, intercept)
-        # Stands for the rows; nobody looks at it.
-        some = np.empty((len(self.test), 0))
-        return float(scorer(model, some, y, **self.params))
+        return _number(scorer(model, some, y, **self.params), scorer)
 
     def _decisions(
         self, coef: NDArray[np.floating], intercept: NDArray[np.floating]
@@ -153,3 +155,14 @@ class FoldScorer:
         if weights is not None and not np.any(weights):
             return np.nan
         return float(np.average(right, weights=weights))
+
+
+def _number(score: Any, scorer: Scorer) -> float:
+    """Return what a scorer returned, if it is a number."""
+    if hasattr(score, "item") and np.size(score) == 1:
+        score = score.item()
+    if not isinstance(score, Number):
+        raise ValueError(
+            f"scoring must return a number, but {scorer!r} returned {score!r}."
+        )
+    return float(score)  # type: ignore[arg-type]

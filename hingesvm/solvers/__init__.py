@@ -92,6 +92,7 @@ def solve(
     seed: int = 0,
     start: Start | None = None,
     report: Report | None = None,
+    exact: bool = True,
 ) -> Solution:
     """Solve a binary problem to a relative duality gap.
 
@@ -117,6 +118,8 @@ def solve(
     report : callable, optional
         Called at each look at the gap with what it found, a Check, and the
         certificate; True ends the fit with the best points so far.
+    exact : bool, default=True
+        Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def solve(
         Its certificate is computed from scratch on all rows.
     """
     _check_range(problem)
-    progress = Progress(problem, tol, max_iter, report=report)
+    progress = Progress(problem, tol, max_iter, report=report, exact=exact)
     first = Start(np.broadcast_to(0.0, problem.n_rows))
     if start is not None:
         first = start = feasible_start(problem, start)
@@ -134,11 +137,11 @@ def solve(
             return progress.solution()
     if start is not None and start.found is not None:
         progress.record(start.found, proven=True)
-        if progress.relative_gap <= _goal(problem, method, tol):
+        if progress.relative_gap <= _goal(progress, method):
             return progress.solution()
     elif start is not None and (method == "pegasos" or _is_small(problem)):
         progress.record(problem.certify(start.alpha, start.w, start.intercept))
-        if progress.relative_gap <= _goal(problem, method, tol):
+        if progress.relative_gap <= _goal(progress, method):
             return progress.solution()
     elif start is not None:
         first = start = replace(start, is_unseen=True)
@@ -179,6 +182,7 @@ def begin_together(
     seed: int = 0,
     reports: Sequence[Report | None],
     starts: Sequence[Start] | None = None,
+    exact: bool = True,
 ) -> list[Progress]:
     """Sweep over several classes, each against the rest, as far as that pays.
 
@@ -196,6 +200,8 @@ def begin_together(
     starts : sequence of Start, optional
         Where to start, with weights, one for each problem. The dual variables may be of
         other costs.
+    exact : bool, default=True
+        As of `solve`.
 
     Returns
     -------
@@ -204,7 +210,7 @@ def begin_together(
     """
     _check_range(problems[0])
     each = [
-        Progress(problem, tol, max_iter, report=report)
+        Progress(problem, tol, max_iter, report=report, exact=exact)
         for problem, report in zip(problems, reports, strict=True)
     ]
     for progress in each:
@@ -243,10 +249,11 @@ def _check_range(problem: Problem) -> None:
         )
 
 
-def _goal(problem: Problem, method: Method, tol: float) -> float:
+def _goal(progress: Progress, method: Method) -> float:
     """Return the relative gap that a method must certify."""
-    exact = method in ("auto", "batch") and _is_small(problem)
-    return min(tol, _EXACT) if exact else tol
+    exact = progress.exact and method in ("auto", "batch")
+    exact = exact and _is_small(progress.problem)
+    return min(progress.tol, _EXACT) if exact else progress.tol
 
 
 def _is_small(problem: Problem) -> bool:
@@ -256,18 +263,20 @@ def _is_small(problem: Problem) -> bool:
 
 
 def _solve_small(progress: Progress, first: Start, seed: int) -> None:
-    """Sweep a little, then finish with Newton steps, exact to rounding."""
+    """Sweep a little, then finish with Newton steps, to rounding if it is exact."""
     tol, max_iter = progress.tol, progress.max_iter
-    progress.tol, progress.max_iter = _ROUGH, min(_FIRST_SWEEPS, max_iter)
+    progress.tol = _ROUGH if progress.exact else max(tol, _ROUGH)
+    progress.max_iter = min(_FIRST_SWEEPS, max_iter)
     sweep_until(progress, first, seed)
     progress.tol, progress.max_iter = tol, max_iter
-    _finish(progress, progress.start(), seed)
+    if progress.exact or not (progress.converged or progress.exhausted):
+        _finish(progress, progress.start(), seed)
     if not progress.converged and not progress.exhausted:
         sweep_until(progress, progress.start(), seed)
 
 
 def _finish(progress: Progress, start: Start | None, seed: int) -> None:
-    """Take Newton steps to the tolerance, on a small problem to rounding."""
+    """Take Newton steps to the tolerance, or on a small problem to rounding."""
     problem = progress.problem
     if not _is_small(problem):
         if start is None or not (start.alpha.any() or start.w is not None):
@@ -276,6 +285,9 @@ def _finish(progress: Progress, start: Start | None, seed: int) -> None:
         return
     if start is None:
         start = Start(np.zeros(problem.n_rows))
+    if not progress.exact:
+        newton_until(progress, start, goal=progress.tol)
+        return
     tol = progress.tol
     progress.tol = min(tol, _EXACT)
     newton_until(progress, start, goal=_OUT_OF_REACH)

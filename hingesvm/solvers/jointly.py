@@ -49,6 +49,7 @@ def solve_jointly(
     seed: int = 0,
     start: Start | None = None,
     report: Report | None = None,
+    exact: bool = True,
 ) -> Solution:
     """Solve a joint multi-class problem to a relative duality gap.
 
@@ -70,6 +71,8 @@ def solve_jointly(
         if better ones than theirs are known.
     report : callable, optional
         As of `solve`.
+    exact : bool, default=True
+        Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
 
     Returns
     -------
@@ -86,7 +89,8 @@ def solve_jointly(
     progress.record(problem.origin())
     if progress.exhausted:
         return progress.solution()
-    exact = method != "stochastic" and _is_small(problem)
+    is_small = method != "stochastic" and _is_small(problem)
+    exact = exact and is_small
     if start is not None:
         found = start.found
         if found is None:
@@ -95,18 +99,21 @@ def solve_jointly(
         if progress.relative_gap <= (min(tol, _EXACT) if exact else tol):
             return progress.solution()
         start = Start(found.alpha, found.w, found.intercept)
-    if exact and method == "auto":
-        progress.tol, progress.max_iter = _ROUGH, min(_FIRST_SWEEPS, max_iter)
+    if is_small and method == "auto":
+        progress.tol = _ROUGH if exact else max(tol, _ROUGH)
+        progress.max_iter = min(_FIRST_SWEEPS, max_iter)
         sweep_jointly(progress, start, seed)
         progress.tol, progress.max_iter = tol, max_iter
         start = progress.start()
+        if not exact and (progress.converged or progress.exhausted):
+            return progress.solution()
     if method == "stochastic":
         sweep_jointly(progress, start, seed)
     elif exact:
         progress.tol = min(tol, _EXACT)
         newton_jointly(progress, start, _OUT_OF_REACH)
         progress.tol = tol
-    elif method == "batch":
+    elif is_small or method == "batch":
         newton_jointly(progress, start, _BEYOND * tol)
     else:
         sweep_jointly(progress, start, seed, _hand_over(problem))

@@ -186,6 +186,8 @@ class ProgressOf(Generic[_Problem]):
         Whether it did, which counts as exhausted.
     shortfall, reach
         As of `Solution`, if the method that ends has them at hand.
+    exact : bool, default=True
+        Whether a small problem is to end exact to rounding, whatever `tol` is.
     """
 
     problem: _Problem
@@ -198,6 +200,7 @@ class ProgressOf(Generic[_Problem]):
     began: float = field(default_factory=time.perf_counter)
     shortfall: NDArray[np.floating] | None = None
     reach: NDArray[np.float32] | None = None
+    exact: bool = True
     is_stopped: bool = field(default=False, init=False)
     _proven_primal: bool = field(default=False, init=False)
     _proven_dual: bool = field(default=False, init=False)

@@ -39,6 +39,8 @@ _FEW_ROWS = 256
 
 # What the kernels read; other types of indices are converted.
 _INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
+# Part of a sum of squares below which a difference is made of rounding errors.
+_ROUNDING = 1e-12
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
 _NO_SIGNS = np.empty(0, dtype=np.int8)
@@ -381,6 +383,34 @@ class Rows:
                 some = abs(some).max(axis=0)
             largest = np.maximum(largest, some)
         return largest
+
+    def column_spreads(self, weights: Float64Array, *, centred: bool) -> Float64Array:
+        """Return the weighted sum of squares of each column, from its mean or from 0.
+
+        Parameters
+        ----------
+        weights : ndarray of float64, of shape (n_rows,) or (1,)
+        centred : bool
+        """
+        weights = np.broadcast_to(weights, self.n_rows)
+        sums, squares = np.zeros((2, self.n_features))
+        # A constant column far from 0 must not be left with a rounding error.
+        shift = self.take(np.arange(min(1, self.n_rows)))
+        is_shifted = centred and not self.is_sparse and len(shift) > 0
+        # Of each chunk there are copies, which are not to take much memory.
+        for start, stop in self.chunks(self.n_rows, 8.0):
+            some = self._X[self._places(np.arange(start, stop))].astype(np.float64)
+            part = weights[start:stop]
+            if self.is_sparse:
+                some.sum_duplicates()
+            if is_shifted:
+                some -= shift[0]
+            sums += some.T @ part
+            squares += (some.multiply(some) if self.is_sparse else some * some).T @ part
+        if not centred:
+            return squares
+        spreads: Float64Array = squares - sums * sums / weights.sum()
+        return np.where(spreads > _ROUNDING * squares, spreads, 0.0)
 
     def _places(self, rows: IndexArray) -> IndexArray:
         """Return where rows of the problem stand in X."""
