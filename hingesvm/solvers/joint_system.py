@@ -109,8 +109,8 @@ class _Free:
     order : ndarray of intp, of shape (m,)
     codes : ndarray of intp, of shape (m,)
     sigma : ndarray of float64, of shape (m,)
-    inside : ndarray of float64, of shape (m, n_classes)
-        1 for the classes of the support.
+    inside : ndarray of bool, of shape (m, n_classes)
+        Whether a class belongs to the support.
     share : ndarray of float64, of shape (m,)
         r / |A|.
     """
@@ -118,7 +118,7 @@ class _Free:
     order: NDArray[np.intp]
     codes: NDArray[np.intp]
     sigma: Float64Array
-    inside: Float64Array
+    inside: NDArray[np.bool_]
     share: Float64Array
 
     @classmethod
@@ -135,19 +135,19 @@ class _Free:
             order,
             problem.codes[order],
             system.rho * problem.cost[order],
-            inside[order].astype(np.float64),
+            inside[order],
             share,
         )
 
-    def times(self, scores: Float64Array) -> Float64Array:
-        """Return the curvature in f times some f, of shape (m, n_classes)."""
+    def curve(self, scores: Float64Array) -> None:
+        """Multiply some f, of shape (m, n_classes), by the curvature in f, in place."""
         each = np.arange(len(self.order))
-        out = scores - scores[each, self.codes][:, np.newaxis]
-        out *= self.inside
-        out -= self.inside * (self.share * out.sum(axis=1))[:, np.newaxis]
-        out *= self.sigma[:, np.newaxis]
-        out[each, self.codes] = -out.sum(axis=1)
-        return out
+        scores -= scores[each, self.codes][:, np.newaxis]
+        scores *= self.inside
+        mean = (self.share * scores.sum(axis=1))[:, np.newaxis]
+        np.subtract(scores, mean, out=scores, where=self.inside)
+        scores *= self.sigma[:, np.newaxis]
+        scores[each, self.codes] = -scores.sum(axis=1)
 
     def entries(self, one: int, other: int) -> Float64Array:
         """Return entries of the curvature in f, of shape (m,)."""
@@ -175,7 +175,7 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     entries, support = np.zeros(height), np.empty(count + 1, dtype=np.intp)
     if system.has_intercept:
         entries[-1] = 1.0
-    inside = free.inside.astype(np.uint8)
+    inside = free.inside.view(np.uint8)
     # Each row has a block for each two classes of its support.
     blocks = float(np.square(1.0 + inside.sum(axis=1)).mean()) / 2.0
     for first, last in rows.chunks(len(free.order), work=max(blocks * height, 1.0)):
@@ -224,11 +224,10 @@ def _by_conjugate_gradients(
     def times(unknowns: Float64Array) -> Float64Array:
         w = np.zeros((d, rows.width))
         w[:, :count] = unknowns[:, :d].T
-        scores = rows.scores(w, free.order)[:, :count]
+        curved = rows.scores(w, free.order)
         if system.has_intercept:
-            scores = scores + unknowns[:, -1]
-        curved = np.zeros((len(free.order), rows.width))
-        curved[:, :count] = free.times(scores)
+            curved[:, :count] += unknowns[:, -1]
+        free.curve(curved[:, :count])
         out = own * unknowns
         out[:, :d] += rows.combine(curved, free.order)[:, :count].T
         if system.has_intercept:
