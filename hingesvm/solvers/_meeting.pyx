@@ -8,7 +8,7 @@ from ._meeting cimport add_one, load, lock, make, pause, remove, ring, store, un
 
 cdef enum:
     # Looks at the others before a thread sleeps: about as long as to wake it takes.
-    PATIENCE = 2000
+    PATIENCE = 500
 
 
 cdef class Meeting:
