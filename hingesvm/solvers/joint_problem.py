@@ -41,8 +41,9 @@ __all__ = ["JointDuals", "JointProblem"]
 
 Float64Array = NDArray[np.float64]
 
-# Numbers of an array for each row and class that is made in one piece.
-_AT_ONCE = 1 << 17
+# Numbers of an array for each row and class that is made in one piece, and rows of it
+# at least.
+_AT_ONCE, _LEAST_ROWS = 1 << 15, 1024
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class JointProblem:
 
     def parts(self) -> Iterator[tuple[slice, JointProblem]]:
         """Yield the problems of a few rows at a time, and which these are."""
-        size = max(1, _AT_ONCE // self.n_classes)
+        size = max(_LEAST_ROWS, _AT_ONCE // self.n_classes)
         for start in range(0, self.n_rows, size):
             self.rows.check_cancelled()
             some = slice(start, min(start + size, self.n_rows))

@@ -12,6 +12,7 @@ preconditioner where these, or the inner products of their free rows, are small 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ FEW_UNKNOWNS = 1000
 # Sum of duals, relative to the cap, that is at it.
 _FULL = 1.0 - 1e-12
 _MAX_CONJUGATE_STEPS, _CONJUGATE_TOL = 100, 0.1
+# Numbers in the blocks of all classes at most: in all, or one for so many bytes of X.
+_MOST_NUMBERS, _NUMBERS_PER_BYTES = 1 << 23, 16
 # Curvature in free intercepts, relative to the mean one.
 _RIDGE = 1e-9
 
@@ -219,7 +222,10 @@ def _by_conjugate_gradients(
     problem, rows = system.problem, system.rows
     count, d = problem.n_classes, problem.rows.n_features
     own = _own_curvature(system, free)
-    solvers = [_of_class(system, free, k, own[k]) for k in range(count)]
+    # The blocks of all classes are held at once.
+    most = max(_MOST_NUMBERS, problem.rows.n_bytes // _NUMBERS_PER_BYTES)
+    largest = min(LARGEST_SYSTEM, math.isqrt(most // count))
+    solvers = [_of_class(system, free, k, own[k], largest) for k in range(count)]
 
     def times(unknowns: Float64Array) -> Float64Array:
         w = np.zeros((d, rows.width))
@@ -259,18 +265,26 @@ def _by_conjugate_gradients(
 
 
 def _of_class(
-    system: JointSystem, free: _Free, k: int, own: Float64Array
+    system: JointSystem,
+    free: _Free,
+    k: int,
+    own: Float64Array,
+    largest: int | None = None,
 ) -> Callable[[Float64Array], Float64Array]:
-    """Return what solves with the block of a class, or with its diagonal at least."""
+    """Return what solves with the block of a class, or with its diagonal at least.
+
+    Inner products of its rows or columns are those of `largest` of them at most.
+    """
+    largest = LARGEST_SYSTEM if largest is None else largest
     rows, d = system.problem.rows, system.problem.rows.n_features
     weights = free.entries(k, k)
     some = np.flatnonzero(weights)
     order, weights = free.order[some], weights[some]
-    if len(own) <= min(len(order), LARGEST_SYSTEM):
+    if len(own) <= min(len(order), largest):
         block = rows.gram(order, weights, bordered=system.has_intercept)
         block[np.diag_indices_from(block)] += own
         return solver_of(block)
-    if not 0 < len(order) <= LARGEST_SYSTEM:
+    if not 0 < len(order) <= largest:
         diagonal = own.copy()
         diagonal[d:] += weights.sum()
         return lambda right: right / diagonal

@@ -417,8 +417,7 @@ class Rows:
     def column_scales(self) -> Float64Array:
         """Return the largest absolute value of each column."""
         largest = np.zeros(self.n_features)
-        for start, stop in self.chunks(self.n_rows):
-            some = self._X[self._places(np.arange(start, stop))]
+        for some in self._blocks(np.arange(self.n_rows)):
             if self.is_sparse:
                 some.sum_duplicates()
                 some = abs(some).max(axis=0).toarray().ravel()
