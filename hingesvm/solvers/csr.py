@@ -66,7 +66,8 @@ def inner_products(
                 block = (left[few] @ right).toarray()
                 at = slice(part.start + few.start, part.start + few.stop)
                 out[at, some] = block
-                out[some, at] = block.T
+                if part != some:
+                    out[some, at] = block.T
     return out
 
 

@@ -34,8 +34,8 @@ _ENTRIES_PER_SHARE = 1 << 17
 # The same for each column, where each share has an array of sums over rows: all these
 # arrays then have at most a quarter as many numbers as X has entries.
 _ENTRIES_PER_SUM = 4
-# Entries of a float64 copy of some rows.
-_ENTRIES_PER_BLOCK = 1 << 18
+# Entries of a float64 copy of some rows that are multiplied, and of other copies.
+_ENTRIES_PER_BLOCK, _ENTRIES_PER_COPY = 1 << 18, 1 << 16
 
 # Rows up to which all their inner products are kept.
 _FEW_ROWS = 256
@@ -312,7 +312,7 @@ class Rows:
         if self.is_sparse:
             # As many as columns, which an answer for each column takes too.
             per_row = -(-self.n_entries // max(self.n_rows, 1))
-        most = max(_ENTRIES_PER_BLOCK, self.n_features if self.is_sparse else 0)
+        most = max(_ENTRIES_PER_COPY, self.n_features if self.is_sparse else 0)
         height = max(1, most // max(per_row, 1))
         for start in range(0, len(rows), height):
             self.check_cancelled()
