@@ -100,6 +100,13 @@ def test_joint_fits_hold_a_few_numbers_for_each_row_and_class(solver, each, rule
     assert taken <= (each * 8 + 60) * len(y) + 3 * MEGABYTE
 
 
+def test_classes_that_are_swept_together_take_two_numbers_for_each_row():
+    X, y = sparse(20_000, 1000, 20, 12)
+    taken = peak_of_fit(X, y, tol=0.2)
+    columns = 80 * 12 * X.shape[1]
+    assert taken <= (180 + 8 * 16) * len(y) + columns + MEGABYTE
+
+
 def test_threads_add_a_quarter_of_sparse_rows_whatever_the_columns():
     X, y = sparse(10_000, 300_000, 40)
     params = {"tol": 0.1, "max_iter": 8}

@@ -73,7 +73,7 @@ class Team:
         size = self.size if size is None else size
         n_threads = min(size, self.n_threads)
         # Started when there is work, as most problems are too small for it.
-        while n_threads > 1 and len(self._others) < self.n_threads - 1:
+        while len(self._others) < n_threads - 1:
             member = _Member(len(self._others) + 1)
             # Kept before it starts, so that an interrupt meanwhile does not lose it.
             self._others.append(member)
