@@ -135,9 +135,9 @@ def test_what_is_asked_of_rows_copies_few_at_a_time(name, kind):
 
 
 def test_inner_products_of_sparse_rows_copy_a_part_of_them():
-    X, _ = sparse(400, 30_000, 2500)
+    X, _ = sparse(300, 60_000, 2500)
     rows = Rows(X)
-    taken = peak_of(lambda: rows.kernel(np.arange(400)))
+    taken = peak_of(lambda: rows.kernel(np.arange(300)))
     assert taken <= 0.75 * size_of(X) + 5 * MEGABYTE
 
 

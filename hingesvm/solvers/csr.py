@@ -18,7 +18,7 @@ Float64Array = NDArray[np.float64]
 _INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
 # Copies of rows that are multiplied by each other are a part of all of them at most, or
 # have so many entries.
-_PARTS, _FEW_ENTRIES = 8, 1 << 18
+_PARTS, _FEW_ENTRIES = 8, 1 << 16
 # Products between two looks for an interrupt: some milliseconds.
 _PRODUCTS = 1 << 19
 
