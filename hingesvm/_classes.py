@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
-from hingesvm._threads import map_in_threads
+from hingesvm._threads import map_in_threads, team_of
 from hingesvm._watching import ProblemWatch, Watch
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers import (
@@ -90,7 +89,7 @@ class Classes:
 
         count = len(self.targets)
         if count == 1:
-            with Team(effective_n_jobs(self.n_jobs)) as team:
+            with team_of(self.n_jobs) as team:
                 rows = self.rows.shared_by(team, check_cancelled)
                 return [self._solve_one(rows, 0)]
         rows = self.rows.shared_by(Team(), check_cancelled)

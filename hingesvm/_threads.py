@@ -7,14 +7,33 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from joblib import effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 
 from hingesvm.solvers.team import Team
 
-__all__ = ["map_in_threads"]
+__all__ = ["map_in_threads", "team_of"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+def team_of(n_jobs: int | None, most: int | None = None) -> Team:
+    """Return so many members, on no more threads than there are processors.
+
+    These are the ones that this process may use: by its affinity, and by the quota of
+    its container.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Number of members, as joblib takes it.
+    most : int, optional
+        Members that have work.
+    """
+    size = effective_n_jobs(n_jobs)
+    if most is not None:
+        size = max(1, min(size, most))
+    return Team(size, cpu_count() if size > 1 else 1)
 
 
 def map_in_threads(
@@ -31,7 +50,7 @@ def map_in_threads(
     items : sequence
         Each is given to the next thread that is free.
     n_jobs : int or None
-        Number of threads, as joblib takes it.
+        Number of threads, as joblib takes it; no more than there are processors.
     cancel : callable
         Called when a call fails; lets the others end soon, by an exception. The
         first exception is raised here once they have.
@@ -54,6 +73,6 @@ def map_in_threads(
         failed.set()
         cancel()
 
-    with Team(max(1, min(effective_n_jobs(n_jobs), len(items)))) as team:
+    with team_of(n_jobs, len(items)) as team:
         team.run(work, fail)
     return [results[place] for place in range(len(items))]

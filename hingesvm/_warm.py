@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,22 +44,12 @@ class KeptDuals:
         kept: NDArray[np.intp] | None,
     ) -> KeptDuals:
         """Take them from training on the rows `kept` (None: all)."""
-        alphas = [solution.certificate.alpha for solution in trained.solutions]
-        longer = training.factors_of_two[1]
         places = slice(None) if kept is None else kept
-        count = len(training.classes) if training.is_joint else len(alphas)
+        count = len(training.classes) if training.is_joint else training.n_problems
         signed = np.zeros((count, n_samples))
-        if training.is_joint:
-            signed[:, places] = signed_duals(alphas[0], training.codes).T
-        else:
-            for target, alpha, row in zip(
-                training.targets, alphas, signed, strict=True
-            ):
-                row[places] = np.where(training.codes == target, alpha, -alpha)
-        if longer != 1.0:
-            signed *= longer
-        # Without negative zeros, which are shown as "-0.".
-        signed += 0.0
+        for row, duals in zip(signed, _signed(training, trained), strict=True):
+            # Without negative zeros, which are shown as "-0.".
+            row[places] = duals + 0.0
         costs = trained.costs
         if len(costs) > 1:
             costs = np.ones(n_samples)
@@ -135,3 +126,14 @@ def _within_classes(
     means = np.divide(new, old, out=np.ones(count), where=old > 0.0)
     within: Float64Array = factors / means[training.codes]
     return within
+
+
+def _signed(training: Training, trained: Trained) -> Iterator[Float64Array]:
+    """Yield what the rows add to each score, one score after the other."""
+    alphas = (solution.certificate.alpha for solution in trained.solutions)
+    if training.is_joint:
+        yield from signed_duals(next(alphas), training.codes).T
+        return
+    longer = training.factors_of_two[1]
+    for target, alpha in zip(training.targets, alphas, strict=True):
+        yield longer * np.where(training.codes == target, 1, -1) * alpha

@@ -97,8 +97,10 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Number of threads, for one-vs-rest problems or, with two classes, for one
         problem on wide sparse rows; joint problems are solved by one. None means 1
-        unless in a joblib context, -1 all processors. The same number gives the same
-        bits; another one may not with two classes, but is certified to the same `tol`.
+        unless in a joblib context, -1 all processors. No more threads are started than
+        there are processors. The same number gives the same bits, on however many
+        processors; another one may not with two classes, but is certified to the same
+        `tol`.
     random_state : int, RandomState instance or None, default=None
         Seed of the order in which rows are visited. None is the seed 0: fits are
         reproducible in any case, and none uses NumPy's global random state.

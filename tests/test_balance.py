@@ -111,25 +111,56 @@ def test_excess_that_no_single_flow_carries_goes_the_long_way():
     assert factors[[0, 1, 2], [1, 2, 0]] == pytest.approx([0.75, 0.75, 1.0], rel=1e-14)
 
 
-def test_proportional_shares_need_no_linear_program(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("a linear program was solved")
+def test_proportional_shares_need_no_search(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("ways were searched")
 
-    monkeypatch.setattr(balance, "linprog", refuse)
+    monkeypatch.setattr(balance, "_least_taken", refuse)
     flows = random_flows(6, 1.0, 0) + 1.0
     np.fill_diagonal(flows, 0.0)
     check_balanced(flows, balancing_factors(flows))
-    with pytest.raises(AssertionError, match="linear program"):
+    with pytest.raises(AssertionError, match="searched"):
         balancing_factors(random_flows(6, 0.4, 0))
 
 
-def test_no_flow_is_left_where_no_program_is_solved(monkeypatch):
-    class Failure:
-        x = None
-
-    monkeypatch.setattr(balance, "linprog", lambda *args, **kwargs: Failure)
+def test_no_flow_is_left_where_none_is_balanced(monkeypatch):
+    monkeypatch.setattr(balance, "_least_taken", lambda flows, *_: flows)
     flows = random_flows(6, 0.4, 0)
     assert not np.any(balancing_factors(flows))
+
+
+def test_the_cheapest_way_takes_back_what_was_taken():
+    # From 0 to 3 by 1 and 2 costs three; then 1 and 2 are needed by others.
+    flows = np.zeros((6, 6))
+    for way in [(0, 2), (2, 5), (0, 1), (1, 4), (3, 2)]:
+        flows[way] = 1.0
+    flows[5, 0] = flows[4, 3] = 0.5
+    total = check_balanced(flows, balancing_factors(flows))
+    assert total == pytest.approx(largest_total(flows), rel=1e-12)
+
+
+@pytest.mark.parametrize(("density", "seed"), [(0.02, 0), (0.1, 1), (0.9, 2)])
+def test_many_classes(density, seed):
+    flows = random_flows(60, density, seed)
+    total = check_balanced(flows, balancing_factors(flows))
+    assert total == pytest.approx(largest_total(flows), rel=1e-6)
+
+
+def test_an_interrupt_is_seen_every_few_looks(monkeypatch):
+    flows = random_flows(40, 0.3, 0)
+    whole, checks = balancing_factors(flows), []
+    monkeypatch.setattr(balance, "_LOOKS", 40)
+    in_pieces = balancing_factors(flows, lambda: checks.append(1))
+    assert np.array_equal(in_pieces, whole)
+    assert len(checks) > 30
+
+    def interrupt():
+        checks.pop()
+        if not checks:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        balancing_factors(flows, interrupt)
 
 
 def test_flows_are_not_changed():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import make_data
 
-from hingesvm.solvers import JointProblem, Rows
+from hingesvm.solvers import JointProblem, Rows, Start, joint
 from hingesvm.solvers.joint import _begin, _gap_now, _sweep_once, sweep_jointly
 from hingesvm.solvers.progress import ProgressOf
 
@@ -76,3 +76,46 @@ def test_a_gap_that_rounding_makes_negative_counts_as_none():
     state.gap = 0.25
     before = _gap_now(problem, state, 0.0)
     assert 0.0 < _gap_now(problem, state, 1.0) < before < 1.0
+
+
+@every_rule
+@every_total
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("is_started", [False, True])
+def test_the_sum_of_the_duals_is_kept(total, rule, dtype, is_started):
+    problem = make_problem(total, rule, dtype=dtype)
+    start = None
+    if is_started:
+        alpha = np.random.default_rng(0).random((problem.n_rows, problem.n_classes))
+        start = Start(problem.repair(alpha), None, np.zeros(problem.n_classes))
+    state = _begin(problem, start, 1e-4, 0)
+    for shrink_above in [np.inf, np.inf, 0.1, 0.1, 0.1]:
+        state.shrink_above = min(state.shrink_above, shrink_above)
+        _sweep_once(problem, state)
+        total_now = float(state.alpha.sum(dtype=np.float64))
+        assert state.total == pytest.approx(total_now, rel=1e-5)
+    assert state.n_active < problem.n_rows
+
+
+@every_total
+def test_duals_that_prove_most_are_kept_as_they_were(total):
+    problem = make_problem(total, "free")
+    progress = ProgressOf(problem, 1e-6, 1000)
+    progress.record(problem.origin())
+    state = _begin(problem, None, progress.tol, 0)
+    for _ in range(4):
+        for _ in range(3):
+            _sweep_once(problem, state)
+        joint._look(progress, state)
+        best = progress.best
+        proven = problem.dual(problem.repair(best.alpha))
+        assert proven == pytest.approx(best.dual, rel=1e-9)
+        before = best.alpha
+        # Sweeps go on, and a look at worse duals keeps the better ones.
+        _sweep_once(problem, state)
+        assert np.array_equal(best.alpha, before)
+    state.alpha[:] = 0.0
+    joint._look(progress, state)
+    assert progress.best.dual == best.dual
+    assert np.array_equal(progress.best.alpha, before)
+    assert np.shares_memory(progress.best.duals.raw, state.kept)

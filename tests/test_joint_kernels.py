@@ -92,7 +92,7 @@ def test_a_block_step_finds_the_best_duals_of_a_row(total, count, dtype):
             duals = padded(alpha).astype(dtype)
             w = padded(W.T.copy()).astype(dtype)
             b = padded(np.zeros(count, dtype=dtype), -FAR)
-            order, worst = np.array([i]), np.zeros(2)
+            order, worst = np.array([i]), np.zeros(3)
             _joint.block_steps(
                 *rows.arrays, order, 0, 1, 0, problem.codes, problem.cost, total, 0.8,
                 1.0 / np.maximum(norms, 1e-30), 0.0, FAR, duals, w, b, worst,
@@ -100,6 +100,7 @@ def test_a_block_step_finds_the_best_duals_of_a_row(total, count, dtype):
             )  # fmt: skip
             np.testing.assert_allclose(duals[i, :count], best[i], atol=tol)
             assert not np.any(duals[i, count:])
+            assert worst[2] == pytest.approx(best[i].sum() - alpha[i].sum(), abs=tol)
             others = np.delete(np.arange(problem.n_rows), i)
             assert np.array_equal(duals[others], padded(alpha).astype(dtype)[others])
             moved = problem.combine(np.float64(duals[:, :count]))

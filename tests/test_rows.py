@@ -7,7 +7,9 @@ import pytest
 import scipy.sparse as sp
 
 from hingesvm.solvers import Rows
+from hingesvm.solvers import csr as csr_module
 from hingesvm.solvers import rows as rows_module
+from hingesvm.solvers.csr import inner_products, with_like_indices
 
 N, D = 17, 6
 
@@ -22,10 +24,10 @@ def values(seed=0):
     return X.astype(np.float64) / 4.0  # exact in float32 too
 
 
-def csr(X, index_dtype, kind=sp.csr_matrix):
+def csr(X, index_dtype, kind=sp.csr_matrix, start_dtype=None):
     out = kind(X)
     out.indices = out.indices.astype(index_dtype)
-    out.indptr = out.indptr.astype(index_dtype)
+    out.indptr = out.indptr.astype(start_dtype or index_dtype)
     return out
 
 
@@ -51,6 +53,8 @@ STORAGES = {
     "csr32": lambda X: csr(X, np.int32),
     "csr64": lambda X: csr(X, np.int64),
     "csr_array": lambda X: csr(X, np.int32, sp.csr_array),
+    "csr32_64": lambda X: csr(X, np.int32, start_dtype=np.int64),
+    "csr64_32": lambda X: csr(X, np.int64, start_dtype=np.int32),
     "untidy32": lambda X: untidy(X, np.int32),
     "untidy64": lambda X: untidy(X, np.int64),
 }
@@ -447,3 +451,48 @@ def test_rounded(pair):
     assert np.array_equal(rounded, w.astype(rows.dtype))
     assert intercept == float(rows.dtype.type(0.1))
     assert (intercept == 0.1) == (rows.dtype == np.float64)
+
+
+@pytest.mark.parametrize("dtypes", [(np.int32, np.int64), (np.int64, np.int32)])
+def test_of_two_types_of_indices_row_starts_are_converted_once(dtypes):
+    X = csr(values(), dtypes[0], start_dtype=dtypes[1])
+    given = X.data, X.indices, X.indptr
+    rows = Rows(X)
+    data, columns, starts, *_ = rows.arrays
+    assert np.shares_memory(columns, X.indices)
+    assert np.shares_memory(data, X.data)
+    assert starts.dtype == columns.dtype == dtypes[0]
+    part = rows.subset(np.array([3, 1, 9])).subset(np.array([2, 0]))
+    for again in [part, rows.shared_by(rows.team, rows.check_cancelled)]:
+        for one, other in zip(again.arrays[:3], rows.arrays[:3], strict=True):
+            assert one is other
+    assert np.array_equal(part.take(np.array([0, 1])), values()[[9, 3]])
+    for before, after in zip(given, (X.data, X.indices, X.indptr), strict=True):
+        assert before is after
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int16])
+def test_indices_of_other_types_are_converted_once(dtype):
+    X = csr(values(), dtype)
+    rows = Rows(X)
+    assert rows.arrays[1].dtype == rows.arrays[2].dtype == np.int64
+    assert rows.subset(np.array([1])).arrays[1] is rows.arrays[1]
+    assert np.array_equal(rows.take(np.arange(N)), values())
+
+
+def test_few_row_starts_follow_columns_unless_they_are_too_large():
+    X = csr(values(), np.int32, start_dtype=np.int64)
+    X.indptr[-1] = 2**31
+    like = with_like_indices(X)
+    assert like.indices.dtype == like.indptr.dtype == np.int64
+
+
+@pytest.mark.parametrize("parts", [1, 3, 100])
+def test_inner_products_in_parts(monkeypatch, parts):
+    monkeypatch.setattr(csr_module, "_FEW_ENTRIES", 1)
+    monkeypatch.setattr(csr_module, "_PARTS", parts)
+    monkeypatch.setattr(csr_module, "_PRODUCTS", 20)
+    X, some, looks = values(), np.array([5, 3, 3, 16, 0, 8, 9, 1]), []
+    found = inner_products(untidy(X, np.int32), some, lambda: looks.append(None))
+    assert np.array_equal(found, X[some] @ X[some].T)
+    assert len(looks) > 2

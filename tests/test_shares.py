@@ -2,6 +2,8 @@
 
 import copy
 import threading
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -191,6 +193,67 @@ def test_a_member_does_not_wait_for_one_that_will_not_come(use, few_rows, build)
             shares.sweep_in_shares(problem, state, kept, 1e-9, 0.0)
 
 
+@every_build
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_bits_do_not_depend_on_the_number_of_threads(
+    monkeypatch, use, few_rows, build, size, rule
+):
+    use(build)
+    monkeypatch.setattr(shares, "_ENTRIES_PER_RANGE", 1.0)
+    found = []
+    for n_threads in range(1, size + 1):
+        with Team(size, n_threads) as team:
+            _, _, problem, state, kept = begin(team, rule)
+            for _ in range(3):
+                shares.sweep_in_shares(problem, state, kept, 1e-9, 0.0)
+                state.shrink_above = 0.05
+        found.append((state.alpha, state.w, state.intercept, kept.spread))
+        found[-1] += (active_rows(state, kept),)
+    for other in found[1:]:
+        for one, another in zip(found[0], other, strict=True):
+            assert np.array_equal(one, another)
+
+
+@every_build
+def test_a_member_sleeps_until_the_others_come(use, few_rows, build):
+    use(build)
+    found = []
+    for is_late in [False, True]:
+        with Team(2) as team:
+            _, _, problem, state, kept = begin(team)
+
+            def first_alone(function, cancel, size):
+                first = threading.Thread(target=function, args=(0,), daemon=True)
+                first.start()
+                first.join(0.1)
+                assert first.is_alive()
+                function(1)
+                first.join(10.0)
+                assert not first.is_alive()
+
+            if is_late:
+                team.run = first_alone
+            shares.sweep_in_shares(problem, state, kept, 1e-9, 0.0)
+        found.append((state.alpha, state.w))
+    for one, other in zip(*found, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_copies_of_weights_are_a_part_of_the_data(monkeypatch):
+    monkeypatch.setattr(shares, "_FEW_BYTES", 0)
+    monkeypatch.setattr(shares, "_LEAST_ENTRIES", 0.0)
+    X, y = text(600)
+    for size, fits in [(2, True), (8, False)]:
+        problem = Problem.build(Rows(X, team=Team(size)), y, 1.0, Hinge(), "none")
+        kept = shares.Shares.build(problem.rows, np.dtype(np.float32), seed=0)
+        assert kept.copies.nbytes == 0
+        state = SimpleNamespace(n_active=len(y))
+        assert shares.deal(problem, state, kept) == fits
+        assert kept.copies.nbytes <= 0.5 * (X.data.nbytes + X.indices.nbytes)
+        assert (kept.copies.nbytes > 0) == fits
+
+
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize(("dtype", "tol"), [(np.float32, 1e-4), (np.float64, 1e-6)])
 @pytest.mark.parametrize("rule", RULES)
@@ -286,6 +349,56 @@ def test_shared_looks_find_the_same(few_rows, order, duals, kind):
     assert other.own == pytest.approx(one.own, abs=1e-12)
     for name in ["loss", "gain", "imbalance"]:
         assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-12)
+
+
+@pytest.mark.parametrize("fails", [0, 1])
+@pytest.mark.parametrize("what", ["look", "norms"])
+def test_shares_end_with_the_one_that_raises(monkeypatch, few_rows, what, fails):
+    monkeypatch.setattr(Rows, "chunk_size", lambda *_: 4)
+    first, chunks = threading.get_ident(), [0, 0]
+    failed, is_amid = threading.Event(), threading.Event()
+
+    def check():
+        member = int(threading.get_ident() != first)
+        chunks[member] += 1
+        if chunks[member] == 2 and member == fails:
+            assert is_amid.wait(10.0)
+            raise KeyboardInterrupt
+        if chunks[member] == 2:
+            # In the middle of its share, whose rest nobody needs.
+            is_amid.set()
+            assert failed.wait(10.0)
+
+    X, y = text(400, 300, np.float64)
+    with Team(2) as team:
+        begun = team.run
+
+        def run(function, cancel=None, size=None):
+            return begun(function, failed.set, size)
+
+        monkeypatch.setattr(team, "run", run)
+        rows = Rows(X, None, check, team)
+        problem = Problem.build(rows, y, 1.0, Hinge(), "none")
+        look = partial(survey_rows, problem, np.zeros(300), 0.0, None)
+        with pytest.raises(KeyboardInterrupt):
+            (rows.squared_norms if what == "norms" else look)()
+    assert chunks[fails] == 2
+    assert chunks[1 - fails] == 2
+
+
+def test_looks_have_fewer_sums_where_rows_have_few_entries(monkeypatch, few_rows):
+    X, y = text(400, 300, np.float64)
+    wide = sp.csr_matrix((X.data, X.indices, X.indptr), shape=(400, 100_000))
+    found = []
+    for rows in [Rows(X, team=Team(16)), Rows(wide, team=Team(16))]:
+        problem = Problem.build(rows, y, 1.0, Hinge(), "none")
+        room = []
+        survey_rows(problem, np.zeros(rows.n_features), 0.0, None, room=room)
+        extra = sum(part.nbytes for part in room[1:])
+        assert extra <= 0.25 * X.nnz * 8
+        found.append(len(room))
+    assert found[0] > 3
+    assert found[1] == 1
 
 
 @pytest.mark.parametrize("size", [2, 3])

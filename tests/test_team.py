@@ -33,6 +33,57 @@ def test_fewer_members_than_there_are():
         assert team.run(lambda member: member) == [0, 1, 2]
 
 
+@pytest.mark.parametrize(("size", "n_threads"), [(5, 2), (3, 1), (4, 9)])
+def test_members_can_be_more_than_threads(size, n_threads):
+    before = threading.active_count()
+    with Team(size, n_threads) as team:
+        assert team.n_threads == min(n_threads, size)
+        barrier = threading.Barrier(team.n_threads)
+        found = team.run(lambda member: (member, threading.get_ident()))
+        assert [member for member, _ in found] == list(range(size))
+        assert len({thread for _, thread in found}) <= team.n_threads
+        assert threading.active_count() == before + team.n_threads - 1
+        # So many are called at once.
+        team.run(lambda _: barrier.wait(10.0), size=team.n_threads)
+    assert threading.active_count() == before
+
+
+def test_members_that_wait_for_a_thread_are_not_called_after_an_error():
+    called = []
+
+    def work(member):
+        called.append(member)
+        if member == 1:
+            raise ValueError("no")
+
+    with Team(5, 1) as team, pytest.raises(ValueError, match="no"):
+        team.run(work)
+    assert called == [0, 1]
+
+
+def test_members_can_ask_whether_another_has_failed():
+    failed, ends = threading.Event(), []
+
+    def work(member):
+        team.check()
+        if member == 1:
+            raise ValueError("no")
+        assert failed.wait(10.0)
+        try:
+            team.check()
+        except Exception as error:
+            ends.append(error)
+            raise
+
+    with Team(2) as team:
+        with pytest.raises(ValueError, match="no"):
+            team.run(work, failed.set)
+        assert len(ends) == 1
+        # And then it is forgotten.
+        team.check()
+        team.run(lambda member: team.check())
+
+
 def test_threads_begin_with_the_first_work_and_end_with_the_team():
     before = threading.active_count()
     with Team(4) as team:

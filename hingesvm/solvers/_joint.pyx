@@ -213,6 +213,7 @@ cdef inline ptrdiff_t take_steps(
                 change[v] = mine[v] - new
                 moved -= change[v]
                 mine[v] = new
+        worst[2] += moved
         change[own_class] = moved
         if intercept_step != 0:
             for v in range(width):
@@ -256,9 +257,11 @@ def block_steps(
 
     over 0 <= a_k <= bounds_i, sum_k a_k <= caps * bounds_i, with `w`, of shape (n_features,
     width), and the intercepts following. ``worst[0]`` keeps the largest violation of
-    optimality seen, and ``worst[1]`` adds up the rows' parts of the duality gap. A row whose gradient points outwards by more than `shrink_above` is
-    dropped from `order`; the others are kept, from position `kept` on. Entries of a dense
-    X that are not 0 are copied to `packed` and `places` first, if these have room.
+    optimality seen, ``worst[1]`` adds up the rows' parts of the duality gap, and
+    ``worst[2]`` by how much the sum of all a_k grows. A row whose gradient points outwards
+    by more than `shrink_above` is dropped from `order`; the others are kept, from position
+    `kept` on. Entries of a dense X that are not 0 are copied to `packed` and `places`
+    first, if these have room.
     `room` is scratch, of shape (3 * width,).
 
     Returns

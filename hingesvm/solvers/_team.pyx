@@ -3,14 +3,15 @@
 """Sweeps that several threads share; see ``shares.py``.
 
 X is given as in ``_sweep.pyx``. Every thread calls the same function with a number of
-its own, and they meet in it.
+its own, and they meet in it. The work is divided among members, of which a thread does
+the work of one or more: results depend on the number of members alone.
 """
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from ._meeting cimport meet
+from ._meeting cimport Meeting
 from ._rows cimport Layout, index_t, layout, value_t, weight_t
 from ._steps cimport permute, take_steps
 
@@ -22,6 +23,10 @@ cdef enum:
     KEPT = 2
     APART = 3
     TOGETHER = 4
+    # The first and the last bucket of a hand, and how many rows are before it.
+    FIRST = 5
+    LAST = 6
+    BEFORE = 7
     # Places of the scalars.
     INTERCEPT = 0
     SHRINK_ABOVE = 1
@@ -126,8 +131,9 @@ def shared_sweeps(
     double[:, ::1] board,
     double[::1] scalars,
     uint64_t[:, ::1] random_state,
-    int64_t[::1] arrivals,
-    ptrdiff_t member,
+    Meeting meeting,
+    ptrdiff_t thread,
+    ptrdiff_t n_threads,
 ):
     """Take sweeps over the active rows together with other threads.
 
@@ -144,26 +150,26 @@ def shared_sweeps(
     spread, the range to begin with, and the visits so far. It ends as `dual_sweeps` does,
     or within a sweep after `n_visits` steps; ``board[member]`` then keeps what the member
     needs to go on. ``random_state[member]`` is the state of the generator of decks, the
-    same for all, and of the member's own. Of `arrivals` the first entry must be 0, and the
-    ninth is not once a member will not come.
+    same for all, and of the member's own. The threads wait for each other at `meeting`, which
+    has been begun, and end if it is cancelled.
     """
     cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef ptrdiff_t n_members = copies.shape[0], size = w.shape[0]
     cdef ptrdiff_t n_buckets = sizes.shape[0]
-    cdef ptrdiff_t kept = <ptrdiff_t>board[member, KEPT]
+    cdef ptrdiff_t first_member = n_members * thread // n_threads
+    cdef ptrdiff_t last_member = n_members * (thread + 1) // n_threads
     cdef ptrdiff_t part = <ptrdiff_t>scalars[RANGE]
     cdef ptrdiff_t lines = (size + 15) // 16
-    cdef ptrdiff_t low = min(size, lines * member // n_members * 16)
-    cdef ptrdiff_t high = min(size, lines * (member + 1) // n_members * 16)
-    cdef ptrdiff_t k, j, total, first_bucket, last_bucket, rows_before, count, stays
-    cdef ptrdiff_t* deck = &decks[member, 0]
+    cdef ptrdiff_t member, k, j, total, first_bucket, last_bucket, rows_before, count
+    cdef ptrdiff_t stays
+    cdef ptrdiff_t* deck
     cdef ptrdiff_t* hand
     cdef ptrdiff_t* rows
     cdef double intercept = scalars[INTERCEPT], shrink_above = scalars[SHRINK_ABOVE]
     cdef double imbalance = scalars[IMBALANCE], spread = scalars[SPREAD]
     cdef double visits = scalars[VISITS]
     cdef double change, worst, apart, together, ratio
-    cdef double own_worst = board[member, WORST]
+    cdef double* line
     cdef double[2] state
     cdef int64_t everyone = 0
     cdef bint goes_on = True
@@ -171,59 +177,59 @@ def shared_sweeps(
         total = 0
         for k in range(n_buckets):
             total += sizes[k]
-        if part > 0:
-            first_bucket, last_bucket, rows_before = hand_of(
-                deck, &sizes[0], n_buckets, total, member, n_members
-            )
-            hand = &hands[0] + rows_before
-            count = 0
-            for k in range(first_bucket, last_bucket):
-                count += sizes[deck[k]]
         while goes_on:
-            memcpy(&copies[member, 0], &w[0], size * sizeof(weight_t))
-            if part == 0:
-                permute(deck, 0, n_buckets, 1, &random_state[member, 0])
-                first_bucket, last_bucket, rows_before = hand_of(
-                    deck, &sizes[0], n_buckets, total, member, n_members
-                )
-                hand = &hands[0] + rows_before
+            for member in range(first_member, last_member):
+                line = &board[member, 0]
+                deck = &decks[member, 0]
+                memcpy(&copies[member, 0], &w[0], size * sizeof(weight_t))
+                if part == 0:
+                    permute(deck, 0, n_buckets, 1, &random_state[member, 0])
+                    first_bucket, last_bucket, rows_before = hand_of(
+                        deck, &sizes[0], n_buckets, total, member, n_members
+                    )
+                    line[FIRST] = first_bucket
+                    line[LAST] = last_bucket
+                    line[BEFORE] = rows_before
+                    line[KEPT] = 0.0
+                    line[WORST] = 0.0
+                first_bucket = <ptrdiff_t>line[FIRST]
+                last_bucket = <ptrdiff_t>line[LAST]
+                hand = &hands[0] + <ptrdiff_t>line[BEFORE]
                 count = 0
                 for k in range(first_bucket, last_bucket):
-                    rows = &order[0] + deck[k] * bucket
-                    for j in range(sizes[deck[k]]):
-                        hand[count] = rows[j]
-                        is_kept[rows[j]] = 0
-                        count += 1
-                permute(hand, 0, count, 1, &random_state[member, 1])
-                kept = 0
-                own_worst = 0.0
-            state[0] = intercept
-            state[1] = own_worst
-            kept = take_steps(
-                &X,
-                &data[0],
-                <index_t>0,
-                hand,
-                count * part // n_ranges,
-                count * (part + 1) // n_ranges,
-                kept,
-                &signs[0],
-                bound,
-                curvature,
-                &step[0],
-                intercept_step * n_members / spread,
-                shrink_above,
-                &alpha[0],
-                &copies[member, 0],
-                state,
-                spread,
-            )
-            own_worst = state[1]
-            board[member, CHANGE] = state[0] - intercept
-            board[member, WORST] = own_worst
-            board[member, KEPT] = kept
-            everyone += n_members
-            if not meet(&arrivals[0], &arrivals[8], everyone):
+                    if part == 0:
+                        rows = &order[0] + deck[k] * bucket
+                        for j in range(sizes[deck[k]]):
+                            hand[count + j] = rows[j]
+                            is_kept[rows[j]] = 0
+                    count += sizes[deck[k]]
+                if part == 0:
+                    permute(hand, 0, count, 1, &random_state[member, 1])
+                state[0] = intercept
+                state[1] = line[WORST]
+                line[KEPT] = take_steps(
+                    &X,
+                    &data[0],
+                    <index_t>0,
+                    hand,
+                    count * part // n_ranges,
+                    count * (part + 1) // n_ranges,
+                    <ptrdiff_t>line[KEPT],
+                    &signs[0],
+                    bound,
+                    curvature,
+                    &step[0],
+                    intercept_step * n_members / spread,
+                    shrink_above,
+                    &alpha[0],
+                    &copies[member, 0],
+                    state,
+                    spread,
+                )
+                line[CHANGE] = state[0] - intercept
+                line[WORST] = state[1]
+            everyone += n_threads
+            if not meeting.meet(everyone):
                 break
             change = worst = 0.0
             for k in range(n_members):
@@ -232,34 +238,39 @@ def shared_sweeps(
             part += 1
             visits += max(<double>total, least_visits) / n_ranges
             if part == n_ranges:
-                # All have dealt by now, so that buckets may shrink.
                 total = 0
                 for k in range(n_members):
                     total += <ptrdiff_t>board[k, KEPT]
-                for k in range(kept):
-                    is_kept[hand[k]] = 1
-                for k in range(first_bucket, last_bucket):
-                    rows = &order[0] + deck[k] * bucket
-                    stays = 0
-                    for j in range(sizes[deck[k]]):
-                        if is_kept[rows[j]]:
-                            rows[stays] = rows[j]
-                            stays += 1
-                    sizes[deck[k]] = stays
-            add_up(
-                &w[0],
-                &copies[0, 0],
-                copies.shape[1],
-                n_members,
-                low,
-                high,
-                <weight_t>spread,
-                state,
-            )
-            board[member, APART] = state[0]
-            board[member, TOGETHER] = state[1]
-            everyone += n_members
-            if not meet(&arrivals[0], &arrivals[8], everyone):
+            for member in range(first_member, last_member):
+                line = &board[member, 0]
+                if part == n_ranges:
+                    # All have dealt by now, so that buckets may shrink.
+                    deck = &decks[member, 0]
+                    hand = &hands[0] + <ptrdiff_t>line[BEFORE]
+                    for k in range(<ptrdiff_t>line[KEPT]):
+                        is_kept[hand[k]] = 1
+                    for k in range(<ptrdiff_t>line[FIRST], <ptrdiff_t>line[LAST]):
+                        rows = &order[0] + deck[k] * bucket
+                        stays = 0
+                        for j in range(sizes[deck[k]]):
+                            if is_kept[rows[j]]:
+                                rows[stays] = rows[j]
+                                stays += 1
+                        sizes[deck[k]] = stays
+                add_up(
+                    &w[0],
+                    &copies[0, 0],
+                    copies.shape[1],
+                    n_members,
+                    min(size, lines * member // n_members * 16),
+                    min(size, lines * (member + 1) // n_members * 16),
+                    <weight_t>spread,
+                    state,
+                )
+                line[APART] = state[0]
+                line[TOGETHER] = state[1]
+            everyone += n_threads
+            if not meeting.meet(everyone):
                 break
             apart = together = 0.0
             for k in range(n_members):
@@ -283,7 +294,7 @@ def shared_sweeps(
                         imbalance - (intercept if penalized else 0.0)
                     )
                 goes_on &= total > 0 and shrink_above > enough
-        if member == 0:
+        if thread == 0:
             scalars[INTERCEPT] = intercept
             scalars[SHRINK_ABOVE] = shrink_above
             scalars[IMBALANCE] = imbalance

@@ -8,10 +8,12 @@ problem.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+
+from hingesvm.solvers import _flows
 
 __all__ = ["balancing_factors"]
 
@@ -19,17 +21,29 @@ Float64Array = NDArray[np.float64]
 
 # Imbalance, relative to all flows, that means nothing.
 _ROUNDING = 1e-15
+# What is left of a flow, relative to all flows, that means nothing.
+_CRUMB = 2e-16
 # The same, where nothing better can be done.
 _NOISE = 1e-11
+# Looks at flows between two looks for an interrupt: some milliseconds.
+_LOOKS = 1 << 21
 
 
-def balancing_factors(flows: Float64Array) -> Float64Array:
+def _never() -> None:
+    """Check for nothing."""
+
+
+def balancing_factors(
+    flows: Float64Array, check_cancelled: Callable[[], None] = _never
+) -> Float64Array:
     """Return factors between 0 and 1 that balance flows, and take little away.
 
     Parameters
     ----------
     flows : ndarray of float64, of shape (n_classes, n_classes)
         Non-negative, 0 on the diagonal.
+    check_cancelled : callable, optional
+        Called every few milliseconds; may raise.
 
     Returns
     -------
@@ -37,13 +51,15 @@ def balancing_factors(flows: Float64Array) -> Float64Array:
         Row sums and column sums of ``factors * flows`` are the same but for rounding.
     """
     left, total = flows.copy(), flows.sum()
-    # A linear program is solved to some digits, and the rest is taken after it.
+    if not total > 0.0:
+        return np.ones_like(flows)
+    # What is taken is a sum, whose rounding errors are taken after it.
     for take in (_in_proportion, _least_taken, _in_proportion, _least_taken):
         excess = left.sum(axis=1) - left.sum(axis=0)
         if np.abs(excess).max() <= _ROUNDING * total:
             break
-        taken = take(left, excess)
-        left = left if taken is None else np.maximum(left - taken, 0.0)
+        left = take(left, excess, check_cancelled)
+        left[(left < flows) & (left <= _CRUMB * total)] = 0.0
     excess = left.sum(axis=1) - left.sum(axis=0)
     if np.abs(excess).max() > _NOISE * total:
         return np.zeros_like(flows)
@@ -52,49 +68,35 @@ def balancing_factors(flows: Float64Array) -> Float64Array:
     return factors
 
 
-def _in_proportion(flows: Float64Array, excess: Float64Array) -> Float64Array | None:
-    """Return what goes from each class with too much to each with too little.
+def _in_proportion(
+    flows: Float64Array, excess: Float64Array, _: Callable[[], None]
+) -> Float64Array:
+    """Let what goes from classes with too much to those with too little be lowered.
 
-    In proportion to both; None if there is less than that.
+    In proportion to both; nothing is, if there is less than that.
     """
     more, less = np.maximum(excess, 0.0), np.maximum(-excess, 0.0)
     if not less.any():
-        return None
-    taken = np.outer(more, less / less.sum())
-    return None if np.any(taken > flows) else taken
+        return flows.copy()
+    left = flows - np.outer(more, less / less.sum())
+    return flows.copy() if left.min() < 0.0 else left
 
 
-def _least_taken(flows: Float64Array, excess: Float64Array) -> Float64Array:
-    """Return the least that can be taken from flows to balance them."""
-    size = len(flows)
-    sources, sinks = np.nonzero(flows)
-    count, classes = len(sources), np.arange(size)
-    # In units of what is to go, as the solver's tolerance is absolute.
-    scale = float(np.abs(excess).sum())
-    with np.errstate(over="ignore"):
-        limits = np.minimum(flows[sources, sinks] / scale, 1.0)
-    # Rounding errors can leave no way to balance them: what is left of the excess, on
-    # either side, costs more than the longest way.
-    balance = sp.csr_array(
-        (
-            np.repeat([1.0, -1.0, 1.0, -1.0], [count, count, size, size]),
-            (
-                np.concatenate([sources, sinks, classes, classes]),
-                np.concatenate(
-                    [np.tile(np.arange(count), 2), count + np.arange(2 * size)]
-                ),
-            ),
-        ),
-        shape=(size, count + 2 * size),
-    )
-    found = linprog(
-        np.repeat([1.0, float(size)], [count, 2 * size]),
-        A_eq=balance,
-        b_eq=excess / scale,
-        bounds=[(0.0, limit) for limit in limits] + [(0.0, None)] * (2 * size),
-        method="highs",
-    )
-    taken = np.zeros_like(flows)
-    if found.x is not None:
-        taken[sources, sinks] = found.x[:count] * scale
-    return taken
+def _least_taken(
+    flows: Float64Array, excess: Float64Array, check_cancelled: Callable[[], None]
+) -> Float64Array:
+    """Return the largest flows in balance that are at most these."""
+    left, back = flows.copy(), np.zeros_like(flows)
+    to_go = excess.copy()
+    price, level, room = np.zeros((3, len(flows)), dtype=np.intp)
+    ways = left, back, to_go, price
+    target = 0
+    # Rounding errors can leave no way to balance them.
+    while (target := _flows.raise_prices(*ways, target)) >= 0:
+        check_cancelled()
+        while _flows.find_levels(*ways, target, level, room):
+            cursor = np.zeros_like(level)
+            check_cancelled()
+            while not _flows.push(*ways, target, level, cursor, room, _LOOKS):
+                check_cancelled()
+    return left

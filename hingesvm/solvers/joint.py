@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,10 @@ class _Blocks:
         By how much longer the last step of the intercepts was than usual.
     gap : float
         The active rows' parts of the duality gap as they were visited last, added up.
+    total : float
+        The sum of the duals, but for rounding.
+    kept : ndarray, of the shape of alpha, or without rows
+        The duals that prove most so far.
     packed, places : ndarray
         Room for the entries of a row, or none.
     """
@@ -95,6 +99,8 @@ class _Blocks:
     unmended: float = 0.0
     gap: float = 0.0
     push: float = 1.0
+    total: float = 0.0
+    kept: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     outward: NDArray[np.float32] = field(
         default_factory=lambda: np.empty(0, dtype=np.float32)
     )
@@ -169,8 +175,7 @@ def _gap_now(problem: JointProblem, state: _Blocks, last_gap: float) -> float:
     gap = max(state.gap, 0.0)
     if last_gap > gap:
         gap *= math.sqrt(gap / last_gap)
-    gain = problem.margin * float(state.alpha.sum(dtype=np.float64))
-    dual = problem.dual_of(state.w, gain, state.imbalance)
+    dual = problem.dual_of(state.w, problem.margin * state.total, state.imbalance)
     return gap / (dual + gap) if dual + gap > 0.0 else 1.0
 
 
@@ -206,6 +211,7 @@ def _begin(
     if start is not None and start.alpha.any():
         alpha = problem.repair(start.alpha)
         state.alpha[:, :count] = alpha
+        state.total = float(alpha.sum())
         state.w[:, :count] = problem.combine(alpha).T
         state.imbalance = problem.imbalance(alpha)
         if problem.intercept_rule == "penalized":
@@ -221,7 +227,7 @@ def _sweep_once(problem: JointProblem, state: _Blocks) -> float:
     # Few rows have room in the cache, and better be in random order.
     run = RUN if count > rows.chunk_size(state.width) else 1
     shuffle(rows, state.order, count, state.random_state, run)
-    worst = np.zeros(2)
+    worst = np.zeros(3)
     room = np.empty(3 * state.width, dtype=state.w.dtype)
     before = state.intercepts[:n_classes].astype(np.float64)
     kept = 0
@@ -249,6 +255,7 @@ def _sweep_once(problem: JointProblem, state: _Blocks) -> float:
         )
     state.n_active = kept
     state.shrink_above, state.gap = SAFELY * float(worst[0]), float(worst[1])
+    state.total += float(worst[2])
     if state.tau:
         now = state.intercepts[:n_classes].astype(np.float64)
         state.imbalance += (now - before) / state.tau
@@ -272,10 +279,10 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         moved = state.intercepts[:count]
         moved -= moved.mean(dtype=np.float64)
     own, losses, gain, worst, imbalance = _survey(problem, state, factors)
-    # Copies, as sweeps go on in the same memory.
+    # A copy, as sweeps go on in the same memory.
     weights = state.w[:, :count].T.copy()
     intercepts = state.intercepts[:count].astype(np.float64)
-    duals = JointDuals(problem, state.alpha[:, :count].copy(), factors[:, :count])
+    duals = JointDuals(problem, state.alpha[:, :count], factors[:, :count])
     certificate = Certificate(
         weights,
         intercepts,
@@ -283,6 +290,9 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         problem.primal_of(weights, intercepts, losses),
         problem.dual_of(own, gain, imbalance),
     )
+    best = progress.best
+    if best is None or best.join(certificate).duals is duals:
+        certificate = replace(certificate, duals=_keep(problem, state, duals))
     awake = np.flatnonzero(state.outward <= SAFELY * worst)
     progress.record(certificate, proven=True, active=len(awake))
     state.order[: len(awake)] = awake
@@ -300,13 +310,26 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     return certificate.relative_gap
 
 
+def _keep(problem: JointProblem, state: _Blocks, duals: JointDuals) -> JointDuals:
+    """Return a copy of duals, written over the last one, and sum them up anew."""
+    if not len(state.kept):
+        state.kept = np.empty_like(state.alpha)
+    state.total = 0.0
+    for first, last in problem.rows.chunks(problem.n_rows, work=_WORK * state.width):
+        np.copyto(state.kept[first:last], state.alpha[first:last])
+        state.total += float(state.kept[first:last].sum(dtype=np.float64))
+    return replace(duals, raw=state.kept[:, : problem.n_classes])
+
+
 def _factors(problem: JointProblem, state: _Blocks) -> Float64Array:
     """Return the factors that balance the duals, of shape (n_classes, width)."""
     count = problem.n_classes
     flows = np.zeros((count, state.width))
     _joint.flows(problem.codes, problem.cost, problem.total, state.alpha, flows)
     factors = np.ones_like(flows)
-    factors[:, :count] = balancing_factors(flows[:, :count])
+    factors[:, :count] = balancing_factors(
+        flows[:, :count], problem.rows.check_cancelled
+    )
     return factors
 
 

@@ -57,6 +57,8 @@ class _State:
         sigma_i over c_i.
     change, gain, losses : float
         Sums over the rows: of ||s - a||^2 / sigma, of s, and of the losses.
+    is_known : bool
+        Whether others hold on to `alpha`, so that it must not be written over.
     """
 
     w: Float64Array
@@ -70,6 +72,7 @@ class _State:
     change: float = 0.0
     gain: float = 0.0
     losses: float = 0.0
+    is_known: bool = True
 
 
 def newton_jointly(
@@ -89,6 +92,8 @@ def newton_jointly(
     problem = progress.problem
     rows = JointRows(problem)
     state = _begin(problem, rows, start)
+    # Its dual variables take memory.
+    del start
     patience = _PATIENCE
     while not progress.exhausted and patience:
         previous = progress.best
@@ -108,6 +113,7 @@ def newton_jointly(
             patience -= 1
         state.rho = min(state.rho * factor, LARGEST_RHO)
         state.anchor = state.alpha
+        state.is_known = True
         _settle(problem, rows, state)
 
 
@@ -129,13 +135,15 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
         if has_intercept:
             b[:count] = start.intercept
     else:
-        w = rows.combine(rows.signed(anchor))
+        w, imbalance = rows.sums(anchor)
         if problem.intercept_rule == "penalized":
-            b = rows.signed(anchor).sum(axis=0)
+            b = imbalance
+    scores = rows.scores(w)
+    scores += b
     state = _State(
         w,
         b,
-        rows.scores(w) + b,
+        scores,
         anchor,
         anchor,
         w,
@@ -148,11 +156,12 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
 
 def _settle(problem: JointProblem, rows: JointRows, state: _State) -> None:
     """Find the projections of an iterate, and what they add up to."""
-    state.alpha = np.empty_like(state.anchor)
+    if state.is_known:
+        state.alpha = np.empty_like(state.anchor)
+        state.is_known = False
     sums = _project(problem, state, out=state.alpha)
     _, state.change, state.gain, state.losses = map(float, sums)
-    signed = rows.signed(state.alpha)
-    state.own, state.imbalance = rows.combine(signed), signed.sum(axis=0)
+    state.own, state.imbalance = rows.sums(state.alpha)
 
 
 def _project(
@@ -208,13 +217,15 @@ def _minimise_inner(
         progress.n_iter += 1
         if not slope < 0.0:
             break
-        along = rows.scores(direction) + turn
+        along = rows.scores(direction)
+        along += turn
         length = _search(problem, state, direction, turn, along, slope)
         if not length > 0.0:
             break
         state.w = state.w + length * direction
         state.b = state.b + length * turn
-        state.scores += length * along
+        along *= length
+        state.scores += along
         _settle(problem, rows, state)
     return step, False
 
@@ -265,11 +276,12 @@ def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certi
     alpha, own, imbalance = state.alpha, state.own, state.imbalance
     gain = problem.margin * state.gain
     if problem.intercept_rule == "free":
-        factors = balancing_factors(problem.flows(alpha[:, :count]))
+        check = problem.rows.check_cancelled
+        factors = balancing_factors(problem.flows(alpha[:, :count]), check)
         if np.any(factors < 1.0):
             alpha = alpha.copy()
-            alpha[:, :count] *= factors[problem.codes]
-            own = rows.combine(rows.signed(alpha))
+            problem.lower(alpha[:, :count], factors)
+            own, _ = rows.sums(alpha)
             gain = problem.margin * float(alpha.sum())
     weights = np.ascontiguousarray(state.w[:, :count].T)
     intercepts = state.b[:count].copy()

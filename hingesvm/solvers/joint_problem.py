@@ -26,7 +26,8 @@ machines for multi-class pattern recognition", ESANN 1999; Dogan, Glasmachers an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,10 @@ from hingesvm.solvers.rows import Rows
 __all__ = ["JointDuals", "JointProblem"]
 
 Float64Array = NDArray[np.float64]
+
+# Numbers of an array for each row and class that is made in one piece, and rows of it
+# at least.
+_AT_ONCE, _LEAST_ROWS = 1 << 15, 1024
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class JointDuals:
         """Return them as an array of shape (n_rows, n_classes)."""
         alpha = self.problem.within(self.raw)
         if len(self.factors):
-            alpha *= self.factors[self.problem.codes]
+            self.problem.lower(alpha, self.factors)
         return alpha
 
 
@@ -95,10 +100,23 @@ class JointProblem:
         """Number of rows."""
         return self.rows.n_rows
 
+    def parts(self) -> Iterator[tuple[slice, JointProblem]]:
+        """Yield the problems of a few rows at a time, and which these are."""
+        size = max(_LEAST_ROWS, _AT_ONCE // self.n_classes)
+        for start in range(0, self.n_rows, size):
+            self.rows.check_cancelled()
+            some = slice(start, min(start + size, self.n_rows))
+            rows = self.rows.subset(np.arange(some.start, some.stop, dtype=np.intp))
+            part = replace(self, rows=rows, codes=self.codes[some])
+            yield some, replace(part, cost=self.cost[some])
+
     def scores(self, weights: Float64Array, intercepts: Float64Array) -> Float64Array:
         """Return f, of shape (n_rows, n_classes)."""
-        columns = [self.rows.margins(w) for w in weights]
-        return np.stack(columns, axis=1) + intercepts
+        scores = np.empty((self.n_rows, self.n_classes))
+        for k, w in enumerate(weights):
+            scores[:, k] = self.rows.margins(w)
+        scores += intercepts
+        return scores
 
     def gradients(self, scores: Float64Array) -> Float64Array:
         """Return m - f_y + f_k for the other classes and -inf for the true one."""
@@ -115,8 +133,11 @@ class JointProblem:
 
     def primal(self, weights: Float64Array, intercepts: Float64Array) -> float:
         """Return P(W, b)."""
-        losses = self.losses(self.scores(weights, intercepts))
-        return self.primal_of(weights, intercepts, float(losses.sum()))
+        losses = sum(
+            float(part.losses(part.scores(weights, intercepts)).sum())
+            for _, part in self.parts()
+        )
+        return self.primal_of(weights, intercepts, losses)
 
     def primal_of(
         self, weights: NDArray[np.floating], intercepts: Float64Array, losses: float
@@ -135,14 +156,19 @@ class JointProblem:
 
     def combine(self, alpha: Float64Array) -> Float64Array:
         """Return W(a), of shape (n_classes, n_features)."""
-        signed = np.asfortranarray(self.signed(alpha))
-        return np.stack(
-            [self.rows.combine(signed[:, k]) for k in range(self.n_classes)]
-        )
+        sums = alpha.sum(axis=1)
+        own = np.empty((self.n_classes, self.rows.n_features))
+        for k in range(self.n_classes):
+            signed = np.where(self.codes == k, sums, -alpha[:, k])
+            own[k] = self.rows.combine(signed)
+        return own
 
     def imbalance(self, alpha: Float64Array) -> Float64Array:
         """Return b(a), of shape (n_classes,)."""
-        return np.asarray(self.signed(alpha).sum(axis=0))
+        imbalance = np.zeros(self.n_classes)
+        for some, part in self.parts():
+            imbalance += part.signed(alpha[some]).sum(axis=0)
+        return imbalance
 
     def dual(self, alpha: Float64Array) -> float:
         """Return D(a) of a feasible a."""
@@ -160,15 +186,26 @@ class JointProblem:
 
     def within(self, alpha: NDArray[np.floating]) -> Float64Array:
         """Return a copy of dual variables with those of each row in c S."""
-        inside: Float64Array = np.clip(alpha, 0.0, self.cost[:, np.newaxis])
-        inside[np.arange(self.n_rows), self.codes] = 0.0
+        inside = np.empty((self.n_rows, self.n_classes))
+        for some, part in self.parts():
+            part._clip(alpha[some], inside[some])
+        return inside
+
+    def _clip(self, alpha: NDArray[np.floating], out: Float64Array) -> None:
+        """Set `out` to dual variables moved into c S."""
+        np.clip(alpha, 0.0, self.cost[:, np.newaxis], out=out)
+        out[np.arange(self.n_rows), self.codes] = 0.0
         if np.isfinite(self.total):
-            sums = inside.sum(axis=1)
+            sums = out.sum(axis=1)
             most = self.total * self.cost
             ratio = np.ones(self.n_rows)
             np.divide(most, sums, out=ratio, where=sums > most)
-            inside *= ratio[:, np.newaxis]
-        return inside
+            out *= ratio[:, np.newaxis]
+
+    def lower(self, alpha: Float64Array, factors: Float64Array) -> None:
+        """Multiply, in place, the duals of rows of class j for class k by factors."""
+        for some, part in self.parts():
+            alpha[some] *= factors[part.codes]
 
     def repair(self, alpha: Float64Array) -> Float64Array:
         """Return a feasible copy of dual variables.
@@ -179,16 +216,20 @@ class JointProblem:
         """
         feasible = self.within(alpha)
         if self.intercept_rule == "free":
-            factors = balancing_factors(self.flows(feasible))
+            check = self.rows.check_cancelled
+            factors = balancing_factors(self.flows(feasible), check)
             if np.any(factors < 1.0):
-                feasible *= factors[self.codes]
+                self.lower(feasible, factors)
         return feasible
 
     def flows(self, alpha: Float64Array) -> Float64Array:
         """Return what the rows of each class j have against each class k."""
-        return np.stack(
-            [alpha[self.codes == j].sum(axis=0) for j in range(self.n_classes)]
-        )
+        flows = np.zeros((self.n_classes, self.n_classes))
+        for some, part in self.parts():
+            order = np.argsort(part.codes, kind="stable")
+            present, first = np.unique(part.codes[order], return_index=True)
+            flows[present] += np.add.reduceat(alpha[some][order], first, axis=0)
+        return flows
 
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""

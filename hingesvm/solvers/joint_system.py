@@ -12,6 +12,7 @@ preconditioner where these, or the inner products of their free rows, are small 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ FEW_UNKNOWNS = 1000
 # Sum of duals, relative to the cap, that is at it.
 _FULL = 1.0 - 1e-12
 _MAX_CONJUGATE_STEPS, _CONJUGATE_TOL = 100, 0.1
+# Numbers in the blocks of all classes at most: in all, or one for so many bytes of X.
+_MOST_NUMBERS, _NUMBERS_PER_BYTES = 1 << 23, 16
 # Curvature in free intercepts, relative to the mean one.
 _RIDGE = 1e-9
 
@@ -109,8 +112,8 @@ class _Free:
     order : ndarray of intp, of shape (m,)
     codes : ndarray of intp, of shape (m,)
     sigma : ndarray of float64, of shape (m,)
-    inside : ndarray of float64, of shape (m, n_classes)
-        1 for the classes of the support.
+    inside : ndarray of bool, of shape (m, n_classes)
+        Whether a class belongs to the support.
     share : ndarray of float64, of shape (m,)
         r / |A|.
     """
@@ -118,7 +121,7 @@ class _Free:
     order: NDArray[np.intp]
     codes: NDArray[np.intp]
     sigma: Float64Array
-    inside: Float64Array
+    inside: NDArray[np.bool_]
     share: Float64Array
 
     @classmethod
@@ -135,19 +138,19 @@ class _Free:
             order,
             problem.codes[order],
             system.rho * problem.cost[order],
-            inside[order].astype(np.float64),
+            inside[order],
             share,
         )
 
-    def times(self, scores: Float64Array) -> Float64Array:
-        """Return the curvature in f times some f, of shape (m, n_classes)."""
+    def curve(self, scores: Float64Array) -> None:
+        """Multiply some f, of shape (m, n_classes), by the curvature in f, in place."""
         each = np.arange(len(self.order))
-        out = scores - scores[each, self.codes][:, np.newaxis]
-        out *= self.inside
-        out -= self.inside * (self.share * out.sum(axis=1))[:, np.newaxis]
-        out *= self.sigma[:, np.newaxis]
-        out[each, self.codes] = -out.sum(axis=1)
-        return out
+        scores -= scores[each, self.codes][:, np.newaxis]
+        scores *= self.inside
+        mean = (self.share * scores.sum(axis=1))[:, np.newaxis]
+        np.subtract(scores, mean, out=scores, where=self.inside)
+        scores *= self.sigma[:, np.newaxis]
+        scores[each, self.codes] = -scores.sum(axis=1)
 
     def entries(self, one: int, other: int) -> Float64Array:
         """Return entries of the curvature in f, of shape (m,)."""
@@ -175,7 +178,7 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     entries, support = np.zeros(height), np.empty(count + 1, dtype=np.intp)
     if system.has_intercept:
         entries[-1] = 1.0
-    inside = free.inside.astype(np.uint8)
+    inside = free.inside.view(np.uint8)
     # Each row has a block for each two classes of its support.
     blocks = float(np.square(1.0 + inside.sum(axis=1)).mean()) / 2.0
     for first, last in rows.chunks(len(free.order), work=max(blocks * height, 1.0)):
@@ -219,16 +222,18 @@ def _by_conjugate_gradients(
     problem, rows = system.problem, system.rows
     count, d = problem.n_classes, problem.rows.n_features
     own = _own_curvature(system, free)
-    solvers = [_of_class(system, free, k, own[k]) for k in range(count)]
+    # The blocks of all classes are held at once.
+    most = max(_MOST_NUMBERS, problem.rows.n_bytes // _NUMBERS_PER_BYTES)
+    largest = min(LARGEST_SYSTEM, math.isqrt(most // count))
+    solvers = [_of_class(system, free, k, own[k], largest) for k in range(count)]
 
     def times(unknowns: Float64Array) -> Float64Array:
         w = np.zeros((d, rows.width))
         w[:, :count] = unknowns[:, :d].T
-        scores = rows.scores(w, free.order)[:, :count]
+        curved = rows.scores(w, free.order)
         if system.has_intercept:
-            scores = scores + unknowns[:, -1]
-        curved = np.zeros((len(free.order), rows.width))
-        curved[:, :count] = free.times(scores)
+            curved[:, :count] += unknowns[:, -1]
+        free.curve(curved[:, :count])
         out = own * unknowns
         out[:, :d] += rows.combine(curved, free.order)[:, :count].T
         if system.has_intercept:
@@ -260,18 +265,26 @@ def _by_conjugate_gradients(
 
 
 def _of_class(
-    system: JointSystem, free: _Free, k: int, own: Float64Array
+    system: JointSystem,
+    free: _Free,
+    k: int,
+    own: Float64Array,
+    largest: int | None = None,
 ) -> Callable[[Float64Array], Float64Array]:
-    """Return what solves with the block of a class, or with its diagonal at least."""
+    """Return what solves with the block of a class, or with its diagonal at least.
+
+    Inner products of its rows or columns are those of `largest` of them at most.
+    """
+    largest = LARGEST_SYSTEM if largest is None else largest
     rows, d = system.problem.rows, system.problem.rows.n_features
     weights = free.entries(k, k)
     some = np.flatnonzero(weights)
     order, weights = free.order[some], weights[some]
-    if len(own) <= min(len(order), LARGEST_SYSTEM):
+    if len(own) <= min(len(order), largest):
         block = rows.gram(order, weights, bordered=system.has_intercept)
         block[np.diag_indices_from(block)] += own
         return solver_of(block)
-    if not 0 < len(order) <= LARGEST_SYSTEM:
+    if not 0 < len(order) <= largest:
         diagonal = own.copy()
         diagonal[d:] += weights.sum()
         return lambda right: right / diagonal

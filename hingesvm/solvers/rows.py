@@ -6,7 +6,6 @@ The loops that make up these answers are in ``_sweep.pyx``. Another kind of data
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from hingesvm.solvers.csr import inner_products, with_like_indices
 from hingesvm.solvers.kernels import _newton, _sweep
 from hingesvm.solvers.team import Team
 
@@ -31,14 +31,15 @@ _T = TypeVar("_T")
 _ENTRIES_PER_CHUNK = 1 << 21
 # Entries that a thread of a team handles, at least: to ask it takes as long as 20,000.
 _ENTRIES_PER_SHARE = 1 << 17
-# Entries of a float64 copy of some rows.
-_ENTRIES_PER_BLOCK = 1 << 18
+# The same for each column, where each share has an array of sums over rows: all these
+# arrays then have at most a quarter as many numbers as X has entries.
+_ENTRIES_PER_SUM = 4
+# Entries of a float64 copy of some rows that are multiplied, and of other copies.
+_ENTRIES_PER_BLOCK, _ENTRIES_PER_COPY = 1 << 18, 1 << 16
 
 # Rows up to which all their inner products are kept.
 _FEW_ROWS = 256
 
-# What the kernels read; other types of indices are converted.
-_INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
 # Part of a sum of squares below which a difference is made of rounding errors.
 _ROUNDING = 1e-12
 
@@ -110,24 +111,31 @@ class Rows:
         self._squared_norms: Float64Array | None = None
         self._kernel: Float64Array | None = None
         if self.is_sparse:
+            self._X = X = with_like_indices(X)
             data, columns, row_starts = X.data, X.indices, X.indptr
-            if columns.dtype != row_starts.dtype or columns.dtype not in _INDEX_TYPES:
-                columns, row_starts = (
-                    columns.astype(np.int64),
-                    row_starts.astype(np.int64),
-                )
-            if index is None:
-                self.n_entries = int(row_starts[-1]) - int(row_starts[0])
-            else:
-                self.n_entries = int(
-                    (row_starts[self.index + 1] - row_starts[self.index]).sum()
-                )
         else:
             data = X.reshape(-1)
             columns = row_starts = np.empty(0, dtype=np.int32)
-            self.n_entries = self.n_rows * self.n_features
         #: The arguments by which the kernels know X.
         self.arrays = (data, columns, row_starts, self.n_features, self.index)
+        self.n_entries = self._count_entries(index is None)
+
+    def _count_entries(self, has_all: bool) -> int:
+        """Return the number of stored values in the rows that take part."""
+        starts = self.arrays[2]
+        if not self.is_sparse:
+            return self.n_rows * self.n_features
+        if has_all:
+            return int(starts[-1]) - int(starts[0])
+        return int((starts[self.index + 1] - starts[self.index]).sum(dtype=np.int64))
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the stored values in the rows that take part, and their indices."""
+        each = self.dtype.itemsize
+        if self.is_sparse:
+            each += self.arrays[1].itemsize
+        return int(self.n_entries * each)
 
     def chunk_size(self, work: float = 1.0) -> int:
         """Return how many rows make up a few milliseconds of work.
@@ -154,17 +162,37 @@ class Rows:
         size = self.chunk_size(work)
         for start in range(first, count, size):
             self.check_cancelled()
+            self.team.check()
             yield start, min(start + size, count)
 
-    def in_shares(self, work: Callable[[int, int, int], _T]) -> list[_T]:
-        """Return what a function of a range of rows returns for ranges that cover all.
+    def n_shares(self, width: int = 0) -> int:
+        """Return the number of shares in which work on all rows is done.
 
-        There is a range for each member of the team, which calls the function, or one
-        in all where they are short. Ranges follow on, and have as many entries each.
-        The third argument is the number of the member.
+        One for each member of the team, or one in all where they would be small; fewer
+        where each has an array of `width` sums, so that these take little memory.
         """
         size = self.team.size
-        if size == 1 or self.n_entries < size * _ENTRIES_PER_SHARE:
+        if width:
+            size = min(size, self.n_entries // (_ENTRIES_PER_SUM * width))
+        return size if size > 1 and self.n_entries >= size * _ENTRIES_PER_SHARE else 1
+
+    def in_shares(
+        self, work: Callable[[int, int, int], _T], width: int = 0
+    ) -> list[_T]:
+        """Return what a function of a range of rows returns for ranges that cover all.
+
+        Ranges follow on, and have as many entries each. The third argument is the
+        number of the share. It is to go through the rows in `chunks`, so that all end
+        soon after one has raised.
+
+        Parameters
+        ----------
+        work : callable
+        width : int, default=0
+            As of `n_shares`.
+        """
+        size = self.n_shares(width)
+        if size == 1:
             return [work(0, self.n_rows, 0)]
         if self.is_sparse and not len(self.index):
             starts = self.arrays[2]
@@ -173,7 +201,9 @@ class Rows:
             edges[-1] = self.n_rows
         else:
             edges = np.linspace(0, self.n_rows, size + 1).round().astype(np.intp)
-        return self.team.run(lambda k: work(int(edges[k]), int(edges[k + 1]), k))
+        return self.team.run(
+            lambda k: work(int(edges[k]), int(edges[k + 1]), k), size=size
+        )
 
     def margins(
         self,
@@ -227,15 +257,16 @@ class Rows:
         if self._squared_norms is not None:
             return self._squared_norms
         out = np.empty(self.n_rows)
+        width = self.n_features if self.is_sparse else 0
 
         def norms_of(first: int, last: int, _: int) -> bool:
-            scratch = np.zeros(self.n_features if self.is_sparse else 0)
+            scratch = np.zeros(width)
             return all(
                 _sweep.squared_norms(*self.arrays, start, stop, scratch, out)
                 for start, stop in self.chunks(last, first=first)
             )
 
-        if not all(self.in_shares(norms_of)):
+        if not all(self.in_shares(norms_of, width)):
             raise no_such_column(self.n_features)
         out.flags.writeable = False
         self._squared_norms = out
@@ -260,11 +291,35 @@ class Rows:
 
     def mean_squares(self, rows: IndexArray) -> Float64Array:
         """Return the mean of x_ij^2 over some rows, of shape (n_features,)."""
-        some = self._X[self._places(rows)]
+        out = np.zeros(self.n_features)
+        for some in self._blocks(rows):
+            if self.is_sparse:
+                squares = some.astype(np.float64)
+                squares = np.asarray(squares.multiply(squares).sum(axis=0)).ravel()
+            else:
+                squares = np.square(some, dtype=np.float64).sum(axis=0)
+            out += squares
+        return out / len(rows)
+
+    def share_of_nonzeros(self, rows: IndexArray) -> float:
+        """Return the part of the values of some rows that are not 0."""
+        count = sum(
+            int(np.count_nonzero(some.data if self.is_sparse else some))
+            for some in self._blocks(rows)
+        )
+        return count / max(len(rows) * self.n_features, 1)
+
+    def _blocks(self, rows: IndexArray) -> Iterator[Matrix]:
+        """Yield copies of some rows, a few at a time."""
+        per_row = self.n_features
         if self.is_sparse:
-            some = some.astype(np.float64)
-            return np.asarray(some.multiply(some).mean(axis=0)).ravel()
-        return np.asarray(np.square(some, dtype=np.float64).mean(axis=0))
+            # As many as columns, which an answer for each column takes too.
+            per_row = -(-self.n_entries // max(self.n_rows, 1))
+        most = max(_ENTRIES_PER_COPY, self.n_features if self.is_sparse else 0)
+        height = max(1, most // max(per_row, 1))
+        for start in range(0, len(rows), height):
+            self.check_cancelled()
+            yield self._X[self._places(rows[start : start + height])]
 
     def gram(
         self,
@@ -327,7 +382,7 @@ class Rows:
     def _new_kernel(self, rows: IndexArray) -> Float64Array:
         """Return the inner products of some rows."""
         if self.is_sparse:
-            return self._sparse_kernel(rows)
+            return inner_products(self._X, self._places(rows), self.check_cancelled)
         out = np.zeros((len(rows), len(rows)))
         size = max(1, _ENTRIES_PER_BLOCK // max(len(rows), 1))
         places = self._places(rows)
@@ -335,19 +390,6 @@ class Rows:
             self.check_cancelled()
             block = self._X[places, start : start + size].astype(np.float64)
             out += block @ block.T
-        return out
-
-    def _sparse_kernel(self, rows: IndexArray) -> Float64Array:
-        """Return the inner products of some sparse rows, in blocks of like work."""
-        some = self._X[self._places(rows)].astype(np.float64)
-        out = np.empty((len(rows), len(rows)))
-        in_column = np.bincount(some.indices, minlength=self.n_features)
-        work = np.concatenate([[0], np.cumsum(in_column[some.indices])])[some.indptr]
-        blocks = work // (_ENTRIES_PER_CHUNK // 4)
-        edges = np.flatnonzero(np.diff(blocks[:-1], prepend=-1))
-        for start, stop in itertools.pairwise([*edges, len(rows)]):
-            self.check_cancelled()
-            out[start:stop] = (some[start:stop] @ some.T).toarray()
         return out
 
     def take(self, rows: IndexArray) -> Float64Array:
@@ -359,8 +401,12 @@ class Rows:
 
     def subset(self, rows: IndexArray) -> Rows:
         """Return the same X restricted to some rows, without a copy."""
-        part = Rows(self._X, self._places(rows), self.check_cancelled, self.team)
-        part.rooms = self.rooms
+        part = copy(self)
+        part.index = np.ascontiguousarray(self._places(rows), np.intp)
+        part.n_rows = len(rows)
+        part.arrays = (*self.arrays[:-1], part.index)
+        part.n_entries = part._count_entries(False)
+        part.is_shared, part.reach, part._kernel = False, None, None
         if self._squared_norms is not None:
             part._squared_norms = self._squared_norms[rows]
         return part
@@ -374,8 +420,7 @@ class Rows:
     def column_scales(self) -> Float64Array:
         """Return the largest absolute value of each column."""
         largest = np.zeros(self.n_features)
-        for start, stop in self.chunks(self.n_rows):
-            some = self._X[self._places(np.arange(start, stop))]
+        for some in self._blocks(np.arange(self.n_rows)):
             if self.is_sparse:
                 some.sum_duplicates()
                 some = abs(some).max(axis=0).toarray().ravel()

@@ -1,16 +1,16 @@
 """Sweeps that the members of a team share: each takes steps at rows of its own.
 
-A member works on a copy of the weights. Once or a few times in a sweep the members
-meet and the changes of all are added up, which is deterministic (Jaggi et al.,
-"Communication-efficient distributed dual coordinate ascent", NeurIPS 2014). Changes
-that are alike would together go too far, so steps are shortened by how alike the last
-ones were: the squared norm of their sum over the sum of their squared norms, which is 1
-where they are orthogonal and the number of members where they are the same (the safe
-choice of Ma et al., "Adding vs. averaging in distributed primal-dual optimization",
-ICML 2015). What the rows of one member want and those of another do not is only settled
-when they meet, so the rows are dealt out anew for each sweep (Ioannou, Mendler-Duenner
-and Parnell, "SySCD: A system-aware parallel coordinate descent algorithm", NeurIPS
-2019).
+A member works on a copy of the weights. Once or a few times in a sweep the members meet
+and the changes of all are added up (Jaggi et al., "Communication-efficient distributed
+dual coordinate ascent", NeurIPS 2014), which gives the same bits on any number of
+threads. Changes that are alike would together go too far, so steps are shortened by how
+alike the last ones were: the squared norm of their sum over the sum of their squared
+norms, which is 1 where they are orthogonal and the number of members where they are the
+same (the safe choice of Ma et al., "Adding vs. averaging in distributed primal-dual
+optimization", ICML 2015). What the rows of one member want and those of another do not
+is only settled when they meet, so the rows are dealt out anew for each sweep (Ioannou,
+Mendler-Duenner and Parnell, "SySCD: A system-aware parallel coordinate descent
+algorithm", NeurIPS 2019).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.solvers._meeting import Meeting
 from hingesvm.solvers.kernels import _team
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.rows import Rows
@@ -46,6 +47,8 @@ _MOST_MEMBERS = 8
 _BUCKET = 128
 # Numbers in a line of the cache.
 _LINE = 8
+# Bytes for the copies of the weights at most: as a part of those of X, or in all.
+_LARGEST_PART, _FEW_BYTES = 0.5, 1_000_000
 
 _NO_BUCKETS = np.empty(0, dtype=np.intp)
 
@@ -57,7 +60,7 @@ class Shares:
     Attributes
     ----------
     copies : ndarray, of shape (n_members, at least n_features)
-        The weights of each.
+        The weights of each; without columns until rows are dealt.
     sizes : ndarray of intp, of shape (n_buckets,)
         The active rows of each bucket.
     decks : ndarray of intp, of shape (n_members, n_buckets)
@@ -90,18 +93,28 @@ class Shares:
     def build(cls, rows: Rows, dtype: np.dtype[np.floating], seed: int) -> Shares:
         """Make room for the members of the team."""
         size = min(rows.team.size, _MOST_MEMBERS)
-        line = 2 * _LINE
         random_state = np.zeros((size, _LINE), dtype=np.uint64)
         random_state[:, 0] = random_bits(seed)
         random_state[:, 1] = [random_bits(seed + 1 + k)[0] for k in range(size)]
         return cls(
-            np.empty((size, -(-rows.n_features // line) * line), dtype=dtype),
+            np.empty((size, 0), dtype=dtype),
             np.empty(rows.n_rows, dtype=np.intp),
             np.empty(rows.n_rows, dtype=np.uint8),
             np.zeros((size, _LINE)),
             random_state,
             float(size),
         )
+
+    def make_room(self, rows: Rows) -> bool:
+        """Make room for the copies; False if they would take too much."""
+        line = 2 * _LINE
+        width = -(-rows.n_features // line) * line
+        if self.copies.shape[1] < width:
+            limit = max(_LARGEST_PART * rows.n_bytes, _FEW_BYTES)
+            if self.size * width * self.copies.itemsize > limit:
+                return False
+            self.copies = np.empty((self.size, width), dtype=self.copies.dtype)
+        return True
 
 
 def can_be_shared(rows: Rows) -> bool:
@@ -117,6 +130,8 @@ def deal(problem: Problem, state: Sweeps, shares: Shares) -> bool:
     rows, size = problem.rows, shares.size
     per_row = rows.n_entries / max(problem.n_rows, 1)
     if state.n_active * per_row < size * _LEAST_ENTRIES * rows.n_features:
+        return False
+    if not shares.make_room(rows):
         return False
     n_buckets = -(-state.n_active // _BUCKET)
     shares.sizes = np.full(n_buckets, _BUCKET, dtype=np.intp)
@@ -140,9 +155,9 @@ def sweep_in_shares(
     scalars = np.array(
         [state.intercept, state.shrink_above, state.imbalance, shares.spread, 0.0, 0.0]
     )
-    arrivals = np.zeros(2 * _LINE, dtype=np.int64)
+    meeting, n_threads = Meeting(), min(size, rows.team.n_threads)
 
-    def work(member: int) -> None:
+    def work(thread: int) -> None:
         _team.shared_sweeps(
             *rows.arrays,
             state.order,
@@ -170,19 +185,17 @@ def sweep_in_shares(
             shares.board,
             scalars,
             shares.random_state,
-            arrivals,
-            member,
+            meeting,
+            thread,
+            n_threads,
         )
-
-    def cancel() -> None:
-        arrivals[_LINE] = 1
 
     is_within = True
     while is_within:
         rows.check_cancelled()
-        arrivals[:] = 0
+        meeting.begin()
         scalars[-1] = 0.0
-        rows.team.run(work, cancel, size)
+        rows.team.run(work, meeting.cancel, n_threads)
         visits += float(scalars[-1])
         is_within = scalars[4] > 0.0
     state.intercept, state.shrink_above, state.imbalance, shares.spread = map(

@@ -206,9 +206,8 @@ def survey_rows(
         np.empty(n_rows, dtype=np.float32 if narrow else np.float64),
         np.empty(0),
     )
-    team = problem.rows.team
     room = [] if room is None else room
-    room += [np.empty(len(w)) for _ in range(team.size - len(room))]
+    room += [np.empty(len(w)) for _ in range(problem.rows.n_shares(len(w)) - len(room))]
 
     def look(first: int, last: int, member: int) -> tuple[Survey, list[PackedDuals]]:
         room[member].fill(0.0)
@@ -248,7 +247,7 @@ def survey_rows(
                 judged.append(PackedDuals.pack(alpha, problem.bound[some]))
         return part, judged
 
-    parts = problem.rows.in_shares(look)
+    parts = problem.rows.in_shares(look, len(w))
     survey.own = room[0]
     for part, _ in parts:
         if part.own is not survey.own:

@@ -11,25 +11,31 @@ from typing import Any, TypeVar
 __all__ = ["Team"]
 
 _T = TypeVar("_T")
-_Work = Callable[[int], Any]
 
 # Seconds after which a thread that waits looks for an interrupt, where none wakes it.
 _LOOK = 0.05
 
 
 class Team:
-    """So many threads, of which the one that asks is the first.
+    """So many members, whose work is done by as many threads or fewer.
 
-    A context manager, at the end of which the others end too.
+    How work is divided depends on the number of members alone, and so do the bits of
+    results. The thread that asks is the first of the threads. A context manager, at the
+    end of which the others end too.
 
     Parameters
     ----------
     size : int, default=1
+        Number of members.
+    n_threads : int, optional
+        Number of threads, at most; no more than `size`. Default: one for each member.
     """
 
-    def __init__(self, size: int = 1) -> None:
+    def __init__(self, size: int = 1, n_threads: int | None = None) -> None:
         self.size = size
+        self.n_threads = size if n_threads is None else max(1, min(n_threads, size))
         self._others: list[_Member] = []
+        self._has_failed = False
 
     def __enter__(self) -> Team:
         return self
@@ -49,51 +55,64 @@ class Team:
         cancel: Callable[[], None] | None = None,
         size: int | None = None,
     ) -> list[_T]:
-        """Return what a function returns for each member, called by that member.
+        """Return what a function returns for each member.
 
-        The first error of any is raised when all have returned.
+        The first error of any is raised when all have returned, which `check` lets them
+        do soon.
 
         Parameters
         ----------
         function : callable
-            Called with the number of the member, from 0 on.
+            Called with the number of the member, from 0 on. Up to `n_threads` members
+            are called at once, and can wait for each other.
         cancel : callable, optional
-            Called by a member that raises, so that the others need not wait for it.
+            Called if a member raises, so that the others need not wait for it.
         size : int, optional
             How many members are asked. Default: all.
         """
         size = self.size if size is None else size
+        n_threads = min(size, self.n_threads)
         # Started when there is work, as most problems are too small for it.
-        while size > 1 and len(self._others) < self.size - 1:
+        while len(self._others) < n_threads - 1:
             member = _Member(len(self._others) + 1)
             # Kept before it starts, so that an interrupt meanwhile does not lose it.
             self._others.append(member)
             member.start()
         done: SimpleQueue[None] = SimpleQueue()
-        results: dict[int, Any] = {}
-        asked: list[int] = []
+        results: dict[int, _T] = {}
+        ended: set[int] = set()
+        asked: set[int] = set()
         errors: list[BaseException] = []
+        self._has_failed = False
+
+        def work(thread: int) -> None:
+            for member in range(thread, size, n_threads):
+                if member > thread:
+                    self.check()
+                results[member] = function(member)
 
         def fail(error: BaseException) -> None:
             errors.append(error)
+            self._has_failed = True
             if cancel is not None:
                 cancel()
 
         try:
-            for other in self._others[: size - 1]:
-                other.work.put((function, fail, results, done))
-                asked.append(other.number)
-            results[0] = function(0)
+            for other in self._others[: n_threads - 1]:
+                other.work.put((work, fail, ended, done))
+                asked.add(other.number)
+            work(0)
         except BaseException as error:
             fail(error)
-        # An interrupt can swallow what `done` says, but not what is in `results`.
-        while not results.keys() >= set(asked):
+        # An interrupt can swallow what `done` says, but not what is in `ended`.
+        while not ended >= asked:
             try:
                 done.get(timeout=_LOOK)
             except Empty:
                 pass
             except BaseException as error:
                 fail(error)
+        self._has_failed = False
         if errors:
             first = errors[0]
             try:
@@ -103,6 +122,15 @@ class Team:
                 errors.clear()
                 del first
         return [results[number] for number in range(size)]
+
+    def check(self) -> None:
+        """Raise an error if another member has: nobody waits for results any more."""
+        if self._has_failed:
+            raise _LeftError
+
+
+class _LeftError(Exception):
+    """Ends the work of a member after an error of another one."""
 
 
 class _Member(threading.Thread):
@@ -122,15 +150,14 @@ class _Member(threading.Thread):
 
     def _do(
         self,
-        function: _Work,
+        work: Callable[[int], None],
         fail: Callable[[BaseException], None],
-        results: dict[int, Any],
+        ended: set[int],
         done: SimpleQueue[None],
     ) -> None:
-        result = None
         try:
-            result = function(self.number)
+            work(self.number)
         except BaseException as error:
             fail(error)
-        results[self.number] = result
+        ended.add(self.number)
         done.put(None)
