@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.narrow import Narrow, is_narrow
 from hingesvm.solvers.newton import NewtonSystem, keeps_products, newton_direction
@@ -74,8 +75,8 @@ class _State:
         a+, w(a+), and the rows where a+ is strictly inside its box.
     spare, turning
         Room for `free`, and the signs as float64 if the intercept is free.
-    kept
-        Products of the Newton systems so far, if they are kept.
+    kept, inner
+        Products of columns and of rows of the Newton systems so far, if they are kept.
     anchor, rho
         The multipliers a and the proximal step in units of the costs.
     rest, pace
@@ -94,6 +95,7 @@ class _State:
     spare: NDArray[np.intp]
     turning: Float64Array
     kept: KeptProducts | None
+    inner: KeptInnerProducts | None
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
     rest: Float64Array = field(init=False)
@@ -188,7 +190,8 @@ def _go_on(
         previous = best
         anchor = state.alpha
         if not solved and _has_strayed(problem, state, best):
-            anchor = best.alpha
+            # That of the origin is one number for all rows.
+            anchor = np.ascontiguousarray(best.alpha)
             shortfall = 1.0 - problem.margins(best.w, best.intercept)
             state.go_to(best.w, best.intercept, shortfall)
         state.take_anchor(anchor, state.rho * factor)
@@ -247,7 +250,9 @@ def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
     turning = np.asarray(with_turning, dtype=np.float64)
     assert own is not None
     kept = keeps_products(problem)
-    state = _State(problem, w, intercept, shortfall, alpha, own, spare, turning, kept)
+    inner = None if problem.rows.keeps_kernel else KeptInnerProducts(problem.rows)
+    point = w, intercept, shortfall, alpha, own
+    state = _State(problem, *point, spare, turning, kept, inner)
     state.take_anchor(alpha, rho)
     return state
 
@@ -345,7 +350,9 @@ def _minimise_inner(
         if float(gradient @ gradient) + pull * pull <= allowed:
             return steps, True
         slope = state.pace[state.free]
-        system = NewtonSystem(problem, state.free, slope, gradient, pull, state.kept)
+        system = NewtonSystem(
+            problem, state.free, slope, gradient, pull, state.kept, state.inner
+        )
         direction, turn = newton_direction(system)
         progress.n_iter += 1
         if not _line_search(problem, state, direction, turn):

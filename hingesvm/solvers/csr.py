@@ -19,6 +19,10 @@ _INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
 # Copies of rows that are multiplied by each other are a part of all of them at most, or
 # have so many entries.
 _PARTS, _FEW_ENTRIES = 8, 1 << 16
+# Rows in a part, at least, where columns are multiplied as dense ones.
+_FEWEST_ROWS = 64
+# Products of dense columns in the time of one of sparse ones.
+_DENSE_SPEEDUP = 64.0
 # Products between two looks for an interrupt: some milliseconds.
 _PRODUCTS = 1 << 19
 
@@ -39,36 +43,83 @@ def with_like_indices(X: Any) -> Any:
 
 
 def inner_products(
-    X: Any, rows: NDArray[np.intp], check_cancelled: Callable[[], None]
+    X: Any,
+    rows: NDArray[np.intp],
+    others: NDArray[np.intp] | None,
+    check_cancelled: Callable[[], None],
 ) -> Float64Array:
-    """Return the inner products of some rows, of shape (m, m), in float64.
+    """Return the inner products of some rows with others, in float64.
+
+    Columns that have entries in many of the rows are multiplied as dense ones.
 
     Parameters
     ----------
     X : CSR matrix or array
     rows : ndarray of intp, of shape (m,)
+    others : ndarray of intp, of shape (k,), or None
+        None: the same rows.
     check_cancelled : callable
         Called every few milliseconds; may raise.
+
+    Returns
+    -------
+    ndarray of float64, of shape (m, k)
     """
-    out = np.empty((len(rows), len(rows)))
-    lengths = (X.indptr[rows + 1] - X.indptr[rows]).astype(np.int64)
-    most = max(_FEW_ENTRIES, int(lengths.sum()) // _PARTS)
-    parts = list(_of_like_sum(lengths, most))
-    for k, some in enumerate(parts):
-        right = X[rows[some]].astype(np.float64).T.tocsr()
+    same = others is None
+    others = rows if others is None else others
+    full = _full_columns(X, rows, others)
+    out = np.empty((len(rows), len(others)))
+    right_parts = list(_parts(X, others, len(full)))
+    left_parts = right_parts if same else list(_parts(X, rows, len(full)))
+    for k, some in enumerate(right_parts):
+        dense, sparse = _split(X, others[some], full)
+        right, dense = sparse.T.tocsr(), np.ascontiguousarray(dense.T)
         in_column = np.diff(right.indptr).astype(np.int64)
-        for part in parts[k:]:
-            left = X[rows[part]].astype(np.float64)
+        for part in left_parts[k:] if same else left_parts:
+            check_cancelled()
+            dense_left, left = _split(X, rows[part], full)
+            out[part, some] = dense_left @ dense
             # A product is as much work as there are pairs of entries in a column.
             before = np.append(0, np.cumsum(in_column[left.indices]))[left.indptr]
             for few in _of_like_sum(np.diff(before), _PRODUCTS):
                 check_cancelled()
-                block = (left[few] @ right).toarray()
                 at = slice(part.start + few.start, part.start + few.stop)
-                out[at, some] = block
-                if part != some:
-                    out[some, at] = block.T
+                out[at, some] += (left[few] @ right).toarray()
+            if same and part != some:
+                out[some, part] = out[part, some].T
     return out
+
+
+def _full_columns(
+    X: Any, rows: NDArray[np.intp], others: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Return the columns that are multiplied sooner with their zeros than without."""
+    pairs = np.ones(X.shape[1])
+    for some in (rows, others):
+        pairs *= np.bincount(X[some].indices, minlength=X.shape[1]) / max(len(some), 1)
+    return np.flatnonzero(pairs > 1.0 / _DENSE_SPEEDUP)
+
+
+def _parts(X: Any, rows: NDArray[np.intp], n_full: int) -> Iterator[slice]:
+    """Yield ranges of rows whose copies do not take too much memory."""
+    lengths = (X.indptr[rows + 1] - X.indptr[rows]).astype(np.int64) + n_full
+    most = max(_FEW_ENTRIES, int(lengths.sum()) // _PARTS, n_full * _FEWEST_ROWS)
+    return _of_like_sum(lengths, most)
+
+
+def _split(
+    X: Any, rows: NDArray[np.intp], full: NDArray[np.intp]
+) -> tuple[Float64Array, Any]:
+    """Return some columns of some rows as a dense array, and the others as CSR."""
+    some = X[rows].astype(np.float64)
+    if not len(full):
+        return np.empty((len(rows), 0)), some
+    dense = some[:, full].toarray()
+    is_full = np.zeros(X.shape[1], dtype=np.bool_)
+    is_full[full] = True
+    some.data[is_full[some.indices]] = 0.0
+    some.eliminate_zeros()
+    return dense, some
 
 
 def _of_like_sum(sizes: NDArray[np.int64], most: int) -> Iterator[slice]:

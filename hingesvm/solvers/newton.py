@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
+from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.rows import Rows
@@ -67,6 +68,8 @@ class NewtonSystem:
         Derivative in the intercept.
     kept : KeptProducts, optional
         Products of the systems before, if the next ones are likely to need them.
+    inner : KeptInnerProducts, optional
+        Inner products of rows of the systems before, unless those of all are kept.
     """
 
     problem: Problem
@@ -75,6 +78,7 @@ class NewtonSystem:
     gradient: Float64Array
     pull: float
     kept: KeptProducts | None = None
+    inner: KeptInnerProducts | None = None
 
     @property
     def has_intercept(self) -> bool:
@@ -211,7 +215,7 @@ def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
     (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b.
     """
     rows, free = system.problem.rows, system.free
-    kernel = rows.kernel(free)
+    kernel = rows.kernel(free) if system.inner is None else system.inner.of(free)
     kernel[np.diag_indices_from(kernel)] += 1.0 / system.slope
     ones = np.ones(len(free))
     right = np.stack([rows.margins(system.gradient, free), ones], axis=1)

@@ -6,6 +6,7 @@ The loops that make up these answers are in ``_sweep.pyx``. Another kind of data
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, TypeVar
@@ -37,8 +38,9 @@ _ENTRIES_PER_SUM = 4
 # Entries of a float64 copy of some rows that are multiplied, and of other copies.
 _ENTRIES_PER_BLOCK, _ENTRIES_PER_COPY = 1 << 18, 1 << 16
 
-# Rows up to which all their inner products are kept.
-_FEW_ROWS = 256
+# Rows up to which all their inner products are kept: of one problem, and where several
+# share them.
+_FEW_ROWS, _MANY_ROWS = 256, 2000
 
 # Part of a sum of squares below which a difference is made of rounding errors.
 _ROUNDING = 1e-12
@@ -110,6 +112,7 @@ class Rows:
         self._X = X
         self._squared_norms: Float64Array | None = None
         self._kernel: Float64Array | None = None
+        self._lock = threading.Lock()
         if self.is_sparse:
             self._X = X = with_like_indices(X)
             data, columns, row_starts = X.data, X.indices, X.indptr
@@ -368,28 +371,53 @@ class Rows:
             out += part.T @ part
         return out
 
-    def kernel(self, rows: IndexArray) -> Float64Array:
-        """Return the inner products x_i . x_j of some rows, of shape (m, m).
+    @property
+    def keeps_kernel(self) -> bool:
+        """Whether the inner products of all rows are kept.
 
-        With few rows in all, those of all rows are kept.
+        They are where rows are few, or several problems share them.
         """
-        if self.n_rows <= _FEW_ROWS:
-            if self._kernel is None:
-                self._kernel = self._new_kernel(np.arange(self.n_rows))
-            return self._kernel[np.ix_(rows, rows)]
-        return self._new_kernel(rows)
+        return self.n_rows <= (_MANY_ROWS if self.is_shared else _FEW_ROWS)
 
-    def _new_kernel(self, rows: IndexArray) -> Float64Array:
-        """Return the inner products of some rows."""
-        if self.is_sparse:
-            return inner_products(self._X, self._places(rows), self.check_cancelled)
-        out = np.zeros((len(rows), len(rows)))
-        size = max(1, _ENTRIES_PER_BLOCK // max(len(rows), 1))
+    def kernel(self, rows: IndexArray) -> Float64Array:
+        """Return the inner products x_i . x_j of some rows, of shape (m, m)."""
+        if not self.keeps_kernel:
+            return self.inner_products(rows)
+        with self._lock:
+            if self._kernel is None:
+                self._kernel = self.inner_products(np.arange(self.n_rows))
+        return self._kernel[np.ix_(rows, rows)]
+
+    def inner_products(
+        self, rows: IndexArray, others: IndexArray | None = None
+    ) -> Float64Array:
+        """Return x_i . x_j for i among some rows and j among others, in float64.
+
+        Parameters
+        ----------
+        rows : ndarray of intp, of shape (m,)
+        others : ndarray of intp, of shape (k,), optional
+            Default: the same rows.
+
+        Returns
+        -------
+        ndarray of float64, of shape (m, k)
+        """
         places = self._places(rows)
+        theirs = None if others is None else self._places(others)
+        if self.is_sparse:
+            return inner_products(self._X, places, theirs, self.check_cancelled)
+        count = len(rows) if others is None else max(len(rows), len(others))
+        out = np.zeros((len(rows), len(rows) if others is None else len(others)))
+        size = max(1, _ENTRIES_PER_BLOCK // max(count, 1))
         for start in range(0, self.n_features, size):
             self.check_cancelled()
-            block = self._X[places, start : start + size].astype(np.float64)
-            out += block @ block.T
+            some = slice(start, start + size)
+            left = self._X[places, some].astype(np.float64)
+            right = left
+            if theirs is not None:
+                right = self._X[theirs, some].astype(np.float64)
+            out += left @ right.T
         return out
 
     def take(self, rows: IndexArray) -> Float64Array:
@@ -407,6 +435,7 @@ class Rows:
         part.arrays = (*self.arrays[:-1], part.index)
         part.n_entries = part._count_entries(False)
         part.is_shared, part.reach, part._kernel = False, None, None
+        part._lock = threading.Lock()
         if self._squared_norms is not None:
             part._squared_norms = self._squared_norms[rows]
         return part
