@@ -35,8 +35,8 @@ def check_sequence(values: Any, name: str) -> None:
     is_one |= getattr(values, "shape", None) == ()
     if is_one or not (hasattr(values, "__getitem__") or hasattr(values, "__array__")):
         raise TypeError(
-            f"{name} must be a list, an array or another sequence, got {short(values)}, "
-            f"of type {type(values).__name__}: pass a list."
+            f"{name} must be a list, an array or another sequence, got "
+            f"{short(values)}, of type {type(values).__name__}: pass a list."
         )
 
 
