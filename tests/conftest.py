@@ -1,7 +1,7 @@
 """Let the test modules import those beside them, and draw without windows.
 
 With CI in the environment Hypothesis draws the same examples at each run, so that a
-failure is of the change and can be had again; elsewhere it goes on looking for new ones.
+failure is of the change and can be had again; elsewhere it looks for new ones.
 """
 
 import os
