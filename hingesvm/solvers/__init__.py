@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.bands import band_until, nest
-from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.choice import (
+    EXACT,
+    finish,
+    hand_over,
+    is_small,
+    is_tall,
+    solve_in_turns,
+    solve_tall,
+)
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.jointly import solve_jointly
-from hingesvm.solvers.newton import LARGEST_SYSTEM
 from hingesvm.solvers.pegasos import step_until
 from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import (
@@ -27,7 +33,8 @@ from hingesvm.solvers.progress import (
 )
 from hingesvm.solvers.rays import along_ray, with_bounds
 from hingesvm.solvers.rows import Rows
-from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
+from hingesvm.solvers.stochastic import sweep_until
+from hingesvm.solvers.sweeps import work_of_sweep
 from hingesvm.solvers.together import most_lanes, sweep_together
 
 __all__ = [
@@ -52,35 +59,8 @@ __all__ = [
 
 Method = Literal["auto", "stochastic", "batch", "pegasos"]
 
-# Rows, and n_rows * n_features, of a problem that is always finished exactly.
-_FEW_ROWS, _SMALL = 10_000, 4_000_000
-# Relative gap that an exact finish aims at, so that rounding alone ends it.
-_OUT_OF_REACH = -1.0
-# Relative gap that an exact finish must certify.
-_EXACT = 1e-10
 # Sums whose squares are finite.
 _LARGEST = 1e150
-# Relative gap from which the exact finish of a small problem takes over.
-_ROUGH = 1e-3
-# Sweeps that a small problem gets before.
-_FIRST_SWEEPS = 10
-# Rows for each column from which a sample tells more than sweeps do.
-_TALL = 1000
-# Multiply-adds of dense linear algebra in the time of one in a sweep.
-_DENSE_SPEEDUP = 8.0
-# The same for a product of two sparse matrices, which is slower.
-_SPARSE_SLOWDOWN = 4.0
-# Multiply-adds for each entry of X in a Newton step by conjugate gradients.
-_CONJUGATE_GRADIENTS = 1000.0
-# Newton steps of a finish on bands, and the price of each beside its linear algebra.
-_TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
-# Sweeps taken before a prediction is believed, as a part of the other's price.
-_EVIDENCE = 0.1
-# Iterations of `max_iter` that are left for Newton steps.
-_RESERVE = 100
-# Part of the rows that is strictly inside its box in a typical step: at least, and at
-# most.
-_FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
 
 
 def solve(
@@ -139,7 +119,7 @@ def solve(
         progress.record(start.found, proven=True)
         if progress.relative_gap <= _goal(progress, method):
             return progress.solution()
-    elif start is not None and (method == "pegasos" or _is_small(problem)):
+    elif start is not None and (method == "pegasos" or is_small(problem)):
         progress.record(problem.certify(start.alpha, start.w, start.intercept))
         if progress.relative_gap <= _goal(progress, method):
             return progress.solution()
@@ -150,11 +130,13 @@ def solve(
     elif method == "pegasos":
         step_until(progress, first, seed)
     elif method == "batch":
-        _finish(progress, None if start is None else first, seed)
-    elif _is_small(problem):
-        _solve_small(progress, first, seed)
+        finish(progress, None if start is None else first, seed)
     else:
-        _solve_large(progress, None if start is None else first, seed)
+        solved = False
+        if is_tall(problem) and not is_small(problem):
+            solved = solve_tall(progress, start, seed)
+        if not solved:
+            solve_in_turns(progress, start, seed)
     return progress.solution()
 
 
@@ -166,7 +148,7 @@ def most_together(
     1 if each is better solved alone.
     """
     if method == "auto":
-        by_sweeps = not (_is_small(problem) or _is_tall(problem))
+        by_sweeps = not (is_small(problem) or is_tall(problem))
     else:
         by_sweeps = method == "stochastic"
     return most_lanes(problem, tol) if by_sweeps else 1
@@ -217,19 +199,22 @@ def begin_together(
         progress.record(progress.problem.origin())
     if all(progress.exhausted for progress in each):
         return each
-    hand_over = _hand_over(each[0]) if method == "auto" else None
+    is_dearer = hand_over(each[0]) if method == "auto" else None
     if starts is not None:
         starts = [
             with_bounds(problem, start)
             for problem, start in zip(problems, starts, strict=True)
         ]
-    sweep_together(each, lane, seed, hand_over, starts)
+    sweep_together(each, lane, seed, is_dearer, starts)
+    for progress in each:
+        progress.work = progress.n_iter * work_of_sweep(progress.problem.rows)
     return each
 
 
 def go_on(progress: Progress, seed: int) -> Solution:
     """Solve a problem that was begun with others, by Newton steps if it is not yet."""
-    _finish_and_sweep(progress, seed)
+    if not progress.converged and not progress.exhausted:
+        solve_in_turns(progress, None, seed)
     return progress.solution()
 
 
@@ -252,119 +237,5 @@ def _check_range(problem: Problem) -> None:
 def _goal(progress: Progress, method: Method) -> float:
     """Return the relative gap that a method must certify."""
     exact = progress.exact and method in ("auto", "batch")
-    exact = exact and _is_small(progress.problem)
-    return min(progress.tol, _EXACT) if exact else progress.tol
-
-
-def _is_small(problem: Problem) -> bool:
-    """Whether a problem is always finished exactly."""
-    n_rows = problem.n_rows
-    return n_rows <= _FEW_ROWS and n_rows * problem.rows.n_features <= _SMALL
-
-
-def _solve_small(progress: Progress, first: Start, seed: int) -> None:
-    """Sweep a little, then finish with Newton steps, to rounding if it is exact."""
-    tol, max_iter = progress.tol, progress.max_iter
-    progress.tol = _ROUGH if progress.exact else max(tol, _ROUGH)
-    progress.max_iter = min(_FIRST_SWEEPS, max_iter)
-    sweep_until(progress, first, seed)
-    progress.tol, progress.max_iter = tol, max_iter
-    if progress.exact or not (progress.converged or progress.exhausted):
-        _finish(progress, progress.start(), seed)
-    if not progress.converged and not progress.exhausted:
-        sweep_until(progress, progress.start(), seed)
-
-
-def _finish(progress: Progress, start: Start | None, seed: int) -> None:
-    """Take Newton steps to the tolerance, or on a small problem to rounding."""
-    problem = progress.problem
-    if not _is_small(problem):
-        if start is None or not (start.alpha.any() or start.w is not None):
-            start = nest(progress, seed)
-        band_until(progress, start, progress.tol, lambda: nest(progress, seed))
-        return
-    if start is None:
-        start = Start(np.zeros(problem.n_rows))
-    if not progress.exact:
-        newton_until(progress, start, goal=progress.tol)
-        return
-    tol = progress.tol
-    progress.tol = min(tol, _EXACT)
-    newton_until(progress, start, goal=_OUT_OF_REACH)
-    progress.tol = tol
-
-
-def _solve_large(progress: Progress, start: Start | None, seed: int) -> None:
-    """Sweep while that is the cheaper way, then take Newton steps.
-
-    Where there are very many rows for each column, a sample of them makes the better
-    start, unless a class is too rare for one.
-    """
-    problem = progress.problem
-    near = None
-    if _is_tall(problem):
-        near = nest(progress, seed) if start is None else start
-    if near is not None:
-        band_until(progress, near, progress.tol, lambda: nest(progress, seed))
-    else:
-        first = Start(np.zeros(problem.n_rows)) if start is None else start
-        sweep_until(progress, first, seed, _hand_over(progress))
-        _finish_and_sweep(progress, seed)
-        return
-    if not progress.converged and not progress.exhausted:
-        sweep_until(progress, progress.start(), seed)
-
-
-def _finish_and_sweep(progress: Progress, seed: int) -> None:
-    """Take Newton steps if anything is left to do, and sweeps if there still is."""
-    for method in (_finish, sweep_until):
-        if not progress.converged and not progress.exhausted:
-            method(progress, progress.start(), seed)
-
-
-def _is_tall(problem: Problem) -> bool:
-    """Whether a sample of the rows makes a better start than sweeps."""
-    least = min(problem.n_rows / _TALL, LARGEST_SYSTEM)
-    return problem.rows.n_features <= least
-
-
-def _hand_over(progress: Progress) -> Callable[[float, float], bool]:
-    """Return the rule by which sweeps are left for Newton steps.
-
-    When they are predicted to cost more, or more than `max_iter` allows and the next
-    look could leave too few iterations for Newton steps.
-    """
-    price = _newton_price(progress.problem)
-
-    def is_dearer(taken: float, remaining: float) -> bool:
-        left = progress.max_iter - progress.n_iter
-        if remaining > price and taken > _EVIDENCE * price:
-            return True
-        return remaining > left and left - LONGEST_WAIT * taken < _RESERVE
-
-    return is_dearer
-
-
-def _newton_price(problem: Problem) -> float:
-    """Return the price of a finish by Newton steps, in sweeps over all rows."""
-    n, d, entries = problem.n_rows, problem.rows.n_features, problem.rows.n_entries
-    # At the optimum about as many rows are free as there are columns, if so many are.
-    free = min(max(_FREE_IF_TALL * n, d), _FREE_IF_WIDE * n)
-    per_row = entries / n
-    if problem.rows.is_sparse:
-        by_columns = free * per_row * per_row
-    else:
-        by_columns = free * d * d / _DENSE_SPEEDUP
-    by_columns += d**3 / (3.0 * _DENSE_SPEEDUP)
-    by_rows = free**3 / (3.0 * _DENSE_SPEEDUP)
-    if problem.rows.is_sparse:
-        by_rows += _SPARSE_SLOWDOWN * free * free * per_row * per_row / d
-    else:
-        by_rows += free * free * d / _DENSE_SPEEDUP
-    prices = [_CONJUGATE_GRADIENTS * entries]
-    if d <= LARGEST_SYSTEM:
-        prices.append(by_columns)
-    if free <= LARGEST_SYSTEM:
-        prices.append(by_rows)
-    per_step = _SWEEPS_PER_STEP + min(prices) / (3.0 * entries + 10.0 * n)
-    return _TYPICAL_STEPS * per_step
+    exact = exact and is_small(progress.problem)
+    return min(progress.tol, EXACT) if exact else progress.tol

@@ -27,6 +27,7 @@ from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
+from hingesvm.solvers.sweeps import work_of_sweep
 
 __all__ = ["band_until", "nest"]
 
@@ -96,7 +97,7 @@ def nest(progress: Progress, seed: int) -> Start | None:
     part = problem.subset(rows, problem.n_rows / len(rows))
     inner = Progress(part, _SAMPLE_GOAL, progress.max_iter, progress.n_iter)
     band_until(inner, nest(inner, seed + 1), _SAMPLE_GOAL)
-    progress.n_iter = inner.n_iter
+    progress.n_iter, progress.work = inner.n_iter, progress.work + inner.work
     if inner.best is None:
         return None
     return Start(np.empty(0), inner.best.w, inner.best.intercept)
@@ -295,12 +296,15 @@ def _solve_part(
     target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * last_gap))
     limit = min(progress.max_iter, progress.n_iter + rounds.steps)
     inner = Progress(part, target, limit, progress.n_iter)
+    inner.work, inner.budget = progress.work, progress.budget
     start = Start(first, here.w, here.intercept, here.shortfall[band], rounds.rho, own)
     floor = _LOST * problem.primal_of(here.w, here.intercept, here.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)
     ahead = newton_until(inner, start, target, floor)
     progress.n_iter = inner.n_iter
+    # And the look at all rows that follows.
+    progress.work = inner.work + work_of_sweep(problem.rows)
     assert ahead.w is not None
     assert ahead.rho is not None
     # A band whose rows could hardly move says little of what suits the next one.

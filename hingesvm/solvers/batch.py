@@ -32,7 +32,12 @@ from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.narrow import Narrow, is_narrow
-from hingesvm.solvers.newton import NewtonSystem, keeps_products, newton_direction
+from hingesvm.solvers.newton import (
+    NewtonSystem,
+    keeps_products,
+    newton_direction,
+    work_of_step,
+)
 from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
@@ -197,8 +202,10 @@ def _go_on(
         state.take_anchor(anchor, state.rho * factor)
     best = progress.best
     if best is not None and floor <= best.primal and best.relative_gap <= goal:
-        return Start(best.alpha, best.w, best.intercept, rho=state.rho)
-    return Start(state.alpha, state.w, state.intercept, rho=state.rho)
+        point = best.alpha, best.w, best.intercept
+    else:
+        point = state.alpha, state.w, state.intercept
+    return Start(*point, rho=state.rho, inner=state.inner)
 
 
 def change_of_rho(steps: int, solved: bool) -> float:
@@ -250,7 +257,9 @@ def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
     turning = np.asarray(with_turning, dtype=np.float64)
     assert own is not None
     kept = keeps_products(problem)
-    inner = None if problem.rows.keeps_kernel else KeptInnerProducts(problem.rows)
+    inner = start.inner
+    if inner is None and not problem.rows.keeps_kernel:
+        inner = KeptInnerProducts(problem.rows)
     point = w, intercept, shortfall, alpha, own
     state = _State(problem, *point, spare, turning, kept, inner)
     state.take_anchor(alpha, rho)
@@ -355,6 +364,9 @@ def _minimise_inner(
         )
         direction, turn = newton_direction(system)
         progress.n_iter += 1
+        progress.work += work_of_step(system)
+        if state.inner is not None:
+            progress.work += state.inner.take_work()
         if not _line_search(problem, state, direction, turn):
             return steps, False
         _settle(problem, state)

@@ -42,6 +42,7 @@ class KeptInnerProducts:
         self._place = np.full(rows.n_rows, -1, dtype=np.intp)
         self._known = np.empty(0, dtype=np.intp)
         self._matrix = np.empty((0, 0))
+        self._work = 0.0
 
     def of(self, some: IndexArray) -> Float64Array:
         """Return those of some rows, of shape (m, m), in an array of its own."""
@@ -50,11 +51,17 @@ class KeptInnerProducts:
             self._forget()
             new = some
         if len(new) > self._most:
+            self._work += self._rows.work_of_products(len(some), len(some))
             return self._rows.inner_products(some)
         if len(new):
             self._add(new)
         places = self._place[some]
         return self._matrix[np.ix_(places, places)]
+
+    def take_work(self) -> float:
+        """Return the work since the last call, as `Progress` counts it."""
+        work, self._work = self._work, 0.0
+        return work
 
     def _forget(self) -> None:
         """Forget all of them."""
@@ -64,6 +71,7 @@ class KeptInnerProducts:
     def _add(self, new: IndexArray) -> None:
         """Compute those of new rows with each other and with the known ones."""
         before, after = len(self._known), len(self._known) + len(new)
+        self._work += self._rows.work_of_products(len(new), after)
         if after > len(self._matrix):
             size = min(max(2 * len(self._matrix), after, _FIRST_ROOM), self._most)
             matrix = np.empty((size, size))

@@ -18,6 +18,8 @@ Float64Array = NDArray[np.float64]
 # Columns, and numbers in all: entries of X, and others that go with a row. Products of
 # more are faster in BLAS.
 _MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
+# Part of the rows that is strictly inside its box in a typical step.
+_TYPICALLY_FREE = 0.3
 # Multiply-adds between two looks for an interrupt: some milliseconds.
 _WORK = float(1 << 23)
 
@@ -66,6 +68,7 @@ class Narrow:
         tile = _narrow.ROWS_PER_TILE
         n_tiles = -(-n // tile)
         self.problem, self.rho, self.loss = problem, rho, np.inf
+        self.inner = None
         padded = n_tiles * tile
         self._buffer = _borrowed(rows, (7 + size) * padded)
         self._per_row = self._buffer[: 6 * padded].reshape(6, padded)
@@ -83,6 +86,8 @@ class Narrow:
             self._fixed[:d] = problem.fixed.own
             self._fixed[d:] = problem.fixed.imbalance
             self._fixed_gain = problem.fixed.gain
+        free = _TYPICALLY_FREE * n
+        self._step_work = (8.0 + 3.0 * size) * n + 0.5 * free * size**2 + size**3 / 3.0
         self._points = np.zeros((2, size))
         self._room = np.empty(_narrow.room_for(size))
         self._values = np.array([np.inf, -np.inf, 0.0])
@@ -156,6 +161,7 @@ class Narrow:
             )
             steps += taken
             progress.n_iter += taken
+            progress.work += taken * self._step_work
         self.loss = float(self._values[2])
         progress.record(self._best(progress.best))
         return steps, end == _narrow.SOLVED

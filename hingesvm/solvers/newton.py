@@ -25,7 +25,9 @@ from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
+from hingesvm.solvers.progress import CALL_WORK
 from hingesvm.solvers.rows import Rows
+from hingesvm.solvers.sweeps import work_of_sweep
 
 __all__ = [
     "LARGEST_SYSTEM",
@@ -34,6 +36,8 @@ __all__ = [
     "newton_direction",
     "solve_positive",
     "solver_of",
+    "work_of_step",
+    "works_of_systems",
 ]
 
 Float64Array = NDArray[np.float64]
@@ -46,6 +50,11 @@ _MAX_CONJUGATE_STEPS = 200
 # Columns from which products take most of the time, and the trace of the Hessian up
 # to which single precision is good enough for them, against the 1 on its diagonal.
 _MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
+# Multiply-adds of dense linear algebra in the time of one in a sweep, and what is done
+# to each entry of a matrix besides.
+_DENSE_SPEEDUP, _COPIES = 8.0, 4.0
+# Multiply-adds for each entry of X in a Newton step by conjugate gradients.
+_CONJUGATE_GRADIENTS = 1000.0
 # Rows from which a matrix is factorised in blocks, and columns of a block.
 _LARGE, _BLOCK = 400, 64
 # The shift grows a hundredfold each time, from 1e-14.
@@ -104,14 +113,42 @@ def newton_direction(system: NewtonSystem) -> tuple[Float64Array, float]:
     turn : float
         The step of the intercept.
     """
-    n_free, d = len(system.free), system.problem.rows.n_features
+    n_free = len(system.free)
     if n_free == 0:
         return -system.gradient, -system.pull
-    if d <= max(_FEW_COLUMNS, n_free) and d <= LARGEST_SYSTEM:
+    if _has_few_columns(system):
         return _by_columns(system)
     if n_free <= LARGEST_SYSTEM:
         return _by_rows(system)
     return _by_conjugate_gradients(system)
+
+
+def work_of_step(system: NewtonSystem) -> float:
+    """Return about the work of a step with a system, as `Progress` counts it."""
+    problem, n_free = system.problem, len(system.free)
+    work = CALL_WORK + work_of_sweep(problem.rows)
+    if n_free == 0:
+        return work
+    by_columns, by_rows, by_gradients = works_of_systems(problem, n_free)
+    if _has_few_columns(system):
+        return work + by_columns
+    return work + (by_rows if n_free <= LARGEST_SYSTEM else by_gradients)
+
+
+def works_of_systems(problem: Problem, n_free: float) -> tuple[float, float, float]:
+    """Return the work of solving a system in each of three ways.
+
+    By columns, by rows whose inner products are known, and by conjugate gradients.
+    """
+    rows, d = problem.rows, float(problem.rows.n_features)
+    per_row = rows.n_entries / max(problem.n_rows, 1)
+    by_columns = d**3 / (3.0 * _DENSE_SPEEDUP)
+    if rows.is_sparse:
+        by_columns += n_free * per_row * per_row
+    else:
+        by_columns += n_free * d * d / _DENSE_SPEEDUP
+    by_rows = n_free**3 / (3.0 * _DENSE_SPEEDUP) + _COPIES * n_free * n_free
+    return by_columns, by_rows, _CONJUGATE_GRADIENTS * rows.n_entries
 
 
 def keeps_products(problem: Problem) -> KeptProducts | None:
@@ -184,6 +221,12 @@ def _factorised(matrix: Float64Array) -> Float64Array | None:
         inverse, _ = dtrtri(factor, lower=False)
         below[:] = below @ inverse
     return lower.T
+
+
+def _has_few_columns(system: NewtonSystem) -> bool:
+    """Whether the system is solved as it stands."""
+    d = system.problem.rows.n_features
+    return d <= max(_FEW_COLUMNS, len(system.free)) and d <= LARGEST_SYSTEM
 
 
 def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Certificate, Intercept
+from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.problem import Problem
 
 __all__ = [
+    "CALL_WORK",
     "Check",
     "Progress",
     "ProgressOf",
@@ -25,6 +27,8 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
+# Work of the Python between two calls of kernels: a look, or a Newton step.
+CALL_WORK = 1e5
 # Change of dual variables, relative to their sum, that is rounding.
 _ROUNDING = 1e-14
 
@@ -107,6 +111,8 @@ class Start:
     is_at_bound : ndarray of bool, of shape (n_rows,), optional
         Which of the dual variables were at their bound, where that is known and the
         costs may have changed.
+    inner : KeptInnerProducts, optional
+        Those of Newton steps that are to go on.
     """
 
     alpha: Float64Array
@@ -120,6 +126,7 @@ class Start:
     is_unseen: bool = False
     reach: NDArray[np.float32] | None = None
     is_at_bound: NDArray[np.bool_] | None = None
+    inner: KeptInnerProducts | None = None
 
 
 def feasible_start(problem: Problem, start: Start) -> Start:
@@ -186,6 +193,10 @@ class ProgressOf(Generic[_Problem]):
         Whether it did, which counts as exhausted.
     shortfall, reach
         As of `Solution`, if the method that ends has them at hand.
+    work, budget : float
+        Arithmetic so far, in units of about a nanosecond on one core, and how much may
+        be spent before a method gives way to another one. Counted, not measured, so
+        that every machine decides alike.
     exact : bool, default=True
         Whether a small problem is to end exact to rounding, whatever `tol` is.
     """
@@ -201,6 +212,8 @@ class ProgressOf(Generic[_Problem]):
     shortfall: NDArray[np.floating] | None = None
     reach: NDArray[np.float32] | None = None
     exact: bool = True
+    work: float = 0.0
+    budget: float = np.inf
     is_stopped: bool = field(default=False, init=False)
     _proven_primal: bool = field(default=False, init=False)
     _proven_dual: bool = field(default=False, init=False)
@@ -255,7 +268,12 @@ class ProgressOf(Generic[_Problem]):
 
     @property
     def exhausted(self) -> bool:
-        """Whether the bound on iterations is reached, or the report asked to stop."""
+        """Whether a bound is reached, or the report asked to stop."""
+        return self.is_over or self.work >= self.budget
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no method may go on."""
         return self.is_stopped or self.n_iter >= self.max_iter
 
     def start(self) -> Start:

@@ -38,6 +38,11 @@ _ENTRIES_PER_SUM = 4
 # Entries of a float64 copy of some rows that are multiplied, and of other copies.
 _ENTRIES_PER_BLOCK, _ENTRIES_PER_COPY = 1 << 18, 1 << 16
 
+# Multiply-adds of dense linear algebra in the time of one of sparse one.
+_DENSE_SPEEDUP = 8.0
+# How much more often two sparse rows have a column in common than if columns were
+# alike, with the slowness of their products.
+_CROWDING = 8.0
 # Rows up to which all their inner products are kept: of one problem, and where several
 # share them.
 _FEW_ROWS, _MANY_ROWS = 256, 2000
@@ -387,6 +392,18 @@ class Rows:
             if self._kernel is None:
                 self._kernel = self.inner_products(np.arange(self.n_rows))
         return self._kernel[np.ix_(rows, rows)]
+
+    def work_of_products(self, count: float, others: float) -> float:
+        """Return the work of `inner_products` of so many rows, a multiply-add being 1.
+
+        Of sparse rows as if each column had as many entries as every other one, or as
+        dense ones, as it is for columns with many entries.
+        """
+        pairs = float(count) * float(others)
+        if not self.is_sparse:
+            return pairs * self.n_features / _DENSE_SPEEDUP
+        per_row = self.n_entries / max(self.n_rows, 1)
+        return pairs * per_row * min(_CROWDING * per_row / self.n_features, 1.0)
 
     def inner_products(
         self, rows: IndexArray, others: IndexArray | None = None

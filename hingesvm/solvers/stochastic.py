@@ -16,7 +16,7 @@ from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.extrapolation import Trail
 from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.problem import Problem
-from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.progress import CALL_WORK, Progress, Start
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.shares import Shares, can_be_shared, deal, sweep_in_shares
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
@@ -28,6 +28,7 @@ from hingesvm.solvers.sweeps import (
     row_steps,
     sweep,
     weights_dtype,
+    work_of_sweep,
 )
 
 __all__ = [
@@ -120,7 +121,8 @@ def sweep_until(
     last_gap = np.inf if start.found is None else start.found.relative_gap
     shrunk_above = 0.0
     trail = Trail(problem.rows, state.w.dtype)
-    before = progress.n_iter
+    before, began = progress.n_iter, progress.work
+    pass_work = work_of_sweep(problem.rows)
     if start.is_unseen:
         last_gap = _look(progress, state, start)
         shrunk_above = state.shrink_above
@@ -135,6 +137,7 @@ def sweep_until(
             since_look += sweep_in_shares(problem, state, shares, left, enough)
         else:
             since_look += sweep(problem, state, left, enough)
+        progress.work = began + (swept + since_look) * pass_work
         progress.n_iter = before + math.ceil(visits + since_look)
         ahead = trail.note(state.alpha, swept + since_look)
         if ahead is not None and _move(problem, state, ahead):
@@ -145,6 +148,7 @@ def sweep_until(
         state.unmended += since_look
         visits += max(since_look, LOOK)
         progress.n_iter = before + math.ceil(visits)
+        began += LOOK * pass_work + CALL_WORK
         gap = _look(progress, state)
         if not swept:
             state.step *= relaxation(problem.rows)

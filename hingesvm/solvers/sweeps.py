@@ -41,6 +41,7 @@ __all__ = [
     "shuffle",
     "sweep",
     "weights_dtype",
+    "work_of_sweep",
 ]
 
 Float64Array = NDArray[np.float64]
@@ -59,6 +60,8 @@ SAFELY = 0.1
 RUN = 8
 # Arithmetic for one value of a row, as `Rows.chunks` counts it.
 WORK = 3.0
+# And what there is to do for a row besides.
+_ROW_WORK = 10.0
 
 
 def random_bits(seed: int) -> NDArray[np.uint64]:
@@ -112,6 +115,11 @@ def intercept_step(
         mean += float(curvature[0]) * float(cost[0]) * len(cost) / total
     step = max(_INTERCEPT_SHARE * mean, 1.0 / total)
     return step if rule == "free" else step / (1.0 + step)
+
+
+def work_of_sweep(rows: Rows) -> float:
+    """Return the work of a sweep over all rows, as `Progress` counts it."""
+    return WORK * rows.n_entries + _ROW_WORK * rows.n_rows
 
 
 def _sum_of(values: Float64Array) -> float:

@@ -1,0 +1,263 @@
+r"""Which method when: sweeps and Newton steps in turns that grow with each other.
+
+A method that is hopeless on some data shows that by its progress only, so that neither
+is trusted with all of the work. Sweeps begin; then each method in turn goes on from the
+best dual variables, until it has spent half as much again as the other one. If one of
+them would have taken the work W alone, both together take about 2 W.
+
+Predictions shorten that. On large data sweeps are left for Newton steps when these are
+predicted to be cheaper; with very many rows for each column these even begin, from a
+sample.
+
+Work is counted in arithmetic (`Progress.work`), so that every machine decides alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hingesvm.solvers.bands import band_until, nest
+from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.newton import LARGEST_SYSTEM, works_of_systems
+from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
+from hingesvm.solvers.sweeps import work_of_sweep
+
+__all__ = [
+    "EXACT",
+    "finish",
+    "hand_over",
+    "is_small",
+    "is_tall",
+    "solve_in_turns",
+    "solve_tall",
+]
+
+# Rows, and n_rows * n_features, of a problem that is finished exactly where that is
+# cheap.
+_FEW_ROWS, _SMALL = 10_000, 4_000_000
+# Relative gap that an exact finish aims at, so that rounding alone ends it.
+_OUT_OF_REACH = -1.0
+# Relative gap that an exact finish must certify.
+EXACT = 1e-10
+# Relative gap that can be rounding.
+_NOISE = 1e-13
+# Work that an exact finish may take in any case; beyond, as much as the fit before it.
+_CHEAP = 5e6
+# Sweeps of the first turn of a small problem, and the relative gap that ends it.
+_FIRST_SWEEPS, _ROUGH = 10.0, 1e-3
+# Rows up to which a band would have all of them.
+_NO_BANDS = 3000
+# Relative gap of the best points, over that where Newton steps ended, from which these
+# go on from there.
+_PASSED = 0.5
+# Work of a method's turn: as a part of that of the other one so far.
+_AHEAD = 1.5
+# Rows for each column from which a sample tells more than sweeps do.
+_TALL = 1000
+# Newton steps of a finish on bands, and the price of each beside its linear algebra.
+_TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
+# Sweeps taken before a prediction is believed, as a part of the other's price.
+_EVIDENCE = 0.1
+# Iterations of `max_iter` that are left for Newton steps.
+_RESERVE = 100
+# Part of the rows that is strictly inside its box in a typical step: at least, and at
+# most.
+_FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
+
+
+def is_small(problem: Problem) -> bool:
+    """Whether a problem is finished exactly where that is cheap."""
+    n_rows = problem.n_rows
+    return n_rows <= _FEW_ROWS and n_rows * problem.rows.n_features <= _SMALL
+
+
+def is_tall(problem: Problem) -> bool:
+    """Whether a sample of the rows makes a better start than sweeps."""
+    least = min(problem.n_rows / _TALL, LARGEST_SYSTEM)
+    return problem.rows.n_features <= least
+
+
+def solve_tall(progress: Progress, start: Start | None, seed: int) -> bool:
+    """Take Newton steps on bands from a sample; False if there is none."""
+    near = nest(progress, seed) if start is None else start
+    if near is None:
+        return False
+    band_until(progress, near, progress.tol, lambda: nest(progress, seed))
+    if not progress.converged and not progress.is_over:
+        sweep_until(progress, progress.start(), seed)
+    return True
+
+
+def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
+    """Solve by sweeps and Newton steps in turns, small problems exactly if cheap.
+
+    Parameters
+    ----------
+    progress : Progress
+        If some work was done, it was sweeps, and Newton steps are next.
+    start : Start or None
+    seed : int
+        Of the order of rows.
+    """
+    problem = progress.problem
+    small = is_small(problem)
+    if progress.work == 0.0:
+        first = Start(np.zeros(problem.n_rows)) if start is None else start
+        if small:
+            _sweep_first(progress, first, seed)
+        else:
+            sweep_until(progress, first, seed, hand_over(progress))
+    turns = _Turns(swept=progress.work)
+    while not progress.converged and not progress.is_over:
+        turns.step(progress, seed)
+        if progress.converged or progress.is_over:
+            break
+        seed += 1
+        turns.sweep(progress, seed)
+    is_wanted = small and progress.exact and progress.relative_gap > _NOISE
+    is_open = progress.converged and not progress.is_over
+    if is_wanted and is_open and turns.is_cut_short:
+        progress.budget = progress.work + max(turns.swept + turns.stepped, _CHEAP)
+        finish(progress, turns.start(progress), seed)
+    progress.budget = np.inf
+
+
+@dataclass
+class _Turns:
+    """Work of both methods so far, and where Newton steps go on.
+
+    Attributes
+    ----------
+    swept, stepped : float
+        Work of sweeps and of Newton steps.
+    ahead : Start or None
+        Where the last Newton steps ended.
+    gap : float
+        The relative gap then.
+    is_cut_short : bool
+        Whether they had not ended by themselves.
+    """
+
+    swept: float
+    stepped: float = 0.0
+    ahead: Start | None = None
+    gap: float = np.inf
+    is_cut_short: bool = True
+
+    def start(self, progress: Progress) -> Start:
+        """Return where Newton steps go on: there, unless sweeps have got farther."""
+        if self.ahead is None:
+            return progress.start()
+        if progress.relative_gap > _PASSED * self.gap:
+            return self.ahead
+        kept = self.ahead.rho, self.ahead.inner
+        return replace(progress.start(), rho=kept[0], inner=kept[1])
+
+    def step(self, progress: Progress, seed: int) -> None:
+        """Take Newton steps until they have taken more work than sweeps."""
+        problem = progress.problem
+        room = max(_AHEAD * self.swept - self.stepped, _CHEAP)
+        if not is_small(problem) and not self.stepped:
+            room = max(room, _newton_price(problem) * work_of_sweep(problem.rows))
+        if progress.max_iter - progress.n_iter <= _RESERVE:
+            room = np.inf
+        before = progress.work
+        progress.budget = before + room
+        self.ahead = finish(progress, self.start(progress), seed)
+        self.is_cut_short = progress.exhausted
+        self.stepped += progress.work - before
+        self.gap = progress.relative_gap
+
+    def sweep(self, progress: Progress, seed: int) -> None:
+        """Sweep until that has taken more work than Newton steps.
+
+        Some iterations are left to these, unless they have nothing more to do.
+        """
+        before, max_iter = progress.work, progress.max_iter
+        room = max(_AHEAD * self.stepped - self.swept, 0.5 * self.swept, _CHEAP)
+        progress.budget = before + room if self.is_cut_short else np.inf
+        if self.is_cut_short:
+            progress.max_iter = max(max_iter - _RESERVE, progress.n_iter)
+        sweep_until(progress, progress.start(), seed)
+        progress.max_iter = max_iter
+        self.swept += progress.work - before
+
+
+def _sweep_first(progress: Progress, first: Start, seed: int) -> None:
+    """Take some sweeps of a small problem, to a rough gap if Newton steps are cheap."""
+    tol, max_iter = progress.tol, progress.max_iter
+    progress.tol = max(tol, _ROUGH)
+    progress.max_iter = min(int(_FIRST_SWEEPS), max_iter)
+    sweep_until(progress, first, seed)
+    progress.tol, progress.max_iter = tol, max_iter
+
+
+def finish(progress: Progress, start: Start | None, seed: int) -> Start | None:
+    """Take Newton steps to the tolerance, or on a small problem to rounding.
+
+    Returns
+    -------
+    Start or None
+        Where they ended, if they can go on there.
+    """
+    problem = progress.problem
+    small = is_small(problem)
+    if not small and (start is None or problem.n_rows > _NO_BANDS):
+        if start is None or not (start.alpha.any() or start.w is not None):
+            start = nest(progress, seed)
+        band_until(progress, start, progress.tol, lambda: nest(progress, seed))
+        return None
+    if start is None:
+        start = Start(np.zeros(problem.n_rows))
+    if not (small and progress.exact):
+        return newton_until(progress, start, goal=progress.tol)
+    tol = progress.tol
+    progress.tol = min(tol, EXACT)
+    ahead = newton_until(progress, start, goal=_OUT_OF_REACH)
+    progress.tol = tol
+    return ahead
+
+
+def hand_over(progress: Progress) -> Callable[[float, float], bool]:
+    """Return the rule by which sweeps are left for Newton steps.
+
+    When they are predicted to cost more, or more than `max_iter` allows and the next
+    look could leave too few iterations for Newton steps.
+    """
+    price = _newton_price(progress.problem)
+    last = 0.0
+
+    def is_dearer(taken: float, remaining: float) -> bool:
+        nonlocal last
+        left = progress.max_iter - progress.n_iter
+        # A look can find a larger gap by chance, from which nothing can be predicted.
+        before, last = last, remaining
+        remaining = remaining if np.isfinite(remaining) else before
+        if remaining > price and taken > _EVIDENCE * price:
+            return True
+        return remaining > left and left - LONGEST_WAIT * taken < _RESERVE
+
+    return is_dearer
+
+
+def _newton_price(problem: Problem) -> float:
+    """Return the price of a finish by Newton steps, in sweeps over all rows."""
+    n, d = problem.n_rows, problem.rows.n_features
+    # At the optimum about as many rows are free as there are columns, if so many are.
+    free = min(max(_FREE_IF_TALL * n, d), _FREE_IF_WIDE * n)
+    by_columns, by_rows, by_gradients = works_of_systems(problem, free)
+    first = 0.0
+    prices = [by_gradients]
+    if d <= LARGEST_SYSTEM:
+        prices.append(by_columns)
+    if free <= LARGEST_SYSTEM:
+        prices.append(by_rows)
+        if by_rows == min(prices):
+            first = problem.rows.work_of_products(free, free)
+    sweep = work_of_sweep(problem.rows)
+    return _TYPICAL_STEPS * (_SWEEPS_PER_STEP + min(prices) / sweep) + first / sweep
