@@ -1,0 +1,54 @@
+"""Weights made a little longer, so that margins which should be 1 do not fall short.
+
+At large C a margin a little short of 1 costs more than all the rest of the gap, and
+that little can be a rounding error.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["stretch"]
+
+# Shortfalls by which weights are stretched at most.
+_LONGEST = 0.1
+# What is added for the rounding of the weights themselves.
+_ROUNDING = 4e-16
+
+
+def stretch(
+    shortfall: NDArray[np.floating],
+    loose: NDArray[np.bool_],
+    signs: NDArray[np.int8],
+    *,
+    has_intercept: bool,
+) -> tuple[float, float] | None:
+    """Return a factor of (w, b), and a shift of b then, for which no row falls short.
+
+    Parameters
+    ----------
+    shortfall : ndarray, of shape (n_rows,)
+        1 - m.
+    loose : ndarray of bool, of shape (n_rows,)
+        The rows that are to have no loss: those with duals below their bound.
+    signs : ndarray of int8, of shape (n_rows,)
+    has_intercept : bool
+        Whether it may be shifted.
+
+    Returns
+    -------
+    (factor, shift), or None where no row falls short, or one by too much.
+    """
+    short, other = (
+        float(shortfall[loose & (signs == sign)].max(initial=-np.inf))
+        for sign in (1, -1)
+    )
+    worst = max(short, other)
+    if not 0.0 < worst < _LONGEST:
+        return None
+    if not has_intercept or min(short, other) < -_LONGEST:
+        short = other = worst
+    mean = 0.5 * (short + other)
+    factor = (1.0 + _ROUNDING) / (1.0 - mean)
+    return factor, 0.5 * factor * (short - other)
