@@ -13,8 +13,7 @@ __all__ = ["stretch"]
 
 # Shortfalls by which weights are stretched at most.
 _LONGEST = 0.1
-# What is added for the rounding of the weights themselves.
-_ROUNDING = 4e-16
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def stretch(
@@ -23,6 +22,7 @@ def stretch(
     signs: NDArray[np.int8],
     *,
     has_intercept: bool,
+    precision: float = _EPSILON,
 ) -> tuple[float, float] | None:
     """Return a factor of (w, b), and a shift of b then, for which no row falls short.
 
@@ -35,6 +35,8 @@ def stretch(
     signs : ndarray of int8, of shape (n_rows,)
     has_intercept : bool
         Whether it may be shifted.
+    precision : float
+        Of the weights, which are rounded once they are stretched.
 
     Returns
     -------
@@ -50,5 +52,5 @@ def stretch(
     if not has_intercept or min(short, other) < -_LONGEST:
         short = other = worst
     mean = 0.5 * (short + other)
-    factor = (1.0 + _ROUNDING) / (1.0 - mean)
+    factor = (1.0 + 2.0 * precision) / (1.0 - mean)
     return factor, 0.5 * factor * (short - other)
