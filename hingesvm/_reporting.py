@@ -30,6 +30,9 @@ __all__ = [
 _UNEVEN_SCALES = 1e3
 # Relative gaps below this are made of rounding errors.
 _ROUNDING_ERRORS = 1e-13
+# Relative gap of rounded coefficients, as a multiple of that before rounding, from which
+# a warning tells of it.
+_FAR_WORSE = 2.0
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
 
@@ -130,7 +133,7 @@ def history_table(checks: Sequence[Check], scale: float = 1.0) -> NDArray[np.voi
 def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> None:
     """Warn if problems, or their rounded coefficients, miss the tolerance."""
     if not trained.converged:
-        _warn_not_converged(rows, trained.solutions, tol, max_iter)
+        _warn_not_converged(rows, trained, tol, max_iter)
     elif trained.rounded_gap > tol:
         _warn_rounded("HingeSVC", trained.rounded_gap, tol, _STACK_LEVEL)
 
@@ -180,9 +183,10 @@ def warn_path_short(
 
 
 def _warn_not_converged(
-    rows: Rows, solutions: list[Solution], tol: float, max_iter: int
+    rows: Rows, trained: Trained, tol: float, max_iter: int
 ) -> None:
     """Warn that problems did not reach the tolerance, with gap and cause."""
+    solutions = trained.solutions
     short = [solution for solution in solutions if not solution.converged]
     n_iter = max(solution.n_iter for solution in short)
     worst = max(solution.certificate.relative_gap for solution in short)
@@ -212,6 +216,11 @@ def _warn_not_converged(
         message += "It came no closer: scale the columns of X, or reduce C."
     else:
         message += "Raise max_iter, or tol if this gap is small enough."
+    if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
+        message += (
+            f" Rounded to float32, the coefficients have a gap of "
+            f"{trained.rounded_gap:.2g}: pass X as float64."
+        )
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
 
 
@@ -220,7 +229,7 @@ def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
     warnings.warn(
         f"{who} converged, but the objective of coefficients rounded to float32 has a "
         f"relative duality gap of {gap:.2g}, above tol={tol:.2g}: pass X as float64, "
-        "or raise tol.",
+        "scale rows or columns that are far longer than others, or raise tol.",
         ConvergenceWarning,
         stacklevel=stack_level,
     )

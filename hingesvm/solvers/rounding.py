@@ -21,9 +21,13 @@ Rounded = tuple[NDArray[np.floating], np.floating, float]
 # Times that coefficients are rounded, stretched a little more each time.
 _STRETCHES = 4
 # Numbers that a search among neighbours looks at, at most, in one step and in all.
-_LARGEST_STEP, _MOST_WORK = 1 << 20, 1 << 26
+_LARGEST_STEP, _MOST_WORK = 1 << 20, 1 << 24
+# Steps of a search, at most.
+_MOST_STEPS = 500
 # Neighbours: so many units in the last place away. The farthest come first.
 _DISTANCES = (64.0, 16.0, 4.0, 1.0)
+# Relative gap, as a multiple of that before, from which rounding is what matters.
+_WORSE = 2.0
 # Parts of the tolerance by which weights are stretched before a search.
 _PARTS = (0.25, 0.0, 0.1)
 
@@ -43,7 +47,8 @@ def round_to(
         return w, intercept, certificate.relative_gap
     best = _stretched(problem, certificate, dtype)
     gap = gap_at(problem, certificate, best)
-    if gap > tol >= certificate.relative_gap:
+    enough = max(tol, _WORSE * certificate.relative_gap)
+    if gap > enough:
         for part in _PARTS:
             there = _searched(problem, certificate, dtype, 1.0 + part * tol)
             if there is None:
@@ -51,7 +56,7 @@ def round_to(
             new_gap = gap_at(problem, certificate, there)
             if new_gap < gap:
                 best, gap = there, new_gap
-            if gap <= tol:
+            if gap <= enough:
                 break
     return best.w.astype(dtype), dtype.type(best.intercept), gap
 
@@ -109,7 +114,7 @@ def _searched(
     weight = np.ones(len(numbers))
     if problem.intercept_rule == "free":
         weight[-1] = 0.0
-    left = _MOST_WORK // max(2 * changes.size, 1)
+    left = min(_MOST_WORK // max(2 * changes.size, 1), _MOST_STEPS)
     for distance in _DISTANCES:
         while left > 0:
             left -= 1
