@@ -5,9 +5,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from samples import RULES
+from reference import make_problem
+from samples import LOSSES, RULES, make_data
 
-from hingesvm import HingeSVC, hinge_path
+from hingesvm import HingeSVC
+from hingesvm.losses import Hinge
+from hingesvm.model_selection import hinge_path
+from hingesvm.solvers import Problem, Rows, proof, solve
+from hingesvm.solvers.compensated import combined, dot, scores, total
+from hingesvm.solvers.proof import prove
+
+absurd = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 ZERO = Fraction(0)
 
@@ -97,12 +105,134 @@ def check(clf, X, y, weights=None, targets=(1,)):
     assert highest - least <= gap + slack
 
 
-@pytest.mark.parametrize("separable", [True, False])
-@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
-@pytest.mark.parametrize("C", [1e-6, 1.0, 1e4, 1e12])
+@absurd
+@pytest.mark.parametrize("solver", ["auto", "stochastic"])
+@pytest.mark.parametrize("scale", [1e-4, 1e4])
+@pytest.mark.parametrize("C", [1e-6, 1.0, 1e12])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("rule", RULES)
-def test_gap_holds_in_exact_arithmetic(rule, C, scale, separable):
-    X, y = rows_and_labels(0, separable=separable)
-    X *= scale
-    clf = HingeSVC(C=C, warm_start=True, **rule).fit(X, y)
-    check(clf, X, y)
+def test_gap_holds_in_exact_arithmetic(rule, loss, C, scale, solver):
+    for seed, separable in enumerate([True, False]):
+        X, y = rows_and_labels(seed, separable=separable)
+        X *= scale
+        clf = HingeSVC(C, loss=loss, solver=solver, max_iter=100, warm_start=True)
+        clf.set_params(**rule).fit(X, y)
+        check(clf, X, y)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("C", "scale"), [(1e10, 100.0), (1e12, 1e4), (1e12, 1e-4)])
+def test_separable_rows_are_certified_at_any_cost(rule, C, scale):
+    # No warning, for warnings are errors here.
+    for seed in range(3):
+        X, y = rows_and_labels(seed, 30, 4, separable=True)
+        X *= scale
+        clf = HingeSVC(C, tol=1e-6, warm_start=True, **rule).fit(X, y)
+        check(clf, X, y)
+        assert clf.dual_gap_ <= 1e-10 * clf.objective_
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+def test_paths_do_not_multiply_rounding_errors(form, separable, rule):
+    X, y = rows_and_labels(1, 40, 5, separable=separable)
+    X *= 1e4
+    Cs = [1.0, 1e4, 1e12]
+    path = hinge_path(form(X), y, Cs=Cs, **rule)
+    for C, w, b, objective, gap in zip(
+        Cs, path.coefs, path.intercepts, path.objectives, path.dual_gaps, strict=True
+    ):
+        fit = HingeSVC(C, **rule)
+        fit.coef_, fit.intercept_ = np.atleast_2d(w), np.atleast_1d(b)
+        signs = np.where(y == 1, 1, -1).astype(object)
+        cost = Fraction(C) * exact(np.ones(len(y)))
+        value = primal(fit, exact(X), signs, cost)
+        assert abs(value - Fraction(objective)) <= Fraction(gap) + value / 2**50
+        assert gap <= 1e-4 * objective
+
+
+@pytest.mark.parametrize("solver", ["stochastic", "auto"])
+def test_classes_that_are_swept_together(solver):
+    X, y = make_data(24, 3, n_classes=3)
+    X *= 100.0
+    clf = HingeSVC(0.01, solver=solver, warm_start=True, tol=1e-3).fit(X, y)
+    check(clf, X, y, targets=range(3))
+
+
+@absurd
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("solver", ["auto", "batch"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("weights", [(1e-17, 1.0), (1.0, 1e-17), (1e-30, 1e30)])
+def test_classes_whose_weights_vanish_beside_the_other(weights, loss, solver, rule):
+    X, y = rows_and_labels(2, separable=False)
+    sample_weight = np.where(y == 1, *weights)
+    clf = HingeSVC(loss=loss, solver=solver, warm_start=True, **rule)
+    clf.fit(X, y, sample_weight=sample_weight)
+    check(clf, X, y, sample_weight)
+    if not rule:
+        assert clf.dual_gap_ <= 1e-10 * clf.objective_
+
+
+@pytest.mark.parametrize("form", ["crammer_singer", "weston_watkins"])
+@pytest.mark.parametrize("C", [1.0, 1e12])
+@pytest.mark.parametrize("rule", RULES)
+def test_joint_objectives_are_exact(rule, C, form):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(24, 3))
+    y = (X @ rng.normal(size=(3, 3))).argmax(axis=1)
+    X *= 1e4
+    clf = HingeSVC(C, multi_class=form, **rule).fit(X, y)
+    W, b = exact(clf.coef_), exact(clf.intercept_)
+    value = sum((W * W).ravel(), ZERO) / 2
+    if clf.penalized_intercept and clf.fit_intercept:
+        value += sum(b * b, ZERO) / 2
+    for each, own in zip(exact(X) @ W.T + b, y, strict=True):
+        short = [1 - each[own] + each[k] for k in range(3) if k != own]
+        loss = [max(ZERO, one) for one in short]
+        value += Fraction(C) * (max(loss) if form == "crammer_singer" else sum(loss))
+    gap = Fraction(clf.dual_gap_)
+    assert abs(value - Fraction(clf.objective_)) <= gap
+    assert gap <= Fraction(1e-4) * value
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+def test_sums_in_twice_the_precision(form, dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(9, 13)) * 10.0 ** rng.integers(-8, 8, (9, 13))).astype(dtype)
+    w, a = rng.normal(size=13), rng.normal(size=9)
+    # All but cancels.
+    X[1], a[1] = -X[0], a[0] * (1.0 + 1e-15)
+    rows, some = Rows(form(X)), np.array([8, 0, 3])
+    for found, expected in [
+        (scores(rows, w, 0.3, some), exact(X)[some] @ exact(w) + Fraction(0.3)),
+        (combined(rows, a), exact(a) @ exact(X)),
+    ]:
+        value, rest, error = map(exact, found)
+        assert all(abs(value + rest - expected) <= error)
+        assert all(error <= Fraction(1e-20))
+    assert total(np.array([1e16, 1.0, -1e16])) == 1.0
+    assert dot(np.array([1e8, 1.0, -1e8]), np.array([1e8, 1e-3, 1e8])) == 1e-3
+
+
+def test_a_false_certificate_is_corrected_and_a_small_error_only_bounded(monkeypatch):
+    X, y = rows_and_labels(0, separable=False)
+    problem = make_problem(X, np.where(y == 1, 1, -1), Hinge(), "free")
+    found = solve(problem).certificate
+    calls, real = [], Problem.precise_primal
+    monkeypatch.setattr(
+        Problem, "precise_primal", lambda *args: calls.append(1) or real(*args)
+    )
+    rough = prove(problem, found.__class__(**{**vars(found), "above": 0.0}), 1e-4)
+    assert rough.hidden <= proof._PART * max(found.gap, 1e-12 * found.primal)
+    # As a step along a path to a far larger C may leave it.
+    false = found.__class__(
+        **{**vars(found), "primal": found.dual, "above": found.primal}
+    )
+    del calls[:]
+    proven = prove(problem, false, 1e-4)
+    assert calls
+    assert proven.primal == pytest.approx(found.primal, rel=1e-14)
+    assert proven.relative_gap <= 1e-12

@@ -307,8 +307,8 @@ class JointProblem:
         )
         sizes += sizes[rows, self.codes][:, np.newaxis]
         own = value[rows, self.codes][:, np.newaxis]
-        gradients, error = difference(value, own)
-        rest += error
+        gradients, rounding = difference(value, own)
+        rest += rounding
         rest -= rest[rows, self.codes][:, np.newaxis]
         gradients += self.margin
         gradients += rest
@@ -326,8 +326,8 @@ class JointProblem:
         alpha = found.alpha
         own, own_rest = np.zeros((2, self.n_rows))
         for column in alpha.T:
-            own, error = difference(own, -column)
-            own_rest += error
+            own, rounding = difference(own, -column)
+            own_rest += rounding
         half = below = 0.0
         imbalance = np.empty(self.n_classes)
         weights = np.empty((self.n_classes, self.rows.n_features))

@@ -321,7 +321,7 @@ class Problem(Values):
         able = (self.signs * imbalance > 0.0) & (alpha >= excess)
         if not able.any():
             return _cost_of_balance(excess, math.sqrt(own @ own), float(lengths.max()))
-        row = np.where(able, lengths, np.inf).argmin(keepdims=True)
+        row = np.array([np.where(able, lengths, np.inf).argmin()])
         score, _, error = scores(self.rows, own, 0.0, row)
         size, length = abs(float(score[0])) + float(error[0]), float(lengths[row][0])
         return excess * (1.0 + size + 0.5 * excess * length * length)

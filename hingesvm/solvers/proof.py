@@ -99,9 +99,7 @@ def _precisely(problem: Provable, found: Certificate) -> Certificate:
     return problem.precise_dual(found)
 
 
-def gap_at(
-    problem: Provable, found: Certificate, point: Certificate
-) -> float:
+def gap_at(problem: Provable, found: Certificate, point: Certificate) -> float:
     """Return the relative gap of a point with the dual value of another certificate."""
     least = found.primal - found.gap
     above, _ = problem.rounding(point)

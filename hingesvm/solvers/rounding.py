@@ -78,7 +78,9 @@ def _stretched(
     longer, best = found, None
     for _ in range(_STRETCHES):
         w = longer.w.astype(dtype).astype(np.float64)
-        point, shortfall = _point(problem, found, w, float(dtype.type(longer.intercept)))
+        point, shortfall = _point(
+            problem, found, w, float(dtype.type(longer.intercept))
+        )
         if best is None or point.primal < best.primal:
             best = point
         there = problem.stretched(longer, shortfall)
