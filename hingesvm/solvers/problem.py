@@ -41,6 +41,8 @@ Float64Array = NDArray[np.float64]
 
 # Weights this small, relative to the terms that they sum, are rounding errors.
 _NOISE = 1e-13
+# Shortfalls that can be rounding errors.
+_TINY = 1e-12
 # Operations beside those of a sum, with room to spare.
 _MORE = 8
 
@@ -161,7 +163,30 @@ class Problem(Values):
             other = replace(certificate, weights=w, intercept=intercept, primal=value)
             # Of two equally good points the iterate is nearer the optimum than w(a).
             certificate = certificate.join(self._stretch(other, scores))
+            margins = self.signs * (scores + intercept)
+            certificate = certificate.join(self._counterbalanced(certificate, margins))
         return self._without_noise(certificate)
+
+    def _counterbalanced(
+        self, certificate: Certificate, margins: Float64Array
+    ) -> Certificate:
+        """Return it with duals where a class has none, if its costs dwarf the other's.
+
+        Then the margins that its duals tell of fall short by less than a rounding
+        error. The row with the smallest one takes what balances the other class.
+        """
+        if self.intercept_rule != "free":
+            return certificate
+        costs = self._cost_of(np.int8(1)), self._cost_of(np.int8(-1))
+        if min(costs) > _NOISE * max(costs):
+            return certificate
+        slopes = self.slopes(1.0 - margins)
+        of_class = [float(slopes[self.signs == sign].sum()) for sign in (1, -1)]
+        poor = 1 if of_class[0] < of_class[1] else -1
+        row = int(np.where(self.signs == poor, margins, np.inf).argmin())
+        slopes[self.signs == poor] = 0.0
+        slopes[row] = min(max(of_class), float(self.bound[row]))
+        return self.evaluate(slopes)
 
     def _without_noise(self, certificate: Certificate) -> Certificate:
         """Set weights to 0 that are the rounding error of a sum that cancels."""
@@ -197,13 +222,14 @@ class Problem(Values):
     ) -> tuple[float, Float64Array, float] | None:
         """Return a factor of w, and (w, b) for which rows without need are not short.
 
-        None where none is, or the loss has no kink. `shortfall` is 1 - m.
+        None where none is. These are rows with duals below their bound, or, where the
+        loss has no kink, those short by what can be a rounding error. `shortfall` is
+        1 - m.
         """
-        if not self.has_kink:
-            return None
+        loose = found.alpha < self.bound if self.has_kink else shortfall < _TINY
         longer = stretch(
             shortfall,
-            found.alpha < self.bound,
+            loose,
             self.signs,
             has_intercept=self.intercept_rule != "none",
         )
