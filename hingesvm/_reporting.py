@@ -30,9 +30,11 @@ __all__ = [
 _UNEVEN_SCALES = 1e3
 # Relative gaps below this are made of rounding errors.
 _ROUNDING_ERRORS = 1e-13
-# Relative gap of rounded coefficients, as a multiple of that before rounding, from which
-# a warning tells of it.
+# Relative gap of rounded coefficients, as a multiple of that before rounding, from
+# which a warning tells of it.
 _FAR_WORSE = 2.0
+# Part of a gap from which rounding errors that may be there are the cause of it.
+_MOST_OF_IT = 0.5
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
 
@@ -204,7 +206,12 @@ def _warn_not_converged(
     scales = rows.column_scales()
     scales = scales[scales > 0.0]
     ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
-    if worst < _ROUNDING_ERRORS:
+    if any(_is_rounding(solution) for solution in short):
+        message += (
+            "Most of it is what rounding errors of float64 can be with this C and rows "
+            "of this length: scale the columns of X, reduce C, or raise tol."
+        )
+    elif worst < _ROUNDING_ERRORS:
         message += "Rounding permits no smaller gap: raise tol."
     elif ratio > _UNEVEN_SCALES:
         message += (
@@ -222,6 +229,12 @@ def _warn_not_converged(
             f"{trained.rounded_gap:.2g}: pass X as float64."
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
+
+
+def _is_rounding(solution: Solution) -> bool:
+    """Whether most of the gap is a bound of rounding errors."""
+    found = solution.certificate
+    return found.hidden > _MOST_OF_IT * found.gap > 0.0
 
 
 def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:

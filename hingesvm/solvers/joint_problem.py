@@ -54,8 +54,8 @@ Float64Array = NDArray[np.float64]
 
 # Operations beside those of a sum, with room to spare.
 _MORE = 8
-# Shortfalls by which weights are stretched at most, as a part of the margin, and what is
-# added for the rounding of the weights themselves.
+# Shortfalls by which weights are stretched at most, as a part of the margin, and what
+# is added for the rounding of the weights themselves.
 _LONGEST_STRETCH, _ROUNDING = 0.1, 4e-16
 
 

@@ -212,8 +212,8 @@ def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve for mu = H (X_F p + r); then p = -g - X_F' mu.
 
     (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b. By columns,
-    if that is solved badly as these differ in scale: it is to their scales that products
-    of columns, with a unit diagonal, are indifferent.
+    if that is solved badly as these differ in scale: with a unit diagonal, products of
+    columns are indifferent to that.
     """
     rows, free = system.problem.rows, system.free
     kernel = rows.kernel(free)

@@ -39,8 +39,8 @@ def round_to(
 
     Where a hyperplane separates the classes, rounding leaves margins just short of 1,
     which costs much at large C; the weights are then stretched by that much. If that
-    misses the tolerance, neighbours of the rounded numbers are searched for better ones:
-    rows that differ much in length can need that.
+    misses the tolerance, neighbours of the rounded numbers are searched for better
+    ones: rows that differ much in length can need that.
     """
     w, intercept = certificate.w.astype(dtype), dtype.type(certificate.intercept)
     if intercept == certificate.intercept and np.array_equal(w, certificate.w):
