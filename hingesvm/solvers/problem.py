@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -252,20 +253,32 @@ class Problem(Values):
     def rounding(
         self, found: Certificate, *, roughly: bool = False
     ) -> tuple[float, float]:
-        """Return bounds of the rounding errors in both values, seen at a glance.
+        """Return bounds of the rounding errors in both values.
 
         In D there are those of an exactly feasible point beside the dual variables.
+        Roughly from the longest row, without a pass over X if a bound of it is at hand;
+        else row by row.
         """
-        longest = self.rows.longest(roughly=roughly)
-        return self._primal_error(found, longest), self._dual_error(found, longest)
-
-    def _primal_error(self, found: Certificate, longest: float) -> float:
-        """Return a bound of the rounding error in P; `longest` is that of ||x_i||."""
-        size = longest * math.sqrt(squared_norm(found.weights))
-        size += abs(found.intercept) + 1.0
-        margin = (longest_row(self.rows) + _MORE) * UNIT * size
+        gain, excess = self._sums_of(found.duals)
         terms = self.n_rows + self.rows.n_features + _MORE
-        return self._loss_error(margin, found.primal) + terms * UNIT * found.primal
+        above = terms * UNIT * found.primal
+        if roughly:
+            longest = self.rows.longest(roughly=True)
+            above += self._loss_error(self._margin_error(found, longest), found.primal)
+            moved, used = gain * longest, self.n_rows
+        else:
+            lengths, alpha = np.sqrt(self.rows.squared_norms()), found.alpha
+            short = 1.0 - self.margins(found.w, float(found.intercept))
+            most = short + self._margin_error(found, lengths)
+            above += max(self.loss_sum(most) - self.loss_sum(short), 0.0)
+            moved, used = float(alpha @ lengths), int(np.count_nonzero(alpha))
+        return above, self._dual_error(found.dual, gain, excess, moved, used + _MORE)
+
+    def _margin_error(self, found: Certificate, length: Any) -> Any:
+        """Return a bound of the errors in margins of rows of this length, or these."""
+        size = length * math.sqrt(squared_norm(found.weights))
+        size += abs(found.intercept) + 1.0
+        return (longest_row(self.rows) + _MORE) * UNIT * size
 
     def _loss_error(self, margin: float, losses: float) -> float:
         """Return by how much errors in all margins can change the sum of the losses."""
@@ -275,22 +288,25 @@ class Problem(Values):
         steep = margin * margin * sum_of(scaled(1.0 / self.curvature, 1.0))
         return math.sqrt(2.0 * losses * steep) + 0.5 * steep
 
-    def _dual_error(self, found: Certificate, longest: float) -> float:
-        """Return a bound of the rounding error in D."""
-        terms = (self.n_rows + _MORE) * UNIT
-        gain, excess = self._sums_of(found.duals)
+    def _dual_error(
+        self, dual: float, gain: float, excess: float, size: float, terms: int
+    ) -> float:
+        """Return a bound of the rounding error in D.
+
+        Given the sums of a, of a y and of a ||x||, and the number of their terms.
+        """
         # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
-        own = math.sqrt(2.0 * max(gain - found.dual, 0.0))
-        sums = terms * (3.0 * gain + abs(found.dual))
-        sums += (self.rows.n_features + _MORE) * UNIT * own * own
-        moved = terms * gain * longest
-        value = sums + moved * (own + 0.5 * moved)
-        if self.intercept_rule == "none":
-            return value
-        turned = terms * gain
+        own = math.sqrt(2.0 * max(gain - dual, 0.0))
+        moved, turned = terms * UNIT * size, terms * UNIT * gain
+        value = 3.0 * turned + terms * UNIT * abs(dual)
+        value += (self.rows.n_features + _MORE) * UNIT * own * own
+        value += moved * (own + 0.5 * moved)
         if self.intercept_rule == "penalized":
-            return value + turned * (own + 0.5 * turned)
-        return value + _cost_of_balance(abs(excess) + turned, own, longest)
+            value += turned * (own + 0.5 * turned)
+        elif self.intercept_rule == "free" and gain > 0.0:
+            # All of the class with the larger sum are lowered by one factor.
+            value += _cost_of_balance(abs(excess) + turned, own, 2.0 * size / gain)
+        return value
 
     def _sums_of(self, duals: Duals | DeferredDuals) -> tuple[float, float]:
         """Return the sums of a and of a y; takes little memory for packed duals."""
@@ -357,6 +373,7 @@ def _cost_of_balance(excess: float, norm: float, longest: float) -> float:
     """Return what it costs D at most to lower the duals of one class by so much in all.
 
     A dual variable that is lowered by t changes D by no more than t (1 + |w . x|) and
-    t^2 ||x||^2 / 2. `norm` is ||w(a)||, and `longest` the largest ||x_i||.
+    t^2 ||x||^2 / 2. `norm` is ||w(a)||, and `longest` a bound of ||x||, or of its mean
+    if all are lowered by one factor.
     """
     return excess * (1.0 + longest * (norm + 0.5 * excess * longest))

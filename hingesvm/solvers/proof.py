@@ -22,7 +22,7 @@ Float64Array = NDArray[np.float64]
 
 # Part of the gap up to which rounding errors do not matter, and the relative gap that
 # counts as none.
-_PART, _EXACT = 0.1, 1e-12
+_PART, _EXACT = 0.1, 1e-11
 # Times that weights are stretched, as they are rounded each time.
 _STRETCHES = 3
 
