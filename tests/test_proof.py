@@ -9,9 +9,9 @@ from reference import make_problem
 from samples import LOSSES, RULES, make_data
 
 from hingesvm import HingeSVC
-from hingesvm.losses import Hinge
+from hingesvm.losses import Hinge, get_loss
 from hingesvm.model_selection import hinge_path
-from hingesvm.solvers import Problem, Rows, proof, solve
+from hingesvm.solvers import Certificate, JointProblem, Problem, Rows, proof, solve
 from hingesvm.solvers.compensated import combined, dot, scores, total
 from hingesvm.solvers.proof import prove
 
@@ -115,7 +115,7 @@ def test_gap_holds_in_exact_arithmetic(rule, loss, C, scale, solver):
     for seed, separable in enumerate([True, False]):
         X, y = rows_and_labels(seed, separable=separable)
         X *= scale
-        clf = HingeSVC(C, loss=loss, solver=solver, max_iter=100, warm_start=True)
+        clf = HingeSVC(C, loss=loss, solver=solver, max_iter=40, warm_start=True)
         clf.set_params(**rule).fit(X, y)
         check(clf, X, y)
 
@@ -235,3 +235,82 @@ def test_a_false_certificate_is_corrected_and_a_small_error_only_bounded(monkeyp
     assert calls
     assert proven.primal == pytest.approx(found.primal, rel=1e-14)
     assert proven.relative_gap <= 1e-12
+
+
+@pytest.mark.parametrize("roughly", [True, False])
+@pytest.mark.parametrize("rule", ["free", "penalized", "none"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_rounding_errors_of_any_point_are_within_their_bounds(loss, rule, roughly):
+    # Far from the optimum too, with rows, columns and costs of any size.
+    options = {
+        "free": {},
+        "penalized": {"penalized_intercept": True},
+        "none": {"fit_intercept": False},
+    }[rule]
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(20, 4)) * 10.0 ** rng.uniform(-5, 5, size=4)
+        X *= 10.0 ** rng.uniform(-3, 3, size=(20, 1))
+        X += 1e3 * (seed % 2)
+        signs = np.where(rng.random(20) < 0.5, 1, -1)
+        signs[:2] = 1, -1
+        cost = 10.0 ** rng.uniform(-6, 6, size=20)
+        problem = make_problem(X, signs, get_loss(loss), rule, cost)
+        # What `certify` does, without what makes the point better.
+        alpha = problem.repair(cost * rng.random(20))
+        w = rng.normal(size=4) / np.abs(X).max(axis=0)
+        b = 0.0 if rule == "none" else rng.normal()
+        found = Certificate(w, b, alpha, problem.primal(w, b), problem.dual(alpha))
+        clf = HingeSVC(loss=loss, **options)
+        clf.coef_, clf.intercept_ = w[np.newaxis], np.array([b])
+        clf.dual_coef_ = (signs * alpha)[np.newaxis]
+        rows, each = exact(X), signs.astype(object)
+        highest = primal(clf, rows, each, exact(cost))
+        least = dual(clf, rows, each, exact(cost))
+        above, below = problem.rounding(found, roughly=roughly)
+        assert highest <= Fraction(found.primal) + Fraction(above)
+        assert least >= Fraction(found.dual) - Fraction(below)
+        precise, shortfall = problem.precise_primal(found)
+        assert abs(highest - Fraction(precise.primal)) <= Fraction(precise.above)
+        assert precise.above <= 1e-13 * precise.primal
+        assert all(exact(shortfall) >= 1 - each * (rows @ exact(w) + Fraction(b)))
+        precise = problem.precise_dual(found)
+        assert least >= Fraction(precise.dual) - Fraction(precise.below)
+
+
+@pytest.mark.parametrize("total", [1.0, np.inf])
+@pytest.mark.parametrize("rule", ["penalized", "none"])
+def test_rounding_errors_of_any_joint_point_are_within_their_bounds(rule, total):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(15, 4)) * 10.0 ** rng.uniform(-5, 5, size=4)
+        codes, cost = np.arange(15) % 3, 10.0 ** rng.uniform(-6, 6, size=15)
+        problem = JointProblem(Rows(X), codes, 3, cost, 1.0, total, rule)
+        alpha = problem.repair(cost[:, None] * rng.random((15, 3)))
+        W = rng.normal(size=(3, 4)) / np.abs(X).max(axis=0)
+        b = np.zeros(3) if rule == "none" else rng.normal(size=3)
+        values = problem.primal(W, b), problem.dual(alpha)
+        found = Certificate(W, b, alpha, *values)
+        rows, a = exact(X), exact(alpha)
+        square = sum((exact(W) ** 2).ravel(), ZERO)
+        if rule == "penalized":
+            square += sum(exact(b) ** 2, ZERO)
+        highest = square / 2
+        signed = -a
+        for i, each in enumerate(rows @ exact(W).T + exact(b)):
+            own = codes[i]
+            signed[i, own] = sum(a[i], ZERO)
+            losses = [max(ZERO, 1 - each[own] + each[k]) for k in range(3) if k != own]
+            part = max(losses) if total == 1.0 else sum(losses)
+            highest += Fraction(cost[i]) * part
+        least = sum(a.ravel(), ZERO) - sum(((signed.T @ rows) ** 2).ravel(), ZERO) / 2
+        if rule == "penalized":
+            least -= sum(sum(signed) ** 2, ZERO) / 2
+        above, below = problem.rounding(found)
+        assert highest <= Fraction(found.primal) + Fraction(above)
+        assert least >= Fraction(found.dual) - Fraction(below)
+        precise, _ = problem.precise_primal(found)
+        assert abs(highest - Fraction(precise.primal)) <= Fraction(precise.above)
+        assert precise.above <= 1e-13 * precise.primal
+        precise = problem.precise_dual(found)
+        assert abs(least - Fraction(precise.dual)) <= Fraction(precise.below)
