@@ -34,6 +34,11 @@ _ROUNDING_ERRORS = 1e-13
 _MANY_ITERATIONS = 1000
 # Relative gaps from here on are told in per cent.
 _PER_CENT = 0.01
+# Relative gap of rounded coefficients, as a multiple of that before rounding, from
+# which a warning tells of it.
+_FAR_WORSE = 2.0
+# Part of a gap from which rounding errors that may be there are the cause of it.
+_MOST_OF_IT = 0.5
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
 
@@ -141,7 +146,7 @@ def history_table(checks: Sequence[Check], scale: float = 1.0) -> NDArray[np.voi
 def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> None:
     """Warn if problems, or their rounded coefficients, miss the tolerance."""
     if not trained.converged:
-        _warn_not_converged(rows, trained.solutions, tol, max_iter)
+        _warn_not_converged(rows, trained, tol, max_iter)
     elif trained.rounded_gap > tol:
         _warn_rounded("HingeSVC", trained.rounded_gap, tol, _STACK_LEVEL)
 
@@ -192,9 +197,10 @@ def warn_path_short(
 
 
 def _warn_not_converged(
-    rows: Rows, solutions: list[Solution], tol: float, max_iter: int
+    rows: Rows, trained: Trained, tol: float, max_iter: int
 ) -> None:
     """Warn that problems did not reach the tolerance, with gap and cause."""
+    solutions = trained.solutions
     short = [solution for solution in solutions if not solution.converged]
     n_iter = max(solution.n_iter for solution in short)
     worst = max(solution.certificate.relative_gap for solution in short)
@@ -210,12 +216,23 @@ def _warn_not_converged(
     if stopped:
         warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=_STACK_LEVEL)
         return
-    message += " ".join(_advice(rows, worst, n_iter, max_iter))
+    message += " ".join(_advice(rows, short, n_iter, max_iter))
+    if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
+        message += (
+            " Rounded to float32, the coefficients have a gap of "
+            f"{_told(trained.rounded_gap)}: pass X as float64."
+        )
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
 
 
-def _advice(rows: Rows, worst: float, n_iter: int, max_iter: int) -> list[str]:
-    """Return what to do about a gap, what is likeliest to help first."""
+def _advice(rows: Rows, short: list[Solution], n_iter: int, max_iter: int) -> list[str]:
+    """Return what to do about gaps, what is likeliest to help first."""
+    if any(_is_rounding(solution) for solution in short):
+        return [
+            "Most of it is what rounding errors of float64 can be with this C and rows "
+            "of this length: scale the columns of X, reduce C, or raise tol."
+        ]
+    worst = max(solution.certificate.relative_gap for solution in short)
     if worst < _ROUNDING_ERRORS:
         return ["Rounding permits no smaller gap: raise tol."]
     scales = rows.column_scales()
@@ -235,12 +252,18 @@ def _advice(rows: Rows, worst: float, n_iter: int, max_iter: int) -> list[str]:
     return advice or ["It came no closer: scale the columns of X, or reduce C."]
 
 
+def _is_rounding(solution: Solution) -> bool:
+    """Whether most of the gap is a bound of rounding errors."""
+    found = solution.certificate
+    return found.hidden > _MOST_OF_IT * found.gap > 0.0
+
+
 def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
         f"{who} converged, but the objective of coefficients rounded to float32 has a "
         f"relative duality gap of {_told(gap)}, above tol={tol:.2g}: pass X as "
-        "float64, or raise tol.",
+        "float64, scale rows or columns that are far longer than others, or raise tol.",
         ConvergenceWarning,
         stacklevel=stack_level,
     )

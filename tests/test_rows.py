@@ -415,13 +415,13 @@ def test_kernel_again_and_of_other_rows(pair, few, monkeypatch):
 
 
 def test_kernel_of_few_rows_is_computed_once(monkeypatch):
-    counts, real = [], Rows._new_kernel
+    counts, real = [], Rows.inner_products
 
     def spy(self, rows):
         counts.append(len(rows))
         return real(self, rows)
 
-    monkeypatch.setattr(Rows, "_new_kernel", spy)
+    monkeypatch.setattr(Rows, "inner_products", spy)
     rows = Rows(values())
     rows.kernel(np.arange(3))
     rows.kernel(np.arange(5))
@@ -487,12 +487,18 @@ def test_few_row_starts_follow_columns_unless_they_are_too_large():
     assert like.indices.dtype == like.indptr.dtype == np.int64
 
 
+@pytest.mark.parametrize("speedup", [0.5, 8.0, 1e9], ids=["sparse", "both", "dense"])
 @pytest.mark.parametrize("parts", [1, 3, 100])
-def test_inner_products_in_parts(monkeypatch, parts):
+def test_inner_products_in_parts(monkeypatch, parts, speedup):
+    monkeypatch.setattr(csr_module, "_DENSE_SPEEDUP", speedup)
+    monkeypatch.setattr(csr_module, "_FULL_PART", 1.0)
     monkeypatch.setattr(csr_module, "_FEW_ENTRIES", 1)
     monkeypatch.setattr(csr_module, "_PARTS", parts)
     monkeypatch.setattr(csr_module, "_PRODUCTS", 20)
     X, some, looks = values(), np.array([5, 3, 3, 16, 0, 8, 9, 1]), []
-    found = inner_products(untidy(X, np.int32), some, lambda: looks.append(None))
-    assert np.array_equal(found, X[some] @ X[some].T)
-    assert len(looks) > 2
+    found = inner_products(untidy(X, np.int32), some, None, lambda: looks.append(None))
+    np.testing.assert_allclose(found, X[some] @ X[some].T, rtol=1e-14, atol=1e-14)
+    assert len(looks) > (2 if speedup < 1.0 else 0)
+    others = np.array([2, 5, 7])
+    found = inner_products(csr(X, np.int32), some, others, lambda: None)
+    np.testing.assert_allclose(found, X[some] @ X[others].T, rtol=1e-14, atol=1e-14)

@@ -11,7 +11,7 @@ from samples import text
 
 from hingesvm import solvers
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
-from hingesvm.solvers import Progress, Start, bands, solve
+from hingesvm.solvers import Progress, Start, bands, choice, solve
 
 METHODS = ["auto", "stochastic", "batch", "pegasos"]
 
@@ -229,7 +229,8 @@ def test_history_only_improves_and_ends_with_the_certificate(method, loss):
     )
     history = solution.history
     assert history == seen
-    slack = 1e-12 * history[0].objective
+    # Bounds of rounding errors enter at the end.
+    slack = 1e-11 * history[0].objective
     for before, after in pairwise(history):
         assert after.iteration >= before.iteration
         assert after.seconds >= before.seconds
@@ -295,8 +296,8 @@ class Spy:
 
     def __init__(self, monkeypatch, name):
         self.calls = 0
-        self.real = getattr(solvers, name)
-        monkeypatch.setattr(solvers, name, self)
+        self.real = getattr(choice, name)
+        monkeypatch.setattr(choice, name, self)
 
     def __call__(self, *args, **kwargs):
         self.calls += 1
@@ -315,7 +316,8 @@ def test_auto_sweeps_and_then_takes_newton_steps(monkeypatch):
 def test_auto_on_large_problems_hands_over_when_that_is_cheaper(
     monkeypatch, cost, tol, handed_over
 ):
-    monkeypatch.setattr(solvers, "_SMALL", 0)
+    monkeypatch.setattr(choice, "_SMALL", 0)
+    monkeypatch.setattr(choice, "_NO_BANDS", 0)
     newton = Spy(monkeypatch, "band_until")
     X, y = breast_cancer()  # at C=1 collinear columns make sweeps slow
     solution = exact(X, y, cost=cost, tol=tol)
@@ -328,7 +330,7 @@ def test_auto_on_large_problems_hands_over_when_that_is_cheaper(
 @pytest.mark.parametrize("method", ["auto", "batch"])
 @pytest.mark.parametrize("data", ["tall", "sparse"])
 def test_large_problems_stop_at_the_tolerance(monkeypatch, method, data):
-    monkeypatch.setattr(solvers, "_SMALL", 0)
+    monkeypatch.setattr(choice, "_SMALL", 0)
     X, y = DATA[data]()
     rough = exact(X, y, method=method, tol=1e-2)
     fine = exact(X, y, method=method, tol=1e-6)
@@ -372,13 +374,16 @@ def trace(monkeypatch, *names):
     taken = []
 
     def spy_on(name):
-        real = getattr(solvers, name)
+        where = solvers if hasattr(solvers, name) else choice
+        real = getattr(where, name)
 
         def spy(*args, **options):
             taken.append(name)
             return real(*args, **options)
 
-        monkeypatch.setattr(solvers, name, spy)
+        for module in (solvers, choice):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, spy)
 
     for name in names:
         spy_on(name)
@@ -388,7 +393,8 @@ def trace(monkeypatch, *names):
 @pytest.fixture
 def taken(monkeypatch):
     """As if a few hundred rows were many."""
-    monkeypatch.setattr(solvers, "_FEW_ROWS", 100)
+    monkeypatch.setattr(choice, "_FEW_ROWS", 100)
+    monkeypatch.setattr(choice, "_NO_BANDS", 50)
     monkeypatch.setattr(bands, "_LEAST_ROWS", 30)
     monkeypatch.setattr(bands, "_ROWS_PER_COLUMN", 1)
     monkeypatch.setattr(bands, "_LEAST_BAND", 50)
@@ -401,7 +407,7 @@ def taken(monkeypatch):
 def test_many_rows_for_each_column_start_from_samples(
     monkeypatch, taken, loss, rule, kind
 ):
-    monkeypatch.setattr(solvers, "_TALL", 100)
+    monkeypatch.setattr(choice, "_TALL", 100)
     X, y = blobs(500, 5)
     solution = solve(make_problem(kind(X), y, loss, rule), tol=1e-5)
     assert taken == ["nest", "band_until"]
@@ -413,7 +419,7 @@ def test_many_rows_for_each_column_start_from_samples(
 @every_rule
 @every_loss
 def test_fewer_rows_for_each_column_start_with_sweeps(monkeypatch, taken, loss, rule):
-    monkeypatch.setattr(solvers, "_TALL", 101)
+    monkeypatch.setattr(choice, "_TALL", 101)
     X, y = blobs(500, 5)
     solution = solve(make_problem(X, y, loss, rule), tol=1e-5)
     assert taken[0] == "sweep_until"
@@ -424,7 +430,7 @@ def test_fewer_rows_for_each_column_start_with_sweeps(monkeypatch, taken, loss, 
 
 
 def test_a_class_too_rare_for_a_sample_leaves_tall_data_to_sweeps(monkeypatch, taken):
-    monkeypatch.setattr(solvers, "_TALL", 100)
+    monkeypatch.setattr(choice, "_TALL", 100)
     X, y = blobs(500, 5)
     y[20:] = -1
     y[:20] = 1  # about 3 of them in an eighth of the rows
@@ -460,18 +466,18 @@ def test_sweeps_hand_over_to_bands(taken):
     ],
 )
 def test_when_sweeps_hand_over(monkeypatch, price, taken, remaining, left, expected):
-    monkeypatch.setattr(solvers, "_newton_price", lambda problem: price)
+    monkeypatch.setattr(choice, "_newton_price", lambda problem: price)
     problem = make_problem(*blobs(50, 3), Hinge(), "free")
     progress = Progress(problem, 1e-3, 1000)
     progress.n_iter = 1000 - left
-    assert solvers._hand_over(progress)(taken, remaining) == expected
+    assert choice.hand_over(progress)(taken, remaining) == expected
 
 
 def test_a_start_of_ones_own_needs_no_sample(monkeypatch, taken):
-    monkeypatch.setattr(solvers, "_TALL", 100)
+    monkeypatch.setattr(choice, "_TALL", 100)
     X, y = blobs(500, 5)
     problem = make_problem(X, y, Hinge(), "free")
-    rough = solve(problem, tol=0.1).certificate
+    rough = solve(problem, tol=0.01).certificate
     for method in ("auto", "batch"):
         del taken[:]
         start = Start(rough.alpha, rough.w, rough.intercept)
@@ -482,8 +488,8 @@ def test_a_start_of_ones_own_needs_no_sample(monkeypatch, taken):
 
 
 def test_few_rows_need_no_sample(monkeypatch, taken):
-    monkeypatch.setattr(solvers, "_FEW_ROWS", 500)
-    monkeypatch.setattr(solvers, "_TALL", 1)
+    monkeypatch.setattr(choice, "_FEW_ROWS", 500)
+    monkeypatch.setattr(choice, "_TALL", 1)
     X, y = blobs(500, 5)
     solution = solve(make_problem(X, y, Hinge(), "free"))
     assert taken == ["sweep_until", "newton_until"]

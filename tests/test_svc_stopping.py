@@ -365,9 +365,9 @@ def test_global_random_state_is_neither_used_nor_changed(solver):
 @pytest.mark.parametrize(
     "fit",
     [
-        lambda X, y: HingeSVC(10.0, tol=1e-6).fit(X, y),
-        lambda X, y: hinge_path(X, y, Cs=[1.0, 10.0], tol=1e-6),
-        lambda X, y: HingeSVCCV([1.0, 10.0], cv=2, tol=1e-6).fit(X, y),
+        lambda X, y: HingeSVC(10.0, tol=1e-10).fit(X, y),
+        lambda X, y: hinge_path(X, y, Cs=[1.0, 10.0], tol=1e-10),
+        lambda X, y: HingeSVCCV([1.0, 10.0], cv=2, tol=1e-10).fit(X, y),
     ],
     ids=["HingeSVC", "hinge_path", "HingeSVCCV"],
 )

@@ -113,18 +113,22 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
         else:
             sweep_until(progress, first, seed, hand_over(progress))
     turns = _Turns(swept=progress.work)
-    while not progress.converged and not progress.is_over:
+    while not _is_done(progress):
         turns.step(progress, seed)
-        if progress.converged or progress.is_over:
+        if _is_done(progress):
             break
         seed += 1
         turns.sweep(progress, seed)
     is_wanted = small and progress.exact and progress.relative_gap > _NOISE
-    is_open = progress.converged and not progress.is_over
-    if is_wanted and is_open and turns.is_cut_short:
+    if is_wanted and turns.is_cut_short and not progress.is_over:
         progress.budget = progress.work + max(turns.swept + turns.stepped, _CHEAP)
         finish(progress, turns.start(progress), seed)
     progress.budget = np.inf
+
+
+def _is_done(progress: Progress) -> bool:
+    """Whether the tolerance is reached, or no method may go on."""
+    return progress.converged or progress.is_over
 
 
 @dataclass
@@ -191,7 +195,7 @@ class _Turns:
 def _sweep_first(progress: Progress, first: Start, seed: int) -> None:
     """Take some sweeps of a small problem, to a rough gap if Newton steps are cheap."""
     tol, max_iter = progress.tol, progress.max_iter
-    progress.tol = max(tol, _ROUGH)
+    progress.tol = _ROUGH if progress.exact else max(tol, _ROUGH)
     progress.max_iter = min(int(_FIRST_SWEEPS), max_iter)
     sweep_until(progress, first, seed)
     progress.tol, progress.max_iter = tol, max_iter

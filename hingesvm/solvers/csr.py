@@ -19,6 +19,8 @@ _INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
 # Copies of rows that are multiplied by each other are a part of all of them at most, or
 # have so many entries.
 _PARTS, _FEW_ENTRIES = 8, 1 << 16
+# Columns, as a part of the entries of X, up to which full ones are looked for.
+_FULL_PART = 0.25
 # Rows in a part, at least, where columns are multiplied as dense ones.
 _FEWEST_ROWS = 64
 # Products of dense columns in the time of one of sparse ones.
@@ -94,9 +96,15 @@ def _full_columns(
     X: Any, rows: NDArray[np.intp], others: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """Return the columns that are multiplied sooner with their zeros than without."""
-    pairs = np.ones(X.shape[1])
-    for some in (rows, others):
-        pairs *= np.bincount(X[some].indices, minlength=X.shape[1]) / max(len(some), 1)
+    d, pairs = X.shape[1], np.empty(0)
+    for some in (rows,) if others is rows else (rows, others):
+        counts = np.zeros(d if d <= _FULL_PART * len(X.indices) else 0)
+        for part in _parts(X, some, 0) if len(counts) else ():
+            counts += np.bincount(X[some[part]].indices, minlength=d)
+        counts /= max(len(some), 1)
+        pairs = pairs * counts if len(pairs) else counts
+    if others is rows:
+        pairs *= pairs
     return np.flatnonzero(pairs > 1.0 / _DENSE_SPEEDUP)
 
 
