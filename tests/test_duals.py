@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from kernel_cases import per_row
 
+from hingesvm.solvers import duals
 from hingesvm.solvers.duals import PackedDuals, read_duals, unpacked
 
 N = 50
@@ -80,3 +81,14 @@ def test_no_rows():
     none = np.empty(0)
     packed = PackedDuals.pack(none, none)
     assert len(unpacked(packed)) == 0
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1 << 16])
+def test_sums_of_packed_duals(monkeypatch, at_once):
+    monkeypatch.setattr(duals, "_AT_ONCE", at_once)
+    rng = np.random.default_rng(0)
+    alpha = rng.choice([0.0, 0.3, 2.0], 50) * rng.choice([1.0, 0.5], 50)
+    signs = rng.choice([-1, 1], 50).astype(np.int8)
+    packed = PackedDuals.pack(alpha, np.broadcast_to(2.0, 50))
+    expected = alpha.sum(), alpha @ signs
+    np.testing.assert_allclose(packed.sums(signs), expected, rtol=1e-13)

@@ -23,6 +23,8 @@ __all__ = [
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
+# Rows that are counted in one go.
+_AT_ONCE = 1 << 16
 # The places of those at their bound and inside their box.
 _AT_BOUND, _INSIDE = 1, 2
 
@@ -66,13 +68,20 @@ class PackedDuals:
 
     def sums(self, signs: NDArray[np.int8]) -> tuple[float, float]:
         """Return the sums of a and of a y, where the bound is a broadcast scalar."""
-        at_bound, inside = self.is_at_bound, self.places == _INSIDE
-        n_at_bound = int(np.count_nonzero(at_bound))
-        n_positive = int(np.count_nonzero(at_bound & (signs > 0)))
         top = float(self.bound[0]) if len(self.bound) else 0.0
-        excess = top * (2 * n_positive - n_at_bound)
-        total = top * n_at_bound + float(self.values.sum())
-        return total, excess + float(self.values @ signs[inside])
+        total, excess, count = float(self.values.sum()), 0.0, 0
+        for start in range(0, len(self.places), _AT_ONCE):
+            places = self.places[start : start + _AT_ONCE]
+            some = signs[start : start + _AT_ONCE]
+            at_bound = places == _AT_BOUND
+            n_at_bound = int(np.count_nonzero(at_bound))
+            n_positive = int(np.count_nonzero(at_bound & (some > 0)))
+            turns = some[places == _INSIDE]
+            total += top * n_at_bound
+            excess += top * (2 * n_positive - n_at_bound)
+            excess += float(self.values[count : count + len(turns)] @ turns)
+            count += len(turns)
+        return total, excess
 
     def take(self, rows: IndexArray) -> Float64Array:
         """Return those of some rows, ascending, with all that are inside among them."""
