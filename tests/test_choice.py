@@ -9,7 +9,7 @@ from hingesvm.losses import Hinge
 from hingesvm.solvers import Problem, Progress, Rows, Start, choice, solve
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.inner import KeptInnerProducts, most_kept
-from hingesvm.solvers.sweeps import work_of_sweep
+from hingesvm.solvers.sweeps import price_of_sweep
 
 
 def counts(n, d, words, seed=0, log=False):
@@ -95,8 +95,8 @@ def test_an_exact_finish_takes_no_more_than_the_fit_before_it(monkeypatch, name)
         assert progress.converged
         works.append(progress.work)
     # A Newton step can end beyond its budget.
-    step = 2.0 * max(choice._newton_price(problem), 1.0) * work_of_sweep(problem.rows)
-    assert works[1] <= 4.0 * works[0] + 2.0 * choice._CHEAP + step / 30.0
+    step = 2.0 * max(choice._newton_price(problem), 1.0) * price_of_sweep(problem.rows)
+    assert works[1] <= 4.0 * works[0] + 2.0 * progress.cheap + step / 30.0
 
 
 def test_small_problems_end_exact_where_that_is_cheap():

@@ -25,7 +25,7 @@ from hingesvm.solvers.newton import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
-from hingesvm.solvers.sweeps import work_of_sweep
+from hingesvm.solvers.sweeps import price_of_sweep, work_of_sweep
 
 __all__ = [
     "EXACT",
@@ -46,15 +46,19 @@ _OUT_OF_REACH = -1.0
 EXACT = 1e-10
 # Relative gap that can be rounding.
 _NOISE = 1e-13
-# Work that an exact finish may take in any case; beyond, as much as the fit before it.
-_CHEAP = 5e6
+# Newton steps of an exact finish, at least.
+_LAST_STEPS = 3
 # Sweeps of the first turn of a small problem, and the relative gap that ends it.
 _FIRST_SWEEPS, _ROUGH = 10.0, 1e-3
 # Rows up to which a band would have all of them.
 _NO_BANDS = 3000
+# Columns up to which the predicted price of Newton steps is trusted on small problems.
+_NARROW = 256
 # Relative gap of the best points, over that where Newton steps ended, from which these
 # go on from there.
 _PASSED = 0.5
+# Part of the gap that a turn leaves at most if it is prolonged.
+_GAINED = 0.1
 # Work of a method's turn: as a part of that of the other one so far.
 _AHEAD = 1.5
 # Rows for each column from which a sample tells more than sweeps do.
@@ -121,8 +125,10 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
         turns.sweep(progress, seed)
     is_wanted = small and progress.exact and progress.relative_gap > _NOISE
     if is_wanted and turns.is_cut_short and not progress.is_over:
-        progress.budget = progress.work + max(turns.swept + turns.stepped, _CHEAP)
-        finish(progress, turns.start(progress), seed)
+        room = max(turns.swept + turns.stepped, progress.cheap)
+        if turns.price(progress, _LAST_STEPS) <= room:
+            progress.budget = progress.work + room
+            finish(progress, turns.start(progress), seed)
     progress.budget = np.inf
 
 
@@ -162,20 +168,40 @@ class _Turns:
         kept = self.ahead.rho, self.ahead.inner
         return replace(progress.start(), rho=kept[0], inner=kept[1])
 
+    def price(self, progress: Progress, count: int) -> float:
+        """Return about the work of so many Newton steps from here."""
+        problem, best = progress.problem, progress.best
+        assert best is not None
+        inside = (best.alpha > 0.0) & (best.alpha < problem.bound)
+        first, each = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
+        if problem.rows.keeps_kernel or (self.ahead and self.ahead.inner):
+            first = 0.0
+        return first + count * (each + work_of_sweep(problem.rows))
+
     def step(self, progress: Progress, seed: int) -> None:
-        """Take Newton steps until they have taken more work than sweeps."""
+        """Take Newton steps until they have taken more work than sweeps.
+
+        None if one is known to take more than that.
+        """
         problem = progress.problem
-        room = max(_AHEAD * self.swept - self.stepped, _CHEAP)
-        if not is_small(problem) and not self.stepped:
-            room = max(room, _newton_price(problem) * work_of_sweep(problem.rows))
+        room = max(_AHEAD * self.swept - self.stepped, progress.cheap)
+        trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
+        if trusted and not self.stepped:
+            room = max(room, _newton_price(problem) * price_of_sweep(problem.rows))
         if progress.max_iter - progress.n_iter <= _RESERVE:
             room = np.inf
-        before = progress.work
-        progress.budget = before + room
-        self.ahead = finish(progress, self.start(progress), seed)
-        self.is_cut_short = progress.exhausted
+        if self.price(progress, 1) > room:
+            return
+        before, gap = progress.work, np.inf
+        while not _is_done(progress) and progress.relative_gap <= _GAINED * gap:
+            gap = progress.relative_gap
+            progress.budget = max(progress.work, before) + room
+            self.ahead = finish(progress, self.start(progress), seed)
+            self.gap = progress.relative_gap
+            self.is_cut_short = progress.exhausted
+            if not self.is_cut_short:
+                break
         self.stepped += progress.work - before
-        self.gap = progress.relative_gap
 
     def sweep(self, progress: Progress, seed: int) -> None:
         """Sweep until that has taken more work than Newton steps.
@@ -183,7 +209,7 @@ class _Turns:
         Some iterations are left to these, unless they have nothing more to do.
         """
         before, max_iter = progress.work, progress.max_iter
-        room = max(_AHEAD * self.stepped - self.swept, 0.5 * self.swept, _CHEAP)
+        room = max(_AHEAD * self.stepped - self.swept, 0.5 * self.swept, progress.cheap)
         progress.budget = before + room if self.is_cut_short else np.inf
         if self.is_cut_short:
             progress.max_iter = max(max_iter - _RESERVE, progress.n_iter)
@@ -254,14 +280,17 @@ def _newton_price(problem: Problem) -> float:
     n, d = problem.n_rows, problem.rows.n_features
     # At the optimum about as many rows are free as there are columns, if so many are.
     free = min(max(_FREE_IF_TALL * n, d), _FREE_IF_WIDE * n)
-    by_columns, by_rows, by_gradients = works_of_systems(problem, free)
-    first = 0.0
-    prices = [by_gradients]
-    if d <= LARGEST_SYSTEM:
-        prices.append(by_columns)
-    if free <= LARGEST_SYSTEM:
-        prices.append(by_rows)
-        if by_rows == min(prices):
-            first = problem.rows.work_of_products(free, free)
-    sweep = work_of_sweep(problem.rows)
-    return _TYPICAL_STEPS * (_SWEEPS_PER_STEP + min(prices) / sweep) + first / sweep
+    first, each = _works(problem, free)
+    sweep = price_of_sweep(problem.rows)
+    return _TYPICAL_STEPS * (_SWEEPS_PER_STEP + each / sweep) + first / sweep
+
+
+def _works(problem: Problem, n_free: float) -> tuple[float, float]:
+    """Return the work of inner products, if the system needs any, and of each step."""
+    by_columns, by_rows, by_gradients = works_of_systems(problem, n_free)
+    each = by_gradients
+    if problem.rows.n_features <= LARGEST_SYSTEM:
+        each = min(each, by_columns)
+    if n_free <= LARGEST_SYSTEM and by_rows <= each:
+        return problem.rows.work_of_products(n_free, n_free), by_rows
+    return 0.0, each

@@ -198,6 +198,8 @@ class ProgressOf(Generic[_Problem]):
         Arithmetic so far, in units of about a nanosecond on one core, and how much may
         be spent before a method gives way to another one. Counted, not measured, so
         that every machine decides alike.
+    cheap : float
+        Work that an exact finish may take in any case, if not more than before it.
     exact : bool, default=True
         Whether a small problem is to end exact to rounding, whatever `tol` is.
     """
@@ -215,6 +217,7 @@ class ProgressOf(Generic[_Problem]):
     exact: bool = True
     work: float = 0.0
     budget: float = np.inf
+    cheap: float = 5e6
     is_stopped: bool = field(default=False, init=False)
     _proven_primal: bool = field(default=False, init=False)
     _proven_dual: bool = field(default=False, init=False)
