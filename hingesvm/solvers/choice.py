@@ -57,6 +57,9 @@ _NARROW = 256
 # Relative gap of the best points, over that where Newton steps ended, from which these
 # go on from there.
 _PASSED = 0.5
+# Times the predicted price that the first Newton steps may take on bands, where it is
+# too low as a rule.
+_PATIENCE = 8.0
 # Part of the gap that a turn leaves at most if it is prolonged.
 _GAINED = 0.1
 # Work of a method's turn: as a part of that of the other one so far.
@@ -65,8 +68,9 @@ _AHEAD = 1.5
 _TALL = 1000
 # Newton steps of a finish on bands, and the price of each beside its linear algebra.
 _TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
-# Sweeps taken before a prediction is believed, as a part of the other's price.
-_EVIDENCE = 0.1
+# Sweeps taken before a prediction is believed, as a part of the other's price: of so
+# many to come, and that there is no end to them.
+_EVIDENCE, _MORE_EVIDENCE = 0.1, 0.2
 # Iterations of `max_iter` that are left for Newton steps.
 _RESERVE = 100
 # Part of the rows that is strictly inside its box in a typical step: at least, and at
@@ -187,7 +191,9 @@ class _Turns:
         room = max(_AHEAD * self.swept - self.stepped, progress.cheap)
         trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
         if trusted and not self.stepped:
-            room = max(room, _newton_price(problem) * price_of_sweep(problem.rows))
+            price = _newton_price(problem) * price_of_sweep(problem.rows)
+            on_bands = problem.n_rows > _NO_BANDS
+            room = max(room, _PATIENCE * price if on_bands else price)
         if progress.max_iter - progress.n_iter <= _RESERVE:
             room = np.inf
         if self.price(progress, 1) > room:
@@ -260,15 +266,12 @@ def hand_over(progress: Progress) -> Callable[[float, float], bool]:
     look could leave too few iterations for Newton steps.
     """
     price = _newton_price(progress.problem)
-    last = 0.0
 
     def is_dearer(taken: float, remaining: float) -> bool:
-        nonlocal last
         left = progress.max_iter - progress.n_iter
-        # A look can find a larger gap by chance, from which nothing can be predicted.
-        before, last = last, remaining
-        remaining = remaining if np.isfinite(remaining) else before
-        if remaining > price and taken > _EVIDENCE * price:
+        # A look can find no progress by chance.
+        part = _EVIDENCE if np.isfinite(remaining) else _MORE_EVIDENCE
+        if remaining > price and taken > part * price:
             return True
         return remaining > left and left - LONGEST_WAIT * taken < _RESERVE
 
