@@ -80,9 +80,9 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Factors of C per class, positive. "balanced" makes them inversely
         proportional to the summed sample weights of the classes.
     solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
-        "auto" sweeps over the rows and hands over to the batch method when its own
-        measurements say that this is cheaper; where rows are very many it starts
-        with the batch method, on samples of them. "stochastic" sweeps only, "batch"
+        "auto" sweeps over the rows and takes the steps of the batch method, in turns
+        that share the work between both as their own measurements say; where rows are
+        very many it starts with the batch method, on samples of them. "stochastic" sweeps only, "batch"
         takes Newton steps only, and "pegasos" is the classical stochastic
         subgradient method, for reference: it is slow to converge, and trains no joint
         problems.
@@ -90,8 +90,9 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
         the one-vs-rest problems. Binary and one-vs-rest problems with up to 10,000 rows
         and 4 million values (rows times columns), and joint ones with up to 1000
-        weights and 200,000 rows times weights, are solved as far as rounding permits in
-        any case, by "auto" and "batch": normally to 1e-10 or better.
+        weights and 200,000 rows times weights, are solved as far as rounding permits,
+        normally to 1e-10 or better: by "batch" in any case, and by "auto" where that
+        takes no more arithmetic than to reach `tol`, or some milliseconds.
     max_iter : int, default=1000
         Bound on the sweeps and Newton steps of a fit.
     warm_start : bool, default=False

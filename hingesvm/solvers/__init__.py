@@ -80,11 +80,11 @@ def solve(
     ----------
     problem : Problem
     method : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
-        "auto" sweeps, and hands over to the batch method when the progress measured
-        so far predicts that to be cheaper, counted in arithmetic rather than in
-        seconds so that the choice is reproducible. With 1000 rows or more for each
-        column it takes the batch method from the start. A small problem (up to 10,000
-        rows and n_rows * n_features up to 4 million) ends exact to rounding.
+        "auto" sweeps and takes Newton steps in turns (``choice.py``), by work that is
+        counted in arithmetic rather than in seconds so that the choice is reproducible.
+        With 1000 rows or more for each column it takes the batch method from the start.
+        A small problem (up to 10,000 rows and n_rows * n_features up to 4 million) ends
+        exact to rounding where that is cheap.
     tol : float, default=1e-4
         Relative duality gap to reach.
     max_iter : int, default=1000
