@@ -82,10 +82,10 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
         "auto" sweeps over the rows and takes the steps of the batch method, in turns
         that share the work between both as their own measurements say; where rows are
-        very many it starts with the batch method, on samples of them. "stochastic" sweeps only, "batch"
-        takes Newton steps only, and "pegasos" is the classical stochastic
-        subgradient method, for reference: it is slow to converge, and trains no joint
-        problems.
+        very many it starts with the batch method, on samples of them. "stochastic"
+        sweeps only, "batch" takes Newton steps only, and "pegasos" is the classical
+        stochastic subgradient method, for reference: it is slow to converge, and trains
+        no joint problems.
     tol : float, default=1e-4
         Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
         the one-vs-rest problems. Binary and one-vs-rest problems with up to 10,000 rows
