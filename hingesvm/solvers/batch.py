@@ -122,15 +122,6 @@ class _State:
             self.pace = sigma / width
         _settle(problem, self)
 
-    def close(self) -> None:
-        """Nothing to give back."""
-
-    def minimise(
-        self, progress: Progress, goal: float, floor: float, limit: int
-    ) -> tuple[int, bool]:
-        """Minimise Psi by Newton steps; return how many, and whether it was solved."""
-        return _minimise_inner(progress, self, goal, floor, limit)
-
 
 def newton_until(
     progress: Progress, start: Start, goal: float, floor: float = -np.inf
@@ -154,23 +145,29 @@ def newton_until(
     Start
         Where it ends.
     """
-    state = _begin(progress.problem, start, goal)
+    state = _begin(progress.problem, start)
     try:
-        return _go_on(progress, state, goal, floor)
+        if isinstance(state, Narrow):
+            state.go_on(progress, goal, floor)
+        else:
+            _go_on(progress, state, goal, floor)
+        best = progress.best
+        if best is not None and floor <= best.primal and best.relative_gap <= goal:
+            return Start(best.alpha, best.w, best.intercept, rho=state.rho)
+        return Start(state.alpha, state.w, state.intercept, rho=state.rho)
     finally:
-        state.close()
+        if isinstance(state, Narrow):
+            state.close()
 
 
-def _go_on(
-    progress: Progress, state: _State | Narrow, goal: float, floor: float
-) -> Start:
+def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
     patience = _PATIENCE
     previous: Certificate | None = None
     while not progress.exhausted and patience:
         limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
-        steps, solved = state.minimise(progress, goal, floor, limit)
+        steps, solved = _minimise_inner(progress, state, goal, floor, limit)
         best = progress.best
         assert best is not None
         if best.primal < floor or best.relative_gap <= goal:
@@ -192,10 +189,6 @@ def _go_on(
             shortfall = 1.0 - problem.margins(best.w, best.intercept)
             state.go_to(best.w, best.intercept, shortfall)
         state.take_anchor(anchor, state.rho * factor)
-    best = progress.best
-    if best is not None and floor <= best.primal and best.relative_gap <= goal:
-        return Start(best.alpha, best.w, best.intercept, rho=state.rho)
-    return Start(state.alpha, state.w, state.intercept, rho=state.rho)
 
 
 def change_of_rho(steps: int, solved: bool) -> float:
@@ -207,7 +200,7 @@ def change_of_rho(steps: int, solved: bool) -> float:
     return _GROWTH if steps <= _QUICK else 1.0
 
 
-def _has_strayed(problem: Problem, state: _State | Narrow, best: Certificate) -> bool:
+def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
     primal = problem.primal_of(state.w, state.intercept, state.loss)
     return primal - best.primal > best.gap
@@ -219,13 +212,13 @@ def is_progress(previous: Certificate, best: Certificate) -> bool:
     return gained > max(_VISIBLE * previous.gap, _NOISE * abs(best.primal))
 
 
-def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
+def _begin(problem: Problem, start: Start) -> _State | Narrow:
     """Return the state at the start."""
     alpha = start.alpha
     if problem.fixed is None:
         alpha = problem.repair(alpha)
     rho = _first_rho(problem, alpha) if start.rho is None else start.rho
-    narrow = goal >= _COARSE and is_narrow(problem)
+    narrow = is_narrow(problem)
     own = start.own
     if own is None and not (narrow and start.w is not None):
         own = problem.combine(alpha)

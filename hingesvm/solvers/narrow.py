@@ -20,6 +20,9 @@ Float64Array = NDArray[np.float64]
 _MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
 # Multiply-adds between two looks for an interrupt: some milliseconds.
 _WORK = float(1 << 23)
+# Inner problems between two looks of that kind at most.
+_LOOKS = 64
+_NOTHING = np.empty(0)
 
 
 def is_narrow(problem: Problem) -> bool:
@@ -65,12 +68,12 @@ class Narrow:
         size = d + (rule != "none")
         tile = _narrow.ROWS_PER_TILE
         n_tiles = -(-n // tile)
-        self.problem, self.rho, self.loss = problem, rho, np.inf
+        self.problem = problem
         padded = n_tiles * tile
-        self._buffer = _borrowed(rows, (7 + size) * padded)
-        self._per_row = self._buffer[: 6 * padded].reshape(6, padded)
-        self._free = self._buffer[6 * padded : 7 * padded].view(np.intp)
-        tiles = self._buffer[7 * padded :].view(rows.dtype)[: size * padded]
+        self._buffer = _borrowed(rows, (8 + size) * padded)
+        self._per_row = self._buffer[: 7 * padded].reshape(7, padded)
+        self._free = self._buffer[7 * padded : 8 * padded].view(np.intp)
+        tiles = self._buffer[8 * padded :].view(rows.dtype)[: size * padded]
         self._tiles = tiles.reshape(n_tiles, size, tile)
         _narrow.fill_tiles(*rows.arrays, problem.signs, self._tiles)
         self._signs = np.empty(0)
@@ -84,15 +87,22 @@ class Narrow:
             self._fixed[d:] = problem.fixed.imbalance
             self._fixed_gain = problem.fixed.gain
         self._points = np.zeros((2, size))
+        self._points[0, :d], self._points[0, d:] = w, intercept
+        self._per_row[0, :n] = shortfall
+        self._per_row[1, :n] = self._per_row[3, :n] = anchor
         self._room = np.empty(_narrow.room_for(size))
-        self._values = np.array([np.inf, -np.inf, 0.0])
-        self.go_to(w, intercept, shortfall)
-        self.take_anchor(anchor, rho)
-        self._per_row[1, :n] = anchor
+        self._values = np.array([np.inf, -np.inf])
+        self._state = np.empty(_narrow.STATE)
+        _narrow.first_state(rho, self._state)
 
     def close(self) -> None:
         """Give room back; nothing else may be called after that."""
         self.problem.rows.rooms.append(self._buffer)
+
+    @property
+    def rho(self) -> float:
+        """The proximal step in units of the costs."""
+        return float(self._state[0])
 
     @property
     def w(self) -> Float64Array:
@@ -109,60 +119,49 @@ class Narrow:
         """The dual variables a+."""
         return self._per_row[1, : self.problem.n_rows].copy()
 
-    def go_to(
-        self, w: Float64Array, intercept: float, shortfall: NDArray[np.floating]
-    ) -> None:
-        """Go to another point."""
-        d = len(w)
-        self._points[0, :d] = w
-        self._points[0, d:] = intercept
-        self._per_row[0, : len(shortfall)] = shortfall
-
-    def take_anchor(self, anchor: Float64Array, rho: float) -> None:
-        """Begin another inner problem."""
-        self._anchor, self.rho = anchor, rho
-
-    def minimise(
-        self, progress: Progress, goal: float, floor: float, limit: int
-    ) -> tuple[int, bool]:
-        """Minimise Psi by Newton steps; return how many, and whether it was solved."""
+    def go_on(self, progress: Progress, goal: float, floor: float) -> None:
+        """Solve one inner problem after the other."""
         if progress.best is not None:
             self._values[:2] = progress.best.primal, progress.best.dual
         problem = self.problem
-        steps, end = 0, _narrow.OUT_OF_WORK
-        while end == _narrow.OUT_OF_WORK:
+        # Who is told of looks may ask to stop at each of them.
+        looks = np.empty((_LOOKS if progress.report is None else 1, 3))
+        end = _narrow.INTERRUPTED
+        while end == _narrow.INTERRUPTED and not progress.exhausted:
             problem.rows.check_cancelled()
-            taken, end = _narrow.minimise(
+            steps, n_looks, end = _narrow.solve(
                 self._tiles,
                 problem.cost,
                 problem.bound,
                 problem.curvature,
                 self._signs,
-                self._anchor,
-                self.rho,
                 self._ridge,
                 self._fixed,
                 self._fixed_gain,
                 goal,
                 floor,
-                limit - steps,
+                progress.tol,
                 progress.max_iter - progress.n_iter,
                 _WORK,
                 self._per_row,
                 self._free,
                 self._points,
                 self._values,
+                self._state,
+                looks,
                 self._room,
             )
-            steps += taken
-            progress.n_iter += taken
-        self.loss = float(self._values[2])
-        progress.record(self._best(progress.best))
-        return steps, end == _narrow.SOLVED
+            before = progress.n_iter
+            for taken, primal, dual in looks[: n_looks - 1].tolist():
+                progress.n_iter = before + int(taken)
+                progress.note(Certificate(_NOTHING, 0.0, _NOTHING, primal, dual))
+            progress.n_iter = before + steps
+            if n_looks:
+                progress.record(self._best(progress.best))
 
     def _best(self, before: Certificate | None) -> Certificate:
         """Return the best points; those of before where none is better."""
-        d, (primal, dual, _) = self.problem.rows.n_features, self._values.tolist()
+        d, (primal, dual) = self.problem.rows.n_features, self._values.tolist()
         if before is not None and primal == before.primal:
             w, intercept = before.w, before.intercept
         else:
