@@ -12,7 +12,7 @@ from hingesvm.losses import Hinge
 from hingesvm.solvers import Progress, Rows, Start, batch, narrow
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.certificate import Fixed
-from hingesvm.solvers.narrow import Narrow, is_narrow
+from hingesvm.solvers.narrow import is_narrow
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -177,22 +177,47 @@ def test_which_problems_are_narrow():
     assert not is_narrow(problem(sp.csr_matrix(np.ones((1000, 8)))))
 
 
-def test_goals_near_rounding_are_left_to_single_steps(monkeypatch):
-    def refuse(*args):
-        raise AssertionError
+@every_loss
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_goals_out_of_reach_end_at_rounding(loss, rule, dtype):
+    problem, _ = case(loss, rule, dtype)
+    progress = Progress(problem, 1e-10, 1000)
+    newton_until(progress, Start(np.zeros(N)), -1.0)
+    certificate = progress.solution().certificate
+    assert certificate.relative_gap <= 1e-14
+    # Next to no step is taken where there is nothing left to gain.
+    exact = [
+        check for check in progress.history if check.gap <= 1e-13 * check.objective
+    ]
+    assert progress.n_iter - exact[0].iteration <= 3
+    again = Progress(problem, 1e-10, 1000)
+    newton_until(again, Start(certificate.alpha, certificate.w), -1.0)
+    other = again.solution().certificate
+    np.testing.assert_allclose(other.w, certificate.w, rtol=1e-9, atol=1e-11)
 
-    problem, start = case(Hinge(), "none")
-    monkeypatch.setattr(batch, "Narrow", refuse)
-    run(problem, start, goal=1e-9)
-    with pytest.raises(AssertionError):
-        run(problem, start, goal=1e-7)
+
+def test_each_inner_problem_is_a_look():
+    problem, start = case(Hinge(), "free")
+    progress, _ = run(problem, start)
+    told = []
+    other = Progress(problem, 1e-6, 300, report=lambda check, found: told.append(check))
+    newton_until(other, start, 1e-6)
+    without_time = [check._replace(seconds=0.0) for check in progress.history]
+    assert without_time == [check._replace(seconds=0.0) for check in told]
+    assert len(without_time) > 3
 
 
-def test_an_iterate_can_be_moved():
-    problem, start = case(Hinge(), "penalized")
-    shortfall = 1.0 - problem.margins(start.w, start.intercept)
-    state = Narrow(problem, start.w, start.intercept, shortfall, start.alpha, 1.0)
-    other = np.linspace(-1.0, 1.0, D)
-    state.go_to(other, 0.25, 1.0 - problem.margins(other, 0.25))
-    assert np.array_equal(state.w, other)
-    assert state.intercept == 0.25
+def test_a_report_stops_it_at_a_look():
+    problem, start = case(Hinge(), "free")
+    reported = []
+
+    def report(check, found):
+        reported.append(found)
+        return len(reported) == 2
+
+    progress = Progress(problem, 1e-6, 300, report=report)
+    newton_until(progress, start, 1e-6)
+    assert len(reported) == 2
+    assert progress.is_stopped
+    assert np.array_equal(progress.best.w, reported[-1].w)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -236,14 +237,16 @@ def go_on(progress: Progress, seed: int) -> Solution:
 
 def _check_range(problem: Problem) -> None:
     """Refuse data whose objective could overflow."""
-    rows = problem.rows
-    total = float(problem.cost.sum())
+    rows, cost = problem.rows, problem.cost
+    total = float(cost[0]) * len(cost) if cost.strides[0] == 0 else float(cost.sum())
     if rows.largest_possible() * (1.0 + total) < _LARGEST:
         return
-    lengths = np.sqrt(rows.squared_norms())
+    longest = math.sqrt(float(rows.squared_norms().max()))
+    if longest * (1.0 + total) < _LARGEST:
+        return
     with np.errstate(over="ignore"):
-        largest = float((problem.cost * lengths).sum())
-    if not (largest < _LARGEST and lengths.max() < _LARGEST):
+        largest = float((cost * np.sqrt(rows.squared_norms())).sum())
+    if not (largest < _LARGEST and longest < _LARGEST):
         raise ValueError(
             "The values of X, or C times those of X, are so large that their squares "
             "overflow: scale X or reduce C."
@@ -269,7 +272,8 @@ def _solve_small(progress: Progress, first: Start, seed: int) -> None:
     A few dense columns need no sweeps: Newton steps in one call take no longer.
     """
     if is_narrow(progress.problem):
-        _finish(progress, first, seed)
+        is_cold = not first.alpha.any() and first.w is None
+        _finish(progress, progress.start() if is_cold else first, seed)
     else:
         tol, max_iter = progress.tol, progress.max_iter
         progress.tol = _ROUGH if progress.exact else max(tol, _ROUGH)

@@ -44,6 +44,8 @@ _ROUNDING = 4e-16
 _LITTLE = 1e-6
 # Weights this small, relative to the terms that they sum, are rounding errors.
 _NOISE = 1e-13
+# Relative gap at which no other point can be better by more than rounding.
+_EXACT = 1e-14
 # Relative gaps that rounding errors in margins can matter to.
 _NEARLY_EXACT = 1e-4
 _NO_ANCHOR = np.empty(0)
@@ -95,13 +97,15 @@ class Problem:
     ) -> Problem:
         """Make the problem of a loss; a scalar cost is stored once, not n times."""
         costs = np.asarray(cost, dtype=np.float64)
-        shape = (rows.n_rows,)
+        bound, curvature = loss.dual_bound(costs), loss.dual_curvature(costs)
+        if costs.size > 1:
+            return cls(rows, signs, costs, bound, curvature, intercept_rule)
         return cls(
             rows,
             signs,
-            np.broadcast_to(costs, shape),
-            np.broadcast_to(loss.dual_bound(costs), shape),
-            np.broadcast_to(loss.dual_curvature(costs), shape),
+            repeated(costs.item(), rows.n_rows),
+            repeated(bound.item(), rows.n_rows),
+            repeated(curvature.item(), rows.n_rows),
             intercept_rule,
         )
 
@@ -319,7 +323,14 @@ class Problem:
         )
         zeros = np.broadcast_to(0.0, self.rows.n_features)
         scores = np.zeros(len(present))
-        intercept = classes.best_intercept(scores, scores)
+        if self.intercept_rule == "free" and self.has_kink:
+            # The margin of the class with the higher costs is 1.
+            bound = classes.bound
+            difference = float(bound[1] - bound[0]) if len(bound) > 1 else 1.0
+            is_even = abs(difference) <= _ROUNDING * float(bound.sum())
+            intercept = 0.0 if is_even else math.copysign(1.0, difference)
+        else:
+            intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
         nothing = repeated(0.0, self.n_rows)
         return Certificate(zeros, intercept, nothing, primal, 0.0)
@@ -348,16 +359,26 @@ class Problem:
         intercept : float, optional
             Its intercept; a free intercept is minimised over anyway.
         """
-        certificate = self.evaluate(alpha)
+        feasible = self.repair(alpha)
+        own = self.combine(feasible)
+        found = Certificate(own, 0.0, feasible, np.inf, self.dual(feasible, own), own)
         if w is not None:
-            scores = self.rows.margins(w)
-            if self.intercept_rule != "penalized" or intercept is None:
-                intercept = self.best_intercept(scores, certificate.alpha, intercept)
-            value = self.primal(w, intercept, scores)
-            other = replace(certificate, weights=w, intercept=intercept, primal=value)
+            found = self._at(found, w, intercept)
+        if not found.relative_gap <= _EXACT:
             # Of two equally good points the iterate is nearer the optimum than w(a).
-            certificate = certificate.join(self._stretch(other, scores))
-        return self._without_noise(certificate)
+            found = self._at(found, own).join(found)
+        return self._without_noise(found)
+
+    def _at(
+        self, found: Certificate, w: Float64Array, intercept: float | None = None
+    ) -> Certificate:
+        """Return it with other weights, and the intercept that is best for them."""
+        scores = self.rows.margins(w)
+        if self.intercept_rule != "penalized" or intercept is None:
+            intercept = self.best_intercept(scores, found.alpha, intercept)
+        primal = self.primal(w, intercept, scores)
+        other = replace(found, weights=w, intercept=intercept, primal=primal)
+        return self._stretch(other, scores)
 
     def _without_noise(self, certificate: Certificate) -> Certificate:
         """Set weights to 0 that are the rounding error of a sum that cancels."""
@@ -382,7 +403,7 @@ class Problem:
         At large C, C times the rounding error of a margin just below 1 is far more
         than the change in the norm.
         """
-        if certificate.relative_gap > _NEARLY_EXACT:
+        if not _LONGEST_STRETCH < certificate.relative_gap <= _NEARLY_EXACT:
             return certificate
         margins = self.signs * (scores + certificate.intercept)
         outside = margins[certificate.alpha < self.bound]
@@ -399,10 +420,6 @@ class Problem:
     def evaluate(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables and of w(a)."""
         feasible = self.repair(alpha)
-        w = self.combine(feasible)
-        scores = self.rows.margins(w)
-        intercept = self.best_intercept(scores, feasible)
-        primal = self.primal(w, intercept, scores)
-        dual = self.dual(feasible, w)
-        certificate = Certificate(w, intercept, feasible, primal, dual, w)
-        return self._stretch(certificate, scores)
+        own = self.combine(feasible)
+        found = Certificate(own, 0.0, feasible, np.inf, self.dual(feasible, own), own)
+        return self._at(found, own)
