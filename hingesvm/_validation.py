@@ -161,10 +161,13 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
             check_classification_targets(classes)
         return classes, (y == classes[1]).view(np.int8)
     pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
-    classes = np.unique(np.concatenate([np.unique(y[piece]) for piece in pieces]))
-    if numbers:
-        # Each class thrice, as where most labels differ scikit-learn warns.
-        few = 2 * len(classes) <= len(y)
+    classes = np.unique(y[pieces[0]])
+    if len(pieces) > 1:
+        each = [classes, *(np.unique(y[piece]) for piece in pieces[1:])]
+        classes = np.unique(np.concatenate(each))
+    # Where most labels differ scikit-learn warns; else integers are always classes.
+    few = 2 * len(classes) <= len(y)
+    if numbers and (y.dtype.kind == "f" or not few):
         check_classification_targets(np.repeat(classes, 3) if few else y)
     codes = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
     for piece in pieces:

@@ -27,14 +27,14 @@ def kernel(request, monkeypatch):
     return module
 
 
-def case(loss, rule, dtype=np.float64, weights=False, restricted=False):
+def case(loss, rule, dtype=np.float64, weights=False, restricted=False, n=N):
     """A problem, and where to start."""
-    X, y = blobs(N, D)
-    costs = np.random.default_rng(3).uniform(0.2, 2.0, N) if weights else 0.7
+    X, y = blobs(n, D)
+    costs = np.random.default_rng(3).uniform(0.2, 2.0, n) if weights else 0.7
     problem = make_problem(X.astype(dtype), y, loss, rule, costs)
     alpha = np.minimum(0.4, problem.bound)
     if restricted:
-        some = np.arange(0, N, 2, dtype=np.intp)
+        some = np.arange(0, n, 2, dtype=np.intp)
         own, imbalance = problem.combine(alpha), problem.imbalance(alpha)
         fixed = Fixed(own, imbalance, problem.gain(alpha))
         problem, alpha = problem.restrict(some, alpha[some], fixed), alpha[some]
@@ -66,6 +66,36 @@ def test_same_steps_as_one_by_one(loss, rule, dtype, weights, restricted, monkey
     np.testing.assert_allclose(end.alpha, other.alpha, rtol=1e-5, atol=1e-7)
     assert end.intercept == pytest.approx(other.intercept, abs=1e-6)
     assert end.rho == other.rho
+
+
+@every_loss
+@every_rule
+@pytest.mark.parametrize("weights", [False, True], ids=["scalar", "array"])
+@pytest.mark.parametrize("restricted", [False, True], ids=["whole", "part"])
+def test_steps_on_a_part_of_the_rows_lead_to_the_same_end(
+    loss, rule, weights, restricted, monkeypatch
+):
+    problem, start = case(loss, rule, np.float64, weights, n=900)
+    if restricted:
+        found = run(problem, start, goal=1e-2)[0].solution().certificate
+        alpha = found.alpha
+        at_bound = (alpha == 0.0) | (alpha == problem.bound)
+        some = np.flatnonzero(~at_bound | (np.arange(900) % 2 == 0))
+        totals = Fixed(
+            problem.combine(alpha), problem.imbalance(alpha), problem.gain(alpha)
+        )
+        problem = problem.restrict(some, alpha[some], totals)
+        start = Start(alpha[some], found.w, found.intercept)
+    progress, end = run(problem, start, goal=1e-12)
+    monkeypatch.setattr(batch, "is_narrow", lambda problem: False)
+    expected, other = run(problem, start, goal=1e-12)
+    assert progress.relative_gap <= 1e-12
+    assert progress.best.primal == pytest.approx(expected.best.primal, rel=1e-12)
+    assert progress.n_iter <= expected.n_iter + 10
+    np.testing.assert_allclose(end.w, other.w, atol=1e-5)
+    certificate = problem.certify(end.alpha, end.w, end.intercept)
+    if not restricted:
+        assert certificate.relative_gap <= 2e-12
 
 
 @every_loss

@@ -269,9 +269,9 @@ def _is_small(problem: Problem) -> bool:
 def _solve_small(progress: Progress, first: Start, seed: int) -> None:
     """Sweep a little, then finish with Newton steps, to rounding if it is exact.
 
-    A few dense columns need no sweeps: Newton steps in one call take no longer.
+    A few dense columns need no sweeps before: Newton steps in one call take no longer.
     """
-    if is_narrow(progress.problem):
+    if progress.exact and is_narrow(progress.problem):
         is_cold = not first.alpha.any() and first.w is None
         _finish(progress, progress.start() if is_cold else first, seed)
     else:

@@ -21,8 +21,13 @@ from ._sums cimport values_of
 from ._tiles cimport (
     TILE,
     Band,
+    Part,
+    expand,
+    gap_between,
+    gather,
     keep_best,
     move_intercept,
+    moved_by,
     primal_of,
     relative_gap,
     set_margins,
@@ -45,6 +50,10 @@ cdef enum:
     MOST_INNER_AT_END = 8
     PATIENCE = 15
     PATIENCE_AT_END = 1
+    # Parts of the rows that are tried for an inner problem, each larger than the last.
+    MOST_PARTS = 4
+    # Free rows for each column of a system while the gap is large.
+    SAMPLE = 16
 
 # As ``batch.py`` has them.
 cdef double GROWTH = 3.0
@@ -53,6 +62,8 @@ cdef double VISIBLE = 1e-3
 cdef double LITTLE = 4e-15
 # Relative gap below which margins are computed anew for each inner problem.
 cdef double COARSE = 1e-8
+# Relative gap that is large.
+cdef double EARLY = 0.1
 # Relative gap that is made of rounding errors, and the inner problems behind it, of a
 # step each, which leave of the weights what rounding permits.
 cdef double NOTHING = 1e-14
@@ -77,6 +88,9 @@ cdef enum:
     DUAL
     TAKEN
     AT_END
+    REACH
+    HAS_POINT
+    HAS_DUALS
     LENGTH_OF_STATE
 
 #: Rows in a tile, and numbers that `solve` keeps from one call to the next.
@@ -87,13 +101,13 @@ def first_state(double rho, double[::1] state):
     """Set what `solve` keeps, for a first proximal step in units of the costs."""
     state[:] = 0.0
     state[RHO], state[WAIT] = rho, PATIENCE
-    state[PRIMAL], state[DUAL] = INFINITY, -INFINITY
+    state[PRIMAL], state[DUAL], state[REACH] = INFINITY, -INFINITY, INFINITY
 
 
 def room_for(ptrdiff_t size):
     """Return how much room `solve` needs for points with so many entries."""
     cdef ptrdiff_t padded = (size + PADDED - 1) // PADDED * PADDED
-    return 2 * padded * padded + padded * STRIP + 5 * padded
+    return 2 * padded * padded + padded * STRIP + 6 * padded
 
 
 def fill_tiles(
@@ -129,9 +143,22 @@ def fill_tiles(
                     out[j * TILE + row] = 0.0
 
 
-cdef inline int minimise(
+cdef inline bint is_minimum(Band* band) noexcept nogil:
+    """Set the gradient of Psi, and tell whether it is small enough."""
+    cdef ptrdiff_t size = band.size, j
+    for j in range(size):
+        band.gradient[j] = band.ridge[j] * band.point[j] - band.own[j]
+    if band.signs != NULL:
+        band.gradient[size - 1] = 0.0
+    return dot(band.gradient, band.gradient, size) <= band.sums.moved / band.rho
+
+
+cdef inline int minimise_by_part(
     const value_t* tiles,
     Band* band,
+    Part* part,
+    value_t* room,
+    double reach,
     double goal,
     double floor,
     ptrdiff_t limit,
@@ -139,8 +166,47 @@ cdef inline int minimise(
     double* work,
     ptrdiff_t* steps,
 ) noexcept nogil:
-    """Minimise Psi by Newton steps; `enough` of them solve it for good."""
-    cdef ptrdiff_t size = band.size, padded = band.padded, j
+    """Do the same with steps on a part of the rows, as far as that is possible."""
+    cdef int found
+    for _ in range(MOST_PARTS):
+        if not gather(tiles, band, part, room, reach):
+            break
+        found = minimise(
+            <const value_t*>room, &part.band, goal, floor, limit, enough, True, work,
+            steps,
+        )
+        work[0] -= 2.0 * <double>band.n * band.size
+        if expand(tiles, band, part):
+            keep_best(band)
+            return found
+        settle(tiles, band)
+        keep_best(band)
+        if is_minimum(band):
+            return SOLVED
+        if found == OUT_OF_WORK or steps[0] >= limit or steps[0] >= enough:
+            return found
+        reach *= 2.0
+    return minimise(
+        tiles, band, goal, floor, limit, enough, False, work, steps
+    )
+
+
+cdef inline int minimise(
+    const value_t* tiles,
+    Band* band,
+    double goal,
+    double floor,
+    ptrdiff_t limit,
+    ptrdiff_t enough,
+    bint is_part,
+    double* work,
+    ptrdiff_t* steps,
+) noexcept nogil:
+    """Minimise Psi by Newton steps; `enough` of them solve it for good.
+
+    Of a part of the rows the primal value is only a lower bound, and not kept.
+    """
+    cdef ptrdiff_t size = band.size, padded = band.padded
     cdef double gap
     while True:
         if band.signs != NULL:
@@ -148,17 +214,16 @@ cdef inline int minimise(
         settle(tiles, band)
         if steps[0] == limit:
             return UNSOLVED
-        keep_best(band)
-        gap = relative_gap(band.values[0], band.values[1])
-        if gap <= goal or primal_of(band) < floor or steps[0] >= enough:
+        if not is_part:
+            keep_best(band)
+            gap = relative_gap(band.values[0], band.values[1])
+            if gap <= goal or primal_of(band) < floor:
+                return SOLVED
+            if gap <= NOTHING and steps[0] > 0:
+                return SOLVED
+        if steps[0] >= enough:
             return SOLVED
-        if gap <= NOTHING and steps[0] > 0:
-            return SOLVED
-        for j in range(size):
-            band.gradient[j] = band.ridge[j] * band.point[j] - band.own[j]
-        if band.signs != NULL:
-            band.gradient[size - 1] = 0.0
-        if dot(band.gradient, band.gradient, size) <= band.sums.moved / band.rho:
+        if is_minimum(band):
             return SOLVED
         if work[0] <= 0.0:
             return OUT_OF_WORK
@@ -185,6 +250,9 @@ def solve(
     double work,
     double[:, ::1] per_row,
     ptrdiff_t[::1] free,
+    value_t[:, :, ::1] spare,
+    double[:, ::1] of_part,
+    ptrdiff_t[::1] free_of_part,
     double[:, ::1] points,
     double[::1] values,
     double[::1] state,
@@ -214,20 +282,27 @@ def solve(
         Newton steps after which it ends.
     work : float
         Multiply-adds after which it returns early.
-    per_row : ndarray of float64, of shape (7, n_tiles * ROWS_PER_TILE)
+    per_row : ndarray of float64, of shape (8, n_tiles * ROWS_PER_TILE)
         Shortfalls and duals of the iterate, duals of the best dual point, and anchor,
         all overwritten; and room.
-    free : ndarray of intp, of shape (n_rows,)
+    free : ndarray of intp, of shape (n_tiles * ROWS_PER_TILE,)
         Room.
+    spare : ndarray of the dtype of X, of shape (n_some, size, ROWS_PER_TILE)
+        Room for a part of the rows.
+    of_part : ndarray of float64, of shape (10, n_some * ROWS_PER_TILE)
+    free_of_part : ndarray of intp, of shape (n_some * ROWS_PER_TILE,)
+        The same.
     points : ndarray of float64, of shape (2, size)
         The iterate, overwritten, and the best primal point.
     values : ndarray of float64, of shape (2,)
         Best primal and dual value, updated.
     state : ndarray of float64, of shape (STATE,)
-        From `first_state`, and kept between calls; the proximal step comes first.
+        From `first_state`, and kept between calls. The proximal step comes first, and
+        last whether a primal and a dual point were found that are as good as those of
+        `values` or better.
     looks : ndarray of float64, of shape (at least 1, 3)
         Out: a row for each inner problem that was ended, with the steps so far in this
-        call and the best values. It returns when all are written.
+        call, the best primal value and the gap. It returns when all are written.
     room : ndarray of float64, of shape (room_for(size),)
 
     Returns
@@ -237,11 +312,13 @@ def solve(
     end : {ENDED, INTERRUPTED}
     """
     cdef Band band
+    cdef Part part
     cdef ptrdiff_t size = points.shape[1], n = cost.shape[0], limit, before, enough
     cdef ptrdiff_t steps = 0, inner, padded = (size + PADDED - 1) // PADDED * PADDED
     cdef ptrdiff_t n_looks = 0, rest = (per_row.shape[1] - n) * sizeof(double)
     cdef int found, end = ENDED_
     cdef double gap, factor
+    cdef double* former = &per_row[7, 0]
     cdef const value_t* X = &tiles[0, 0, 0]
     band.n, band.size, band.padded = n, size, padded
     band.slopes = Slopes(values_of(bound), values_of(bound), values_of(bound), n)
@@ -262,12 +339,27 @@ def solve(
     band.direction = band.gradient + padded
     band.scale = band.direction + padded
     band.inverse = band.scale + padded
+    # A part has the same point, w(a) and room for the system.
+    band.has_point, band.has_duals = False, False
+    part.band, part.most = band, of_part.shape[1]
+    part.rows, part.band.free = &free[0], &free_of_part[0]
+    part.band.anchor, part.band.alpha = &of_part[0, 0], &of_part[1, 0]
+    part.band.shortfall, part.band.change = &of_part[2, 0], &of_part[3, 0]
+    part.band.rest, part.band.pace = &of_part[4, 0], &of_part[5, 0]
+    part.cost, part.bound, part.curvature = &of_part[6, 0], &of_part[7, 0], &of_part[8, 0]
+    part.signs = &of_part[9, 0]
+    part.fixed = band.inverse + padded
+    part.band.fixed = part.fixed
+    if band.signs != NULL:
+        part.band.signs = part.signs
     with nogil:
         memset(band.alpha + n, 0, rest)
         while n_looks < looks.shape[0]:
             band.rho = state[RHO]
             set_slopes(&band)
             gap = relative_gap(values[0], values[1])
+            band.most_free = SAMPLE * size if band.has_kink and gap > EARLY else n
+            part.band.most_free = band.most_free
             limit = MOST_INNER_AT_END if gap <= tol else MOST_INNER
             if gap < COARSE and state[TAKEN] == 0.0:
                 set_margins(X, &band)
@@ -276,15 +368,26 @@ def solve(
             if gap <= NOTHING:
                 state[AT_END] += 1.0
                 enough = min(enough, <ptrdiff_t>1)
-            found = minimise(X, &band, goal, floor, limit, enough, &work, &inner)
+            memcpy(former, band.shortfall, n * sizeof(double))
+            if gap < COARSE or state[REACH] == INFINITY:
+                found = minimise(
+                    X, &band, goal, floor, limit, enough, False, &work, &inner
+                )
+            else:
+                found = minimise_by_part(
+                    X, &band, &part, &spare[0, 0, 0], state[REACH], goal, floor, limit,
+                    enough, &work, &inner,
+                )
             steps += inner - before
             if found == OUT_OF_WORK:
                 state[TAKEN] = inner
                 end = INTERRUPTED_
                 break
             state[TAKEN] = 0.0
+            state[REACH] = moved_by(&band, former)
             looks[n_looks, 0] = steps
-            looks[n_looks, 1], looks[n_looks, 2] = values[0], values[1]
+            looks[n_looks, 1] = values[0]
+            looks[n_looks, 2] = gap_between(values[0], values[1])
             n_looks += 1
             gap = relative_gap(values[0], values[1])
             if gap <= goal or values[0] < floor:
@@ -312,6 +415,7 @@ def solve(
                 memcpy(band.anchor, band.best_alpha, n * sizeof(double))
                 memcpy(band.point, band.best_point, size * sizeof(double))
                 set_margins(X, &band)
+                state[REACH] = INFINITY
             else:
                 memcpy(band.anchor, band.alpha, n * sizeof(double))
             state[RHO] *= factor
@@ -319,6 +423,10 @@ def solve(
                 break
         else:
             end = INTERRUPTED_
+        if band.has_point:
+            state[HAS_POINT] = 1.0
+        if band.has_duals:
+            state[HAS_DUALS] = 1.0
     return steps, n_looks, end
 
 

@@ -215,7 +215,7 @@ def is_progress(previous: Certificate, best: Certificate) -> bool:
 def _begin(problem: Problem, start: Start) -> _State | Narrow:
     """Return the state at the start."""
     alpha = start.alpha
-    if problem.fixed is None:
+    if problem.fixed is None and alpha.any():
         alpha = problem.repair(alpha)
     rho = _first_rho(problem, alpha) if start.rho is None else start.rho
     narrow = is_narrow(problem)
@@ -253,8 +253,11 @@ def _first_rho(problem: Problem, alpha: Float64Array) -> float:
     """
     moved = alpha > 0.0
     used = float(np.median(alpha[moved] / problem.cost[moved])) if moved.any() else 0.0
-    norms = problem.rows.squared_norms() * problem.cost
-    typical = float(norms.mean())
+    norms, cost = problem.rows.squared_norms(), problem.cost
+    if cost.strides[0] == 0:
+        typical = float(norms.mean()) * float(cost[0])
+    else:
+        typical = float((norms * cost).mean())
     return max(used, 1.0 / typical) if typical > 1.0 else 1.0
 
 

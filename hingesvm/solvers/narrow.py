@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from itertools import accumulate
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.kernels import _narrow
 from hingesvm.solvers.problem import Problem
-from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.progress import Check, Progress
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["Narrow", "is_narrow"]
@@ -17,12 +20,13 @@ Float64Array = NDArray[np.float64]
 
 # Columns, and numbers in all: entries of X, and others that go with a row. Products of
 # more are faster in BLAS.
-_MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
+_MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 10
+# Steps are on a part of the rows where it is this one or smaller.
+_PART = 4
 # Multiply-adds between two looks for an interrupt: some milliseconds.
 _WORK = float(1 << 23)
 # Inner problems between two looks of that kind at most.
 _LOOKS = 64
-_NOTHING = np.empty(0)
 
 
 def is_narrow(problem: Problem) -> bool:
@@ -30,7 +34,8 @@ def is_narrow(problem: Problem) -> bool:
     rows = problem.rows
     if rows.is_sparse or rows.n_features > _MOST_COLUMNS:
         return False
-    return rows.n_rows * (rows.n_features + _PER_ROW) <= _MOST_NUMBERS
+    per_row = (rows.n_features + _PER_ROW) * (1.0 + 1.0 / _PART)
+    return rows.n_rows * per_row <= _MOST_NUMBERS
 
 
 def _borrowed(rows: Rows, length: int) -> Float64Array:
@@ -40,6 +45,15 @@ def _borrowed(rows: Rows, length: int) -> Float64Array:
     except IndexError:
         room = np.empty(0)
     return room if len(room) >= length else np.empty(length)
+
+
+def _tiles_in(
+    room: Float64Array, count: int, size: int, rows: Rows
+) -> NDArray[np.floating]:
+    """Return room for so many tiles."""
+    tile = _narrow.ROWS_PER_TILE
+    tiles: NDArray[np.floating] = room.view(rows.dtype)[: count * size * tile]
+    return tiles.reshape(count, size, tile)
 
 
 class Narrow:
@@ -70,11 +84,17 @@ class Narrow:
         n_tiles = -(-n // tile)
         self.problem = problem
         padded = n_tiles * tile
-        self._buffer = _borrowed(rows, (8 + size) * padded)
-        self._per_row = self._buffer[: 7 * padded].reshape(7, padded)
-        self._free = self._buffer[7 * padded : 8 * padded].view(np.intp)
-        tiles = self._buffer[8 * padded :].view(rows.dtype)[: size * padded]
-        self._tiles = tiles.reshape(n_tiles, size, tile)
+        some = -(-n_tiles // _PART)
+        lengths = 8 * padded, padded, size * padded, 10 * some * tile, some * tile
+        ends = list(accumulate(lengths))
+        buffer = _borrowed(rows, ends[-1] + size * some * tile)
+        self._buffer = buffer
+        self._per_row = buffer[: ends[0]].reshape(8, padded)
+        self._free = buffer[ends[0] : ends[1]].view(np.intp)
+        self._tiles = _tiles_in(buffer[ends[1] :], n_tiles, size, rows)
+        self._of_part = buffer[ends[2] : ends[3]].reshape(10, some * tile)
+        self._free_of_part = buffer[ends[3] : ends[4]].view(np.intp)
+        self._spare = _tiles_in(buffer[ends[4] :], some, size, rows)
         _narrow.fill_tiles(*rows.arrays, problem.signs, self._tiles)
         self._signs = np.empty(0)
         self._ridge = np.ones(size)
@@ -145,6 +165,9 @@ class Narrow:
                 _WORK,
                 self._per_row,
                 self._free,
+                self._spare,
+                self._of_part,
+                self._free_of_part,
                 self._points,
                 self._values,
                 self._state,
@@ -152,21 +175,24 @@ class Narrow:
                 self._room,
             )
             before = progress.n_iter
-            for taken, primal, dual in looks[: n_looks - 1].tolist():
-                progress.n_iter = before + int(taken)
-                progress.note(Certificate(_NOTHING, 0.0, _NOTHING, primal, dual))
-            progress.n_iter = before + steps
+            progress.n_iter += steps
+            seconds = time.perf_counter() - progress.began
+            progress.history += [
+                Check(before + int(taken), seconds, primal, gap, problem.n_rows)
+                for taken, primal, gap in looks[: n_looks - 1].tolist()
+            ]
             if n_looks:
                 progress.record(self._best(progress.best))
 
     def _best(self, before: Certificate | None) -> Certificate:
         """Return the best points; those of before where none is better."""
         d, (primal, dual) = self.problem.rows.n_features, self._values.tolist()
-        if before is not None and primal == before.primal:
+        has_point, has_duals = self._state[-2:].tolist()
+        if before is not None and not has_point:
             w, intercept = before.w, before.intercept
         else:
             w, intercept = self._points[1, :d].copy(), float(self._points[1, d:].sum())
-        if before is not None and dual == before.dual:
+        if before is not None and not has_duals:
             duals = before.duals
         else:
             duals = self._per_row[2, : self.problem.n_rows].copy()

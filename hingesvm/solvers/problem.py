@@ -308,10 +308,22 @@ class Problem:
 
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""
+        zeros = repeated(0.0, self.rows.n_features)
+        nothing = repeated(0.0, self.n_rows)
+        if self.has_kink:
+            # The margin of the class with the higher costs is 1, if it can be.
+            positive = self._sum_of(self.bound, 1)
+            negative = self._sum_of(self.bound, -1)
+            intercept = 0.0
+            is_even = abs(positive - negative) <= _NOISE * (positive + negative)
+            if self.intercept_rule == "free" and not is_even:
+                intercept = math.copysign(1.0, positive - negative)
+            losses = positive * (1.0 - intercept) + negative * (1.0 + intercept)
+            return Certificate(zeros, intercept, nothing, losses, 0.0)
         # All rows of a class have the same margin: one row stands for them.
         first = np.array([self.signs.argmin(), self.signs.argmax()], dtype=np.intp)
         present = first if first[0] != first[1] else first[:1]
-        size = np.array([self._cost_of(self.signs[row]) for row in present])
+        size = np.array([self._sum_of(self.cost, self.signs[row]) for row in present])
         size /= self.cost[present]
         classes = Problem(
             self.rows,
@@ -321,26 +333,17 @@ class Problem:
             self.curvature[present] / size,
             self.intercept_rule,
         )
-        zeros = np.broadcast_to(0.0, self.rows.n_features)
         scores = np.zeros(len(present))
-        if self.intercept_rule == "free" and self.has_kink:
-            # The margin of the class with the higher costs is 1.
-            bound = classes.bound
-            difference = float(bound[1] - bound[0]) if len(bound) > 1 else 1.0
-            is_even = abs(difference) <= _ROUNDING * float(bound.sum())
-            intercept = 0.0 if is_even else math.copysign(1.0, difference)
-        else:
-            intercept = classes.best_intercept(scores, scores)
+        intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
-        nothing = repeated(0.0, self.n_rows)
         return Certificate(zeros, intercept, nothing, primal, 0.0)
 
-    def _cost_of(self, sign: np.int8) -> float:
-        """Return the sum of the costs of a class."""
+    def _sum_of(self, values: Float64Array, sign: int) -> float:
+        """Return the sum of values over the rows of a class."""
         rows = self.signs == sign
-        if self.cost.strides[0] == 0:
-            return float(self.cost[0]) * int(np.count_nonzero(rows))
-        return float(self.cost.sum(where=rows))
+        if values.strides[0] == 0:
+            return float(values[0]) * int(np.count_nonzero(rows))
+        return float(values.sum(where=rows))
 
     def certify(
         self,
