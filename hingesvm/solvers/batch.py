@@ -57,6 +57,9 @@ _VISIBLE, _NOISE = 1e-3, 4e-15
 _ROUNDING = 1e-14
 # Relative gap above which sums that are updated step by step are exact enough.
 _COARSE = 1e-8
+# Relative gap that is made of rounding errors, and the inner problems behind it, of a
+# step each, which leave of the weights what rounding permits.
+_NOTHING, _LAST_ONES = 1e-14, 2
 # Derivative along a line, as a part of that at its start, that counts as 0.
 _FLAT = 1e-3
 
@@ -163,10 +166,11 @@ def newton_until(
 def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
-    patience = _PATIENCE
+    patience, left = _PATIENCE, _LAST_ONES
     previous: Certificate | None = None
-    while not progress.exhausted and patience:
+    while not progress.exhausted and patience and left:
         limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
+        left -= progress.relative_gap <= _NOTHING
         steps, solved = _minimise_inner(progress, state, goal, floor, limit)
         best = progress.best
         assert best is not None
@@ -330,6 +334,8 @@ def _minimise_inner(
         certificate = _certificate(problem, state)
         progress.record(certificate)
         if progress.exhausted or progress.relative_gap <= goal:
+            return steps, True
+        if progress.relative_gap <= _NOTHING and steps:
             return steps, True
         if certificate.primal < floor:
             return steps, True
