@@ -118,6 +118,10 @@ def test_work_is_cut_into_pieces_between_which_it_can_be_cancelled(rule, monkeyp
     problem.rows.check_cancelled = lambda: looks.append(None)
     in_pieces, other = run(problem, start)
     assert in_pieces.n_iter == progress.n_iter <= len(looks)
+    assert len(in_pieces.history) == len(progress.history)
+    for one, other_one in zip(in_pieces.history, progress.history, strict=True):
+        assert one.iteration == other_one.iteration
+        assert one.gap == pytest.approx(other_one.gap, rel=1e-6)
     np.testing.assert_allclose(other.w, end.w, rtol=1e-9)
     np.testing.assert_allclose(other.alpha, end.alpha, rtol=1e-9, atol=1e-12)
 

@@ -179,7 +179,7 @@ class Narrow:
             seconds = time.perf_counter() - progress.began
             progress.history += [
                 Check(before + int(taken), seconds, primal, gap, problem.n_rows)
-                for taken, primal, gap in looks[: n_looks - 1].tolist()
+                for taken, primal, gap in looks[: max(n_looks - 1, 0)].tolist()
             ]
             if n_looks:
                 progress.record(self._best(progress.best))
