@@ -229,7 +229,7 @@ def test_history_only_improves_and_ends_with_the_certificate(method, loss):
     )
     history = solution.history
     assert history == seen
-    slack = 1e-12 * history[0].objective
+    slack = 1e-11 * history[0].objective
     for before, after in pairwise(history):
         assert after.iteration >= before.iteration
         assert after.seconds >= before.seconds
@@ -314,7 +314,7 @@ def test_auto_sweeps_and_then_takes_newton_steps(monkeypatch):
 def test_few_dense_columns_need_no_sweeps(monkeypatch, rule):
     sweeps = Spy(monkeypatch, "sweep_until")
     solution = exact(*blobs(100, 5), rule=rule)
-    assert solution.certificate.relative_gap <= 1e-14
+    assert solution.certificate.relative_gap <= 1e-10
     assert sweeps.calls == 0
     # The start, and a look for each inner problem, a step or more in all but the last.
     assert len(solution.history) <= solution.n_iter + 3
@@ -482,7 +482,7 @@ def test_a_start_of_ones_own_needs_no_sample(monkeypatch, taken):
     monkeypatch.setattr(solvers, "_TALL", 100)
     X, y = blobs(500, 5)
     problem = make_problem(X, y, Hinge(), "free")
-    rough = solve(problem, tol=0.1).certificate
+    rough = solve(problem, tol=0.01).certificate
     for method in ("auto", "batch"):
         del taken[:]
         start = Start(rough.alpha, rough.w, rough.intercept)

@@ -20,7 +20,7 @@ Float64Array = NDArray[np.float64]
 
 # Columns, and numbers in all: entries of X, and others that go with a row. Products of
 # more are faster in BLAS.
-_MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 10
+_MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
 # Steps are on a part of the rows where it is this one or smaller.
 _PART = 4
 # Multiply-adds between two looks for an interrupt: some milliseconds.
@@ -34,8 +34,7 @@ def is_narrow(problem: Problem) -> bool:
     rows = problem.rows
     if rows.is_sparse or rows.n_features > _MOST_COLUMNS:
         return False
-    per_row = (rows.n_features + _PER_ROW) * (1.0 + 1.0 / _PART)
-    return rows.n_rows * per_row <= _MOST_NUMBERS
+    return rows.n_rows * (rows.n_features + _PER_ROW) <= _MOST_NUMBERS
 
 
 def _borrowed(rows: Rows, length: int) -> Float64Array:
@@ -85,14 +84,16 @@ class Narrow:
         self.problem = problem
         padded = n_tiles * tile
         some = -(-n_tiles // _PART)
-        lengths = 8 * padded, padded, size * padded, 10 * some * tile, some * tile
+        part, doubles = some * tile, rows.dtype.itemsize / 8
+        of_tiles, of_spare = int(size * padded * doubles), int(size * part * doubles)
+        lengths = 8 * padded, padded, of_tiles, 10 * part, part, of_spare
         ends = list(accumulate(lengths))
-        buffer = _borrowed(rows, ends[-1] + size * some * tile)
+        buffer = _borrowed(rows, ends[-1])
         self._buffer = buffer
         self._per_row = buffer[: ends[0]].reshape(8, padded)
         self._free = buffer[ends[0] : ends[1]].view(np.intp)
         self._tiles = _tiles_in(buffer[ends[1] :], n_tiles, size, rows)
-        self._of_part = buffer[ends[2] : ends[3]].reshape(10, some * tile)
+        self._of_part = buffer[ends[2] : ends[3]].reshape(10, part)
         self._free_of_part = buffer[ends[3] : ends[4]].view(np.intp)
         self._spare = _tiles_in(buffer[ends[4] :], some, size, rows)
         _narrow.fill_tiles(*rows.arrays, problem.signs, self._tiles)
