@@ -25,6 +25,8 @@ _MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
 _PART = 4
 # Multiply-adds between two looks for an interrupt: some milliseconds.
 _WORK = float(1 << 23)
+# Relative gap below which rounding errors of margins count.
+_COARSE = 1e-8
 # Inner problems between two looks of that kind at most.
 _LOOKS = 64
 
@@ -145,6 +147,8 @@ class Narrow:
         if progress.best is not None:
             self._values[:2] = progress.best.primal, progress.best.dual
         problem = self.problem
+        # Near rounding, what is found from scratch afterwards may be a little less good.
+        aim = goal if goal > _COARSE else 0.5 * goal
         # Who is told of looks may ask to stop at each of them.
         looks = np.empty((_LOOKS if progress.report is None else 1, 3))
         end = _narrow.INTERRUPTED
@@ -159,7 +163,7 @@ class Narrow:
                 self._ridge,
                 self._fixed,
                 self._fixed_gain,
-                goal,
+                aim,
                 floor,
                 progress.tol,
                 progress.max_iter - progress.n_iter,
