@@ -84,7 +84,8 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
         "auto" sweeps over the rows and hands over to the batch method when its own
         measurements say that this is cheaper; where rows are very many it starts
-        with the batch method, on samples of them. "stochastic" sweeps only, "batch"
+        with the batch method, on samples of them, and on small dense tables of few
+        columns too. "stochastic" sweeps only, "batch"
         takes Newton steps only, and "pegasos" is the classical stochastic
         subgradient method, for reference: it is slow to converge, and trains no joint
         problems.

@@ -106,7 +106,8 @@ def solve(
         so far predicts that to be cheaper, counted in arithmetic rather than in
         seconds so that the choice is reproducible. With 1000 rows or more for each
         column it takes the batch method from the start. A small problem (up to 10,000
-        rows and n_rows * n_features up to 4 million) ends exact to rounding.
+        rows and n_rows * n_features up to 4 million) ends exact to rounding, and takes
+        the batch method from the start if it has up to 64 dense columns.
     tol : float, default=1e-4
         Relative duality gap to reach.
     max_iter : int, default=1000

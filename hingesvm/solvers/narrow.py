@@ -147,7 +147,7 @@ class Narrow:
         if progress.best is not None:
             self._values[:2] = progress.best.primal, progress.best.dual
         problem = self.problem
-        # Near rounding, what is found from scratch afterwards may be a little less good.
+        # Near rounding, what is found from scratch later may be a little less good.
         aim = goal if goal > _COARSE else 0.5 * goal
         # Who is told of looks may ask to stop at each of them.
         looks = np.empty((_LOOKS if progress.report is None else 1, 3))
