@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,6 +28,7 @@ __all__ = [
     "checked_rows",
     "draw_seeds",
     "encode_labels",
+    "is_plain",
     "row_costs",
     "row_factors",
     "unchanged_on_error",
@@ -64,6 +65,11 @@ def checked_input(
     sample_weight: ArrayLike | None,
 ) -> tuple[Rows, NDArray[Any], Float64Array | None]:
     """Return rows, labels and weights, and set what an estimator says of features."""
+    if is_plain(X, ordered=True) and _are_plain_labels(y, len(X)):
+        estimator.n_features_in_ = X.shape[1]
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+        return Rows(X), y, check_sample_weight(sample_weight, len(y))
     # Whether sparse rows are finite is found with their norms, in one pass.
     is_sparse = sp.issparse(X)
     data, labels = validate_data(
@@ -79,6 +85,31 @@ def checked_input(
         _refuse_infinite(labels, "y")
     rows = checked_rows(aligned(data))
     return rows, labels, check_sample_weight(sample_weight, len(labels))
+
+
+def is_plain(X: Any, *, ordered: bool = False) -> TypeGuard[NDArray[np.floating]]:
+    """Whether X is an array that scikit-learn's checks would return as it is.
+
+    They take longer than a small fit. `ordered` asks for rows in C's order too.
+    """
+    if not (type(X) is np.ndarray and X.ndim == 2 and X.size > 0):
+        return False
+    if not (X.dtype == np.float64 or X.dtype == np.float32):
+        return False
+    if ordered and not (X.flags.c_contiguous and X.flags.aligned):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))
+
+
+def _are_plain_labels(y: Any, count: int) -> TypeGuard[NDArray[Any]]:
+    """Whether labels are an array of numbers of which the same is true."""
+    if not (type(y) is np.ndarray and y.shape == (count,)):
+        return False
+    if y.dtype.kind != "f":
+        return y.dtype.kind in "biu"
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(y.sum()))
 
 
 def check_sample_weight(
@@ -134,10 +165,13 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
             check_classification_targets(classes)
         return classes, (y == classes[1]).view(np.int8)
     pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
-    classes = np.unique(np.concatenate([np.unique(y[piece]) for piece in pieces]))
-    if numbers:
-        # Each class thrice, as where most labels differ scikit-learn warns.
-        few = 2 * len(classes) <= len(y)
+    classes = np.unique(y[pieces[0]])
+    if len(pieces) > 1:
+        each = [classes, *(np.unique(y[piece]) for piece in pieces[1:])]
+        classes = np.unique(np.concatenate(each))
+    # Where most labels differ scikit-learn warns; else integers are always classes.
+    few = 2 * len(classes) <= len(y)
+    if numbers and (y.dtype.kind == "f" or not few):
         check_classification_targets(np.repeat(classes, 3) if few else y)
     codes = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
     for piece in pieces:

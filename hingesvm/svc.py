@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from hingesvm._training import Trained, Training
 from hingesvm._validation import (
     check_indices,
     checked_input,
+    is_plain,
     unchanged_on_error,
 )
 from hingesvm._warm import KeptDuals
@@ -82,7 +84,8 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
         "auto" sweeps over the rows and takes the steps of the batch method, in turns
         that share the work between both as their own measurements say; where rows are
-        very many it starts with the batch method, on samples of them. "stochastic"
+        very many it starts with the batch method, on samples of them, and on small
+        dense tables of few columns too. "stochastic"
         sweeps only, "batch" takes Newton steps only, and "pegasos" is the classical
         stochastic subgradient method, for reference: it is slow to converge, and trains
         no joint problems.
@@ -304,15 +307,20 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes one score, positive for ``classes_[1]``.
         """
-        check_is_fitted(self)
-        rows = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            reset=False,
-        )
-        check_indices(rows)
+        if not hasattr(self, "coef_"):
+            check_is_fitted(self)
+        is_same = getattr(X, "shape", (0,))[1:] == (self.n_features_in_,)
+        if is_same and is_plain(X) and not hasattr(self, "feature_names_in_"):
+            rows: Any = X
+        else:
+            rows = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                reset=False,
+            )
+            check_indices(rows)
         scores: NDArray[np.floating] = (
             safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
         )
@@ -336,6 +344,13 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         places = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
         predicted: NDArray[Any] = self.classes_[places]
         return predicted
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        """Return the names of the parameters, which are looked up at each fit."""
+        names: list[str] = super()._get_param_names()
+        return names
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         """Return what the address of the documentation is made of."""

@@ -12,7 +12,7 @@ from hingesvm.losses import Hinge
 from hingesvm.solvers import Progress, Rows, Start, batch, narrow
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.certificate import Fixed
-from hingesvm.solvers.narrow import Narrow, is_narrow
+from hingesvm.solvers.narrow import is_narrow
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -27,14 +27,14 @@ def kernel(request, monkeypatch):
     return module
 
 
-def case(loss, rule, dtype=np.float64, weights=False, restricted=False):
+def case(loss, rule, dtype=np.float64, weights=False, restricted=False, n=N):
     """A problem, and where to start."""
-    X, y = blobs(N, D)
-    costs = np.random.default_rng(3).uniform(0.2, 2.0, N) if weights else 0.7
+    X, y = blobs(n, D)
+    costs = np.random.default_rng(3).uniform(0.2, 2.0, n) if weights else 0.7
     problem = make_problem(X.astype(dtype), y, loss, rule, costs)
     alpha = np.minimum(0.4, problem.bound)
     if restricted:
-        some = np.arange(0, N, 2, dtype=np.intp)
+        some = np.arange(0, n, 2, dtype=np.intp)
         own, imbalance = problem.combine(alpha), problem.imbalance(alpha)
         fixed = Fixed(own, imbalance, problem.gain(alpha))
         problem, alpha = problem.restrict(some, alpha[some], fixed), alpha[some]
@@ -70,6 +70,36 @@ def test_same_steps_as_one_by_one(loss, rule, dtype, weights, restricted, monkey
 
 @every_loss
 @every_rule
+@pytest.mark.parametrize("weights", [False, True], ids=["scalar", "array"])
+@pytest.mark.parametrize("restricted", [False, True], ids=["whole", "part"])
+def test_steps_on_a_part_of_the_rows_lead_to_the_same_end(
+    loss, rule, weights, restricted, monkeypatch
+):
+    problem, start = case(loss, rule, np.float64, weights, n=900)
+    if restricted:
+        found = run(problem, start, goal=1e-2)[0].solution().certificate
+        alpha = found.alpha
+        at_bound = (alpha == 0.0) | (alpha == problem.bound)
+        some = np.flatnonzero(~at_bound | (np.arange(900) % 2 == 0))
+        totals = Fixed(
+            problem.combine(alpha), problem.imbalance(alpha), problem.gain(alpha)
+        )
+        problem = problem.restrict(some, alpha[some], totals)
+        start = Start(alpha[some], found.w, found.intercept)
+    progress, end = run(problem, start, goal=1e-12)
+    monkeypatch.setattr(batch, "is_narrow", lambda problem: False)
+    expected, other = run(problem, start, goal=1e-12)
+    assert progress.relative_gap <= 1e-12
+    assert progress.best.primal == pytest.approx(expected.best.primal, rel=1e-12)
+    assert progress.n_iter <= expected.n_iter + 10
+    np.testing.assert_allclose(end.w, other.w, atol=1e-5)
+    certificate = problem.certify(end.alpha, end.w, end.intercept)
+    if not restricted:
+        assert certificate.relative_gap <= 2e-12
+
+
+@every_loss
+@every_rule
 def test_what_is_found_is_certified(loss, rule):
     X, y = blobs(N, D)
     problem = make_problem(X, y, loss, rule)
@@ -88,6 +118,11 @@ def test_work_is_cut_into_pieces_between_which_it_can_be_cancelled(rule, monkeyp
     problem.rows.check_cancelled = lambda: looks.append(None)
     in_pieces, other = run(problem, start)
     assert in_pieces.n_iter == progress.n_iter <= len(looks)
+    assert len(in_pieces.history) == len(progress.history)
+    for one, other_one in zip(in_pieces.history, progress.history, strict=True):
+        assert one.iteration == other_one.iteration
+        # An interrupted step on a part of the rows is looked at on all of them.
+        assert one.gap == pytest.approx(other_one.gap, rel=0.5)
     np.testing.assert_allclose(other.w, end.w, rtol=1e-9)
     np.testing.assert_allclose(other.alpha, end.alpha, rtol=1e-9, atol=1e-12)
 
@@ -177,22 +212,49 @@ def test_which_problems_are_narrow():
     assert not is_narrow(problem(sp.csr_matrix(np.ones((1000, 8)))))
 
 
-def test_goals_near_rounding_are_left_to_single_steps(monkeypatch):
-    def refuse(*args):
-        raise AssertionError
+@every_loss
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_goals_out_of_reach_end_at_rounding(loss, rule, dtype):
+    problem, _ = case(loss, rule, dtype)
+    progress = Progress(problem, 1e-10, 1000)
+    newton_until(progress, Start(np.zeros(N)), -1.0)
+    certificate = progress.solution().certificate
+    # Beside what rounding errors may hide.
+    assert certificate.gap - certificate.hidden <= 1e-14 * certificate.primal
+    assert certificate.relative_gap <= 1e-10
+    # Next to no step is taken where there is nothing left to gain.
+    exact = [
+        check for check in progress.history if check.gap <= 1e-13 * check.objective
+    ]
+    assert progress.n_iter - exact[0].iteration <= 3
+    again = Progress(problem, 1e-10, 1000)
+    newton_until(again, Start(certificate.alpha, certificate.w), -1.0)
+    other = again.solution().certificate
+    np.testing.assert_allclose(other.w, certificate.w, rtol=1e-9, atol=1e-11)
 
-    problem, start = case(Hinge(), "none")
-    monkeypatch.setattr(batch, "Narrow", refuse)
-    run(problem, start, goal=1e-9)
-    with pytest.raises(AssertionError):
-        run(problem, start, goal=1e-7)
+
+def test_each_inner_problem_is_a_look():
+    problem, start = case(Hinge(), "free")
+    progress, _ = run(problem, start)
+    told = []
+    other = Progress(problem, 1e-6, 300, report=lambda check, found: told.append(check))
+    newton_until(other, start, 1e-6)
+    without_time = [check._replace(seconds=0.0) for check in progress.history]
+    assert without_time == [check._replace(seconds=0.0) for check in told]
+    assert len(without_time) > 3
 
 
-def test_an_iterate_can_be_moved():
-    problem, start = case(Hinge(), "penalized")
-    shortfall = 1.0 - problem.margins(start.w, start.intercept)
-    state = Narrow(problem, start.w, start.intercept, shortfall, start.alpha, 1.0)
-    other = np.linspace(-1.0, 1.0, D)
-    state.go_to(other, 0.25, 1.0 - problem.margins(other, 0.25))
-    assert np.array_equal(state.w, other)
-    assert state.intercept == 0.25
+def test_a_report_stops_it_at_a_look():
+    problem, start = case(Hinge(), "free")
+    reported = []
+
+    def report(check, found):
+        reported.append(found)
+        return len(reported) == 2
+
+    progress = Progress(problem, 1e-6, 300, report=report)
+    newton_until(progress, start, 1e-6)
+    assert len(reported) == 2
+    assert progress.is_stopped
+    assert np.array_equal(progress.best.w, reported[-1].w)

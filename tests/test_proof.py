@@ -51,8 +51,24 @@ def primal(clf, X, signs, cost, k=0):
     return value + loss_sum(clf.loss, shortfall, cost)
 
 
+def balanced(a, signs, X):
+    """Exactly feasible duals next to some: a class scaled, or a row of it lowered."""
+    of_class = [sum(a[signs == sign], ZERO) for sign in (1, -1)]
+    excess = abs(of_class[0] - of_class[1])
+    heavier = 1 if of_class[0] > of_class[1] else -1
+    scaled = a.copy()
+    if excess:
+        scaled[signs == heavier] *= min(of_class) / max(of_class)
+    yield scaled
+    able = [k for k in np.flatnonzero(signs == heavier) if a[k] >= excess]
+    if able:
+        lowered = a.copy()
+        lowered[min(able, key=lambda k: sum(X[k] * X[k], ZERO))] -= excess
+        yield lowered
+
+
 def dual(clf, X, signs, cost, k=0):
-    """D of duals next to those of a fit that are exactly feasible."""
+    """The highest D of duals next to those of a fit that are exactly feasible."""
     a = signs * exact(clf.dual_coef_[k])
     assert all(a >= 0)
     if clf.loss != "squared_hinge":
@@ -60,11 +76,12 @@ def dual(clf, X, signs, cost, k=0):
         assert all(a <= cost * (1 + Fraction(2) ** -50))
         a = np.minimum(a, cost)
     if clf.fit_intercept and not clf.penalized_intercept:
-        of_class = [sum(a[signs == sign], ZERO) for sign in (1, -1)]
-        least = min(of_class)
-        for sign, total in zip((1, -1), of_class, strict=True):
-            if total > least:
-                a[signs == sign] *= least / total
+        return max(dual_at(clf, X, signs, cost, one) for one in balanced(a, signs, X))
+    return dual_at(clf, X, signs, cost, a)
+
+
+def dual_at(clf, X, signs, cost, a):
+    """D of exactly feasible duals."""
     w = (a * signs) @ X
     value = sum(a, ZERO) - sum(w * w, ZERO) / 2
     if clf.penalized_intercept and clf.fit_intercept:

@@ -306,8 +306,19 @@ class Spy:
 
 def test_auto_sweeps_and_then_takes_newton_steps(monkeypatch):
     sweeps, newton = Spy(monkeypatch, "sweep_until"), Spy(monkeypatch, "newton_until")
-    assert exact(*blobs(100, 5)).converged
+    X, y = blobs(100, 5)
+    assert exact(sp.csr_matrix(X), y).converged
     assert sweeps.calls == newton.calls == 1
+
+
+@every_rule
+def test_few_dense_columns_need_no_sweeps(monkeypatch, rule):
+    sweeps = Spy(monkeypatch, "sweep_until")
+    solution = exact(*blobs(100, 5), rule=rule)
+    assert solution.certificate.relative_gap <= 1e-10
+    assert sweeps.calls == 0
+    # The start, and a look for each inner problem, a step or more in all but the last.
+    assert len(solution.history) <= solution.n_iter + 3
 
 
 @pytest.mark.parametrize(
@@ -491,7 +502,7 @@ def test_few_rows_need_no_sample(monkeypatch, taken):
     monkeypatch.setattr(choice, "_FEW_ROWS", 500)
     monkeypatch.setattr(choice, "_TALL", 1)
     X, y = blobs(500, 5)
-    solution = solve(make_problem(X, y, Hinge(), "free"))
+    solution = solve(make_problem(sp.csr_matrix(X), y, Hinge(), "free"))
     assert taken == ["sweep_until", "newton_until"]
     assert solution.certificate.relative_gap <= 1e-10
 

@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from reference import blobs
 from samples import SOLVERS, assert_same_model, make_data
 
 from hingesvm import HingeSVC
@@ -264,3 +265,38 @@ def test_rows_of_weight_zero_are_not_copied():
     weights = (rng.random(len(y)) < 0.8).astype(float)
     clf = HingeSVC(C=1e-3, tol=0.1)
     assert peak_memory(lambda: clf.fit(X, y, sample_weight=weights)) < 0.3 * X.nbytes
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("labels", [bool, np.int8, np.int64, np.float64])
+def test_arrays_as_they_should_be_are_looked_at_once(monkeypatch, dtype, labels):
+    X, y = blobs(40, 3)
+    X, y = X.astype(dtype), (y > 0).astype(labels)
+    expected = HingeSVC().fit(X.tolist() if dtype is np.float64 else X.copy("F"), y)
+    scores = expected.decision_function(X.copy("F").tolist())
+
+    def refuse(*args, **kwargs):
+        raise AssertionError
+
+    monkeypatch.setattr("hingesvm._validation.validate_data", refuse)
+    monkeypatch.setattr("hingesvm.svc.validate_data", refuse)
+    clf = HingeSVC().fit(X, y)
+    assert np.array_equal(clf.coef_, expected.coef_)
+    assert clf.n_features_in_ == 3
+    np.testing.assert_allclose(clf.decision_function(X), scores, rtol=1e-5)
+    with pytest.raises(AssertionError):
+        HingeSVC().fit(np.full_like(X, np.inf), y)
+    with pytest.raises(AssertionError):
+        clf.decision_function(X[:, :2])
+
+
+def test_names_of_columns_are_forgotten_by_a_fit_without(recwarn):
+    pandas = pytest.importorskip("pandas")
+    X, y = blobs(40, 3)
+    clf = HingeSVC().fit(pandas.DataFrame(X, columns=["a", "b", "c"]), y)
+    clf.predict(X)
+    assert "feature names" in str(recwarn.pop(UserWarning).message)
+    clf.fit(X, y)
+    assert not hasattr(clf, "feature_names_in_")
+    clf.predict(X)
+    assert not recwarn.list

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -85,6 +86,7 @@ def solve(
         With 1000 rows or more for each column it takes the batch method from the start.
         A small problem (up to 10,000 rows and n_rows * n_features up to 4 million) ends
         exact to rounding where that is cheap.
+        It begins with the batch method if it has up to 64 dense columns.
     tol : float, default=1e-4
         Relative duality gap to reach.
     max_iter : int, default=1000
@@ -220,14 +222,16 @@ def go_on(progress: Progress, seed: int) -> Solution:
 
 def _check_range(problem: Problem) -> None:
     """Refuse data whose objective could overflow."""
-    rows = problem.rows
-    total = float(problem.cost.sum())
+    rows, cost = problem.rows, problem.cost
+    total = float(cost[0]) * len(cost) if cost.strides[0] == 0 else float(cost.sum())
     if rows.largest_possible() * (1.0 + total) < _LARGEST:
         return
-    lengths = np.sqrt(rows.squared_norms())
+    longest = math.sqrt(float(rows.squared_norms().max()))
+    if longest * (1.0 + total) < _LARGEST:
+        return
     with np.errstate(over="ignore"):
-        largest = float((problem.cost * lengths).sum())
-    if not (largest < _LARGEST and lengths.max() < _LARGEST):
+        largest = float((cost * np.sqrt(rows.squared_norms())).sum())
+    if not (largest < _LARGEST and longest < _LARGEST):
         raise ValueError(
             "The values of X, or C times those of X, are so large that their squares "
             "overflow: scale X or reduce C."

@@ -63,6 +63,9 @@ _VISIBLE, _NOISE = 1e-3, 4e-15
 _ROUNDING = 1e-14
 # Relative gap above which sums that are updated step by step are exact enough.
 _COARSE = 1e-8
+# Relative gap that is made of rounding errors, and the inner problems behind it, of a
+# step each, which leave of the weights what rounding permits.
+_NOTHING, _LAST_ONES = 1e-14, 2
 # Derivative along a line, as a part of that at its start, that counts as 0.
 _FLAT = 1e-3
 
@@ -129,15 +132,6 @@ class _State:
             self.pace = sigma / width
         _settle(problem, self)
 
-    def close(self) -> None:
-        """Nothing to give back."""
-
-    def minimise(
-        self, progress: Progress, goal: float, floor: float, limit: int
-    ) -> tuple[int, bool]:
-        """Minimise Psi by Newton steps; return how many, and whether it was solved."""
-        return _minimise_inner(progress, self, goal, floor, limit)
-
 
 def newton_until(
     progress: Progress, start: Start, goal: float, floor: float = -np.inf
@@ -161,23 +155,31 @@ def newton_until(
     Start
         Where it ends.
     """
-    state = _begin(progress.problem, start, goal)
+    state = _begin(progress.problem, start)
     try:
-        return _go_on(progress, state, goal, floor)
+        if isinstance(state, Narrow):
+            state.go_on(progress, goal, floor)
+        else:
+            _go_on(progress, state, goal, floor)
+        best = progress.best
+        point = state.alpha, state.w, state.intercept
+        if best is not None and floor <= best.primal and best.relative_gap <= goal:
+            point = best.alpha, best.w, best.intercept
+        return Start(*point, rho=state.rho, inner=state.inner)
     finally:
-        state.close()
+        if isinstance(state, Narrow):
+            state.close()
 
 
-def _go_on(
-    progress: Progress, state: _State | Narrow, goal: float, floor: float
-) -> Start:
+def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
-    patience = _PATIENCE
+    patience, left = _PATIENCE, _LAST_ONES
     previous: Certificate | None = None
-    while not progress.exhausted and patience:
+    while not progress.exhausted and patience and left:
         limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
-        steps, solved = state.minimise(progress, goal, floor, limit)
+        left -= progress.relative_gap <= _NOTHING
+        steps, solved = _minimise_inner(progress, state, goal, floor, limit)
         best = progress.best
         assert best is not None
         if best.primal < floor or best.relative_gap <= goal:
@@ -200,12 +202,6 @@ def _go_on(
             shortfall = 1.0 - problem.margins(best.w, best.intercept)
             state.go_to(best.w, best.intercept, shortfall)
         state.take_anchor(anchor, state.rho * factor)
-    best = progress.best
-    if best is not None and floor <= best.primal and best.relative_gap <= goal:
-        point = best.alpha, best.w, best.intercept
-    else:
-        point = state.alpha, state.w, state.intercept
-    return Start(*point, rho=state.rho, inner=state.inner)
 
 
 def change_of_rho(steps: int, solved: bool) -> float:
@@ -217,7 +213,7 @@ def change_of_rho(steps: int, solved: bool) -> float:
     return _GROWTH if steps <= _QUICK else 1.0
 
 
-def _has_strayed(problem: Problem, state: _State | Narrow, best: Certificate) -> bool:
+def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
     primal = problem.primal_of(state.w, state.intercept, state.loss)
     return primal - best.primal > best.gap
@@ -229,13 +225,13 @@ def is_progress(previous: Certificate, best: Certificate) -> bool:
     return gained > max(_VISIBLE * previous.gap, _NOISE * abs(best.primal))
 
 
-def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
+def _begin(problem: Problem, start: Start) -> _State | Narrow:
     """Return the state at the start."""
     alpha = start.alpha
-    if problem.fixed is None:
+    if problem.fixed is None and alpha.any():
         alpha = problem.repair(alpha)
     rho = _first_rho(problem, alpha) if start.rho is None else start.rho
-    narrow = goal >= _COARSE and is_narrow(problem)
+    narrow = is_narrow(problem)
     own = start.own
     if own is None and not (narrow and start.w is not None):
         own = problem.combine(alpha)
@@ -274,8 +270,11 @@ def _first_rho(problem: Problem, alpha: Float64Array) -> float:
     """
     moved = alpha > 0.0
     used = float(np.median(alpha[moved] / problem.cost[moved])) if moved.any() else 0.0
-    norms = problem.rows.squared_norms() * problem.cost
-    typical = float(norms.mean())
+    norms, cost = problem.rows.squared_norms(), problem.cost
+    if cost.strides[0] == 0:
+        typical = float(norms.mean()) * float(cost[0])
+    else:
+        typical = float((norms * cost).mean())
     return max(used, 1.0 / typical) if typical > 1.0 else 1.0
 
 
@@ -348,6 +347,8 @@ def _minimise_inner(
         certificate = _certificate(problem, state)
         progress.record(certificate)
         if progress.exhausted or progress.relative_gap <= goal:
+            return steps, True
+        if progress.relative_gap <= _NOTHING and steps:
             return steps, True
         if certificate.primal < floor:
             return steps, True

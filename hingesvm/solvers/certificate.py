@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,8 +88,8 @@ class Certificate:
     @property
     def relative_gap(self) -> float:
         """Gap as a fraction of the primal value."""
-        if not np.isfinite(self.primal):
-            return np.inf
+        if not math.isfinite(self.primal):
+            return math.inf
         return self.gap / self.primal if self.primal > 0.0 else 0.0
 
     def join(self, newer: Certificate) -> Certificate:

@@ -21,6 +21,7 @@ import numpy as np
 
 from hingesvm.solvers.bands import band_until, nest
 from hingesvm.solvers.batch import newton_until
+from hingesvm.solvers.narrow import is_narrow
 from hingesvm.solvers.newton import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
@@ -113,14 +114,19 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
         Of the order of rows.
     """
     problem = progress.problem
-    small = is_small(problem)
+    small, turns = is_small(problem), _Turns()
     if progress.work == 0.0:
         first = Start(np.zeros(problem.n_rows)) if start is None else start
-        if small:
+        if small and progress.exact and is_narrow(problem):
+            # A few dense columns need no sweeps: steps in one call take no longer.
+            is_cold = not first.alpha.any() and first.w is None
+            finish(progress, progress.start() if is_cold else first, seed)
+            turns.is_cut_short = False
+        elif small:
             _sweep_first(progress, first, seed)
         else:
             sweep_until(progress, first, seed, hand_over(progress))
-    turns = _Turns(swept=progress.work)
+    turns.swept = progress.work
     while not _is_done(progress):
         turns.step(progress, seed)
         if _is_done(progress):
@@ -157,7 +163,7 @@ class _Turns:
         Whether they had not ended by themselves.
     """
 
-    swept: float
+    swept: float = 0.0
     stepped: float = 0.0
     ahead: Start | None = None
     gap: float = np.inf

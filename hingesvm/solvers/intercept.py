@@ -19,7 +19,7 @@ __all__ = ["minimise_over_intercept", "minimise_smoothed", "smoothed"]
 
 Float64Array = NDArray[np.float64]
 
-# Rows up to which all kinks are sorted.
+# Rows up to which a guess is tried as it is: to sort all kinks takes little time.
 _FEW_ROWS = 10_000
 # Rows from which the intercept is judged at first.
 _JUDGES = 5000
@@ -74,13 +74,14 @@ def minimise_over_intercept(
     bound, curvature, scores : ndarray of float64, of shape (n_rows,)
         u_i, q_i, and x_i . w.
     guess : float, optional
-        About where the minimum is. With many rows, only the kinks nearby are sorted
-        then.
+        About where the minimum is. Only the kinks nearby are sorted, if it is there.
     """
     losses = _Losses(signs, bound, curvature, signs - scores)
     low, high = -np.inf, np.inf
-    if guess is not None and len(scores) > _FEW_ROWS:
-        near = _minimise_smoothed(*losses[:3], losses.shortfall(guess), guess)
+    if guess is not None:
+        near = guess
+        if len(scores) > _FEW_ROWS:
+            near = _minimise_smoothed(*losses[:3], losses.shortfall(guess), guess)
         low, high = near - _NEARBY, near + _NEARBY
 
     def derivative(b: float, *, above: bool) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from itertools import accumulate
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.kernels import _narrow
 from hingesvm.solvers.problem import Problem
-from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.progress import Check, Progress
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["Narrow", "is_narrow"]
@@ -20,8 +23,14 @@ Float64Array = NDArray[np.float64]
 _MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
 # Part of the rows that is strictly inside its box in a typical step.
 _TYPICALLY_FREE = 0.3
+# Steps are on a part of the rows where it is this one or smaller.
+_PART = 4
 # Multiply-adds between two looks for an interrupt: some milliseconds.
 _WORK = float(1 << 23)
+# Relative gap below which rounding errors of margins count.
+_COARSE = 1e-8
+# Inner problems between two looks of that kind at most.
+_LOOKS = 64
 
 
 def is_narrow(problem: Problem) -> bool:
@@ -39,6 +48,15 @@ def _borrowed(rows: Rows, length: int) -> Float64Array:
     except IndexError:
         room = np.empty(0)
     return room if len(room) >= length else np.empty(length)
+
+
+def _tiles_in(
+    room: Float64Array, count: int, size: int, rows: Rows
+) -> NDArray[np.floating]:
+    """Return room for so many tiles."""
+    tile = _narrow.ROWS_PER_TILE
+    tiles: NDArray[np.floating] = room.view(rows.dtype)[: count * size * tile]
+    return tiles.reshape(count, size, tile)
 
 
 class Narrow:
@@ -67,14 +85,22 @@ class Narrow:
         size = d + (rule != "none")
         tile = _narrow.ROWS_PER_TILE
         n_tiles = -(-n // tile)
-        self.problem, self.rho, self.loss = problem, rho, np.inf
+        self.problem = problem
         self.inner = None
         padded = n_tiles * tile
-        self._buffer = _borrowed(rows, (7 + size) * padded)
-        self._per_row = self._buffer[: 6 * padded].reshape(6, padded)
-        self._free = self._buffer[6 * padded : 7 * padded].view(np.intp)
-        tiles = self._buffer[7 * padded :].view(rows.dtype)[: size * padded]
-        self._tiles = tiles.reshape(n_tiles, size, tile)
+        some = -(-n_tiles // _PART)
+        part, doubles = some * tile, rows.dtype.itemsize / 8
+        of_tiles, of_spare = int(size * padded * doubles), int(size * part * doubles)
+        lengths = 8 * padded, padded, of_tiles, 10 * part, part, of_spare
+        ends = list(accumulate(lengths))
+        buffer = _borrowed(rows, ends[-1])
+        self._buffer = buffer
+        self._per_row = buffer[: ends[0]].reshape(8, padded)
+        self._free = buffer[ends[0] : ends[1]].view(np.intp)
+        self._tiles = _tiles_in(buffer[ends[1] :], n_tiles, size, rows)
+        self._of_part = buffer[ends[2] : ends[3]].reshape(10, part)
+        self._free_of_part = buffer[ends[3] : ends[4]].view(np.intp)
+        self._spare = _tiles_in(buffer[ends[4] :], some, size, rows)
         _narrow.fill_tiles(*rows.arrays, problem.signs, self._tiles)
         self._signs = np.empty(0)
         self._ridge = np.ones(size)
@@ -89,15 +115,22 @@ class Narrow:
         free = _TYPICALLY_FREE * n
         self._step_work = (8.0 + 3.0 * size) * n + 0.5 * free * size**2 + size**3 / 3.0
         self._points = np.zeros((2, size))
+        self._points[0, :d], self._points[0, d:] = w, intercept
+        self._per_row[0, :n] = shortfall
+        self._per_row[1, :n] = self._per_row[3, :n] = anchor
         self._room = np.empty(_narrow.room_for(size))
-        self._values = np.array([np.inf, -np.inf, 0.0])
-        self.go_to(w, intercept, shortfall)
-        self.take_anchor(anchor, rho)
-        self._per_row[1, :n] = anchor
+        self._values = np.array([np.inf, -np.inf])
+        self._state = np.empty(_narrow.STATE)
+        _narrow.first_state(rho, self._state)
 
     def close(self) -> None:
         """Give room back; nothing else may be called after that."""
         self.problem.rows.rooms.append(self._buffer)
+
+    @property
+    def rho(self) -> float:
+        """The proximal step in units of the costs."""
+        return float(self._state[0])
 
     @property
     def w(self) -> Float64Array:
@@ -114,66 +147,63 @@ class Narrow:
         """The dual variables a+."""
         return self._per_row[1, : self.problem.n_rows].copy()
 
-    def go_to(
-        self, w: Float64Array, intercept: float, shortfall: NDArray[np.floating]
-    ) -> None:
-        """Go to another point."""
-        d = len(w)
-        self._points[0, :d] = w
-        self._points[0, d:] = intercept
-        self._per_row[0, : len(shortfall)] = shortfall
-
-    def take_anchor(self, anchor: Float64Array, rho: float) -> None:
-        """Begin another inner problem."""
-        self._anchor, self.rho = anchor, rho
-
-    def minimise(
-        self, progress: Progress, goal: float, floor: float, limit: int
-    ) -> tuple[int, bool]:
-        """Minimise Psi by Newton steps; return how many, and whether it was solved."""
+    def go_on(self, progress: Progress, goal: float, floor: float) -> None:
+        """Solve one inner problem after the other."""
         if progress.best is not None:
             self._values[:2] = progress.best.primal, progress.best.dual
         problem = self.problem
-        steps, end = 0, _narrow.OUT_OF_WORK
-        while end == _narrow.OUT_OF_WORK:
+        # Near rounding, what is found from scratch later may be a little less good.
+        aim = goal if goal > _COARSE else 0.5 * goal
+        # Who is told of looks may ask to stop at each of them.
+        looks = np.empty((_LOOKS if progress.report is None else 1, 3))
+        end = _narrow.INTERRUPTED
+        while end == _narrow.INTERRUPTED and not progress.exhausted:
             problem.rows.check_cancelled()
-            taken, end = _narrow.minimise(
+            steps, n_looks, end = _narrow.solve(
                 self._tiles,
                 problem.cost,
                 problem.bound,
                 problem.curvature,
                 self._signs,
-                self._anchor,
-                self.rho,
                 self._ridge,
                 self._fixed,
                 self._fixed_gain,
-                goal,
+                aim,
                 floor,
-                limit - steps,
+                progress.tol,
                 progress.max_iter - progress.n_iter,
                 _WORK,
                 self._per_row,
                 self._free,
+                self._spare,
+                self._of_part,
+                self._free_of_part,
                 self._points,
                 self._values,
+                self._state,
+                looks,
                 self._room,
             )
-            steps += taken
-            progress.n_iter += taken
-            progress.work += taken * self._step_work
-        self.loss = float(self._values[2])
-        progress.record(self._best(progress.best))
-        return steps, end == _narrow.SOLVED
+            before = progress.n_iter
+            progress.n_iter += steps
+            progress.work += steps * self._step_work
+            seconds = time.perf_counter() - progress.began
+            progress.history += [
+                Check(before + int(taken), seconds, primal, gap, problem.n_rows)
+                for taken, primal, gap in looks[: max(n_looks - 1, 0)].tolist()
+            ]
+            if n_looks:
+                progress.record(self._best(progress.best))
 
     def _best(self, before: Certificate | None) -> Certificate:
         """Return the best points; those of before where none is better."""
-        d, (primal, dual, _) = self.problem.rows.n_features, self._values.tolist()
-        if before is not None and primal == before.primal:
+        d, (primal, dual) = self.problem.rows.n_features, self._values.tolist()
+        has_point, has_duals = self._state[-2:].tolist()
+        if before is not None and not has_point:
             w, intercept = before.w, before.intercept
         else:
             w, intercept = self._points[1, :d].copy(), float(self._points[1, d:].sum())
-        if before is not None and dual == before.dual:
+        if before is not None and not has_duals:
             duals = before.duals
         else:
             duals = self._per_row[2, : self.problem.n_rows].copy()

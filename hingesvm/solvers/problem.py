@@ -42,6 +42,8 @@ Float64Array = NDArray[np.float64]
 
 # Weights this small, relative to the terms that they sum, are rounding errors.
 _NOISE = 1e-13
+# Relative gap at which no other point can be better by more than rounding.
+_EXACT = 1e-14
 # Shortfalls that can be rounding errors.
 _TINY = 1e-12
 # Operations beside those of a sum, with room to spare.
@@ -66,13 +68,23 @@ class Problem(Values):
     ) -> Problem:
         """Make the problem of a loss; a scalar cost is stored once, not n times."""
         costs = np.asarray(cost, dtype=np.float64)
-        shape = (rows.n_rows,)
+        bound, curvature = loss.dual_bound(costs), loss.dual_curvature(costs)
+        if costs.size > 1:
+            shape = (rows.n_rows,)
+            return cls(
+                rows,
+                signs,
+                np.broadcast_to(costs, shape),
+                np.broadcast_to(bound, shape),
+                np.broadcast_to(curvature, shape),
+                intercept_rule,
+            )
         return cls(
             rows,
             signs,
-            np.broadcast_to(costs, shape),
-            np.broadcast_to(loss.dual_bound(costs), shape),
-            np.broadcast_to(loss.dual_curvature(costs), shape),
+            repeated(costs.item(), rows.n_rows),
+            repeated(bound.item(), rows.n_rows),
+            repeated(curvature.item(), rows.n_rows),
             intercept_rule,
         )
 
@@ -111,10 +123,22 @@ class Problem(Values):
 
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""
+        zeros = repeated(0.0, self.rows.n_features)
+        nothing = repeated(0.0, self.n_rows)
+        if self.has_kink:
+            # The margin of the class with the higher costs is 1, if it can be.
+            positive = self._sum_of(self.bound, 1)
+            negative = self._sum_of(self.bound, -1)
+            intercept = 0.0
+            is_even = abs(positive - negative) <= _NOISE * (positive + negative)
+            if self.intercept_rule == "free" and not is_even:
+                intercept = math.copysign(1.0, positive - negative)
+            losses = positive * (1.0 - intercept) + negative * (1.0 + intercept)
+            return Certificate(zeros, intercept, nothing, losses, 0.0)
         # All rows of a class have the same margin: one row stands for them.
         first = np.array([self.signs.argmin(), self.signs.argmax()], dtype=np.intp)
         present = first if first[0] != first[1] else first[:1]
-        size = np.array([self._cost_of(self.signs[row]) for row in present])
+        size = np.array([self._sum_of(self.cost, self.signs[row]) for row in present])
         size /= self.cost[present]
         classes = Problem(
             self.rows,
@@ -124,19 +148,17 @@ class Problem(Values):
             self.curvature[present] / size,
             self.intercept_rule,
         )
-        zeros = np.broadcast_to(0.0, self.rows.n_features)
         scores = np.zeros(len(present))
         intercept = classes.best_intercept(scores, scores)
         primal = classes.primal(zeros, intercept, scores)
-        nothing = repeated(0.0, self.n_rows)
         return Certificate(zeros, intercept, nothing, primal, 0.0)
 
-    def _cost_of(self, sign: np.int8) -> float:
-        """Return the sum of the costs of a class."""
+    def _sum_of(self, values: Float64Array, sign: int) -> float:
+        """Return the sum of values over the rows of a class."""
         rows = self.signs == sign
-        if self.cost.strides[0] == 0:
-            return float(self.cost[0]) * int(np.count_nonzero(rows))
-        return float(self.cost.sum(where=rows))
+        if values.strides[0] == 0:
+            return float(values[0]) * int(np.count_nonzero(rows))
+        return float(values.sum(where=rows))
 
     def certify(
         self,
@@ -155,18 +177,29 @@ class Problem(Values):
         intercept : float, optional
             Its intercept; a free intercept is minimised over anyway.
         """
-        certificate = self.evaluate(alpha)
+        feasible = self.repair(alpha)
+        own = self.combine(feasible)
+        found = Certificate(own, 0.0, feasible, np.inf, self.dual(feasible, own), own)
         if w is not None:
-            scores = self.rows.margins(w)
-            if self.intercept_rule != "penalized" or intercept is None:
-                intercept = self.best_intercept(scores, certificate.alpha, intercept)
-            value = self.primal(w, intercept, scores)
-            other = replace(certificate, weights=w, intercept=intercept, primal=value)
+            found = given = self._at(found, w, intercept)
+        if not found.relative_gap <= _EXACT:
             # Of two equally good points the iterate is nearer the optimum than w(a).
-            certificate = certificate.join(self._stretch(other, scores))
-            margins = self.signs * (scores + intercept)
-            certificate = certificate.join(self._counterbalanced(certificate, margins))
-        return self._without_noise(certificate)
+            found = self._at(found, own).join(found)
+            if w is not None:
+                margins = self.margins(given.w, given.intercept)
+                found = found.join(self._counterbalanced(found, margins))
+        return self._without_noise(found)
+
+    def _at(
+        self, found: Certificate, w: Float64Array, intercept: float | None = None
+    ) -> Certificate:
+        """Return it with other weights, and the intercept that is best for them."""
+        scores = self.rows.margins(w)
+        if self.intercept_rule != "penalized" or intercept is None:
+            intercept = self.best_intercept(scores, found.alpha, intercept)
+        primal = self.primal(w, intercept, scores)
+        other = replace(found, weights=w, intercept=intercept, primal=primal)
+        return self._stretch(other, scores)
 
     def _counterbalanced(
         self, certificate: Certificate, margins: Float64Array
@@ -178,7 +211,7 @@ class Problem(Values):
         """
         if self.intercept_rule != "free":
             return certificate
-        costs = self._cost_of(np.int8(1)), self._cost_of(np.int8(-1))
+        costs = self._sum_of(self.cost, 1), self._sum_of(self.cost, -1)
         if min(costs) > _NOISE * max(costs):
             return certificate
         slopes = self.slopes(1.0 - margins)
@@ -242,13 +275,9 @@ class Problem(Values):
     def evaluate(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables and of w(a)."""
         feasible = self.repair(alpha)
-        w = self.combine(feasible)
-        scores = self.rows.margins(w)
-        intercept = self.best_intercept(scores, feasible)
-        primal = self.primal(w, intercept, scores)
-        dual = self.dual(feasible, w)
-        certificate = Certificate(w, intercept, feasible, primal, dual, w)
-        return self._stretch(certificate, scores)
+        own = self.combine(feasible)
+        found = Certificate(own, 0.0, feasible, np.inf, self.dual(feasible, own), own)
+        return self._at(found, own)
 
     def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P."""
