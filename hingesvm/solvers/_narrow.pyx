@@ -15,19 +15,16 @@ from libc.stdint cimport int8_t
 from libc.string cimport memcpy, memset
 
 from ._line cimport Slopes
+from ._parts cimport Part, expand, gather, moved_by
 from ._products cimport STRIP, dot
 from ._rows cimport Layout, Row, fetch_row, index_t, layout, locate, value_t
 from ._sums cimport values_of
 from ._tiles cimport (
     TILE,
     Band,
-    Part,
-    expand,
     gap_between,
-    gather,
     keep_best,
     move_intercept,
-    moved_by,
     primal_of,
     relative_gap,
     set_margins,
