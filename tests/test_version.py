@@ -31,3 +31,17 @@ def test_version_is_that_of_the_project(name, pattern):
 
 def test_the_package_is_of_this_version():
     assert hingesvm.__version__ == VERSION
+
+
+def test_each_module_is_installed():
+    # An editable install, or one in place, works without.
+    package = ROOT / "hingesvm"
+    if not (package / "meson.build").is_file():
+        pytest.skip("the sources are not here")
+    missing = [
+        path
+        for path in package.rglob("*.py*")
+        if path.suffix in {".py", ".pyi"}
+        and f"'{path.name}'" not in (path.parent / "meson.build").read_text()
+    ]
+    assert not missing
