@@ -205,7 +205,7 @@ class Classes:
         if watch is not None:
             watch.end(solution)
         certificate = solution.certificate
-        rounded = round_to(problem, certificate, self.rows.dtype)
+        rounded = round_to(problem, certificate, self.rows.dtype, self.tol)
         if not self.keep_duals:
             nothing = np.empty(0)
             certificate = replace(certificate, weights=nothing, duals=nothing, own=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from hingesvm.solvers import (
     along_ray,
     solve_jointly,
 )
+from hingesvm.solvers.proof import gap_at
 
 __all__ = [
     "Jointly",
@@ -105,9 +106,13 @@ class Jointly:
         if same and np.array_equal(intercepts, found.intercept):
             return solution, weights, intercepts, found.relative_gap
         kept = weights.astype(np.float64), intercepts.astype(np.float64)
-        primal = problem.primal(*kept)
-        gap = max(primal - found.dual, 0.0) / primal if primal > 0.0 else 0.0
-        return solution, weights, intercepts, gap
+        point = replace(
+            found,
+            weights=kept[0],
+            intercept=kept[1],
+            primal=problem.primal(*kept),
+        )
+        return solution, weights, intercepts, gap_at(problem, found, point)
 
 
 def two_class_factors(loss: MulticlassLoss) -> tuple[float, float, float]:

@@ -30,6 +30,15 @@ __all__ = [
 _UNEVEN_SCALES = 1e3
 # Relative gaps below this are made of rounding errors.
 _ROUNDING_ERRORS = 1e-13
+# Iterations that next to no fit needs more of: the default of `max_iter`.
+_MANY_ITERATIONS = 1000
+# Relative gaps from here on are told in per cent.
+_PER_CENT = 0.01
+# Relative gap of rounded coefficients, as a multiple of that before rounding, from
+# which a warning tells of it.
+_FAR_WORSE = 2.0
+# Part of a gap from which rounding errors that may be there are the cause of it.
+_MOST_OF_IT = 0.5
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
 
@@ -42,6 +51,13 @@ def say(line: str) -> None:
 def relative(gap: float, objective: float) -> float:
     """Return a gap as a part of the objective."""
     return gap / objective if objective > 0.0 else 0.0
+
+
+def _told(relative_gap: float) -> str:
+    """Return a relative gap as a warning tells it."""
+    if _PER_CENT <= relative_gap < np.inf:
+        return f"{100.0 * relative_gap:.3g} %"
+    return f"{relative_gap:.2g}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,7 @@ def history_table(checks: Sequence[Check], scale: float = 1.0) -> NDArray[np.voi
 def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> None:
     """Warn if problems, or their rounded coefficients, miss the tolerance."""
     if not trained.converged:
-        _warn_not_converged(rows, trained.solutions, tol, max_iter)
+        _warn_not_converged(rows, trained, tol, max_iter)
     elif trained.rounded_gap > tol:
         _warn_rounded("HingeSVC", trained.rounded_gap, tol, _STACK_LEVEL)
 
@@ -172,55 +188,82 @@ def warn_path_short(
     why = ", stopped by a callback" if stopped else ""
     warnings.warn(
         f"{who}: {len(short)} of {len(each)} fits stopped before tol={tol:.2g} "
-        f"(max_iter={max_iter}{why}); the largest relative duality gap is {worst:.2g}. "
-        "Raise max_iter or tol, scale the columns of X, or leave out the largest C.",
+        f"(max_iter={max_iter}{why}); the largest relative duality gap is "
+        f"{_told(worst)}. Raise max_iter or tol, scale the columns of X, or leave out "
+        "the largest C.",
         ConvergenceWarning,
         stacklevel=stack_level + 1,
     )
 
 
 def _warn_not_converged(
-    rows: Rows, solutions: list[Solution], tol: float, max_iter: int
+    rows: Rows, trained: Trained, tol: float, max_iter: int
 ) -> None:
     """Warn that problems did not reach the tolerance, with gap and cause."""
+    solutions = trained.solutions
     short = [solution for solution in solutions if not solution.converged]
     n_iter = max(solution.n_iter for solution in short)
     worst = max(solution.certificate.relative_gap for solution in short)
     which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
     stopped = any(solution.is_stopped for solution in short)
     how = "was stopped by a callback" if stopped else "stopped"
+    count = "1 iteration" if n_iter == 1 else f"{n_iter} iterations"
     message = (
-        f"HingeSVC {how} after {n_iter} iterations (max_iter={max_iter}) with a "
-        f"relative duality gap of {worst:.2g}{which}, above tol={tol:.2g}: the "
+        f"HingeSVC {how} after {count} (max_iter={max_iter}) with a "
+        f"relative duality gap of {_told(worst)}{which}, above tol={tol:.2g}: the "
         "objective may be that far above its minimum. "
     )
     if stopped:
         warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=_STACK_LEVEL)
         return
+    message += " ".join(_advice(rows, short, n_iter, max_iter))
+    if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
+        message += (
+            " Rounded to float32, the coefficients have a gap of "
+            f"{_told(trained.rounded_gap)}: pass X as float64."
+        )
+    warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
+
+
+def _advice(rows: Rows, short: list[Solution], n_iter: int, max_iter: int) -> list[str]:
+    """Return what to do about gaps, what is likeliest to help first."""
+    if any(_is_rounding(solution) for solution in short):
+        return [
+            "Most of it is what rounding errors of float64 can be with this C and rows "
+            "of this length: scale the columns of X, reduce C, or raise tol."
+        ]
+    worst = max(solution.certificate.relative_gap for solution in short)
+    if worst < _ROUNDING_ERRORS:
+        return ["Rounding permits no smaller gap: raise tol."]
     scales = rows.column_scales()
     scales = scales[scales > 0.0]
     ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
-    if worst < _ROUNDING_ERRORS:
-        message += "Rounding permits no smaller gap: raise tol."
-    elif ratio > _UNEVEN_SCALES:
-        message += (
+    advice = []
+    if ratio > _UNEVEN_SCALES:
+        advice.append(
             f"The columns of X differ in scale by a factor of {ratio:.2g}, which "
             "slows convergence: scale them, for instance with StandardScaler or "
             "MaxAbsScaler."
         )
-    elif n_iter < max_iter:
-        message += "It came no closer: scale the columns of X, or reduce C."
-    else:
-        message += "Raise max_iter, or tol if this gap is small enough."
-    warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
+    if n_iter >= max_iter:
+        # So few iterations tell little of the columns.
+        first = 0 if max_iter < _MANY_ITERATIONS else len(advice)
+        advice.insert(first, "Raise max_iter, or tol if this gap is small enough.")
+    return advice or ["It came no closer: scale the columns of X, or reduce C."]
+
+
+def _is_rounding(solution: Solution) -> bool:
+    """Whether most of the gap is a bound of rounding errors."""
+    found = solution.certificate
+    return found.hidden > _MOST_OF_IT * found.gap > 0.0
 
 
 def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
         f"{who} converged, but the objective of coefficients rounded to float32 has a "
-        f"relative duality gap of {gap:.2g}, above tol={tol:.2g}: pass X as float64, "
-        "or raise tol.",
+        f"relative duality gap of {_told(gap)}, above tol={tol:.2g}: pass X as "
+        "float64, scale rows or columns that are far longer than others, or raise tol.",
         ConvergenceWarning,
         stacklevel=stack_level,
     )

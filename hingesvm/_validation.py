@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
@@ -74,6 +75,8 @@ def checked_input(
         order="C",
         ensure_all_finite=not is_sparse,
     )
+    if get_config()["assume_finite"] and labels.dtype.kind == "f":
+        _refuse_infinite(labels, "y")
     rows = checked_rows(aligned(data))
     return rows, labels, check_sample_weight(sample_weight, len(labels))
 
@@ -87,13 +90,14 @@ def check_sample_weight(
     is_scalar = isinstance(sample_weight, Real)
     if is_scalar or (isinstance(sample_weight, np.ndarray) and sample_weight.ndim == 0):
         sample_weight = np.full(n_samples, sample_weight)
-    weights: Float64Array = check_array(
-        sample_weight,
-        ensure_2d=False,
-        ensure_min_samples=0,
-        dtype=np.float64,
-        input_name="sample_weight",
-    )
+    with config_context(assume_finite=False):
+        weights: Float64Array = check_array(
+            sample_weight,
+            ensure_2d=False,
+            ensure_min_samples=0,
+            dtype=np.float64,
+            input_name="sample_weight",
+        )
     if weights.ndim != 1:
         raise ValueError(
             f"Sample weights must be a 1D array or a scalar, got shape {weights.shape}."
@@ -203,16 +207,25 @@ def check_indices(X: Matrix) -> None:
 
 
 def checked_rows(X: Matrix) -> Rows:
-    """Return the rows of X, once sparse ones are known to be valid and finite.
+    """Return the rows of X, once they are known to be finite and sparse ones valid.
 
-    One pass finds their norms, which a fit needs, and whether they are.
+    One pass finds their norms, which a fit needs, and whether they are. Dense ones have
+    been looked at, unless scikit-learn was told to assume that they are finite: with a
+    NaN there would be no certificate.
     """
     if sp.issparse(X):
         _check_row_starts(X)
     rows = Rows(X)
-    if rows.is_sparse and not np.all(np.isfinite(rows.squared_norms())):
-        assert_all_finite(X, estimator_name="HingeSVC", input_name="X")
+    unseen = rows.is_sparse or get_config()["assume_finite"]
+    if unseen and not np.all(np.isfinite(rows.squared_norms())):
+        _refuse_infinite(X, "X", estimator_name="HingeSVC")
     return rows
+
+
+def _refuse_infinite(values: Any, name: str, estimator_name: str = "") -> None:
+    """Raise if values are not finite, whatever scikit-learn was told to assume."""
+    with config_context(assume_finite=False):
+        assert_all_finite(values, estimator_name=estimator_name, input_name=name)
 
 
 def _check_row_starts(X: Matrix) -> None:

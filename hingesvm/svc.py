@@ -70,10 +70,12 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         problem is solved as the binary one that it is; its objective is half that of
         "ovr" at twice the C, and `decision_function` is the difference of both scores.
     fit_intercept : bool, default=True
-        Whether there is an intercept b; without, b is 0.
+        Whether there is an intercept b; without, b is 0, and `penalized_intercept`
+        changes nothing.
     penalized_intercept : bool, default=False
         Whether to add :math:`\tfrac12 b^2` to the objective, as LinearSVC does. By
-        default the intercept is free, as in SVC.
+        default the intercept is free, as in SVC. It says how an intercept is found, and
+        not that there is one: with ``fit_intercept=False`` the model is the same.
     class_weight : dict, "balanced" or None, default=None
         Factors of C per class, positive. "balanced" makes them inversely
         proportional to the summed sample weights of the classes.

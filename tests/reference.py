@@ -76,6 +76,13 @@ def rounding(X, cost, w, b):
     return 1e-15 * float(np.asarray(cost) @ size)
 
 
+def dual_rounding(X, signed):
+    """What rounding errors in w(alpha), as `dual` sums it, can take from D."""
+    X = np.asarray(X, dtype=np.float64)
+    error = 1e-15 * float(np.abs(signed) @ np.linalg.norm(X, axis=1))
+    return error * (float(np.linalg.norm(signed @ X)) + error)
+
+
 def check_certificate(clf, X, y, sample_weight=None, rel=1e-9):
     """Recompute objective_ and dual_gap_ of a fit with warm_start=True.
 
@@ -100,6 +107,7 @@ def check_certificate(clf, X, y, sample_weight=None, rel=1e-9):
         p += primal(X[used], signs, cost, loss, rule, w, b)
         d += dual(X[used], signs, cost, loss, rule, signs * clf.dual_coef_[k, used])
         room += rounding(X[used], cost, w, b)
+        room += dual_rounding(X[used], clf.dual_coef_[k, used])
     assert np.isfinite(p)
     assert np.isfinite(d)
     room += rel * max(p, abs(d))

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from reference import LOSSES, blobs, check_certificate
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from hingesvm import HingeSVC
+from hingesvm import HingeSVC, HingeSVCCV
 from hingesvm.losses import Hinge, MarginLoss
+from hingesvm.model_selection import hinge_path
 
 X, SIGNS = blobs(40, 3)
 Y = (SIGNS > 0).astype(int)
@@ -345,6 +347,46 @@ def test_any_scale_is_solved(scale, loss, rule):
 def test_columns_from_1e_minus_12_to_1e12_are_solved(loss, rule):
     rows, labels = blobs(80, 7)
     fit(rows * np.logspace(-12.0, 12.0, 7), labels, loss=loss, rel=1e-8, **rule)
+
+
+NOT_FINITE = {"nan": np.nan, "inf": np.inf}
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "crammer_singer"])
+@pytest.mark.parametrize("storage", [np.array, sp.csr_matrix], ids=["dense", "csr"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", NOT_FINITE.values(), ids=NOT_FINITE)
+def test_what_is_assumed_finite_and_is_not_is_told_as_what_it_is(
+    value, dtype, storage, multi_class
+):
+    rows = storage(changed(X, (3, 1), value).astype(dtype))
+    said = "Input X contains NaN" if np.isnan(value) else "Input X contains infinity"
+    with config_context(assume_finite=True):
+        for solver in SOLVERS if multi_class == "ovr" else ["auto"]:
+            clf = HingeSVC(solver=solver, multi_class=multi_class)
+            for labels in (Y, np.arange(40) % 3):
+                assert_refused(clf, rows, labels, said)
+        with pytest.raises(ValueError, match=said):
+            HingeSVCCV(Cs=[1.0], multi_class=multi_class).fit(rows, Y)
+        with pytest.raises(ValueError, match=said):
+            hinge_path(rows, Y, Cs=[1.0], multi_class=multi_class)
+
+
+@pytest.mark.parametrize("value", NOT_FINITE.values(), ids=NOT_FINITE)
+def test_labels_and_weights_that_are_assumed_finite_and_are_not(value):
+    said = "contains NaN" if np.isnan(value) else "contains infinity"
+    with config_context(assume_finite=True):
+        labels = changed(Y.astype(float), 7, value)
+        assert_refused(HingeSVC(), X, labels, f"Input y {said}")
+        weights = changed(ONES, 7, value)
+        message = f"Input sample_weight {said}"
+        assert_refused(HingeSVC(), X, Y, message, sample_weight=weights)
+
+
+@pytest.mark.parametrize("storage", [np.array, sp.csr_matrix], ids=["dense", "csr"])
+def test_finite_values_whose_squares_overflow_are_told_as_such(storage):
+    with config_context(assume_finite=True):
+        assert_refused(HingeSVC(), storage(1e200 * X), Y, "squares overflow")
 
 
 def certified_or_refused(clf, rows, labels, culprit):

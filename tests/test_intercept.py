@@ -175,3 +175,22 @@ def test_best_intercept_of_an_interval_wider_than_the_window(monkeypatch, loss):
     for guess in (-4.0, -1.0, 1.0, 7.0):
         found = problem.best_intercept(scores, np.zeros(4), guess)
         assert found == pytest.approx(-1.5, abs=1e-12)
+
+
+@every_loss
+@pytest.mark.parametrize("factors", [(1e-17, 1.0), (1.0, 1e-17), (1e-30, 1e30)])
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_best_intercept_where_the_costs_of_one_class_vanish(
+    monkeypatch, loss, factors, few
+):
+    # Added to those of the other class, they are lost in rounding.
+    monkeypatch.setattr(intercept, "_FEW_ROWS", few)
+    rng = np.random.default_rng(0)
+    scores, signs = rng.normal(size=41), np.repeat([1, -1], [21, 20])
+    cost = np.where(signs > 0, *factors)
+    problem = scores_problem(signs, cost, loss)
+    b = problem.best_intercept(scores, np.zeros(41), 0.3)
+    # All rows of the dear class are without a loss, and no farther than that.
+    dear = signs > 0 if factors[0] > factors[1] else signs < 0
+    expected = signs[dear][0] * (1.0 - (signs * scores)[dear].min())
+    assert b == pytest.approx(expected, abs=1e-9)

@@ -223,7 +223,9 @@ def test_rounding_ends_it_in_few_steps(rule, total):
     progress = ProgressOf(problem, 1e-10, 300)
     progress.record(best)
     newton_jointly(progress, Start(best.alpha, best.w, best.intercept), -1.0)
-    assert progress.relative_gap <= best.relative_gap <= 1e-12
+    assert best.relative_gap <= 1e-12
+    # Of points that differ by rounding the newer is kept.
+    assert progress.relative_gap <= best.relative_gap + 1e-14
     assert progress.n_iter <= 4 * 8
 
 

@@ -1,5 +1,7 @@
 """hingesvm.metrics against scikit-learn, plain loops and values worked by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -8,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from metric_cases import binary, forms, loop_loss, multiclass, quick
 
-from hingesvm.metrics import hinge_loss
+from hingesvm.metrics import (
+    HingeLossAccumulator,
+    hinge_loss,
+    neg_hinge_loss_scorer,
+)
 
 
 @quick
@@ -245,11 +251,59 @@ def test_errors_say_what_was_wrong(y, f, options, message):
         hinge_loss(y, f, **options)
 
 
-def test_single_numbers_and_sparse_decisions_are_no_arrays():
-    with pytest.raises(TypeError, match="Expected sequence or array-like"):
-        hinge_loss(0, [1.0], labels=[0, 1])
-    with pytest.raises(TypeError, match="Expected sequence or array-like"):
-        hinge_loss([0], 1.0, labels=[0, 1])
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({0, 1}, "set"),
+        (frozenset({0, 1}), "frozenset"),
+        ({0: 1, 1: 2}, "dict"),
+        ({0: 1, 1: 2}.keys(), "dict_keys"),
+        ({0: 0, 1: 1}.values(), "dict_values"),
+        (map(int, "01"), "map"),
+        (1, "int"),
+        (True, "bool"),
+        (np.float64(1.0), "float64"),
+        (np.array(1), "ndarray"),
+        ("ab", "str"),
+        (b"ab", "bytes"),
+    ],
+)
+def test_what_is_no_sequence_is_refused_by_name(value, kind):
+    y, f = [0, 1], [1.0, 2.0]
+
+    def refused(name):
+        return pytest.raises(
+            TypeError, match=rf"^{name} must be .* sequence, got .*, of type {kind}:"
+        )
+
+    with refused("labels"):
+        hinge_loss(y, f, labels=value)
+    with refused("labels"):
+        HingeLossAccumulator(labels=value)
+    with refused("labels"):
+        neg_hinge_loss_scorer(
+            SimpleNamespace(classes_=value, decision_function=np.asarray), f, y
+        )
+    for options in [{}, {"labels": [0, 1]}]:
+        with refused("y_true"):
+            hinge_loss(value, f, **options)
+    with refused("pred_decision"):
+        hinge_loss(y, value)
+    with refused("sample_weight"):
+        hinge_loss(y, f, sample_weight=value)
+    loss = HingeLossAccumulator(labels=[0, 1]).update([0], [0.5])
+    for name, args in [("y_true", (value, f)), ("pred_decision", (y, value))]:
+        with refused(name):
+            loss.update(*args)
+    assert loss.compute() == 1.5
+
+
+@pytest.mark.parametrize("labels", [(0, 1), range(2), np.array([1, 0]), [[0], [1]]])
+def test_sequences_of_labels(labels):
+    assert hinge_loss([0, 1], [-1.0, 0.5], labels=labels) == 0.25
+
+
+def test_sparse_decisions_are_no_array():
     with pytest.raises(TypeError, match="Sparse data was passed"):
         hinge_loss([0, 1, 2], scipy.sparse.csr_matrix(np.eye(3)))
 

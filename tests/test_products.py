@@ -83,3 +83,15 @@ def test_no_rows(rows):
     nothing = np.arange(0)
     for some in (nothing, np.arange(10), nothing, nothing):
         check(kept, rows, some, np.ones(len(some)))
+
+
+def test_products_in_single_precision_are_not_kept_for_a_system_in_double():
+    rows = Rows(np.random.default_rng(0).normal(size=(N, D)).astype(np.float32))
+    kept = KeptProducts(rows, bordered=True)
+    some, weights = np.arange(100), np.random.default_rng(1).uniform(0.5, 2.0, N)
+    kept.gram(some, weights[some], single=False)
+    for entered in (some[:-1], some):
+        kept.gram(entered, weights[entered], single=True)
+        got = kept.gram(some, 1e9 * weights[some], single=False)
+        expected = rows.gram(some, 1e9 * weights[some], bordered=True)
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12 * got.max())

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import load_breast_cancer, make_classification
+from samples import RULES
+from sklearn.datasets import load_breast_cancer, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import LinearSVC
 
 from hingesvm import HingeSVC
@@ -169,3 +171,31 @@ def test_a_band_that_cannot_move_does_not_go_on_for_ever(monkeypatch):
     assert clf.dual_gap_ <= 1e-3 * clf.objective_
     # The step it ended with is not that of the next band.
     assert clf.n_iter_ < 30
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_more_columns_than_rows_that_differ_in_scale(rule):
+    # Inner products of rows lose the small columns in rounding. Warnings are errors.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 200))
+    y = X[:, :5].sum(axis=1) + rng.normal(size=60) > 0.0
+    X[:, 0] += 1e8
+    clf = HingeSVC(**rule).fit(X, y)
+    assert clf.dual_gap_ <= 1e-5 * clf.objective_
+    assert clf.n_iter_ < 500
+
+
+def test_products_of_raw_columns():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = PolynomialFeatures(3).fit_transform(X[:, :10])
+    clf = HingeSVC().fit(X, y)
+    assert clf.dual_gap_ <= 1e-6 * clf.objective_
+    assert clf.n_iter_ < 500
+
+
+def test_a_separable_table_of_a_tiny_objective():
+    # Weights longer by a rounding error are what certifies it.
+    X, y = load_wine(return_X_y=True)
+    X = PolynomialFeatures(3).fit_transform(X)
+    clf = HingeSVC().fit(X, y == 0)
+    assert clf.dual_gap_ <= clf.tol * clf.objective_ < 1e-14

@@ -9,8 +9,9 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm import HingeSVC, HingeSVCCV, hinge_path
-from hingesvm._reporting import Lines
-from hingesvm.solvers import Certificate, Check, Solution
+from hingesvm._reporting import Lines, warn_if_short
+from hingesvm._training import Trained
+from hingesvm.solvers import Certificate, Check, Rows, Solution
 
 LOOK = re.compile(
     r"\[HingeSVC\] (?P<where>.*?)iteration +(?P<iteration>\d+)  +(?P<seconds>\d+[.]\d+)"
@@ -194,3 +195,30 @@ def test_path_names_the_value(capsys):
         "[HingeSVC] C=0.1",
         "[HingeSVC] C=1",
     ]
+
+
+@pytest.mark.parametrize(("hidden", "blamed"), [(0.6, True), (0.1, False)])
+def test_rounding_errors_are_blamed_where_they_make_up_the_gap(hidden, blamed):
+    X = make_data(20, 3)[0]
+    nothing = np.empty(0)
+    seen = 1.0 - hidden
+    certificate = Certificate(nothing, 0.0, nothing, 2.0, 2.0 - seen, above=hidden)
+    assert certificate.gap == pytest.approx(1.0)
+    solution = Solution(certificate, 1000, False, [])
+    trained = Trained(nothing, nothing, [solution], 0.5, 1.0, np.ones(1))
+    with pytest.warns(
+        ConvergenceWarning, match="relative duality gap of 0.5"
+    ) as caught:
+        warn_if_short(Rows(X), trained, 1e-4, 1000)
+    text = str(caught[0].message)
+    assert ("rounding errors of float64 can be with this C" in text) == blamed
+
+
+def test_coefficients_that_are_worse_rounded_are_told_of_in_any_case():
+    X = make_data(20, 3)[0]
+    nothing = np.empty(0)
+    certificate = Certificate(nothing, 0.0, nothing, 2.0, 1.9)
+    solution = Solution(certificate, 1000, False, [])
+    trained = Trained(nothing, nothing, [solution], 0.99, 1.0, np.ones(1))
+    with pytest.warns(ConvergenceWarning, match=r"gap of 0\.99: pass X as float64"):
+        warn_if_short(Rows(X), trained, 1e-4, 1000)

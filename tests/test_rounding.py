@@ -45,3 +45,27 @@ def test_float64_coefficients_are_those_of_the_certificate():
     cost, b = np.full(len(y), 100.0), float(clf.intercept_[0])
     kept = primal(X, y, cost, LOSSES[0], "free", clf.coef_[0], b)
     assert kept == pytest.approx(clf.objective_, rel=1e-11)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_that_differ_much_in_length_are_rounded_within_the_tolerance(
+    rule, offset, seed
+):
+    # Rounded to nearest, the margins of long rows are lost. Warnings are errors here.
+    rng = np.random.default_rng(seed)
+    X, w = rng.normal(size=(60, 5)), rng.normal(size=5)
+    score = X @ w
+    X += 0.3 * np.outer(np.sign(score), w) / np.linalg.norm(w)
+    X *= 10.0 ** rng.uniform(0.0, 6.0, size=60)[:, None]
+    if offset:
+        X = rng.normal(size=(60, 5)) + offset
+        score += rng.normal(size=60)
+    X, y = X.astype(np.float32), np.where(score > 0.0, 1, -1)
+    C, tol = (10.0, 1e-6) if offset else (1e5, 1e-4)
+    clf = HingeSVC(C=C, tol=tol, **OPTIONS[rule]).fit(X, y)
+    cost = np.full(len(y), C)
+    b = float(clf.intercept_[0])
+    kept = primal(X, y, cost, LOSSES[0], rule, clf.coef_[0], b)
+    assert kept - (clf.objective_ - clf.dual_gap_) <= tol * kept * (1.0 + 1e-3)

@@ -471,7 +471,7 @@ def test_a_start_of_ones_own_needs_no_sample(monkeypatch, taken):
     monkeypatch.setattr(solvers, "_TALL", 100)
     X, y = blobs(500, 5)
     problem = make_problem(X, y, Hinge(), "free")
-    rough = solve(problem, tol=0.1).certificate
+    rough = solve(problem, tol=0.01).certificate
     for method in ("auto", "batch"):
         del taken[:]
         start = Start(rough.alpha, rough.w, rough.intercept)

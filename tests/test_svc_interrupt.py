@@ -3,18 +3,23 @@
 import _thread
 import signal
 import threading
-import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from functools import wraps
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from samples import SOLVERS, make_data
+from sklearn.base import clone
 
 from hingesvm import HingeSVC
+from hingesvm.solvers import kernels
+from hingesvm.solvers.team import Team
 
-# What a user is promised is 0.2 s; machines that run tests are busy.
-PATIENCE = 0.5
+# Calls of kernels between two looks of a thread at whether it is to end, at most.
+FEW = 20
 
 
 @pytest.fixture(autouse=True)
@@ -55,28 +60,109 @@ def test_fits_side_by_side_give_the_bits_of_one_after_the_other(solver):
         assert one.objective_ == other.objective_
 
 
-def seconds_to_leave(fit, delay=0.1):
-    """Interrupt a fit that would take long; return how long it took to leave."""
-    struck = []
+class Striker:
+    """Interrupts the main thread after one of its calls of a kernel; counts calls.
 
-    def strike():
-        struck.append(time.perf_counter())
-        _thread.interrupt_main()
+    A signal that comes while a kernel runs is seen once it has returned. Other threads
+    then wait until they are told to end, so that nothing depends on who is faster.
+    """
 
-    timer = threading.Timer(delay, strike)
-    timer.start()
-    try:
+    def __init__(self, monkeypatch):
+        self.at, self.meet = None, False
+        self.struck, self.told = threading.Event(), threading.Event()
+        self.arrived = threading.Event()
+        self.at_work = set()
+        self.calls, self.later = Counter(), Counter()
+        for name in kernels.__all__[1:]:
+            module = getattr(kernels, name)
+            for attribute, value in list(vars(module).items()):
+                if callable(value) and not attribute.startswith("_"):
+                    monkeypatch.setattr(module, attribute, self._counted(value))
+        monkeypatch.setattr(Team, "run", self._observed(Team.run))
+
+    def _observed(self, run):
+        """Return `Team.run` that tells who is at work, and when others are to end."""
+
+        def observed(team, function, cancel=None, size=None):
+            together = threading.Barrier(team.size if size is None else size)
+
+            def begin(number):
+                self.at_work.add(number)
+                together.wait(60.0)
+                try:
+                    return function(number)
+                finally:
+                    self.at_work.discard(number)
+                    if number:
+                        self.arrived.set()
+
+            def tell():
+                if cancel is not None:
+                    cancel()
+                self.told.set()
+
+            return run(team, begin, tell, size)
+
+        return observed
+
+    def _counted(self, kernel):
+        @wraps(kernel)
+        def counted(*args, **kwargs):
+            thread = threading.current_thread()
+            is_main = thread is threading.main_thread()
+            if self.struck.is_set():
+                self.arrived.set()
+                assert is_main or self.told.wait(60.0)
+                self.later[thread] += 1
+            self.calls[thread] += 1
+            result = kernel(*args, **kwargs)
+            if is_main and not self.struck.is_set() and self._is_time(thread):
+                self.struck.set()
+                assert not self.meet or self.arrived.wait(60.0)
+                _thread.interrupt_main()
+            return result
+
+        return counted
+
+    def _is_time(self, main):
+        if self.at is None or self.calls[main] < self.at:
+            return False
+        # Set again by a thread that leaves after the next line.
+        self.arrived.clear()
+        return not self.meet or bool(self.at_work - {0})
+
+    def count(self, fit):
+        """Return how often a fit that nobody interrupts calls kernels."""
+        self._reset(None)
+        fit()
+        return self.calls.total()
+
+    def strike(self, fit, at, *, meet=False):
+        """Interrupt a fit after so many calls; check that all threads end there.
+
+        With `meet` not before another thread works, too.
+        """
+        self._reset(at, meet)
         with pytest.raises(KeyboardInterrupt):
             fit()
-        return time.perf_counter() - struck[0]
-    finally:
-        timer.cancel()
-        timer.join()
+        main = threading.main_thread()
+        assert self.calls[main] == at or meet
+        assert self.later.pop(main, 0) == 0
+        assert all(count <= FEW for count in self.later.values())
+
+    def _reset(self, at, meet=False):
+        self.at, self.meet = at, meet
+        for event in (self.struck, self.told, self.arrived):
+            event.clear()
+        for counter in (self.calls, self.later):
+            counter.clear()
 
 
-def endless(**params):
-    """Return an estimator whose tolerance is out of reach."""
-    return HingeSVC(tol=1e-300, max_iter=10**9, **params)
+@pytest.fixture
+def striker(monkeypatch):
+    # A pass over the rows below is some twenty calls.
+    monkeypatch.setattr("hingesvm.solvers.rows._ENTRIES_PER_CHUNK", 1 << 12)
+    return Striker(monkeypatch)
 
 
 def spread_out(X):
@@ -88,49 +174,74 @@ def spread_out(X):
 
 
 @pytest.fixture(scope="module")
-def large():
-    return make_data(100_000, 100, n_classes=5, dtype=np.float32)
+def rows_and_labels():
+    return make_data(4000, 20, n_classes=5, dtype=np.float32)
+
+
+def moments(calls):
+    """Return after which of so many calls to interrupt: early, late and between."""
+    return sorted({1, 2, 3, calls // 4, calls // 2, calls - 1, calls} - {0})
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_interrupt_leaves_at_once_and_unfitted(large, solver, kind):
-    X, y = large[0], large[1] > 1
+def test_kernels_return_after_so_many_rows(
+    striker, monkeypatch, rows_and_labels, solver, kind
+):
+    X, y = rows_and_labels[0], rows_and_labels[1] > 1
     if kind == "sparse":
         X = spread_out(X)
-    clf = endless(solver=solver)
+    clf = HingeSVC(solver=solver, tol=0.1)
+    calls = striker.count(lambda: clf.fit(X, y))
+    monkeypatch.setattr("hingesvm.solvers.rows._ENTRIES_PER_CHUNK", X.size)
+    assert calls > 3 * striker.count(lambda: clf.fit(X, y))
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_interrupt_leaves_at_once_and_unfitted(striker, rows_and_labels, solver, kind):
+    X, y = rows_and_labels[0], rows_and_labels[1] > 1
+    if kind == "sparse":
+        X = spread_out(X)
+    clf = HingeSVC(solver=solver, tol=0.1)
     before = dict(vars(clf))
-    assert seconds_to_leave(lambda: clf.fit(X, y)) < PATIENCE
-    assert vars(clf) == before
+    for at in moments(striker.count(lambda: clone(clf).fit(X, y))):
+        striker.strike(lambda: clf.fit(X, y), at)
+        assert vars(clf) == before
 
 
 @pytest.mark.parametrize("solver", ["auto", "stochastic", "batch"])
-def test_interrupt_leaves_a_fitted_estimator_as_it_was(large, solver):
-    X, y = large[0], large[1] > 1
-    clf = endless(solver=solver).set_params(tol=0.1, C=1e-4, warm_start=True)
-    clf.fit(X[:1000], y[:1000])
-    clf.set_params(tol=1e-300, C=1.0)
+def test_interrupt_leaves_a_fitted_estimator_as_it_was(
+    striker, rows_and_labels, solver
+):
+    X, y = rows_and_labels[0], rows_and_labels[1] > 1
+    clf = HingeSVC(C=1e-4, solver=solver, tol=0.1, warm_start=True)
+    clf.fit(X[:1000], y[:1000]).set_params(tol=1e-3, C=1.0)
     before = dict(vars(clf))
     coef = clf.coef_.copy()
-    assert seconds_to_leave(lambda: clf.fit(X, y)) < PATIENCE
-    assert vars(clf).keys() == before.keys()
-    assert all(vars(clf)[name] is before[name] for name in before)
-    np.testing.assert_array_equal(clf.coef_, coef)
+    for at in moments(striker.count(lambda: deepcopy(clf).fit(X, y))):
+        striker.strike(lambda: clf.fit(X, y), at)
+        assert vars(clf).keys() == before.keys()
+        assert all(vars(clf)[name] is before[name] for name in before)
+        np.testing.assert_array_equal(clf.coef_, coef)
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("solver", ["auto", "stochastic", "batch"])
-def test_interrupt_ends_the_fits_of_other_threads(large, solver, n_classes):
-    X, y = large
+def test_interrupt_ends_the_fits_of_other_threads(
+    striker, monkeypatch, rows_and_labels, solver, n_classes
+):
+    X, y = rows_and_labels
     if n_classes == 2:
         y = y > 1
         # Threads share the sweeps over one problem.
         X = spread_out(X)
-    clf = endless(solver=solver, n_jobs=2)
+        monkeypatch.setattr("hingesvm.solvers.rows._ENTRIES_PER_SHARE", 1)
+        monkeypatch.setattr("hingesvm.solvers.shares._LEAST_ENTRIES", 0.0)
+    clf = HingeSVC(solver=solver, tol=1e-3, n_jobs=2)
     threads = threading.active_count()
-    assert seconds_to_leave(lambda: clf.fit(X, y)) < PATIENCE
-    assert not hasattr(clf, "coef_")
-    deadline = time.perf_counter() + 5.0
-    while threading.active_count() > threads and time.perf_counter() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == threads
+    assert striker.count(lambda: clone(clf).fit(X, y)) > 200
+    for at in [1, 2, 10, 30, 60]:
+        striker.strike(lambda: clf.fit(X, y), at, meet=n_classes > 2)
+        assert not hasattr(clf, "coef_")
+        assert threading.active_count() == threads

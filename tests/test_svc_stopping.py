@@ -56,7 +56,8 @@ def test_max_iter_warns_and_leaves_the_best_model_so_far(solver, rule):
         clf.fit(X, y)
     assert len(caught) == 1
     message = str(caught[0].message)
-    stated = float(re.search(r"duality gap of ([^\s,]+)", message).group(1))
+    stated, unit = re.search(r"duality gap of ([^\s,]+)( %)?", message).groups()
+    stated = float(stated) * (0.01 if unit else 1.0)
     assert stated == pytest.approx(clf.dual_gap_ / clf.objective_, rel=0.1)
     assert "max_iter=2" in message
     assert "scale" not in message
@@ -90,6 +91,32 @@ def test_max_iter_on_uneven_columns_blames_the_scale(max_iter, solver, rule):
     assert clf.objective_ == pytest.approx(hinge_objective(clf, X, y), rel=1e-9)
     assert clf.objective_ <= len(y)
     assert clf.dual_gap_ <= clf.objective_
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "first", "then"),
+    [
+        (1, "Raise max_iter", "The columns"),
+        (999, "Raise max_iter", "The columns"),
+        (1000, "The columns", "Raise max_iter"),
+    ],
+)
+def test_what_is_likeliest_to_help_is_named_first(max_iter, first, then):
+    X, y = load_breast_cancer(return_X_y=True)
+    with pytest.warns(ConvergenceWarning) as caught:
+        rough(solver="stochastic", max_iter=max_iter).fit(X, y)
+    message = str(caught[0].message)
+    assert 0 < message.index(first) < message.index(then)
+
+
+@pytest.mark.parametrize("gap_of", ["HingeSVC", "HingeSVCCV"])
+def test_a_gap_that_is_all_of_the_objective_is_told_in_per_cent(gap_of):
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = rough(max_iter=1)
+    if gap_of == "HingeSVCCV":
+        clf = HingeSVCCV(Cs=[1.0], max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="gap (of|is) 100 %[,.] "):
+        clf.fit(X, y)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -338,9 +365,9 @@ def test_global_random_state_is_neither_used_nor_changed(solver):
 @pytest.mark.parametrize(
     "fit",
     [
-        lambda X, y: HingeSVC(10.0, tol=1e-6).fit(X, y),
-        lambda X, y: hinge_path(X, y, Cs=[1.0, 10.0], tol=1e-6),
-        lambda X, y: HingeSVCCV([1.0, 10.0], cv=2, tol=1e-6).fit(X, y),
+        lambda X, y: HingeSVC(10.0, tol=1e-10).fit(X, y),
+        lambda X, y: hinge_path(X, y, Cs=[1.0, 10.0], tol=1e-10),
+        lambda X, y: HingeSVCCV([1.0, 10.0], cv=2, tol=1e-10).fit(X, y),
     ],
     ids=["HingeSVC", "hinge_path", "HingeSVCCV"],
 )

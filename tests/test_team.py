@@ -15,7 +15,7 @@ def test_each_member_is_called_by_a_thread_of_its_own(size):
     barrier = threading.Barrier(size)
 
     def meet(member):
-        barrier.wait(10.0)
+        barrier.wait(60.0)
         return member, threading.get_ident()
 
     with Team(size) as team:
@@ -100,7 +100,7 @@ def test_an_error_is_raised_when_all_have_returned(fails):
     def work(member):
         if member == fails:
             raise ValueError(f"member {member}")
-        assert cancelled.wait(10.0)
+        assert cancelled.wait(60.0)
         returned.append(member)
 
     before = threading.active_count()
@@ -119,7 +119,7 @@ def test_an_interrupt_while_others_work_cancels_them():
     def work(member):
         if member == 1:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            assert cancelled.wait(10.0)
+            assert cancelled.wait(60.0)
 
     # A job in the background of a shell is started with SIGINT ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

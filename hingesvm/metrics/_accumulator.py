@@ -39,6 +39,8 @@ class HingeLossAccumulator:
     ValueError
         If `labels` has fewer than two distinct entries or an option is not one of
         the above.
+    TypeError
+        If `labels` is no sequence, such as a set.
 
     See Also
     --------

@@ -74,7 +74,8 @@ def hinge_loss(
         above, or `labels` has fewer than two distinct entries, lacks one of
         `y_true`, or is needed and not given.
     TypeError
-        If `y_true` or an array is a single number, or `pred_decision` is sparse.
+        If one of them is no sequence, such as a set or a single number, or
+        `pred_decision` is sparse.
 
     See Also
     --------

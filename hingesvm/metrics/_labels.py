@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-__all__ = ["IGNORED", "check_ignore_label", "encode", "sorted_classes", "vector"]
+__all__ = [
+    "IGNORED",
+    "check_ignore_label",
+    "check_sequence",
+    "encode",
+    "sorted_classes",
+    "vector",
+]
 
 # Place of a label that does not count.
 IGNORED = -1
 
 
+def check_sequence(values: Any, name: str) -> None:
+    """Refuse what has no order, such as a set, or no entries, such as a number.
+
+    None is let through, as what that means is for the caller to say.
+    """
+    if values is None:
+        return
+    is_one = isinstance(values, (str, bytes, Mapping))
+    is_one |= getattr(values, "shape", None) == ()
+    if is_one or not (hasattr(values, "__getitem__") or hasattr(values, "__array__")):
+        raise TypeError(
+            f"{name} must be a list, an array or another sequence, got "
+            f"{short(values)}, of type {type(values).__name__}: pass a list."
+        )
+
+
 def vector(values: Any, name: str, dtype: Any = None) -> NDArray[Any]:
     """Return `values` as a vector of `dtype`, or of their own type if None."""
+    check_sequence(values, name)
     try:
         return np.asarray(column_or_1d(values, dtype=dtype))
     except (TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ from sklearn.utils import assert_all_finite, check_array, check_consistent_lengt
 
 from hingesvm.losses import Float64Array
 from hingesvm.metrics._forms import Form
-from hingesvm.metrics._labels import IGNORED, encode, vector
+from hingesvm.metrics._labels import IGNORED, check_sequence, encode, vector
 from hingesvm.metrics._sums import Sums, weighted_sums
 
 __all__ = ["Rows", "read_rows"]
@@ -48,6 +48,9 @@ def read_rows(
     """
     if pred_decision is None:
         raise ValueError("pred_decision is None: pass the decisions of the rows.")
+    check_sequence(y_true, "y_true")
+    check_sequence(pred_decision, "pred_decision")
+    check_sequence(sample_weight, "sample_weight")
     check_consistent_length(y_true, pred_decision, sample_weight)
     codes, n_classes = encode(y_true, classes, ignore_label)
     decisions: Float64Array = check_array(

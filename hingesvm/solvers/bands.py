@@ -70,6 +70,8 @@ _FEW = 0.01
 # Relative gap from which a start's dual variables mislead, as where the weights of rows
 # have changed: those at their bound no longer cancel.
 _MISLED = 0.02
+# By how much rows are longer than a norm in float32 says, at most.
+_LONGER = 1.1
 # Rounds without a smaller gap before all rows are taken in.
 _PATIENCE = 4
 
@@ -219,16 +221,20 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
         return _Rounds(here, start.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
     known = problem.rows.reach
     reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
+    scales = _scales(problem) if known is None else None
     here = survey_rows(
         problem,
         start.w,
         start.intercept,
         duals,
-        scales=_scales(problem) if known is None else None,
+        scales=scales,
         reach=reach,
         # What shortfalls are kept for needs no more precision than X has.
         narrow=goal >= COARSE and problem.rows.dtype == np.float32,
     )
+    if scales is not None and not problem.rows.is_sparse:
+        farthest = float(reach.max()) / float(scales.min())
+        problem.rows.extent = _LONGER * farthest
     if known is None and problem.rows.is_shared:
         problem.rows.reach = reach.copy()
     rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE

@@ -38,6 +38,9 @@ class Certificate:
         P(w, intercept) and D(alpha).
     own : ndarray of float64, of the shape of the weights, optional
         w(alpha), when it is known.
+    above, below : float
+        How far rounding errors may have hidden that P lies above `primal`, and D of
+        exactly feasible duals below `dual`; part of the gap. 0 until it is proven.
     """
 
     weights: NDArray[np.floating]
@@ -46,6 +49,8 @@ class Certificate:
     primal: float
     dual: float
     own: Float64Array | None = None
+    above: float = 0.0
+    below: float = 0.0
 
     @property
     def w(self) -> Float64Array:
@@ -66,7 +71,14 @@ class Certificate:
         """
         difference = self.primal - self.dual
         noise = _WRONG * (abs(self.primal) + abs(self.dual))
-        return 0.0 if -noise <= difference < 0.0 else abs(difference)
+        seen = 0.0 if -noise <= difference < 0.0 else abs(difference)
+        # The objective is nowhere negative.
+        return seen + min(self.hidden, max(self.primal - seen, 0.0))
+
+    @property
+    def hidden(self) -> float:
+        """What of the gap is rounding errors that may be there."""
+        return self.above + self.below
 
     @property
     def relative_gap(self) -> float:
@@ -81,8 +93,9 @@ class Certificate:
         Where they differ by rounding only, the newer point is taken.
         """
         noise = _ROUNDING * (abs(self.primal) + abs(self.dual))
-        primal = newer if newer.primal <= self.primal + noise else self
-        dual = newer if newer.dual >= self.dual - noise else self
+        highest, least = self.primal + self.above, self.dual - self.below
+        primal = newer if newer.primal + newer.above <= highest + noise else self
+        dual = newer if newer.dual - newer.below >= least - noise else self
         return Certificate(
             primal.weights,
             primal.intercept,
@@ -90,6 +103,8 @@ class Certificate:
             primal.primal,
             dual.dual,
             dual.own,
+            primal.above,
+            dual.below,
         )
 
 

@@ -174,21 +174,26 @@ def _minimise_smoothed(
 def _minimise_between(losses: _Losses, low: float, high: float) -> float:
     """Return the midpoint of argmin_b for losses with a kink, known to lie between.
 
-    The derivative rises by u_i at each kink and is constant between them.
+    The derivative is the sum of u_i over the negative rows with kinks up to b less that
+    over the positive ones with kinks beyond. Each is summed from its own end, as the
+    costs of one class can be rounding errors beside those of the other.
     """
     signs, bound, _, at_one = losses
     inside = np.flatnonzero((at_one > low) & (at_one < high))
     inside = inside[np.argsort(at_one[inside], kind="stable")]
-    kinks, jumps = at_one[inside], bound[inside]
-    value, total = _vectors.intercept_derivative(*losses, low, True)
-    after = value + np.cumsum(jumps)
-    terms = total - np.cumsum(jumps * signs[inside])
-    after[np.abs(after) <= _FLAT * terms] = 0.0
+    kinks, jumps, negative = at_one[inside], bound[inside], signs[inside] < 0
+    before = float(bound[(signs < 0) & (at_one <= low)].sum())
+    beyond = float(bound[(signs > 0) & (at_one >= high)].sum())
+    up = before + np.cumsum(np.where(negative, jumps, 0.0))
+    down = np.append(np.cumsum(np.where(negative, 0.0, jumps)[:0:-1])[::-1], 0.0)
+    down += beyond
+    after = up - down
+    after[np.abs(after) <= _FLAT * (up + down)] = 0.0
     # Behind several kinks in one place only the last value is attained.
     last = np.flatnonzero(np.append(np.diff(kinks) > 0.0, True))
     first = int(np.argmax(after[last] >= 0.0))
     lower = float(kinks[last[first]])
-    if after[last[first]] > 0.0:
+    if after[last[first]] > 0.0 or last[first] + 1 == len(kinks):
         return lower
     return 0.5 * (lower + float(kinks[last[first] + 1]))
 

@@ -26,6 +26,7 @@ machines for multi-class pattern recognition", ESANN 1999; Dogan, Glasmachers an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,17 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
 from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.compensated import (
+    UNIT,
+    combined,
+    difference,
+    dot,
+    half_square,
+    longest_row,
+    scores,
+    total,
+)
+from hingesvm.solvers.per_row import sum_of
 from hingesvm.solvers.problem import InterceptRule, squared_norm
 from hingesvm.solvers.rows import Rows
 
@@ -44,6 +56,11 @@ Float64Array = NDArray[np.float64]
 # Numbers of an array for each row and class that is made in one piece, and rows of it
 # at least.
 _AT_ONCE, _LEAST_ROWS = 1 << 15, 1024
+# Operations beside those of a sum, with room to spare.
+_MORE = 8
+# Shortfalls by which weights are stretched at most, as a part of the margin, and what
+# is added for the rounding of the weights themselves.
+_LONGEST_STRETCH, _ROUNDING = 0.1, 4e-16
 
 
 @dataclass(frozen=True)
@@ -127,7 +144,11 @@ class JointProblem:
 
     def losses(self, scores: Float64Array) -> Float64Array:
         """Return c_i times the loss of each row."""
-        shortfall = np.maximum(self.gradients(scores), 0.0)
+        return self._losses_of(self.gradients(scores))
+
+    def _losses_of(self, gradients: Float64Array) -> Float64Array:
+        """Return c_i times the loss of each row, given what `gradients` returns."""
+        shortfall = np.maximum(gradients, 0.0)
         each = shortfall.max(axis=1) if self.total == 1.0 else shortfall.sum(axis=1)
         return np.asarray(self.cost * each)
 
@@ -277,3 +298,116 @@ class JointProblem:
         dual = self.dual_of(own, gain, self.imbalance(feasible))
         primal = self.primal(weights, intercepts)
         return Certificate(weights, intercepts, feasible, primal, dual, own)
+
+    def rounding(
+        self, found: Certificate, *, roughly: bool = False
+    ) -> tuple[float, float]:
+        """Return bounds of the rounding errors in both values, as of `Problem`."""
+        longest = self.rows.longest(roughly=roughly)
+        n, others = self.n_rows, 1 if self.total == 1.0 else self.n_classes - 1
+        terms = self.n_classes * self.rows.n_features + n * others + _MORE
+        size = longest * _largest_norm(found.w)
+        size += float(np.abs(found.intercept).max()) + self.margin
+        error = 2.0 * (longest_row(self.rows) + _MORE) * UNIT * size
+        above = others * error * sum_of(self.cost) + terms * UNIT * found.primal
+        taken = float(found.alpha.sum())
+        gain = self.margin * taken
+        own = math.sqrt(2.0 * max(gain - found.dual, 0.0))
+        below = (n * self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(found.dual))
+        below += terms * UNIT * own * own
+        turned = 2.0 * (n + self.n_classes + _MORE) * UNIT * taken
+        moved = turned * longest
+        below += moved * (own + 0.5 * moved)
+        if self.intercept_rule == "penalized":
+            below += turned * (own + 0.5 * turned)
+        elif self.intercept_rule == "free":
+            excess = float(np.abs(self.imbalance(found.alpha)).sum()) + turned
+            below += self._cost_of_balance(excess, own, longest)
+        return above, below
+
+    def _cost_of_balance(self, excess: float, norm: float, longest: float) -> float:
+        """Return what it costs D at most to balance flows that are not by so much.
+
+        They are the sum of cycles and of paths from classes with too much to classes
+        with too little. The paths are half of the excess, and to take a unit of one
+        away lowers at most n_classes - 1 dual variables by one.
+        """
+        taken = 0.5 * excess * (self.n_classes - 1)
+        return taken * (self.margin + 2.0 * longest * (norm + taken * longest))
+
+    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
+        """Return it with P in twice the precision, and bounds of `gradients`."""
+        w, rows = found.w, np.arange(self.n_rows)
+        columns = [
+            scores(self.rows, weights, float(intercept), rows)
+            for weights, intercept in zip(w, found.intercept, strict=True)
+        ]
+        value, rest, sizes = (
+            np.stack(each, axis=1) for each in zip(*columns, strict=True)
+        )
+        sizes += sizes[rows, self.codes][:, np.newaxis]
+        own = value[rows, self.codes][:, np.newaxis]
+        gradients, rounding = difference(value, own)
+        rest += rounding
+        rest -= rest[rows, self.codes][:, np.newaxis]
+        gradients += self.margin
+        gradients += rest
+        sizes += 4.0 * UNIT * (np.abs(gradients) + np.abs(rest))
+        gradients[rows, self.codes] = -np.inf
+        most = gradients + sizes
+        lower, upper = (total(self._losses_of(each)) for each in (gradients, most))
+        primal = self.primal_of(w, found.intercept, lower)
+        terms = w.size + self.n_classes + _MORE
+        above = max(upper - lower, 0.0) + terms * UNIT * primal
+        return replace(found, primal=primal, above=above), most
+
+    def precise_dual(self, found: Certificate) -> Certificate:
+        """Return it with D in twice the precision."""
+        alpha = found.alpha
+        own, own_rest = np.zeros((2, self.n_rows))
+        for column in alpha.T:
+            own, rounding = difference(own, -column)
+            own_rest += rounding
+        half = below = 0.0
+        imbalance = np.empty(self.n_classes)
+        weights = np.empty((self.n_classes, self.rows.n_features))
+        for k in range(self.n_classes):
+            is_own = self.codes == k
+            factors = np.where(is_own, own, -alpha[:, k])
+            corrections = np.where(is_own, own_rest, 0.0)
+            part = combined(self.rows, factors)
+            part.rest[:] += self.rows.combine(corrections)
+            square, error = half_square(part)
+            half, below, weights[k] = half + square, below + error, part.value
+            imbalance[k] = total(np.concatenate([factors, corrections]))
+        gain = self.margin * total(alpha.ravel())
+        dual = gain - half
+        if self.intercept_rule == "penalized":
+            dual -= 0.5 * dot(imbalance, imbalance)
+        below += (self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(dual))
+        if self.intercept_rule == "free":
+            excess, norm = float(np.abs(imbalance).sum()), math.sqrt(2.0 * half)
+            below += self._cost_of_balance(excess, norm, self.rows.longest())
+        return replace(found, dual=dual, below=below, own=weights)
+
+    def stretched(
+        self, found: Certificate, gradients: Float64Array
+    ) -> tuple[float, Float64Array, Float64Array] | None:
+        """Return a factor, and the point times it, where rows fall short without need.
+
+        These have duals below their bound. None where none does.
+        """
+        alpha, bound = found.alpha, self.cost[:, np.newaxis]
+        loose = alpha < bound
+        if self.total == 1.0:
+            loose = np.broadcast_to(alpha.sum(axis=1) < self.cost, alpha.T.shape).T
+        short = float(gradients[loose].max(initial=-np.inf)) / self.margin
+        if not 0.0 < short < _LONGEST_STRETCH:
+            return None
+        factor = (1.0 + _ROUNDING) / (1.0 - short)
+        return factor, factor * found.w, factor * np.asarray(found.intercept)
+
+
+def _largest_norm(weights: Float64Array) -> float:
+    """Return the largest norm of any class."""
+    return math.sqrt(float((weights * weights).sum(axis=1).max()))

@@ -45,6 +45,9 @@ _MAX_CONJUGATE_STEPS = 200
 # Columns from which products take most of the time, and the trace of the Hessian up
 # to which single precision is good enough for them, against the 1 on its diagonal.
 _MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
+# Errors in margins from which products of rows may be too coarse, and the ratio of the
+# scales of columns from which those of columns are better.
+_LARGEST_MISS, _UNEVEN = 1e-7, 1e3
 # Rows from which a matrix is factorised in blocks, and columns of a block.
 _LARGE, _BLOCK = 400, 64
 # The shift grows a hundredfold each time, from 1e-14.
@@ -208,7 +211,9 @@ def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
 def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve for mu = H (X_F p + r); then p = -g - X_F' mu.
 
-    (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b.
+    (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b. By columns,
+    if that is solved badly as these differ in scale: with a unit diagonal, products of
+    columns are indifferent to that.
     """
     rows, free = system.problem.rows, system.free
     kernel = rows.kernel(free)
@@ -221,7 +226,19 @@ def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
         stiffness = float(of_ones.sum()) + system.delta
         turn = (float(of_gradient.sum()) - system.pull) / stiffness
     mu = turn * of_ones - of_gradient
-    return -system.gradient - rows.combine(mu, free), turn
+    step = -system.gradient - rows.combine(mu, free)
+    if rows.n_features <= LARGEST_SYSTEM:
+        missed = rows.margins(step, free, intercept=turn) - mu / system.slope
+        is_rough = not float(np.abs(missed).max()) <= _LARGEST_MISS
+        if is_rough and _are_uneven(rows.mean_squares(free)):
+            return _by_columns(system)
+    return step, turn
+
+
+def _are_uneven(mean_squares: Float64Array) -> bool:
+    """Whether columns differ much in scale; those that are zero do not count."""
+    least = float(mean_squares.min(where=mean_squares > 0.0, initial=np.inf))
+    return bool(mean_squares.max() > _UNEVEN * _UNEVEN * least)
 
 
 def _by_conjugate_gradients(system: NewtonSystem) -> tuple[Float64Array, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["repeated", "scaled"]
+__all__ = ["repeated", "scaled", "sum_of"]
 
 Float64Array = NDArray[np.float64]
 
@@ -28,3 +28,10 @@ def scaled(
         count = len(values) if rows is None else len(rows)
         return repeated(factor * values[0], count)
     return factor * (values if rows is None else values[rows])
+
+
+def sum_of(values: Float64Array) -> float:
+    """Return the sum of the values; of a broadcast scalar by one product."""
+    if values.strides[0] == 0 and len(values):
+        return float(values[0]) * len(values)
+    return float(values.sum())

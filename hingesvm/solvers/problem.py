@@ -1,88 +1,59 @@
-r"""The optimisation problem, its dual, and the certificate: the specification.
+"""A binary problem and what is proven of its solution: its certificates.
 
-.. math::
-
-    P(w, b) &= \tfrac12 \|w\|^2 \; [+ \tfrac12 b^2] + \sum_i c_i \, \ell(m_i),
-        \qquad m_i = y_i (x_i^\top w + b)
-
-    D(a) &= \sum_i \left( a_i - \tfrac{q_i}{2} a_i^2 \right)
-        - \tfrac12 \|w(a)\|^2 \; [- \tfrac12 (\textstyle\sum_i a_i y_i)^2],
-        \qquad w(a) = \sum_i a_i y_i x_i,
-
-with :math:`0 \le a_i \le u_i`, the bracketed terms when the intercept is
-penalised, and :math:`\sum_i a_i y_i = 0` when it is free. For every w, b and
-feasible a, :math:`D(a) \le P(w, b)`; their difference is the duality gap. Since P
-is 1-strongly convex in w, :math:`\|w - w^*\|^2 \le 2 (P - D)`.
-
-All is in float64, whatever the dtype of X; solvers are tested against it.
+The objective and its dual are defined in ``values.py``.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers.certificate import Certificate, Fixed
-from hingesvm.solvers.intercept import minimise_over_intercept, minimise_smoothed
+from hingesvm.solvers.compensated import (
+    UNIT,
+    combined,
+    dot,
+    half_square,
+    longest_row,
+    scores,
+    total,
+)
+from hingesvm.solvers.duals import (
+    DeferredDuals,
+    Duals,
+    PackedDuals,
+    read_duals,
+    unpacked,
+)
 from hingesvm.solvers.kernels import _vectors
-from hingesvm.solvers.per_row import repeated, scaled
+from hingesvm.solvers.per_row import repeated, scaled, sum_of
 from hingesvm.solvers.rows import Rows
+from hingesvm.solvers.stretching import stretch
+from hingesvm.solvers.values import InterceptRule, Values, squared_norm
 
 __all__ = ["InterceptRule", "Problem", "squared_norm"]
 
 Float64Array = NDArray[np.float64]
-InterceptRule = Literal["none", "penalized", "free"]
 
-# Sum of a_i y_i, relative to that of a_i, that means nothing.
-_ROUNDING = 4e-16
-# Part of the duals inside their box that can be taken from them alone.
-_LITTLE = 1e-6
 # Weights this small, relative to the terms that they sum, are rounding errors.
 _NOISE = 1e-13
-# Relative gaps that rounding errors in margins can matter to.
-_NEARLY_EXACT = 1e-4
-_NO_ANCHOR = np.empty(0)
-# Shortfalls of margins that can be rounding errors.
-_LONGEST_STRETCH = 1e-12
-
-
-def squared_norm(w: NDArray[np.floating]) -> float:
-    """Return ||w||^2, summed in float64."""
-    return float(w @ w) if w.dtype == np.float64 else _vectors.squared_norm(w)
+# Shortfalls that can be rounding errors.
+_TINY = 1e-12
+# Operations beside those of a sum, with room to spare.
+_MORE = 8
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A binary problem: rows, signs, costs, loss and intercept rule.
+class Problem(Values):
+    """A binary problem: its parts, and its certificates.
 
-    Attributes
-    ----------
-    rows : Rows
-    signs : ndarray of int8, of shape (n_rows,)
-        y_i, -1 or +1; both must occur when the intercept is free.
-    cost : ndarray of float64, of shape (n_rows,)
-        c_i > 0: C times the weight of the row. May be a broadcast scalar.
-    bound, curvature : ndarray of float64, of shape (n_rows,)
-        u_i and q_i of the loss at cost c_i.
-    intercept_rule : {"none", "penalized", "free"}
-    fixed : Fixed or None
-        Of a restricted problem: what the rows left out contribute. Its primal value
-        is a lower bound of that of the whole problem, its dual value is the whole
-        problem's.
+    The attributes are those of `Values`.
     """
-
-    rows: Rows
-    signs: NDArray[np.int8]
-    cost: Float64Array
-    bound: Float64Array
-    curvature: Float64Array
-    intercept_rule: InterceptRule
-    fixed: Fixed | None = None
 
     @classmethod
     def build(
@@ -137,170 +108,6 @@ class Problem:
             totals.gain - gain,
         )
         return replace(part, fixed=fixed)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return self.rows.n_rows
-
-    @property
-    def has_kink(self) -> bool:
-        """Whether the loss has a kink at margin 1: q = 0 in every row."""
-        return bool(self.curvature[0] == 0.0)
-
-    def slopes(self, shortfall: Float64Array) -> Float64Array:
-        """Return minus the subgradients c_i dl(m_i) at shortfalls 1 - m_i.
-
-        They maximise a (1 - m) - q a^2 / 2 over 0 <= a <= u, row by row, and are 0
-        at the kink of the hinge.
-        """
-        if self.has_kink:
-            return np.where(shortfall > 0.0, self.bound, 0.0)
-        with np.errstate(over="ignore"):
-            return np.clip(shortfall / self.curvature, 0.0, self.bound)
-
-    def loss_sum(self, shortfall: Float64Array) -> float:
-        """Return the sum of c_i l(m_i) at shortfalls 1 - m_i."""
-        slopes = self.slopes(shortfall)
-        with np.errstate(over="ignore"):
-            value = slopes * (shortfall - 0.5 * self.curvature * slopes)
-        return float(value.sum())
-
-    def primal(
-        self, w: Float64Array, intercept: float, scores: Float64Array | None = None
-    ) -> float:
-        """Return P(w, b); `scores` are x_i . w, when they are known."""
-        if scores is None:
-            scores = self.rows.margins(w)
-        losses = self.loss_sum(1.0 - self.signs * (scores + intercept))
-        return self.primal_of(w, intercept, losses)
-
-    def primal_of(
-        self, w: NDArray[np.floating], intercept: float, losses: float
-    ) -> float:
-        """Return P(w, b), given the sum of the losses."""
-        value = self.primal_from(squared_norm(w), intercept, losses)
-        if self.fixed is not None:
-            value += self.fixed.gain - float(self.fixed.own @ w)
-            value -= self.fixed.imbalance * intercept
-        return value
-
-    def primal_from(self, square: float, intercept: float, losses: float) -> float:
-        """Return P(w, b), given ||w||^2 and the sum of the losses of all rows."""
-        value = 0.5 * square + losses
-        if self.intercept_rule == "penalized":
-            value += 0.5 * intercept * intercept
-        return value
-
-    def margins(self, w: Float64Array, intercept: float) -> Float64Array:
-        """Return y_i (x_i . w + b) for all rows."""
-        return self.rows.margins(w, intercept=intercept, signs=self.signs)
-
-    def combine(self, alpha: Float64Array) -> Float64Array:
-        """Return w(a), the sum of a_i y_i x_i."""
-        own = self.rows.combine(alpha * self.signs)
-        return own if self.fixed is None else own + self.fixed.own
-
-    def imbalance(self, alpha: Float64Array) -> float:
-        """Return the sum of a_i y_i."""
-        for_positive, for_negative = _vectors.class_sums(alpha, self.signs)
-        value = for_positive - for_negative
-        return value if self.fixed is None else value + self.fixed.imbalance
-
-    def gain(self, alpha: Float64Array) -> float:
-        """Return the sum of a_i - q_i a_i^2 / 2."""
-        value = self._gain_and_imbalance(alpha)[0]
-        return value if self.fixed is None else value + self.fixed.gain
-
-    def _gain_and_imbalance(self, alpha: Float64Array) -> tuple[float, float]:
-        """Return the sums of a_i - q_i a_i^2 / 2 and of a_i y_i over its own rows."""
-        losses = self.signs, self.cost, self.bound, self.curvature
-        _, gain, imbalance, _ = _vectors.totals(*losses, alpha, alpha, _NO_ANCHOR)
-        return gain, imbalance
-
-    def dual(self, alpha: Float64Array, w: Float64Array | None = None) -> float:
-        """Return D(a) of a feasible a; `w` is w(a), when it is known."""
-        if w is None:
-            w = self.combine(alpha)
-        return self.dual_of(w, self.gain(alpha), self.imbalance(alpha))
-
-    def dual_of(self, w: Float64Array, gain: float, imbalance: float) -> float:
-        """Return D(a), given w(a) and the sums of a - q a^2 / 2 and of a y."""
-        return self.dual_from(float(w @ w), gain, imbalance)
-
-    def dual_from(self, square: float, gain: float, imbalance: float) -> float:
-        """Return D(a), given ||w(a)||^2 and the sums of a - q a^2 / 2 and of a y."""
-        value = gain - 0.5 * square
-        if self.intercept_rule == "penalized":
-            value -= 0.5 * imbalance * imbalance
-        return value
-
-    def repair(self, alpha: Float64Array) -> Float64Array:
-        """Return a feasible copy of dual variables.
-
-        They are clipped to [0, u]; with a free intercept the class with the larger
-        sum is then scaled down to the sum of the other.
-        """
-        feasible = np.clip(alpha, 0.0, self.bound)
-        self.balance(feasible)
-        return feasible
-
-    def balance(self, alpha: Float64Array) -> bool:
-        """Lower the duals of the class with the larger sum to the sum of the other.
-
-        In place, and only with a free intercept; `alpha` lies in its box. A rounding
-        error is taken from rows inside their box, so that no row leaves its bound.
-        False if the class has too little to be lowered, as it can have in a restricted
-        problem.
-        """
-        if self.intercept_rule != "free":
-            return True
-        positive, negative = _vectors.class_sums(alpha, self.signs)
-        fixed = 0.0 if self.fixed is None else self.fixed.imbalance
-        heavier, heavy, light = 1, positive, negative - fixed
-        if heavy < light:
-            heavier, heavy, light = -1, negative, positive + fixed
-        if heavy - light <= _ROUNDING * (positive + negative):
-            return True
-        if light < 0.0:
-            return False
-        _vectors.lower_class(
-            alpha, self.bound, self.signs, heavier, heavy, light, _LITTLE
-        )
-        return True
-
-    def best_intercept(
-        self, scores: Float64Array, alpha: Float64Array, guess: float | None = None
-    ) -> float:
-        """Return the intercept that goes with scores x_i . w(a).
-
-        None: 0. Penalised: the sum of a_i y_i, as for any other weight. Free: the
-        minimiser of P over b, the midpoint where it is an interval; `guess` is about
-        where it is.
-        """
-        if self.intercept_rule == "free":
-            return self.minimise_over_intercept(scores, guess)
-        return self.intercept_of(alpha, 0.0)
-
-    def minimise_over_intercept(
-        self, scores: Float64Array, guess: float | None
-    ) -> float:
-        """Return the intercept at which P is least for scores x_i . w.
-
-        Exactly if it is free, nearly if it is penalised; `guess` is about where it is.
-        """
-        if self.intercept_rule == "none":
-            return 0.0
-        losses = self.signs, self.bound, self.curvature
-        if self.intercept_rule == "free":
-            return minimise_over_intercept(*losses, scores, guess)
-        return minimise_smoothed(*losses, scores, guess or 0.0, 1.0)
-
-    def intercept_of(self, alpha: Float64Array, free: float) -> float:
-        """Return the intercept that goes with w(a); `free` is that of a free rule."""
-        if self.intercept_rule == "free":
-            return free
-        return self.imbalance(alpha) if self.intercept_rule == "penalized" else 0.0
 
     def origin(self) -> Certificate:
         """Return the certificate of zero weights and duals, without a pass over X."""
@@ -357,7 +164,30 @@ class Problem:
             other = replace(certificate, weights=w, intercept=intercept, primal=value)
             # Of two equally good points the iterate is nearer the optimum than w(a).
             certificate = certificate.join(self._stretch(other, scores))
+            margins = self.signs * (scores + intercept)
+            certificate = certificate.join(self._counterbalanced(certificate, margins))
         return self._without_noise(certificate)
+
+    def _counterbalanced(
+        self, certificate: Certificate, margins: Float64Array
+    ) -> Certificate:
+        """Return it with duals where a class has none, if its costs dwarf the other's.
+
+        Then the margins that its duals tell of fall short by less than a rounding
+        error. The row with the smallest one takes what balances the other class.
+        """
+        if self.intercept_rule != "free":
+            return certificate
+        costs = self._cost_of(np.int8(1)), self._cost_of(np.int8(-1))
+        if min(costs) > _NOISE * max(costs):
+            return certificate
+        slopes = self.slopes(1.0 - margins)
+        of_class = [float(slopes[self.signs == sign].sum()) for sign in (1, -1)]
+        poor = 1 if of_class[0] < of_class[1] else -1
+        row = int(np.where(self.signs == poor, margins, np.inf).argmin())
+        slopes[self.signs == poor] = 0.0
+        slopes[row] = min(max(of_class), float(self.bound[row]))
+        return self.evaluate(slopes)
 
     def _without_noise(self, certificate: Certificate) -> Certificate:
         """Set weights to 0 that are the rounding error of a sum that cancels."""
@@ -377,24 +207,37 @@ class Problem:
         return replace(certificate, weights=zero, intercept=intercept, primal=primal)
 
     def _stretch(self, certificate: Certificate, scores: Float64Array) -> Certificate:
-        """Scale (w, b) up by the rounding error in margins that should be 1.
-
-        At large C, C times the rounding error of a margin just below 1 is far more
-        than the change in the norm.
-        """
-        if certificate.relative_gap > _NEARLY_EXACT:
-            return certificate
+        """Return it with (w, b) stretched, if that is better."""
         margins = self.signs * (scores + certificate.intercept)
-        outside = margins[certificate.alpha < self.bound]
-        short = 1.0 - float(outside.min()) if len(outside) else 0.0
-        if not 0.0 < short < _LONGEST_STRETCH:
+        longer = self.stretched(certificate, 1.0 - margins)
+        if longer is None:
             return certificate
-        factor = 1.0 + 2.0 * short
-        w, intercept = factor * certificate.w, factor * certificate.intercept
+        factor, w, intercept = longer
         primal = self.primal(w, intercept, factor * scores)
-        if primal > certificate.primal * (1.0 - _LONGEST_STRETCH):
+        if primal >= certificate.primal:
             return certificate
         return replace(certificate, weights=w, intercept=intercept, primal=primal)
+
+    def stretched(
+        self, found: Certificate, shortfall: NDArray[np.floating]
+    ) -> tuple[float, Float64Array, float] | None:
+        """Return a factor of w, and (w, b) for which rows without need are not short.
+
+        None where none is. These are rows with duals below their bound, or, where the
+        loss has no kink, those short by what can be a rounding error. `shortfall` is
+        1 - m.
+        """
+        loose = found.alpha < self.bound if self.has_kink else shortfall < _TINY
+        longer = stretch(
+            shortfall,
+            loose,
+            self.signs,
+            has_intercept=self.intercept_rule != "none",
+        )
+        if longer is None:
+            return None
+        factor, shift = longer
+        return factor, factor * found.w, factor * found.intercept + shift
 
     def evaluate(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables and of w(a)."""
@@ -406,3 +249,131 @@ class Problem:
         dual = self.dual(feasible, w)
         certificate = Certificate(w, intercept, feasible, primal, dual, w)
         return self._stretch(certificate, scores)
+
+    def rounding(
+        self, found: Certificate, *, roughly: bool = False
+    ) -> tuple[float, float]:
+        """Return bounds of the rounding errors in both values.
+
+        In D there are those of an exactly feasible point beside the dual variables.
+        Roughly from the longest row, without a pass over X if a bound of it is at hand;
+        else row by row.
+        """
+        gain, excess = self._sums_of(found.duals)
+        terms = self.n_rows + self.rows.n_features + _MORE
+        above = terms * UNIT * found.primal
+        if roughly:
+            longest = self.rows.longest(roughly=True)
+            above += self._loss_error(self._margin_error(found, longest), found.primal)
+            moved, used = gain * longest, self.n_rows
+        else:
+            lengths, alpha = np.sqrt(self.rows.squared_norms()), found.alpha
+            short = 1.0 - self.margins(found.w, float(found.intercept))
+            most = short + self._margin_error(found, lengths)
+            above += max(self.loss_sum(most) - self.loss_sum(short), 0.0)
+            moved, used = float(alpha @ lengths), int(np.count_nonzero(alpha))
+        return above, self._dual_error(found.dual, gain, excess, moved, used + _MORE)
+
+    def _margin_error(self, found: Certificate, length: Any) -> Any:
+        """Return a bound of the errors in margins of rows of this length, or these."""
+        size = length * math.sqrt(squared_norm(found.weights))
+        size += abs(found.intercept) + 1.0
+        return (longest_row(self.rows) + _MORE) * UNIT * size
+
+    def _loss_error(self, margin: float, losses: float) -> float:
+        """Return by how much errors in all margins can change the sum of the losses."""
+        if np.isfinite(self.bound[0]):
+            return margin * sum_of(self.bound)
+        # Losses s^2 / (2 q) slope by s / q: Cauchy's inequality bounds their sum.
+        steep = margin * margin * sum_of(scaled(1.0 / self.curvature, 1.0))
+        return math.sqrt(2.0 * losses * steep) + 0.5 * steep
+
+    def _dual_error(
+        self, dual: float, gain: float, excess: float, size: float, terms: int
+    ) -> float:
+        """Return a bound of the rounding error in D.
+
+        Given the sums of a, of a y and of a ||x||, and the number of their terms.
+        """
+        # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
+        own = math.sqrt(2.0 * max(gain - dual, 0.0))
+        moved, turned = terms * UNIT * size, terms * UNIT * gain
+        value = 3.0 * turned + terms * UNIT * abs(dual)
+        value += (self.rows.n_features + _MORE) * UNIT * own * own
+        value += moved * (own + 0.5 * moved)
+        if self.intercept_rule == "penalized":
+            value += turned * (own + 0.5 * turned)
+        elif self.intercept_rule == "free" and gain > 0.0:
+            # All of the class with the larger sum are lowered by one factor.
+            value += _cost_of_balance(abs(excess) + turned, own, 2.0 * size / gain)
+        return value
+
+    def _sums_of(self, duals: Duals | DeferredDuals) -> tuple[float, float]:
+        """Return the sums of a and of a y; takes little memory for packed duals."""
+        kept = duals if isinstance(duals, PackedDuals) else unpacked(duals)
+        sums, count = np.zeros(2), 0
+        for start, stop in self.rows.chunks(self.n_rows):
+            alpha, count = read_duals(kept, start, stop, count)
+            sums += _vectors.class_sums(alpha, self.signs[start:stop])
+        return float(sums[0] + sums[1]), float(sums[0] - sums[1])
+
+    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
+        """Return it with P in twice the precision, and upper bounds of 1 - m."""
+        w, intercept = found.w, float(found.intercept)
+        shortfall = 1.0 - self.margins(w, intercept)
+        error = np.sqrt(self.rows.squared_norms())
+        error *= math.sqrt(squared_norm(w))
+        error += abs(intercept) + 1.0
+        error *= (longest_row(self.rows) + _MORE) * UNIT
+        # The others have no loss, whatever the rounding errors.
+        near = np.flatnonzero(shortfall + error > 0.0)
+        value, rest, error[near] = scores(self.rows, w, intercept, near)
+        signs = self.signs[near]
+        short = (1.0 - signs * value) - signs * rest
+        # Near 1 the difference is exact, and elsewhere as exact as itself.
+        error[near] += 3.0 * UNIT * (np.abs(short) + np.abs(rest))
+        shortfall[near] = short
+        losses, most = (
+            total(self.losses(short)) for short in (shortfall, shortfall + error)
+        )
+        primal = self.primal_from(dot(w, w), intercept, losses)
+        above = max(most - losses, 0.0) + _MORE * UNIT * primal
+        return replace(found, primal=primal, above=above), shortfall + error
+
+    def precise_dual(self, found: Certificate) -> Certificate:
+        """Return it with D in twice the precision."""
+        alpha = found.alpha
+        signed = alpha * self.signs
+        weights = combined(self.rows, signed)
+        half, error = half_square(weights)
+        gain = total(alpha)
+        penalty = 0.5 * total(self.curvature * alpha * alpha)
+        imbalance = total(signed)
+        dual = self.dual_from(2.0 * half, gain - penalty, imbalance)
+        below = error + _MORE * UNIT * (3.0 * gain + 2.0 * penalty + abs(dual))
+        if self.intercept_rule == "free" and imbalance:
+            below += self._precise_cost(alpha, imbalance, weights.value)
+        return replace(found, dual=dual, below=below, own=weights.value)
+
+    def _precise_cost(
+        self, alpha: Float64Array, imbalance: float, own: Float64Array
+    ) -> float:
+        """Return what it costs D to balance duals by lowering that of one short row."""
+        excess, lengths = abs(imbalance), np.sqrt(self.rows.squared_norms())
+        able = (self.signs * imbalance > 0.0) & (alpha >= excess)
+        if not able.any():
+            return _cost_of_balance(excess, math.sqrt(own @ own), float(lengths.max()))
+        row = np.array([np.where(able, lengths, np.inf).argmin()])
+        score, _, error = scores(self.rows, own, 0.0, row)
+        size, length = abs(float(score[0])) + float(error[0]), float(lengths[row][0])
+        return excess * (1.0 + size + 0.5 * excess * length * length)
+
+
+def _cost_of_balance(excess: float, norm: float, longest: float) -> float:
+    """Return what it costs D at most to lower the duals of one class by so much in all.
+
+    A dual variable that is lowered by t changes D by no more than t (1 + |w . x|) and
+    t^2 ||x||^2 / 2. `norm` is ||w(a)||, and `longest` a bound of ||x||, or of its mean
+    if all are lowered by one factor.
+    """
+    return excess * (1.0 + longest * (norm + 0.5 * excess * longest))

@@ -36,7 +36,7 @@ class KeptProducts:
         self._rows, self._bordered = rows, bordered
         self._weights = np.zeros(rows.n_rows)
         self._sum = np.empty((0, 0))
-        self._updates = _MOST_UPDATES
+        self._updates, self._is_single = _MOST_UPDATES, False
 
     def gram(
         self, some: NDArray[np.intp], weights: Float64Array, *, single: bool
@@ -51,8 +51,11 @@ class KeptProducts:
         change = wanted - factor * self._weights
         change[np.abs(change) <= _ROUNDING * wanted] = 0.0
         changed = np.flatnonzero(change)
-        if self._updates < _MOST_UPDATES and len(changed) < _MOST_CHANGED * len(some):
+        too_coarse = self._is_single and not single
+        few = len(changed) < _MOST_CHANGED * len(some)
+        if few and not too_coarse and self._updates < _MOST_UPDATES:
             self._updates += 1
+            self._is_single |= single
             if factor != 1.0:
                 self._sum *= factor
             for sign in (1.0, -1.0):
@@ -61,7 +64,7 @@ class KeptProducts:
                     size = np.abs(change[part])
                     self._sum += sign * self._gram(part, size, single)
         else:
-            self._updates = 0
+            self._updates, self._is_single = 0, single
             self._sum = self._gram(some, weights, single)
         self._weights = wanted
         return self._sum

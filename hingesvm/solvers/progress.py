@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Certificate, Intercept
 from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.proof import Provable, prove
 
 __all__ = [
     "Check",
@@ -29,7 +30,7 @@ Float64Array = NDArray[np.float64]
 _ROUNDING = 1e-14
 
 
-class Certifying(Protocol):
+class Certifying(Provable, Protocol):
     """A problem that can tell what dual variables prove."""
 
     @property
@@ -204,6 +205,7 @@ class ProgressOf(Generic[_Problem]):
     is_stopped: bool = field(default=False, init=False)
     _proven_primal: bool = field(default=False, init=False)
     _proven_dual: bool = field(default=False, init=False)
+    _is_bounded: bool = field(default=False, init=False)
 
     def record(
         self,
@@ -222,17 +224,32 @@ class ProgressOf(Generic[_Problem]):
         active : int, optional
             Rows that are worked on, if not all.
         """
-        self.note(self.keep(certificate, proven=proven), active)
+        best = self.keep(certificate, proven=proven)
+        if self._is_proven and (self.converged or self.exhausted):
+            best = self._bound_rounding(best)
+        self.note(best, active)
 
     def keep(self, certificate: Certificate, *, proven: bool = False) -> Certificate:
         """Keep the better points, without a line in the history; return the best."""
         best = certificate if self.best is None else self.best.join(certificate)
         self.best = best
         if best.weights is certificate.weights:
-            self._proven_primal = proven
+            self._proven_primal, self._is_bounded = proven, False
         if best.duals is certificate.duals:
-            self._proven_dual = proven
+            self._proven_dual, self._is_bounded = proven, False
         return best
+
+    @property
+    def _is_proven(self) -> bool:
+        """Whether both values of the best points were computed from scratch."""
+        return self._proven_primal and self._proven_dual
+
+    def _bound_rounding(self, found: Certificate) -> Certificate:
+        """Take rounding errors into the gap of the best points, and return them."""
+        if not self._is_bounded:
+            self.best = found = prove(self.problem, found, self.tol)
+            self._is_bounded = True
+        return found
 
     def note(self, found: Certificate, active: int | None = None) -> None:
         """Add a line to the history, without keeping the points."""
@@ -268,9 +285,14 @@ class ProgressOf(Generic[_Problem]):
         best = self.best
         assert best is not None
         certificate = best
-        if not (self._proven_primal and self._proven_dual):
+        if not self._is_proven:
             certificate = self.problem.certify(best.alpha, best.w, best.intercept)
-            self.record(certificate, proven=True)
+        if not (self._is_proven and self._is_bounded):
+            self._is_bounded = False
+            certificate = self._bound_rounding(certificate)
+            self.note(certificate)
+        if certificate.weights is not best.weights:
+            self.shortfall = self.reach = None
         return Solution(
             certificate,
             self.n_iter,

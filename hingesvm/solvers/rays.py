@@ -44,6 +44,8 @@ Float64Array = NDArray[np.float64]
 _NEARLY = 0.01
 # Rounds of steps in the factors of groups, at most, and the change that ends them.
 _ROUNDS, _ENOUGH = 100, 1e-3
+# Rounding errors of a difference, relative to what is subtracted from.
+_DIFFERENCE = 4e-16
 
 
 def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
@@ -75,7 +77,9 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
         there = _by_groups(problem, start, factor)
     else:
         own = None if found is None or found.own is None else factor * found.own
-        there = _Point(factor * alpha, own, factor * (total - 0.5 * factor * square))
+        below = 0.0 if found is None else factor * factor * found.below
+        dual = factor * (total - 0.5 * factor * square)
+        there = _Point(factor * alpha, own, dual, below)
     if isinstance(problem, Problem):
         np.minimum(there.alpha, problem.bound, out=there.alpha)
     if found is None:
@@ -87,6 +91,9 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
         _primal(problem, found, start.ratio),
         there.dual,
         there.own,
+        # The losses are a difference, times the ratio.
+        start.ratio * (found.above + _DIFFERENCE * found.primal),
+        there.below,
     )
     return replace(start, alpha=there.alpha, own=there.own, found=known, ratio=1.0)
 
@@ -107,11 +114,12 @@ def with_bounds(problem: Problem, start: Start) -> Start:
 
 
 class _Point(NamedTuple):
-    """Dual variables, w of them if it is known, and the dual value."""
+    """Dual variables, w of them if it is known, the dual value, and its error."""
 
     alpha: Float64Array
     own: Float64Array | None
     dual: float
+    below: float = 0.0
 
 
 def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
@@ -145,14 +153,17 @@ def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
     if problem.intercept_rule == "penalized":
         square += np.outer(turns, turns)
     limits = np.array([float((bound[rows] / alpha[rows]).min()) for rows in groups])
+    balance = turns
     if problem.intercept_rule != "free":
         turns = np.zeros_like(turns)
     factors = _best_factors(gains, square, turns, limits, factor)
     there = alpha.copy()
     for rows, times in zip(groups, factors, strict=True):
         there[rows] *= times
-    dual = float(factors @ gains - 0.5 * factors @ square @ factors)
-    return _Point(there, factors @ weights, dual)
+    own, imbalance = factors @ weights, float(factors @ balance)
+    # From w, as its inner products with parts of itself cancel.
+    dual = problem.dual_from(float(own @ own), float(factors @ gains), imbalance)
+    return _Point(there, own, dual)
 
 
 def _best_factors(

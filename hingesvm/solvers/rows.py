@@ -85,12 +85,15 @@ class Rows:
         Whether several problems are to have these rows.
     reach : ndarray of float32, of shape (n_rows,), or None
         What one of them has found, for the others; see ``bands.py``.
+    extent : float
+        A bound of the norms of all rows, if one is known that needed no pass; else inf.
     rooms : list of ndarray of float64
         Memory that solvers lend each other, as fresh memory is slow to touch.
     """
 
     is_shared = False
     reach: NDArray[np.float32] | None = None
+    extent = np.inf
 
     def __init__(
         self,
@@ -271,6 +274,12 @@ class Rows:
         out.flags.writeable = False
         self._squared_norms = out
         return out
+
+    def longest(self, *, roughly: bool = False) -> float:
+        """Return the largest ||x_i||, or a bound of it if one is at hand."""
+        if roughly and self._squared_norms is None and self.extent < np.inf:
+            return self.extent
+        return float(np.sqrt(self.squared_norms().max()))
 
     def rounded(self, w: Float64Array, intercept: float) -> tuple[Float64Array, float]:
         """Return weights and intercept rounded to the dtype of X, as float64."""

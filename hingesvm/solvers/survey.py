@@ -11,6 +11,7 @@ from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.duals import Duals, PackedDuals, count_inside, read_duals
 from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.problem import Problem, squared_norm
+from hingesvm.solvers.stretching import stretch
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
 
@@ -19,8 +20,6 @@ Float64Array = NDArray[np.float64]
 # Relative gap that weights in the precision of X can be expected to reach. From there
 # on it is these that are looked at: what is certified is then what an estimator keeps.
 COARSE = 1e-5
-# Shortfalls by which weights are stretched at most.
-_LONGEST_STRETCH = 0.1
 # Shortfalls that are stored as float32 are at most this large.
 _FAR = 1e30
 
@@ -125,20 +124,16 @@ class Survey:
         rounded : bool
             Whether to round to the dtype of X.
         """
-        loose = ~self.packed.is_at_bound
-        positive = problem.signs > 0
-        short, other = (
-            float(self.shortfall[loose & rows].max(initial=-np.inf))
-            for rows in (positive, ~positive)
+        longer = stretch(
+            self.shortfall,
+            ~self.packed.is_at_bound,
+            problem.signs,
+            has_intercept=problem.intercept_rule != "none",
+            precision=float(np.finfo(self.weights.dtype).eps),
         )
-        if problem.intercept_rule == "none":
-            short = other = max(short, other)
-        mean = 0.5 * (short + other)
-        if not 0.0 < mean < _LONGEST_STRETCH:
+        if longer is None:
             return found
-        precision = float(np.finfo(self.weights.dtype).eps)
-        factor = (1.0 + 2.0 * precision) / (1.0 - mean)
-        shift = factor * 0.5 * (short - other)
+        factor, shift = longer
         shortfall = 1.0 - factor * (1.0 - self.shortfall) - problem.signs * shift
         square = factor * factor * squared_norm(self.weights)
         intercept = factor * self.intercept + shift
@@ -149,8 +144,8 @@ class Survey:
         if rounded:
             w, intercept = problem.rows.rounded(w, intercept)
         primal = problem.primal(w, intercept)
-        longer = replace(found, weights=w, intercept=intercept, primal=primal)
-        return longer if longer.relative_gap <= goal else found
+        there = replace(found, weights=w, intercept=intercept, primal=primal)
+        return there if there.relative_gap <= goal else found
 
     def totals(self) -> Fixed:
         """Return the sums that count of rows whose duals are held fixed."""

@@ -1,0 +1,110 @@
+"""The last look at a certificate: what rounding errors can hide of its gap.
+
+The values of a certificate are sums in float64. A bound of their errors, which needs
+next to no work, is part of the gap that a fit states, so that the gap is one in exact
+arithmetic. Where that bound matters, as at large C, both values are computed anew in
+twice the precision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.solvers.certificate import Certificate
+
+__all__ = ["Provable", "gap_at", "prove"]
+
+Float64Array = NDArray[np.float64]
+
+# Part of the gap up to which rounding errors do not matter, and the relative gap that
+# counts as none.
+_PART, _EXACT = 0.1, 1e-11
+# Times that weights are stretched, as they are rounded each time.
+_STRETCHES = 3
+
+
+class Provable(Protocol):
+    """A problem that can tell what rounding errors hide."""
+
+    def rounding(
+        self, found: Certificate, *, roughly: bool = False
+    ) -> tuple[float, float]:
+        """Return bounds of the rounding errors in both values, seen at a glance.
+
+        Without any pass over X if they need be rough only.
+        """
+        ...
+
+    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
+        """Return it with P in twice the precision, and by how much margins fall short.
+
+        By no more than that, in exact arithmetic.
+        """
+        ...
+
+    def precise_dual(self, found: Certificate) -> Certificate:
+        """Return it with D in twice the precision."""
+        ...
+
+    def stretched(
+        self, found: Certificate, shortfall: Float64Array
+    ) -> tuple[float, Float64Array, Any] | None:
+        """Return a factor, and a point that is longer, where that may help."""
+        ...
+
+
+def prove(problem: Provable, found: Certificate, tol: float) -> Certificate:
+    """Return a certificate whose gap holds in exact arithmetic.
+
+    Parameters
+    ----------
+    problem : Provable
+    found : Certificate
+        Computed from scratch on all rows, but for errors that it states.
+    tol : float
+        Relative gap that matters.
+    """
+    if not np.isfinite(found.primal):
+        return found
+    seen = replace(found, above=0.0, below=0.0)
+    matters = _PART * max(seen.gap, min(tol, _EXACT) * found.primal)
+    for roughly in (True, False):
+        above, below = problem.rounding(found, roughly=roughly)
+        bounded = replace(found, above=found.above + above, below=found.below + below)
+        decides = seen.relative_gap <= tol < bounded.relative_gap
+        if bounded.hidden <= matters and not decides:
+            return bounded
+    return _precisely(problem, seen)
+
+
+def _precisely(problem: Provable, found: Certificate) -> Certificate:
+    """Return it with both values in twice the precision, at a better point if one is.
+
+    That is weights a rounding error longer, by which no margin falls short of 1.
+    """
+    found, shortfall = problem.precise_primal(found)
+    for _ in range(_STRETCHES):
+        longer = problem.stretched(found, shortfall)
+        if longer is None:
+            break
+        other = replace(found, weights=longer[1], intercept=longer[2])
+        other, shortfall = problem.precise_primal(other)
+        if not other.primal + other.above < found.primal + found.above:
+            break
+        found = other
+    return problem.precise_dual(found)
+
+
+def gap_at(problem: Provable, found: Certificate, point: Certificate) -> float:
+    """Return the relative gap of a point with the dual value of another certificate."""
+    least = found.primal - found.gap
+    above, _ = problem.rounding(point)
+    if above > _PART * max(point.primal - least, _EXACT * point.primal):
+        point, _ = problem.precise_primal(point)
+        above = point.above
+    gap = max(point.primal + above - least, 0.0)
+    return gap / point.primal if point.primal > 0.0 else 0.0

@@ -1,0 +1,56 @@
+"""Weights made a little longer, so that margins which should be 1 do not fall short.
+
+At large C a margin a little short of 1 costs more than all the rest of the gap, and
+that little can be a rounding error.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["stretch"]
+
+# Shortfalls by which weights are stretched at most.
+_LONGEST = 0.1
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+def stretch(
+    shortfall: NDArray[np.floating],
+    loose: NDArray[np.bool_],
+    signs: NDArray[np.int8],
+    *,
+    has_intercept: bool,
+    precision: float = _EPSILON,
+) -> tuple[float, float] | None:
+    """Return a factor of (w, b), and a shift of b then, for which no row falls short.
+
+    Parameters
+    ----------
+    shortfall : ndarray, of shape (n_rows,)
+        1 - m.
+    loose : ndarray of bool, of shape (n_rows,)
+        The rows that are to have no loss: those with duals below their bound.
+    signs : ndarray of int8, of shape (n_rows,)
+    has_intercept : bool
+        Whether it may be shifted.
+    precision : float
+        Of the weights, which are rounded once they are stretched.
+
+    Returns
+    -------
+    (factor, shift), or None where no row falls short, or one by too much.
+    """
+    short, other = (
+        float(shortfall[loose & (signs == sign)].max(initial=-np.inf))
+        for sign in (1, -1)
+    )
+    worst = max(short, other)
+    if not 0.0 < worst < _LONGEST:
+        return None
+    if not has_intercept or min(short, other) < -_LONGEST:
+        short = other = worst
+    mean = 0.5 * (short + other)
+    factor = (1.0 + 2.0 * precision) / (1.0 - mean)
+    return factor, 0.5 * factor * (short - other)
