@@ -36,6 +36,7 @@ from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.proximal import first_rho, units
 
 __all__ = ["LARGEST_RHO", "newton_until", "step_length"]
 
@@ -68,6 +69,8 @@ class _State:
     Attributes
     ----------
     problem : Problem
+    unit : ndarray of float64, of shape (n_rows,)
+        Units of the proximal steps, by default the costs.
     w, intercept, shortfall
         The iterate and 1 - m.
     alpha, own, free
@@ -77,15 +80,16 @@ class _State:
     kept
         Products of the Newton systems so far, if they are kept.
     anchor, rho
-        The multipliers a and the proximal step in units of the costs.
+        The multipliers a and the proximal step.
     rest, pace
         a+ is rest + pace * (1 - m), clipped to its box.
     loss, gain, imbalance, moved
         Sums over the rows: of the losses, of a+ - q a+^2 / 2, of a+ y, and of
-        (a+ - a)^2 / c.
+        (a+ - a)^2 over the unit.
     """
 
     problem: Problem
+    unit: Float64Array
     w: Float64Array
     intercept: float
     shortfall: Float64Array
@@ -114,9 +118,9 @@ class _State:
         problem = self.problem
         if problem.has_kink:
             self.rest = anchor
-            self.pace = scaled(problem.cost, rho)
+            self.pace = scaled(self.unit, rho)
         else:
-            sigma = rho * problem.cost
+            sigma = rho * self.unit
             width = 1.0 + sigma * problem.curvature
             self.rest = anchor / width
             self.pace = sigma / width
@@ -224,7 +228,10 @@ def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
     alpha = start.alpha
     if problem.fixed is None:
         alpha = problem.repair(alpha)
-    rho = _first_rho(problem, alpha) if start.rho is None else start.rho
+    unit, rho = problem.cost, start.rho
+    if rho is None:
+        unit = units(problem)
+        rho = first_rho(problem, unit, alpha)
     narrow = goal >= _COARSE and is_narrow(problem)
     own = start.own
     if own is None and not (narrow and start.w is not None):
@@ -241,28 +248,17 @@ def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
     else:
         shortfall = start.shortfall.astype(np.float64)
     if narrow:
-        return Narrow(problem, w, intercept, shortfall, alpha, rho)
+        return Narrow(problem, w, intercept, shortfall, alpha, rho, unit)
     spare = np.empty(problem.n_rows, dtype=np.intp)
     with_turning = problem.signs if problem.intercept_rule == "free" else ()
     turning = np.asarray(with_turning, dtype=np.float64)
     assert own is not None
     kept = keeps_products(problem)
-    state = _State(problem, w, intercept, shortfall, alpha, own, spare, turning, kept)
+    state = _State(
+        problem, unit, w, intercept, shortfall, alpha, own, spare, turning, kept
+    )
     state.take_anchor(alpha, rho)
     return state
-
-
-def _first_rho(problem: Problem, alpha: Float64Array) -> float:
-    """Return the first proximal step, in units of the costs.
-
-    1 where the duals are of the size of the costs; on nearly separable data they are
-    far smaller, about 1 / ||x||^2.
-    """
-    moved = alpha > 0.0
-    used = float(np.median(alpha[moved] / problem.cost[moved])) if moved.any() else 0.0
-    norms = problem.rows.squared_norms() * problem.cost
-    typical = float(norms.mean())
-    return max(used, 1.0 / typical) if typical > 1.0 else 1.0
 
 
 def _settle(problem: Problem, state: _State) -> None:
@@ -310,7 +306,7 @@ def _settle(problem: Problem, state: _State) -> None:
     state.own, state.free = own, state.spare[:n_free].copy()
     state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
         signs,
-        problem.cost,
+        state.unit,
         problem.bound,
         problem.curvature,
         state.shortfall,

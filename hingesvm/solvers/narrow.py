@@ -48,7 +48,9 @@ class Narrow:
     w, intercept, shortfall
         The iterate and 1 - m.
     anchor, rho
-        The multipliers and the proximal step in units of the costs.
+        The multipliers and the proximal step.
+    unit : ndarray of float64, of shape (n_rows,), optional
+        Units of the proximal step; by default the costs.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Narrow:
         shortfall: NDArray[np.floating],
         anchor: Float64Array,
         rho: float,
+        unit: Float64Array | None = None,
     ) -> None:
         rows, rule = problem.rows, problem.intercept_rule
         n, d = rows.n_rows, rows.n_features
@@ -66,6 +69,7 @@ class Narrow:
         tile = _narrow.ROWS_PER_TILE
         n_tiles = -(-n // tile)
         self.problem, self.rho, self.loss = problem, rho, np.inf
+        self._unit = problem.cost if unit is None else unit
         padded = n_tiles * tile
         self._buffer = _borrowed(rows, (7 + size) * padded)
         self._per_row = self._buffer[: 6 * padded].reshape(6, padded)
@@ -134,7 +138,7 @@ class Narrow:
             problem.rows.check_cancelled()
             taken, end = _narrow.minimise(
                 self._tiles,
-                problem.cost,
+                self._unit,
                 problem.bound,
                 problem.curvature,
                 self._signs,
