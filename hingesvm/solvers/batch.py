@@ -230,7 +230,7 @@ def _begin(problem: Problem, start: Start, goal: float) -> _State | Narrow:
         alpha = problem.repair(alpha)
     unit, rho = problem.cost, start.rho
     if rho is None:
-        unit = units(problem)
+        unit = units(problem.rows, problem.cost)
         rho = first_rho(problem, unit, alpha)
     narrow = goal >= _COARSE and is_narrow(problem)
     own = start.own

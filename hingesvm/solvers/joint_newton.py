@@ -3,7 +3,7 @@
 As in ``batch.py``, an augmented Lagrangian on the dual with semismooth Newton steps
 inside (Yan and Li, "An efficient augmented Lagrangian method for support vector
 machine", Optimization Methods and Software 35, 2020). With multipliers a and
-sigma_i = rho c_i, the inner problem is to minimise over W and b
+sigma_i, the inner problem is to minimise over W and b
 
     Psi = 1/2 ||W||^2 [+ 1/2 ||b||^2]
         + sum_i max over s in c_i S of s . g_i - ||s - a_i||^2 / (2 sigma_i),
@@ -27,6 +27,7 @@ from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.joint_system import JointSystem, joint_direction
 from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.progress import ProgressOf, Start
+from hingesvm.solvers.proximal import units
 
 __all__ = ["newton_jointly"]
 
@@ -54,7 +55,8 @@ class _State:
     scores, anchor, alpha : ndarray of float64, of shape (n_rows, width)
         f, the multipliers, and the projections.
     rho : float
-        sigma_i over c_i.
+    unit : ndarray of float64, of shape (n_rows,)
+        sigma is rho times this.
     change, gain, losses : float
         Sums over the rows: of ||s - a||^2 / sigma, of s, and of the losses.
     is_known : bool
@@ -69,6 +71,7 @@ class _State:
     own: Float64Array
     imbalance: Float64Array
     rho: float
+    unit: Float64Array
     change: float = 0.0
     gain: float = 0.0
     losses: float = 0.0
@@ -104,8 +107,8 @@ def newton_jointly(
         if best.relative_gap <= goal:
             return
         factor = change_of_rho(steps, solved)
-        # While rho is still finding its size the dual value is next to nothing.
-        growing = factor > 1.0 and best.relative_gap > 0.5
+        # While rho is still finding its size a value may be far from its best.
+        growing = factor > 1.0 and not progress.converged
         growing &= state.rho < LARGEST_RHO
         if growing or previous is None or is_progress(previous, best):
             patience = _PATIENCE
@@ -124,11 +127,12 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
     w, b = np.zeros((problem.rows.n_features, width)), np.zeros(width)
     has_intercept = problem.intercept_rule != "none"
     lengths = problem.rows.squared_norms() + has_intercept
-    mean = float((problem.cost * lengths).mean())
+    unit = units(problem.rows, problem.cost)
+    mean = float((unit * lengths).mean())
     rho = min(1.0 / mean, LARGEST_RHO) if mean > 0.0 else 1.0
     if start is not None and start.alpha.any():
         anchor[:, :count] = problem.repair(start.alpha)
-        shares = anchor.sum(axis=1) / problem.cost
+        shares = anchor.sum(axis=1) / unit
         rho = max(rho, float(np.median(shares)))
     if start is not None and start.w is not None:
         w[:, :count] = start.w.T
@@ -149,6 +153,7 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
         w,
         b,
         rho,
+        unit,
     )
     _settle(problem, rows, state)
     return state
@@ -185,6 +190,7 @@ def _project(
             problem.total,
             problem.margin,
             state.rho,
+            state.unit,
             problem.n_classes,
             first,
             last,
@@ -211,7 +217,7 @@ def _minimise_inner(
             return step, True
         if step == limit or progress.exhausted:
             break
-        system = JointSystem(problem, rows, state.alpha, state.rho, delta)
+        system = JointSystem(problem, rows, state.alpha, state.rho * state.unit, delta)
         direction, turn = joint_direction(system, gradient, pull)
         slope = float(np.vdot(gradient, direction) + pull @ turn)
         progress.n_iter += 1

@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.kernels import _joint_newton
-from hingesvm.solvers.newton import LARGEST_SYSTEM, solve_positive, solver_of
+from hingesvm.solvers.newton import (
+    LARGEST_SYSTEM,
+    LEAST_PIVOT,
+    solver_and_pivot,
+    solver_of,
+)
+from hingesvm.solvers.reflections import can_reflect, solver_by_reflections
 
 __all__ = ["FEW_UNKNOWNS", "JointSystem", "joint_direction"]
 
@@ -49,8 +55,8 @@ class JointSystem:
     rows : JointRows
     alpha : ndarray of float64, of shape (n_rows, width)
         The projections.
-    rho : float
-        sigma_i over c_i.
+    sigma : ndarray of float64, of shape (n_rows,)
+        The proximal steps.
     delta : float
         Curvature of P in the intercepts.
     """
@@ -58,7 +64,7 @@ class JointSystem:
     problem: JointProblem
     rows: JointRows
     alpha: Float64Array
-    rho: float
+    sigma: Float64Array
     delta: float
 
     @property
@@ -92,8 +98,12 @@ def joint_direction(
     if system.has_intercept:
         right[:, -1] = -pull[:count]
     if count * height <= FEW_UNKNOWNS:
-        matrix = _matrix(system, free)
-        solution = solve_positive(matrix, right.ravel()).reshape(count, height)
+        solve, pivot = solver_and_pivot(_matrix(system, free))
+        rows = np.count_nonzero(free.inside)
+        if pivot < LEAST_PIVOT and can_reflect(rows, count * height):
+            solution = _by_reflections(system, free, right)
+        else:
+            solution = solve(right.ravel()).reshape(count, height)
     else:
         solution = _by_conjugate_gradients(system, free, right)
     direction, turn = np.zeros_like(gradient), np.zeros_like(pull)
@@ -137,7 +147,7 @@ class _Free:
         return cls(
             order,
             problem.codes[order],
-            system.rho * problem.cost[order],
+            system.sigma[order],
             inside[order],
             share,
         )
@@ -198,6 +208,40 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     diagonal = matrix.reshape(-1)[:: count * height + 1].reshape(count, height)
     diagonal += _own_curvature(system, free)
     return matrix
+
+
+def _by_reflections(
+    system: JointSystem, free: _Free, right: Float64Array
+) -> Float64Array:
+    """Return the solution, of shape (n_classes, n_features + has_intercept).
+
+    The curvature in f of a row is that of one square for each class of its support.
+    """
+    rows, count = system.problem.rows, system.problem.n_classes
+    d, height = rows.n_features, right.shape[1]
+    some, centre = rows.take(free.order), np.zeros(d)
+    if system.problem.intercept_rule == "free":
+        # Scores are the same with rows that count from their mean.
+        centre = free.sigma @ some / free.sigma.sum()
+        some = some - centre
+        right = right.copy()
+        right[:, :d] -= right[:, d:] * centre
+    if system.has_intercept:
+        some = np.hstack([some, np.ones((len(some), 1))])
+    each = np.arange(len(some))
+    differs = np.zeros((len(some), count, count))
+    differs[:, range(count), range(count)] = 1.0
+    differs[each, :, free.codes] -= 1.0
+    differs *= free.inside[:, :, np.newaxis]
+    differs -= (free.share[:, np.newaxis] * differs.sum(axis=1))[:, np.newaxis, :]
+    differs *= np.sqrt(free.sigma)[:, np.newaxis, np.newaxis]
+    row, k = np.nonzero(free.inside)
+    squares = differs[row, k][:, :, np.newaxis] * some[row][:, np.newaxis, :]
+    ridge = _own_curvature(system, free).ravel()
+    solve = solver_by_reflections(squares.reshape(len(row), count * height), ridge)
+    solution = solve(right.ravel()).reshape(count, height)
+    solution[:, d:] -= (solution[:, :d] @ centre)[:, np.newaxis]
+    return solution
 
 
 def _own_curvature(system: JointSystem, free: _Free) -> Float64Array:

@@ -29,10 +29,12 @@ from hingesvm.solvers.rows import Rows
 
 __all__ = [
     "LARGEST_SYSTEM",
+    "LEAST_PIVOT",
     "NewtonSystem",
     "keeps_products",
     "newton_direction",
     "solve_positive",
+    "solver_and_pivot",
     "solver_of",
 ]
 
@@ -49,8 +51,8 @@ _MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
 # Errors in margins from which products of rows may be too coarse, and the ratio of the
 # scales of columns from which those of columns are better.
 _LARGEST_MISS, _UNEVEN = 1e-7, 1e3
-# Part of a diagonal entry left after elimination that rounding errors may falsify.
-_LEAST_PIVOT = 1e-7
+#: Part of a diagonal entry left after elimination that rounding errors may falsify.
+LEAST_PIVOT = 1e-7
 # Rows from which a matrix is factorised in blocks, and columns of a block.
 _LARGE, _BLOCK = 400, 64
 # The shift grows a hundredfold each time, from 1e-14.
@@ -223,7 +225,7 @@ def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
         right = np.append(right, -system.pull)
     np.fill_diagonal(hessian, diagonal)
     solve, pivot = solver_and_pivot(hessian)
-    if pivot < _LEAST_PIVOT and can_reflect(len(system.free), d):
+    if pivot < LEAST_PIVOT and can_reflect(len(system.free), d):
         return _by_reflections(system)
     step = solve(right)
     return step[:d], float(step[d]) if bordered else 0.0

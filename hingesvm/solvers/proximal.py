@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.rows import Rows
 
 __all__ = ["first_rho", "units"]
 
@@ -15,18 +16,18 @@ Float64Array = NDArray[np.float64]
 _UNEVEN = 1e4
 
 
-def units(problem: Problem) -> Float64Array:
+def units(rows: Rows, cost: Float64Array) -> Float64Array:
     """Return the units of the proximal steps: the costs, or less for long rows.
 
     A dual variable that changes by 1 / ||x||^2 moves its own margin by 1. Where rows
     differ much in length, one step in units of the costs is too long for some rows, so
     that Newton's method fails, or does nothing to the others.
     """
-    squares = problem.rows.squared_norms()
+    squares = rows.squared_norms()
     if not squares.max() > _UNEVEN * float(np.median(squares)):
-        return problem.cost
+        return cost
     with np.errstate(divide="ignore"):
-        return np.minimum(problem.cost, 1.0 / squares)
+        return np.minimum(cost, 1.0 / squares)
 
 
 def first_rho(problem: Problem, unit: Float64Array, alpha: Float64Array) -> float:

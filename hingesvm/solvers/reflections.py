@@ -15,18 +15,22 @@ least squares problems", 1998).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["can_reflect", "direction_by_reflections"]
+__all__ = ["can_reflect", "direction_by_reflections", "solver_by_reflections"]
 
 Float64Array = NDArray[np.float64]
 
 # Arithmetic of a factorisation, at most: it must not hold up an interrupt.
 _MOST_WORK = 1 << 27
+# Part of the largest diagonal entry below which one counts as 0, and corrections.
+_NOTHING_LEFT, _CORRECTIONS = 1e-15, 2
 
 
 def can_reflect(n_free: int, n_features: int) -> bool:
@@ -62,8 +66,8 @@ def direction_by_reflections(
     matrix = some * roots[:, None]
     if delta:
         matrix = np.hstack([matrix, roots[:, None]])
-        ridge, right = np.append(ridge, delta), np.append(right, -pull / delta)
-    step = _least_squares(matrix, ridge, right)
+        ridge, right = np.append(ridge, delta), np.append(right, -pull)
+    step = solver_by_reflections(matrix, ridge)(right)
     if delta is None:
         return step, 0.0
     if delta:
@@ -71,18 +75,35 @@ def direction_by_reflections(
     return step, float(-pull / slope.sum() - centre @ step)
 
 
-def _least_squares(
-    matrix: Float64Array, ridge: Float64Array, right: Float64Array
-) -> Float64Array:
-    """Minimise ||matrix z||^2 + the sum of ridge (z - right)^2."""
-    roots = np.sqrt(ridge)
+def solver_by_reflections(
+    matrix: Float64Array, ridge: Float64Array
+) -> Callable[[Float64Array], Float64Array]:
+    """Return what solves with matrix' matrix + diag(ridge), without making products.
+
+    By the corrected seminormal equations (Bjorck, "Stability analysis of the method of
+    seminormal equations for linear least squares problems", 1987).
+    """
     scale = 1.0 / np.sqrt((matrix * matrix).sum(axis=0) + ridge)
-    stacked = np.vstack([matrix * scale, np.diag(roots * scale)])
-    aims = np.concatenate([np.zeros(len(matrix)), roots * right])
+    stacked = np.vstack([matrix * scale, np.diag(np.sqrt(ridge) * scale)])
     order = np.argsort(-np.abs(stacked).max(axis=1), kind="stable")
-    left, upper, places = qr(
-        stacked[order], mode="economic", pivoting=True, check_finite=False
-    )
-    found = np.empty(len(scale))
-    found[places] = solve_triangular(upper, left.T @ aims[order], check_finite=False)
-    return found * scale
+    stacked = stacked[order]
+    upper, places = qr(stacked, mode="r", pivoting=True, check_finite=False)
+    upper = upper[: len(scale)]
+    diagonal = np.abs(np.diagonal(upper))
+    rank = int(np.count_nonzero(diagonal > _NOTHING_LEFT * diagonal[0]))
+    upper, places = upper[:rank, :rank], places[:rank]
+
+    def roughly(right: Float64Array) -> Float64Array:
+        out = np.zeros(len(scale))
+        half = solve_triangular(upper, right[places], trans=1, check_finite=False)
+        out[places] = solve_triangular(upper, half, check_finite=False)
+        return out
+
+    def solve(right: Float64Array) -> Float64Array:
+        right = right * scale
+        found = roughly(right)
+        for _ in range(_CORRECTIONS):
+            found += roughly(right - stacked.T @ (stacked @ found))
+        return found * scale
+
+    return solve
