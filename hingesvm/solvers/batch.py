@@ -38,7 +38,13 @@ from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.proximal import first_rho, units
 
-__all__ = ["LARGEST_RHO", "newton_until", "step_length"]
+__all__ = [
+    "LARGEST_RHO",
+    "is_progress",
+    "newton_until",
+    "next_change_of_rho",
+    "step_length",
+]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -170,7 +176,7 @@ def _go_on(
 ) -> Start:
     """Solve one inner problem after the other."""
     problem = progress.problem
-    patience = _PATIENCE
+    patience, highest = _PATIENCE, 0.0
     previous: Certificate | None = None
     while not progress.exhausted and patience:
         limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
@@ -179,11 +185,13 @@ def _go_on(
         assert best is not None
         if best.primal < floor or best.relative_gap <= goal:
             break
-        factor = change_of_rho(steps, solved)
-        # While rho is still finding its size the dual value is next to nothing.
-        growing = factor > 1.0 and best.relative_gap > 0.5
-        growing &= state.rho < LARGEST_RHO
-        if growing or previous is None or is_progress(previous, best):
+        gained = previous is None or is_progress(previous, best)
+        factor = next_change_of_rho(steps, solved, gained)
+        # While rho is still finding its size a value may be far from its best.
+        growing = state.rho > highest and not progress.converged
+        growing &= factor > 1.0 and state.rho < LARGEST_RHO
+        highest = max(highest, state.rho)
+        if growing or gained:
             patience = _PATIENCE
         else:
             patience -= 1
@@ -209,6 +217,12 @@ def change_of_rho(steps: int, solved: bool) -> float:
     if steps <= 1:
         return _GROWTH * _GROWTH
     return _GROWTH if steps <= _QUICK else 1.0
+
+
+def next_change_of_rho(steps: int, solved: bool, gained: bool) -> float:
+    """Return the same, but more than 1 where the inner problem gained nothing much."""
+    factor = change_of_rho(steps, solved)
+    return _GROWTH if factor == 1.0 and not gained else factor
 
 
 def _has_strayed(problem: Problem, state: _State | Narrow, best: Certificate) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
-from hingesvm.solvers.batch import LARGEST_RHO, change_of_rho, is_progress
+from hingesvm.solvers.batch import LARGEST_RHO, is_progress, next_change_of_rho
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
@@ -97,7 +97,7 @@ def newton_jointly(
     state = _begin(problem, rows, start)
     # Its dual variables take memory.
     del start
-    patience = _PATIENCE
+    patience, highest = _PATIENCE, 0.0
     while not progress.exhausted and patience:
         previous = progress.best
         steps, solved = _minimise_inner(progress, rows, state)
@@ -106,11 +106,13 @@ def newton_jointly(
         assert best is not None
         if best.relative_gap <= goal:
             return
-        factor = change_of_rho(steps, solved)
+        gained = previous is None or is_progress(previous, best)
+        factor = next_change_of_rho(steps, solved, gained)
         # While rho is still finding its size a value may be far from its best.
-        growing = factor > 1.0 and not progress.converged
-        growing &= state.rho < LARGEST_RHO
-        if growing or previous is None or is_progress(previous, best):
+        growing = state.rho > highest and not progress.converged
+        growing &= factor > 1.0 and state.rho < LARGEST_RHO
+        highest = max(highest, state.rho)
+        if growing or gained:
             patience = _PATIENCE
         else:
             patience -= 1
@@ -217,7 +219,8 @@ def _minimise_inner(
             return step, True
         if step == limit or progress.exhausted:
             break
-        system = JointSystem(problem, rows, state.alpha, state.rho * state.unit, delta)
+        unit = None if state.unit is problem.cost else state.unit
+        system = JointSystem(problem, rows, state.alpha, state.rho, delta, unit)
         direction, turn = joint_direction(system, gradient, pull)
         slope = float(np.vdot(gradient, direction) + pull @ turn)
         progress.n_iter += 1

@@ -42,7 +42,7 @@ _MAX_CONJUGATE_STEPS, _CONJUGATE_TOL = 100, 0.1
 # Numbers in the blocks of all classes at most: in all, or one for so many bytes of X.
 _MOST_NUMBERS, _NUMBERS_PER_BYTES = 1 << 23, 16
 # Curvature in free intercepts, relative to the mean one.
-_RIDGE = 1e-9
+_RIDGE, _LITTLE_RIDGE, _SMALL_PIVOT = 1e-9, 1e-20, 0.1
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,24 @@ class JointSystem:
     rows : JointRows
     alpha : ndarray of float64, of shape (n_rows, width)
         The projections.
-    sigma : ndarray of float64, of shape (n_rows,)
-        The proximal steps.
+    rho : float
     delta : float
         Curvature of P in the intercepts.
+    unit : ndarray of float64, of shape (n_rows,), optional
+        The proximal steps over rho; by default the costs.
     """
 
     problem: JointProblem
     rows: JointRows
     alpha: Float64Array
-    sigma: Float64Array
+    rho: float
     delta: float
+    unit: Float64Array | None = None
+
+    @property
+    def units(self) -> Float64Array:
+        """The proximal steps over rho."""
+        return self.problem.cost if self.unit is None else self.unit
 
     @property
     def has_intercept(self) -> bool:
@@ -100,7 +107,7 @@ def joint_direction(
     if count * height <= FEW_UNKNOWNS:
         solve, pivot = solver_and_pivot(_matrix(system, free))
         rows = np.count_nonzero(free.inside)
-        if pivot < LEAST_PIVOT and can_reflect(rows, count * height):
+        if pivot < _least_pivot(system) and can_reflect(rows, count * height):
             solution = _by_reflections(system, free, right)
         else:
             solution = solve(right.ravel()).reshape(count, height)
@@ -147,7 +154,7 @@ class _Free:
         return cls(
             order,
             problem.codes[order],
-            system.sigma[order],
+            system.rho * system.units[order],
             inside[order],
             share,
         )
@@ -210,6 +217,15 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     return matrix
 
 
+def _least_pivot(system: JointSystem) -> float:
+    """Return the pivot of the matrix below which reflections are more exact.
+
+    Where rows are even, those that are due to free intercepts alone do no harm.
+    """
+    is_harmless = system.problem.intercept_rule == "free" and system.unit is None
+    return _SMALL_PIVOT * _RIDGE if is_harmless else LEAST_PIVOT
+
+
 def _by_reflections(
     system: JointSystem, free: _Free, right: Float64Array
 ) -> Float64Array:
@@ -237,14 +253,20 @@ def _by_reflections(
     differs *= np.sqrt(free.sigma)[:, np.newaxis, np.newaxis]
     row, k = np.nonzero(free.inside)
     squares = differs[row, k][:, :, np.newaxis] * some[row][:, np.newaxis, :]
-    ridge = _own_curvature(system, free).ravel()
-    solve = solver_by_reflections(squares.reshape(len(row), count * height), ridge)
-    solution = solve(right.ravel()).reshape(count, height)
+    squares = squares.reshape(len(row), count * height)
+    own = _own_curvature(system, free, _LITTLE_RIDGE)
+    # Only differences of free intercepts matter: the last one may stay.
+    unknowns = count * height - (system.problem.intercept_rule == "free")
+    solve = solver_by_reflections(squares[:, :unknowns], own.ravel()[:unknowns])
+    solution = np.zeros((count, height))
+    solution.reshape(-1)[:unknowns] = solve(right.ravel()[:unknowns])
     solution[:, d:] -= (solution[:, :d] @ centre)[:, np.newaxis]
     return solution
 
 
-def _own_curvature(system: JointSystem, free: _Free) -> Float64Array:
+def _own_curvature(
+    system: JointSystem, free: _Free, little: float = _RIDGE
+) -> Float64Array:
     """Return what P adds to the diagonal: 1 for weights, delta for intercepts.
 
     Free intercepts, of which only differences matter, get a little more.
@@ -255,7 +277,7 @@ def _own_curvature(system: JointSystem, free: _Free) -> Float64Array:
         own[:, d] = system.delta
     if system.problem.intercept_rule == "free":
         sums = [float(free.entries(k, k).sum()) for k in range(count)]
-        own[:, d] = _RIDGE * (sum(sums) / count)
+        own[:, d] = little * (sum(sums) / count)
     return own
 
 

@@ -83,7 +83,8 @@ def solver_by_reflections(
     By the corrected seminormal equations (Bjorck, "Stability analysis of the method of
     seminormal equations for linear least squares problems", 1987).
     """
-    scale = 1.0 / np.sqrt((matrix * matrix).sum(axis=0) + ridge)
+    size = np.sqrt((matrix * matrix).sum(axis=0) + ridge)
+    scale = 1.0 / np.where(size > 0.0, size, 1.0)
     stacked = np.vstack([matrix * scale, np.diag(np.sqrt(ridge) * scale)])
     order = np.argsort(-np.abs(stacked).max(axis=1), kind="stable")
     stacked = stacked[order]
