@@ -37,8 +37,9 @@ _NOTHING = np.empty((0, 0))
 # Newton steps of an inner problem, at most: at first, and behind the tolerance, where
 # rounding can keep it from being solved.
 _MAX_INNER, _MAX_INNER_AT_END = 40, 8
-# Inner problems in sequence without progress that are the end.
-_PATIENCE = 3
+# Inner problems in sequence without progress that are the end: at first, and behind
+# the tolerance.
+_PATIENCE, _PATIENCE_AT_END = 15, 3
 # Part of the first derivative along a direction that may be left.
 _FLAT = 0.1
 _MAX_SEARCH = 30
@@ -116,6 +117,8 @@ def newton_jointly(
             patience = _PATIENCE
         else:
             patience -= 1
+        if progress.converged:
+            patience = min(patience, _PATIENCE_AT_END)
         state.rho = min(state.rho * factor, LARGEST_RHO)
         state.anchor = state.alpha
         state.is_known = True
