@@ -12,6 +12,7 @@ from hingesvm import HingeSVC
 from hingesvm.losses import Hinge, get_loss
 from hingesvm.model_selection import hinge_path
 from hingesvm.solvers import Certificate, JointProblem, Problem, Rows, proof, solve
+from hingesvm.solvers.certificate import CARES
 from hingesvm.solvers.compensated import combined, dot, scores, total
 from hingesvm.solvers.proof import prove
 
@@ -237,10 +238,10 @@ def test_a_false_certificate_is_corrected_and_a_small_error_only_bounded(monkeyp
     assert proven.relative_gap <= 1e-12
 
 
-@pytest.mark.parametrize("roughly", [True, False])
+@pytest.mark.parametrize("care", CARES)
 @pytest.mark.parametrize("rule", ["free", "penalized", "none"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_rounding_errors_of_any_point_are_within_their_bounds(loss, rule, roughly):
+def test_rounding_errors_of_any_point_are_within_their_bounds(loss, rule, care):
     # Far from the optimum too, with rows, columns and costs of any size.
     options = {
         "free": {},
@@ -267,7 +268,8 @@ def test_rounding_errors_of_any_point_are_within_their_bounds(loss, rule, roughl
         rows, each = exact(X), signs.astype(object)
         highest = primal(clf, rows, each, exact(cost))
         least = dual(clf, rows, each, exact(cost))
-        above, below = problem.rounding(found, roughly=roughly)
+        above = problem.primal_rounding(found, care)
+        below = problem.dual_rounding(found, care)
         assert highest <= Fraction(found.primal) + Fraction(above)
         assert least >= Fraction(found.dual) - Fraction(below)
         precise, shortfall = problem.precise_primal(found)
@@ -306,7 +308,7 @@ def test_rounding_errors_of_any_joint_point_are_within_their_bounds(rule, total)
         least = sum(a.ravel(), ZERO) - sum(((signed.T @ rows) ** 2).ravel(), ZERO) / 2
         if rule == "penalized":
             least -= sum(sum(signed) ** 2, ZERO) / 2
-        above, below = problem.rounding(found)
+        above, below = problem.primal_rounding(found), problem.dual_rounding(found)
         assert highest <= Fraction(found.primal) + Fraction(above)
         assert least >= Fraction(found.dual) - Fraction(below)
         precise, _ = problem.precise_primal(found)

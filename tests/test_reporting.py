@@ -207,7 +207,7 @@ def test_rounding_errors_are_blamed_where_they_make_up_the_gap(hidden, blamed):
     solution = Solution(certificate, 1000, False, [])
     trained = Trained(nothing, nothing, [solution], 0.5, 1.0, np.ones(1))
     with pytest.warns(
-        ConvergenceWarning, match="relative duality gap of 0.5"
+        ConvergenceWarning, match="relative duality gap of 50 %"
     ) as caught:
         warn_if_short(Rows(X), trained, 1e-4, 1000)
     text = str(caught[0].message)
@@ -220,5 +220,5 @@ def test_coefficients_that_are_worse_rounded_are_told_of_in_any_case():
     certificate = Certificate(nothing, 0.0, nothing, 2.0, 1.9)
     solution = Solution(certificate, 1000, False, [])
     trained = Trained(nothing, nothing, [solution], 0.99, 1.0, np.ones(1))
-    with pytest.warns(ConvergenceWarning, match=r"gap of 0\.99: pass X as float64"):
+    with pytest.warns(ConvergenceWarning, match="gap of 99 %: pass X as float64"):
         warn_if_short(Rows(X), trained, 1e-4, 1000)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.duals import DeferredDuals, Duals, unpacked
 
-__all__ = ["Certificate", "Fixed", "Intercept"]
+__all__ = ["CARES", "Care", "Certificate", "Fixed", "Intercept"]
 
 Float64Array = NDArray[np.float64]
+#: How a bound of rounding errors is found: from a bound of the lengths of rows that
+#: needs no pass over X, from the longest row, or row by row.
+Care = Literal["glance", "longest", "rows"]
+CARES: tuple[Care, ...] = ("glance", "longest", "rows")
 #: A float, or of several classes an array.
 Intercept = Any
 

@@ -64,6 +64,16 @@ class PackedDuals:
         """Which of them are at their bound, of shape (n_rows,)."""
         return np.equal(self.places, _AT_BOUND)
 
+    def sums(self, signs: NDArray[np.int8]) -> tuple[float, float]:
+        """Return the sums of a and of a y, where the bound is a broadcast scalar."""
+        at_bound, inside = self.is_at_bound, self.places == _INSIDE
+        n_at_bound = int(np.count_nonzero(at_bound))
+        n_positive = int(np.count_nonzero(at_bound & (signs > 0)))
+        top = float(self.bound[0]) if len(self.bound) else 0.0
+        excess = top * (2 * n_positive - n_at_bound)
+        total = top * n_at_bound + float(self.values.sum())
+        return total, excess + float(self.values @ signs[inside])
+
     def take(self, rows: IndexArray) -> Float64Array:
         """Return those of some rows, ascending, with all that are inside among them."""
         alpha = np.empty(len(rows))

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
-from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.certificate import Care, Certificate
 from hingesvm.solvers.compensated import (
     UNIT,
     combined,
@@ -299,22 +299,28 @@ class JointProblem:
         primal = self.primal(weights, intercepts)
         return Certificate(weights, intercepts, feasible, primal, dual, own)
 
-    def rounding(
-        self, found: Certificate, *, roughly: bool = False
-    ) -> tuple[float, float]:
-        """Return bounds of the rounding errors in both values, as of `Problem`."""
-        longest = self.rows.longest(roughly=roughly)
-        n, others = self.n_rows, 1 if self.total == 1.0 else self.n_classes - 1
-        terms = self.n_classes * self.rows.n_features + n * others + _MORE
-        size = longest * _largest_norm(found.w)
+    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in P, as of `Problem`."""
+        others = 1 if self.total == 1.0 else self.n_classes - 1
+        size = self.rows.longest(roughly=care == "glance") * _largest_norm(found.w)
         size += float(np.abs(found.intercept).max()) + self.margin
         error = 2.0 * (longest_row(self.rows) + _MORE) * UNIT * size
-        above = others * error * sum_of(self.cost) + terms * UNIT * found.primal
+        return others * error * sum_of(self.cost) + self._terms * UNIT * found.primal
+
+    @property
+    def _terms(self) -> int:
+        """Numbers that P is summed of, at most."""
+        others = 1 if self.total == 1.0 else self.n_classes - 1
+        return self.n_classes * self.rows.n_features + self.n_rows * others + _MORE
+
+    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in D, likewise."""
+        n, longest = self.n_rows, self.rows.longest(roughly=care == "glance")
         taken = float(found.alpha.sum())
         gain = self.margin * taken
         own = math.sqrt(2.0 * max(gain - found.dual, 0.0))
         below = (n * self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(found.dual))
-        below += terms * UNIT * own * own
+        below += self._terms * UNIT * own * own
         turned = 2.0 * (n + self.n_classes + _MORE) * UNIT * taken
         moved = turned * longest
         below += moved * (own + 0.5 * moved)
@@ -323,7 +329,7 @@ class JointProblem:
         elif self.intercept_rule == "free":
             excess = float(np.abs(self.imbalance(found.alpha)).sum()) + turned
             below += self._cost_of_balance(excess, own, longest)
-        return above, below
+        return below
 
     def _cost_of_balance(self, excess: float, norm: float, longest: float) -> float:
         """Return what it costs D at most to balance flows that are not by so much.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
-from hingesvm.solvers.certificate import Certificate, Fixed
+from hingesvm.solvers.certificate import Care, Certificate, Fixed
 from hingesvm.solvers.compensated import (
     UNIT,
     combined,
@@ -250,29 +250,31 @@ class Problem(Values):
         certificate = Certificate(w, intercept, feasible, primal, dual, w)
         return self._stretch(certificate, scores)
 
-    def rounding(
-        self, found: Certificate, *, roughly: bool = False
-    ) -> tuple[float, float]:
-        """Return bounds of the rounding errors in both values.
-
-        In D there are those of an exactly feasible point beside the dual variables.
-        Roughly from the longest row, without a pass over X if a bound of it is at hand;
-        else row by row.
-        """
-        gain, excess = self._sums_of(found.duals)
+    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in P."""
         terms = self.n_rows + self.rows.n_features + _MORE
         above = terms * UNIT * found.primal
-        if roughly:
-            longest = self.rows.longest(roughly=True)
-            above += self._loss_error(self._margin_error(found, longest), found.primal)
+        if care != "rows":
+            longest = self.rows.longest(roughly=care == "glance")
+            error = self._margin_error(found, longest)
+            return above + self._loss_error(error, found.primal)
+        short = 1.0 - self.margins(found.w, float(found.intercept))
+        most = short + self._margin_error(found, np.sqrt(self.rows.squared_norms()))
+        return above + max(self.loss_sum(most) - self.loss_sum(short), 0.0)
+
+    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in D, likewise.
+
+        That of an exactly feasible point beside the dual variables.
+        """
+        gain, excess = self._sums_of(found.duals)
+        if care != "rows":
+            longest = self.rows.longest(roughly=care == "glance")
             moved, used = gain * longest, self.n_rows
         else:
             lengths, alpha = np.sqrt(self.rows.squared_norms()), found.alpha
-            short = 1.0 - self.margins(found.w, float(found.intercept))
-            most = short + self._margin_error(found, lengths)
-            above += max(self.loss_sum(most) - self.loss_sum(short), 0.0)
             moved, used = float(alpha @ lengths), int(np.count_nonzero(alpha))
-        return above, self._dual_error(found.dual, gain, excess, moved, used + _MORE)
+        return self._dual_error(found.dual, gain, excess, moved, used + _MORE)
 
     def _margin_error(self, found: Certificate, length: Any) -> Any:
         """Return a bound of the errors in margins of rows of this length, or these."""
@@ -310,6 +312,8 @@ class Problem(Values):
 
     def _sums_of(self, duals: Duals | DeferredDuals) -> tuple[float, float]:
         """Return the sums of a and of a y; takes little memory for packed duals."""
+        if isinstance(duals, PackedDuals) and duals.bound.strides[0] == 0:
+            return duals.sums(self.signs)
         kept = duals if isinstance(duals, PackedDuals) else unpacked(duals)
         sums, count = np.zeros(2), 0
         for start, stop in self.rows.chunks(self.n_rows):

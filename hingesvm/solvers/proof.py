@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.certificate import Certificate
+from hingesvm.solvers.certificate import CARES, Care, Certificate
 
 __all__ = ["Provable", "gap_at", "prove"]
 
@@ -22,21 +22,20 @@ Float64Array = NDArray[np.float64]
 
 # Part of the gap up to which rounding errors do not matter, and the relative gap that
 # counts as none.
-_PART, _EXACT = 0.1, 1e-11
-# Times that weights are stretched, as they are rounded each time.
-_STRETCHES = 3
+_PART, _EXACT = 0.1, 1e-10
+# Times that weights are stretched, and shortfalls of margins that can be rounding.
+_STRETCHES, _NOISE = 6, 1e-12
 
 
 class Provable(Protocol):
     """A problem that can tell what rounding errors hide."""
 
-    def rounding(
-        self, found: Certificate, *, roughly: bool = False
-    ) -> tuple[float, float]:
-        """Return bounds of the rounding errors in both values, seen at a glance.
+    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in P."""
+        ...
 
-        Without any pass over X if they need be rough only.
-        """
+    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in D."""
         ...
 
     def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
@@ -72,8 +71,9 @@ def prove(problem: Provable, found: Certificate, tol: float) -> Certificate:
         return found
     seen = replace(found, above=0.0, below=0.0)
     matters = _PART * max(seen.gap, min(tol, _EXACT) * found.primal)
-    for roughly in (True, False):
-        above, below = problem.rounding(found, roughly=roughly)
+    for care in CARES:
+        above = problem.primal_rounding(found, care)
+        below = problem.dual_rounding(found, care)
         bounded = replace(found, above=found.above + above, below=found.below + below)
         decides = seen.relative_gap <= tol < bounded.relative_gap
         if bounded.hidden <= matters and not decides:
@@ -84,26 +84,34 @@ def prove(problem: Provable, found: Certificate, tol: float) -> Certificate:
 def _precisely(problem: Provable, found: Certificate) -> Certificate:
     """Return it with both values in twice the precision, at a better point if one is.
 
-    That is weights a rounding error longer, by which no margin falls short of 1.
+    That is weights a little longer, by which no margin falls short of 1. They are
+    rounded each time, so what still falls short of 1 is added to the next try.
     """
     found, shortfall = problem.precise_primal(found)
+    slack = 0.0
     for _ in range(_STRETCHES):
-        longer = problem.stretched(found, shortfall)
+        if found.relative_gap <= _EXACT:
+            break
+        longer = problem.stretched(found, shortfall + slack)
         if longer is None:
             break
         other = replace(found, weights=longer[1], intercept=longer[2])
-        other, shortfall = problem.precise_primal(other)
-        if not other.primal + other.above < found.primal + found.above:
-            break
-        found = other
+        other, rest = problem.precise_primal(other)
+        if other.primal + other.above < found.primal + found.above:
+            found, shortfall = other, rest
+        slack += float(rest.max(where=rest < _NOISE, initial=0.0))
     return problem.precise_dual(found)
 
 
 def gap_at(problem: Provable, found: Certificate, point: Certificate) -> float:
     """Return the relative gap of a point with the dual value of another certificate."""
     least = found.primal - found.gap
-    above, _ = problem.rounding(point)
-    if above > _PART * max(point.primal - least, _EXACT * point.primal):
+    matters = _PART * max(point.primal - least, _EXACT * point.primal)
+    for care in CARES:
+        above = problem.primal_rounding(point, care)
+        if above <= matters:
+            break
+    else:
         point, _ = problem.precise_primal(point)
         above = point.above
     gap = max(point.primal + above - least, 0.0)
