@@ -106,7 +106,7 @@ def joint_direction(
         right[:, -1] = -pull[:count]
     if count * height <= FEW_UNKNOWNS:
         solve, pivot = solver_and_pivot(_matrix(system, free))
-        rows = np.count_nonzero(free.inside)
+        rows = int(np.count_nonzero(free.inside))
         if pivot < _least_pivot(system) and can_reflect(rows, count * height):
             solution = _by_reflections(system, free, right)
         else:

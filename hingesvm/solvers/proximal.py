@@ -12,7 +12,7 @@ __all__ = ["first_rho", "units"]
 
 Float64Array = NDArray[np.float64]
 
-# Squared length of the longest row, over that of the median, from which rows are uneven.
+# Squared length of the longest row over the median one from which rows are uneven.
 _UNEVEN = 1e4
 
 
