@@ -64,6 +64,8 @@ _VISIBLE, _NOISE = 1e-3, 4e-15
 _ROUNDING = 1e-14
 # Relative gap above which sums that are updated step by step are exact enough.
 _COARSE = 1e-8
+#: Decrement, as a part of what is allowed, from which the Hessian is believed.
+LITTLE = 1e-6
 # Derivative along a line, as a part of that at its start, that counts as 0.
 _FLAT = 1e-3
 
@@ -85,6 +87,8 @@ class _State:
         Room for `free`, and the signs as float64 if the intercept is free.
     kept
         Products of the Newton systems so far, if they are kept.
+    is_noisy
+        Whether rounding errors may have kept the last inner problem from being solved.
     anchor, rho
         The multipliers a and the proximal step.
     rest, pace
@@ -104,6 +108,7 @@ class _State:
     spare: NDArray[np.intp]
     turning: Float64Array
     kept: KeptProducts | None
+    is_noisy: bool = field(default=False, init=False)
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
     rest: Float64Array = field(init=False)
@@ -139,7 +144,9 @@ class _State:
         self, progress: Progress, goal: float, floor: float, limit: int
     ) -> tuple[int, bool]:
         """Minimise Psi by Newton steps; return how many, and whether it was solved."""
-        return _minimise_inner(progress, self, goal, floor, limit)
+        steps, solved = _minimise_inner(progress, self, goal, floor, limit)
+        self.is_noisy = not solved
+        return steps, solved
 
 
 def newton_until(
@@ -337,7 +344,7 @@ def _minimise_inner(
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
-    if progress.relative_gap < _COARSE:
+    if progress.relative_gap < _COARSE or state.is_noisy:
         state.own = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
     for steps in range(limit):
@@ -358,9 +365,14 @@ def _minimise_inner(
         system = NewtonSystem(problem, state.free, slope, gradient, pull, state.kept)
         direction, turn = newton_direction(system)
         progress.n_iter += 1
+        # Twice what Psi is above its minimum, if its Hessian is that of here all along.
+        decrement = abs(float(gradient @ direction) + pull * turn)
         if not _line_search(problem, state, direction, turn):
-            return steps, False
+            return steps, decrement <= allowed
         _settle(problem, state)
+        if decrement <= LITTLE * allowed:
+            progress.record(_certificate(problem, state))
+            return steps + 1, True
     return limit, False
 
 

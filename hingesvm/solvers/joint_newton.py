@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
-from hingesvm.solvers.batch import LARGEST_RHO, is_progress, next_change_of_rho
+from hingesvm.solvers.batch import LARGEST_RHO, LITTLE, is_progress, next_change_of_rho
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
@@ -119,6 +119,10 @@ def newton_jointly(
             patience -= 1
         if progress.converged:
             patience = min(patience, _PATIENCE_AT_END)
+        if not solved:
+            # Rounding errors of sums that follow the steps may be the cause.
+            state.scores = rows.scores(state.w)
+            state.scores += state.b
         state.rho = min(state.rho * factor, LARGEST_RHO)
         state.anchor = state.alpha
         state.is_known = True
@@ -227,18 +231,21 @@ def _minimise_inner(
         direction, turn = joint_direction(system, gradient, pull)
         slope = float(np.vdot(gradient, direction) + pull @ turn)
         progress.n_iter += 1
+        change = state.change
         if not slope < 0.0:
-            break
+            return step, abs(slope) <= change
         along = rows.scores(direction)
         along += turn
         length = _search(problem, state, direction, turn, along, slope)
         if not length > 0.0:
-            break
+            return step, abs(slope) <= change
         state.w = state.w + length * direction
         state.b = state.b + length * turn
         along *= length
         state.scores += along
         _settle(problem, rows, state)
+        if abs(slope) <= LITTLE * change:
+            return step + 1, True
     return step, False
 
 
