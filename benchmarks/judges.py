@@ -73,6 +73,7 @@ def clarabel_judge(problem: Binary | Joint) -> Judgement | None:
     settings.max_iter = 200
     settings.max_threads = 1
     settings.tol_gap_rel = settings.tol_gap_abs = settings.tol_feas = 1e-13
+    settings.equilibrate_max_iter = 100
     settings.equilibrate_min_scaling, settings.equilibrate_max_scaling = 1e-12, 1e12
     cones = [clarabel.NonnegativeConeT(A.shape[0])]
     solver = clarabel.DefaultSolver(
