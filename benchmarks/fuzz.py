@@ -56,6 +56,10 @@ class Finding:
         How far its objective is above the judge's minimum, relative to it.
     judged : bool
         Whether that minimum is known.
+    by_rounding : bool
+        Whether its message says that rounding errors are the cause of its gap.
+    is_refused : bool
+        Whether an error said that its values are too large.
     faults : list of str
         What is wrong, of `WRONG`.
     """
@@ -68,6 +72,7 @@ class Finding:
     excess: float = np.nan
     judged: bool = False
     by_rounding: bool = False
+    is_refused: bool = False
     n_iter: int = 0
     message: str = ""
     faults: list[str] = field(default_factory=list)
@@ -121,7 +126,8 @@ def examined(seed: int, solver: str | None, judge: Judge) -> Finding:
             model.fit(one.X, one.y, one.weights)
     except Exception as error:
         found.message = f"{type(error).__name__}: {error}"
-        found.faults.append("error")
+        found.is_refused = isinstance(error, ValueError) and "scale X" in str(error)
+        found.faults.extend(["error"] * (not found.is_refused))
         return found
     found.message = " ".join(str(warning.message) for warning in caught)
     if any(warning.category is not ConvergenceWarning for warning in caught):
@@ -209,7 +215,7 @@ def report(found: list[Finding], options: argparse.Namespace) -> Iterator[str]:
         f"{options.seed}{solver}`; the judge is {options.judge}. "
         "[README.md](../README.md) says what is checked.\n"
     )
-    columns = ("fits", "judged", *WRONG, "above tol", "by rounding")
+    columns = ("fits", "refused", "judged", *WRONG, "above tol", "by rounding")
     rows = []
     for name in [*SOLVERS, "all"]:
         some = [one for one in found if name in (one.solver, "all")]
@@ -219,6 +225,7 @@ def report(found: list[Finding], options: argparse.Namespace) -> Iterator[str]:
                 [
                     name,
                     len(some),
+                    sum(one.is_refused for one in some),
                     sum(one.judged for one in some),
                     *(sum(kind in one.faults for one in some) for kind in WRONG),
                     len(above),
