@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
@@ -159,6 +160,15 @@ class _Free:
             share,
         )
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether they bind the intercepts of all classes to each other."""
+        count = self.inside.shape[1]
+        linked = np.zeros((count, count), dtype=bool)
+        for k in range(count):
+            linked[self.codes[self.inside[:, k]], k] = True
+        return int(connected_components(linked, directed=False)[0]) == 1
+
     def curve(self, scores: Float64Array) -> None:
         """Multiply some f, of shape (m, n_classes), by the curvature in f, in place."""
         each = np.arange(len(self.order))
@@ -254,7 +264,7 @@ def _by_reflections(
     row, k = np.nonzero(free.inside)
     squares = differs[row, k][:, :, np.newaxis] * some[row][:, np.newaxis, :]
     squares = squares.reshape(len(row), count * height)
-    own = _own_curvature(system, free, _LITTLE_RIDGE)
+    own = _own_curvature(system, free, _LITTLE_RIDGE if free.is_connected else _RIDGE)
     # Only differences of free intercepts matter: the last one may stay.
     unknowns = count * height - (system.problem.intercept_rule == "free")
     solve = solver_by_reflections(squares[:, :unknowns], own.ravel()[:unknowns])
