@@ -78,11 +78,38 @@ class Binary:
 
     def dual(self, alpha: np.ndarray) -> Fraction:
         """Return D of dual variables, made feasible first."""
-        X, costs, signs = self._known
+        _, costs, signs = self._known
         a = integers(np.where(self.costs > 0.0, np.maximum(alpha, 0.0), 0.0))
         if self.loss != "squared_hinge":
             k = max(a[1], costs[1])
             a = np.minimum(at(a, k), at(costs, k)), k
+        value = self._dual(a)
+        row = self._row_to_lower(a)
+        if row is None:
+            return value
+        lowered = a[0].copy()
+        lowered[row] -= abs(int(signs.dot(a[0])))
+        return max(value, self._dual((lowered, a[1])))
+
+    def _row_to_lower(self, a: Integers) -> int | None:
+        """Return the row that can balance the classes at the least cost, if need be."""
+        excess = int(self._known[2].dot(a[0]))
+        if self.rule != "free" or not excess:
+            return None
+        sign = 1 if excess > 0 else -1
+        able = np.array([v >= abs(excess) for v in a[0]]) & (self.signs == sign)
+        if not able.any():
+            return None
+        alpha = np.array([float(number(v, a[1])) for v in a[0]])
+        scores = self.X @ ((alpha * self.signs) @ self.X)
+        size = float(number(abs(excess), a[1]))
+        costs = np.abs(1.0 - self.signs * scores)
+        costs += 0.5 * size * (self.X * self.X).sum(axis=1)
+        return int(np.where(able, costs, np.inf).argmin())
+
+    def _dual(self, a: Integers) -> Fraction:
+        """Return D of dual variables in their box, the heavier class scaled down."""
+        X, costs, signs = self._known
         of_class = [np.where(signs == sign, a[0], 0) for sign in (1, -1)]
         sums = [number(part.sum(), a[1]) for part in of_class]
         factors = [Fraction(1), Fraction(1)]
