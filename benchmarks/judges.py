@@ -144,7 +144,7 @@ def scipy_judge(problem: Binary | Joint) -> Judgement | None:
         return None
     signs, costs = problem.signs.astype(float), problem.costs
     used = costs > 0.0
-    columns = [problem.X, np.ones((len(signs), problem.rule == "penalized"))]
+    columns = [problem.X, np.ones((len(signs), int(problem.rule == "penalized")))]
     signed = signs[:, None] * np.hstack(columns)
     weight = {"hinge": 0.0, "squared_hinge": 0.5, "smoothed_hinge": 1.0}[problem.loss]
     q = np.where(used, weight / np.where(used, costs, 1.0), 0.0)
