@@ -150,8 +150,8 @@ def test_projections_and_their_sums(total, count):
         out, sums = np.empty_like(padded(anchor)), np.zeros(4)
         _joint_newton.project(
             padded(scores), padded(along), step, padded(anchor), problem.codes,
-            problem.cost, total, 0.8, rho, count, 0, n, out, np.empty(2 * out.shape[1]),
-            sums,
+            problem.cost, total, 0.8, rho, problem.cost, count, 0, n, out,
+            np.empty(2 * out.shape[1]), sums,
         )  # fmt: skip
         gradients = problem.gradients(scores + step * along)
         sigma = rho * problem.cost

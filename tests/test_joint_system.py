@@ -340,3 +340,37 @@ def test_few_unknowns_are_solved_as_they_stand(monkeypatch, way, d, rule):
     Case(1.0, rule, n=10, d=d).direction()
     Case(1.0, rule, n=10, d=d + 1).direction()
     assert way == ["_matrix", "_by_conjugate_gradients"]
+
+
+@every_rule
+@every_total
+def test_reflections_find_the_same_direction(monkeypatch, rule, total):
+    case = Case(total, rule, **TALL)
+    direction, turn = case.direction()
+    taken, real = [], joint_system._by_reflections
+
+    def spy(*args):
+        taken.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(joint_system, "_least_pivot", lambda _: np.inf)
+    monkeypatch.setattr(joint_system, "_by_reflections", spy)
+    other, turned = case.direction()
+    assert taken
+    np.testing.assert_allclose(other, direction, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        turned - turned.mean(), turn - turn.mean(), rtol=1e-6, atol=1e-8
+    )
+
+
+def test_intercepts_of_classes_that_no_free_row_binds_stay_near(monkeypatch):
+    monkeypatch.setattr(joint_system, "_least_pivot", lambda _: np.inf)
+    case = Case(1.0, "free", **TALL)
+    # Free rows bind the first two classes only.
+    case.alpha[:] = 0.0
+    rows = np.flatnonzero(case.problem.codes == 0)
+    case.alpha[rows, 1] = 0.5 * case.problem.cost[rows]
+    assert not _Free.of(case.system).is_connected
+    case.right[1][:3] = [0.1, -0.3, 0.2]
+    _, turn = case.direction()
+    assert np.abs(turn).max() < 1e12

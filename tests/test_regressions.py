@@ -199,3 +199,57 @@ def test_a_separable_table_of_a_tiny_objective():
     X = PolynomialFeatures(3).fit_transform(X)
     clf = HingeSVC().fit(X, y == 0)
     assert clf.dual_gap_ <= clf.tol * clf.objective_ < 1e-14
+
+
+def uneven_rows(seed, n_classes):
+    """Rows whose lengths are anything from 1e-5 to 1e5 times a usual one."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((60, 12))
+    scores = X @ rng.standard_normal((12, n_classes))
+    y = (scores + 0.5 * rng.standard_normal(scores.shape)).argmax(axis=1)
+    y[:n_classes] = range(n_classes)
+    return X * 10.0 ** rng.uniform(-5.0, 5.0, (60, 1)), y
+
+
+@pytest.mark.parametrize(
+    ("form", "rule", "seed", "minimum"),
+    [
+        ({"loss": "hinge"}, {}, 2, 10242.7726275),
+        ({"loss": "squared_hinge"}, {}, 2, 13019.8403039),
+        ({"loss": "smoothed_hinge"}, {}, 2, 6479.5582993),
+        ({"multi_class": "weston_watkins"}, {}, 0, 35560.6250536),
+        (
+            {"multi_class": "weston_watkins"},
+            {"penalized_intercept": True},
+            0,
+            35560.8592926,
+        ),
+        (
+            {"multi_class": "crammer_singer"},
+            {"fit_intercept": False},
+            2,
+            25382.9863649,
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+def test_rows_of_very_different_lengths(form, rule, seed, minimum, kind):
+    # One proximal step for all of them is too long for some or nothing to the others.
+    X, y = uneven_rows(seed, 3 if "multi_class" in form else 2)
+    clf = HingeSVC(C=1e3, **form, **rule).fit(kind(X), y)
+    assert clf.objective_ == pytest.approx(minimum, rel=1e-7)
+    assert clf.dual_gap_ <= 1e-6 * clf.objective_
+    assert clf.n_iter_ < 300
+
+
+def test_rows_far_from_the_origin_in_columns_of_any_scale():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 12))
+    y = (X @ rng.standard_normal((12, 3)) + 0.5 * rng.standard_normal((60, 3))).argmax(
+        1
+    )
+    y[:3] = range(3)
+    X = (X + 1e4 * rng.standard_normal(12)) * 10.0 ** rng.uniform(-6.0, 6.0, 12)
+    clf = HingeSVC(C=1e3, multi_class="crammer_singer").fit(X, y)
+    assert clf.objective_ == pytest.approx(0.031884989, rel=1e-5)
+    assert clf.dual_gap_ <= 1e-5 * clf.objective_

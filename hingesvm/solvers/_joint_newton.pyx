@@ -128,6 +128,7 @@ def project(
     double caps,
     double margin,
     double rho,
+    const double[:] units,
     ptrdiff_t n_classes,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -138,7 +139,7 @@ def project(
     """Project a + sigma g onto the sets of the rows start <= r < stop.
 
     g is m - f_y + f_k at f = scores + length * along, where `along` may be empty, and
-    sigma = rho * bounds. The projections s go to `out`, if it is not empty. Added to
+    sigma = rho * units. The projections s go to `out`, if it is not empty. Added to
     `sums` are s . (along_k - along_y), ||s - a||^2 / sigma, the sum of s, and the losses.
     `room` is scratch, of shape (2 * width,).
     """
@@ -155,7 +156,7 @@ def project(
         for row in range(start, stop):
             bound = bounds[row]
             cap = caps * bound if caps < FAR else FAR
-            sigma = rho * bound
+            sigma = rho * units[row]
             own = codes[row]
             a = &anchor[row, 0]
             for v in range(width):

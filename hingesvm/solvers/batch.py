@@ -42,8 +42,15 @@ from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.proximal import first_rho, units
 
-__all__ = ["LARGEST_RHO", "newton_until", "step_length"]
+__all__ = [
+    "LARGEST_RHO",
+    "is_progress",
+    "newton_until",
+    "next_change_of_rho",
+    "step_length",
+]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -66,6 +73,8 @@ _COARSE = 1e-8
 # Relative gap that is made of rounding errors, and the inner problems behind it, of a
 # step each, which leave of the weights what rounding permits.
 _NOTHING, _LAST_ONES = 1e-14, 2
+#: Decrement, as a part of what is allowed, from which the Hessian is believed.
+LITTLE = 1e-6
 # Derivative along a line, as a part of that at its start, that counts as 0.
 _FLAT = 1e-3
 
@@ -77,6 +86,8 @@ class _State:
     Attributes
     ----------
     problem : Problem
+    unit : ndarray of float64, of shape (n_rows,)
+        Units of the proximal steps, by default the costs.
     w, intercept, shortfall
         The iterate and 1 - m.
     alpha, own, free
@@ -85,16 +96,19 @@ class _State:
         Room for `free`, and the signs as float64 if the intercept is free.
     kept, inner
         Products of columns and of rows of the Newton systems so far, if they are kept.
+    is_noisy
+        Whether rounding errors may have kept the last inner problem from being solved.
     anchor, rho
-        The multipliers a and the proximal step in units of the costs.
+        The multipliers a and the proximal step.
     rest, pace
         a+ is rest + pace * (1 - m), clipped to its box.
     loss, gain, imbalance, moved
         Sums over the rows: of the losses, of a+ - q a+^2 / 2, of a+ y, and of
-        (a+ - a)^2 / c.
+        (a+ - a)^2 over the unit.
     """
 
     problem: Problem
+    unit: Float64Array
     w: Float64Array
     intercept: float
     shortfall: Float64Array
@@ -104,6 +118,7 @@ class _State:
     turning: Float64Array
     kept: KeptProducts | None
     inner: KeptInnerProducts | None
+    is_noisy: bool = field(default=False, init=False)
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
     rest: Float64Array = field(init=False)
@@ -124,9 +139,9 @@ class _State:
         problem = self.problem
         if problem.has_kink:
             self.rest = anchor
-            self.pace = scaled(problem.cost, rho)
+            self.pace = scaled(self.unit, rho)
         else:
-            sigma = rho * problem.cost
+            sigma = rho * self.unit
             width = 1.0 + sigma * problem.curvature
             self.rest = anchor / width
             self.pace = sigma / width
@@ -165,7 +180,7 @@ def newton_until(
         point = state.alpha, state.w, state.intercept
         if best is not None and floor <= best.primal and best.relative_gap <= goal:
             point = best.alpha, best.w, best.intercept
-        return Start(*point, rho=state.rho, inner=state.inner)
+        return Start(*point, rho=state.rho, unit=state.unit, inner=state.inner)
     finally:
         if isinstance(state, Narrow):
             state.close()
@@ -174,21 +189,24 @@ def newton_until(
 def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
-    patience, left = _PATIENCE, _LAST_ONES
+    patience, left, highest = _PATIENCE, _LAST_ONES, 0.0
     previous: Certificate | None = None
     while not progress.exhausted and patience and left:
         limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
         left -= progress.relative_gap <= _NOTHING
         steps, solved = _minimise_inner(progress, state, goal, floor, limit)
+        state.is_noisy = not solved
         best = progress.best
         assert best is not None
         if best.primal < floor or best.relative_gap <= goal:
             break
-        factor = change_of_rho(steps, solved)
-        # While rho is still finding its size the dual value is next to nothing.
-        growing = factor > 1.0 and best.relative_gap > 0.5
-        growing &= state.rho < LARGEST_RHO
-        if growing or previous is None or is_progress(previous, best):
+        gained = previous is None or is_progress(previous, best)
+        factor = next_change_of_rho(steps, solved, gained)
+        # While rho is still finding its size a value may be far from its best.
+        growing = state.rho > highest and not progress.converged
+        growing &= factor > 1.0 and state.rho < LARGEST_RHO
+        highest = max(highest, state.rho)
+        if growing or gained:
             patience = _PATIENCE
         else:
             patience -= 1
@@ -213,6 +231,12 @@ def change_of_rho(steps: int, solved: bool) -> float:
     return _GROWTH if steps <= _QUICK else 1.0
 
 
+def next_change_of_rho(steps: int, solved: bool, gained: bool) -> float:
+    """Return the same, but more than 1 where the inner problem gained nothing much."""
+    factor = change_of_rho(steps, solved)
+    return _GROWTH if factor == 1.0 and not gained else factor
+
+
 def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
     primal = problem.primal_of(state.w, state.intercept, state.loss)
@@ -230,7 +254,11 @@ def _begin(problem: Problem, start: Start) -> _State | Narrow:
     alpha = start.alpha
     if problem.fixed is None and alpha.any():
         alpha = problem.repair(alpha)
-    rho = _first_rho(problem, alpha) if start.rho is None else start.rho
+    unit, rho = start.unit, start.rho
+    if rho is None:
+        unit = units(problem.rows, problem.cost)
+        rho = first_rho(problem, unit, alpha)
+    unit = problem.cost if unit is None else unit
     narrow = is_narrow(problem)
     own = start.own
     if own is None and not (narrow and start.w is not None):
@@ -247,7 +275,7 @@ def _begin(problem: Problem, start: Start) -> _State | Narrow:
     else:
         shortfall = start.shortfall.astype(np.float64)
     if narrow:
-        return Narrow(problem, w, intercept, shortfall, alpha, rho)
+        return Narrow(problem, w, intercept, shortfall, alpha, rho, unit)
     spare = np.empty(problem.n_rows, dtype=np.intp)
     with_turning = problem.signs if problem.intercept_rule == "free" else ()
     turning = np.asarray(with_turning, dtype=np.float64)
@@ -257,25 +285,9 @@ def _begin(problem: Problem, start: Start) -> _State | Narrow:
     if inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
     point = w, intercept, shortfall, alpha, own
-    state = _State(problem, *point, spare, turning, kept, inner)
+    state = _State(problem, unit, *point, spare, turning, kept, inner)
     state.take_anchor(alpha, rho)
     return state
-
-
-def _first_rho(problem: Problem, alpha: Float64Array) -> float:
-    """Return the first proximal step, in units of the costs.
-
-    1 where the duals are of the size of the costs; on nearly separable data they are
-    far smaller, about 1 / ||x||^2.
-    """
-    moved = alpha > 0.0
-    used = float(np.median(alpha[moved] / problem.cost[moved])) if moved.any() else 0.0
-    norms, cost = problem.rows.squared_norms(), problem.cost
-    if cost.strides[0] == 0:
-        typical = float(norms.mean()) * float(cost[0])
-    else:
-        typical = float((norms * cost).mean())
-    return max(used, 1.0 / typical) if typical > 1.0 else 1.0
 
 
 def _settle(problem: Problem, state: _State) -> None:
@@ -323,7 +335,7 @@ def _settle(problem: Problem, state: _State) -> None:
     state.own, state.free = own, state.spare[:n_free].copy()
     state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
         signs,
-        problem.cost,
+        state.unit,
         problem.bound,
         problem.curvature,
         state.shortfall,
@@ -340,7 +352,7 @@ def _minimise_inner(
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
-    if progress.relative_gap < _COARSE:
+    if progress.relative_gap < _COARSE or state.is_noisy:
         state.own = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
     for steps in range(limit):
@@ -368,9 +380,14 @@ def _minimise_inner(
         progress.work += work_of_step(system)
         if state.inner is not None:
             progress.work += state.inner.take_work()
+        # Twice what Psi is above its minimum, if its Hessian is that of here all along.
+        decrement = abs(float(gradient @ direction) + pull * turn)
         if not _line_search(problem, state, direction, turn):
-            return steps, False
+            return steps, decrement <= allowed
         _settle(problem, state)
+        if decrement <= LITTLE * allowed:
+            progress.record(_certificate(problem, state))
+            return steps + 1, True
     return limit, False
 
 

@@ -175,8 +175,8 @@ class _Turns:
             return progress.start()
         if progress.relative_gap > _PASSED * self.gap:
             return self.ahead
-        kept = self.ahead.rho, self.ahead.inner
-        return replace(progress.start(), rho=kept[0], inner=kept[1])
+        here = progress.start()
+        return replace(self.ahead, alpha=here.alpha, w=here.w, intercept=here.intercept)
 
     def price(self, progress: Progress, count: int) -> float:
         """Return about the work of so many Newton steps from here."""

@@ -3,7 +3,7 @@
 As in ``batch.py``, an augmented Lagrangian on the dual with semismooth Newton steps
 inside (Yan and Li, "An efficient augmented Lagrangian method for support vector
 machine", Optimization Methods and Software 35, 2020). With multipliers a and
-sigma_i = rho c_i, the inner problem is to minimise over W and b
+sigma_i, the inner problem is to minimise over W and b
 
     Psi = 1/2 ||W||^2 [+ 1/2 ||b||^2]
         + sum_i max over s in c_i S of s . g_i - ||s - a_i||^2 / (2 sigma_i),
@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
-from hingesvm.solvers.batch import LARGEST_RHO, change_of_rho, is_progress
+from hingesvm.solvers.batch import LARGEST_RHO, LITTLE, is_progress, next_change_of_rho
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.joint_system import JointSystem, joint_direction
 from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.progress import ProgressOf, Start
+from hingesvm.solvers.proximal import units
 
 __all__ = ["newton_jointly"]
 
@@ -36,8 +37,9 @@ _NOTHING = np.empty((0, 0))
 # Newton steps of an inner problem, at most: at first, and behind the tolerance, where
 # rounding can keep it from being solved.
 _MAX_INNER, _MAX_INNER_AT_END = 40, 8
-# Inner problems in sequence without progress that are the end.
-_PATIENCE = 3
+# Inner problems in sequence without progress that are the end: at first, and behind
+# the tolerance.
+_PATIENCE, _PATIENCE_AT_END = 15, 3
 # Part of the first derivative along a direction that may be left.
 _FLAT = 0.1
 _MAX_SEARCH = 30
@@ -54,7 +56,8 @@ class _State:
     scores, anchor, alpha : ndarray of float64, of shape (n_rows, width)
         f, the multipliers, and the projections.
     rho : float
-        sigma_i over c_i.
+    unit : ndarray of float64, of shape (n_rows,)
+        sigma is rho times this.
     change, gain, losses : float
         Sums over the rows: of ||s - a||^2 / sigma, of s, and of the losses.
     is_known : bool
@@ -69,6 +72,7 @@ class _State:
     own: Float64Array
     imbalance: Float64Array
     rho: float
+    unit: Float64Array
     change: float = 0.0
     gain: float = 0.0
     losses: float = 0.0
@@ -94,7 +98,7 @@ def newton_jointly(
     state = _begin(problem, rows, start)
     # Its dual variables take memory.
     del start
-    patience = _PATIENCE
+    patience, highest = _PATIENCE, 0.0
     while not progress.exhausted and patience:
         previous = progress.best
         steps, solved = _minimise_inner(progress, rows, state)
@@ -103,14 +107,22 @@ def newton_jointly(
         assert best is not None
         if best.relative_gap <= goal:
             return
-        factor = change_of_rho(steps, solved)
-        # While rho is still finding its size the dual value is next to nothing.
-        growing = factor > 1.0 and best.relative_gap > 0.5
-        growing &= state.rho < LARGEST_RHO
-        if growing or previous is None or is_progress(previous, best):
+        gained = previous is None or is_progress(previous, best)
+        factor = next_change_of_rho(steps, solved, gained)
+        # While rho is still finding its size a value may be far from its best.
+        growing = state.rho > highest and not progress.converged
+        growing &= factor > 1.0 and state.rho < LARGEST_RHO
+        highest = max(highest, state.rho)
+        if growing or gained:
             patience = _PATIENCE
         else:
             patience -= 1
+        if progress.converged:
+            patience = min(patience, _PATIENCE_AT_END)
+        if not solved:
+            # Rounding errors of sums that follow the steps may be the cause.
+            state.scores = rows.scores(state.w)
+            state.scores += state.b
         state.rho = min(state.rho * factor, LARGEST_RHO)
         state.anchor = state.alpha
         state.is_known = True
@@ -124,11 +136,12 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
     w, b = np.zeros((problem.rows.n_features, width)), np.zeros(width)
     has_intercept = problem.intercept_rule != "none"
     lengths = problem.rows.squared_norms() + has_intercept
-    mean = float((problem.cost * lengths).mean())
+    unit = units(problem.rows, problem.cost)
+    mean = float((unit * lengths).mean())
     rho = min(1.0 / mean, LARGEST_RHO) if mean > 0.0 else 1.0
     if start is not None and start.alpha.any():
         anchor[:, :count] = problem.repair(start.alpha)
-        shares = anchor.sum(axis=1) / problem.cost
+        shares = anchor.sum(axis=1) / unit
         rho = max(rho, float(np.median(shares)))
     if start is not None and start.w is not None:
         w[:, :count] = start.w.T
@@ -149,6 +162,7 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
         w,
         b,
         rho,
+        unit,
     )
     _settle(problem, rows, state)
     return state
@@ -185,6 +199,7 @@ def _project(
             problem.total,
             problem.margin,
             state.rho,
+            state.unit,
             problem.n_classes,
             first,
             last,
@@ -211,22 +226,26 @@ def _minimise_inner(
             return step, True
         if step == limit or progress.exhausted:
             break
-        system = JointSystem(problem, rows, state.alpha, state.rho, delta)
+        unit = None if state.unit is problem.cost else state.unit
+        system = JointSystem(problem, rows, state.alpha, state.rho, delta, unit)
         direction, turn = joint_direction(system, gradient, pull)
         slope = float(np.vdot(gradient, direction) + pull @ turn)
         progress.n_iter += 1
+        change = state.change
         if not slope < 0.0:
-            break
+            return step, abs(slope) <= change
         along = rows.scores(direction)
         along += turn
         length = _search(problem, state, direction, turn, along, slope)
         if not length > 0.0:
-            break
+            return step, abs(slope) <= change
         state.w = state.w + length * direction
         state.b = state.b + length * turn
         along *= length
         state.scores += along
         _settle(problem, rows, state)
+        if abs(slope) <= LITTLE * change:
+            return step + 1, True
     return step, False
 
 

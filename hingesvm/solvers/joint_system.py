@@ -18,11 +18,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.kernels import _joint_newton
-from hingesvm.solvers.newton import LARGEST_SYSTEM, solve_positive, solver_of
+from hingesvm.solvers.newton import (
+    LARGEST_SYSTEM,
+    LEAST_PIVOT,
+    solver_and_pivot,
+    solver_of,
+)
+from hingesvm.solvers.reflections import can_reflect, solver_by_reflections
 
 __all__ = ["FEW_UNKNOWNS", "JointSystem", "joint_direction"]
 
@@ -36,7 +43,7 @@ _MAX_CONJUGATE_STEPS, _CONJUGATE_TOL = 100, 0.1
 # Numbers in the blocks of all classes at most: in all, or one for so many bytes of X.
 _MOST_NUMBERS, _NUMBERS_PER_BYTES = 1 << 23, 16
 # Curvature in free intercepts, relative to the mean one.
-_RIDGE = 1e-9
+_RIDGE, _LITTLE_RIDGE, _SMALL_PIVOT = 1e-9, 1e-20, 0.1
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,10 @@ class JointSystem:
     alpha : ndarray of float64, of shape (n_rows, width)
         The projections.
     rho : float
-        sigma_i over c_i.
     delta : float
         Curvature of P in the intercepts.
+    unit : ndarray of float64, of shape (n_rows,), optional
+        The proximal steps over rho; by default the costs.
     """
 
     problem: JointProblem
@@ -60,6 +68,12 @@ class JointSystem:
     alpha: Float64Array
     rho: float
     delta: float
+    unit: Float64Array | None = None
+
+    @property
+    def units(self) -> Float64Array:
+        """The proximal steps over rho."""
+        return self.problem.cost if self.unit is None else self.unit
 
     @property
     def has_intercept(self) -> bool:
@@ -92,8 +106,12 @@ def joint_direction(
     if system.has_intercept:
         right[:, -1] = -pull[:count]
     if count * height <= FEW_UNKNOWNS:
-        matrix = _matrix(system, free)
-        solution = solve_positive(matrix, right.ravel()).reshape(count, height)
+        solve, pivot = solver_and_pivot(_matrix(system, free))
+        rows = int(np.count_nonzero(free.inside))
+        if pivot < _least_pivot(system) and can_reflect(rows, count * height):
+            solution = _by_reflections(system, free, right)
+        else:
+            solution = solve(right.ravel()).reshape(count, height)
     else:
         solution = _by_conjugate_gradients(system, free, right)
     direction, turn = np.zeros_like(gradient), np.zeros_like(pull)
@@ -137,10 +155,19 @@ class _Free:
         return cls(
             order,
             problem.codes[order],
-            system.rho * problem.cost[order],
+            system.rho * system.units[order],
             inside[order],
             share,
         )
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether they bind the intercepts of all classes to each other."""
+        count = self.inside.shape[1]
+        linked = np.zeros((count, count), dtype=bool)
+        for k in range(count):
+            linked[self.codes[self.inside[:, k]], k] = True
+        return int(connected_components(linked, directed=False)[0]) == 1
 
     def curve(self, scores: Float64Array) -> None:
         """Multiply some f, of shape (m, n_classes), by the curvature in f, in place."""
@@ -200,7 +227,56 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     return matrix
 
 
-def _own_curvature(system: JointSystem, free: _Free) -> Float64Array:
+def _least_pivot(system: JointSystem) -> float:
+    """Return the pivot of the matrix below which reflections are more exact.
+
+    Where rows are even, those that are due to free intercepts alone do no harm.
+    """
+    is_harmless = system.problem.intercept_rule == "free" and system.unit is None
+    return _SMALL_PIVOT * _RIDGE if is_harmless else LEAST_PIVOT
+
+
+def _by_reflections(
+    system: JointSystem, free: _Free, right: Float64Array
+) -> Float64Array:
+    """Return the solution, of shape (n_classes, n_features + has_intercept).
+
+    The curvature in f of a row is that of one square for each class of its support.
+    """
+    rows, count = system.problem.rows, system.problem.n_classes
+    d, height = rows.n_features, right.shape[1]
+    some, centre = rows.take(free.order), np.zeros(d)
+    if system.problem.intercept_rule == "free":
+        # Scores are the same with rows that count from their mean.
+        centre = free.sigma @ some / free.sigma.sum()
+        some = some - centre
+        right = right.copy()
+        right[:, :d] -= right[:, d:] * centre
+    if system.has_intercept:
+        some = np.hstack([some, np.ones((len(some), 1))])
+    each = np.arange(len(some))
+    differs = np.zeros((len(some), count, count))
+    differs[:, range(count), range(count)] = 1.0
+    differs[each, :, free.codes] -= 1.0
+    differs *= free.inside[:, :, np.newaxis]
+    differs -= (free.share[:, np.newaxis] * differs.sum(axis=1))[:, np.newaxis, :]
+    differs *= np.sqrt(free.sigma)[:, np.newaxis, np.newaxis]
+    row, k = np.nonzero(free.inside)
+    squares = differs[row, k][:, :, np.newaxis] * some[row][:, np.newaxis, :]
+    squares = squares.reshape(len(row), count * height)
+    own = _own_curvature(system, free, _LITTLE_RIDGE if free.is_connected else _RIDGE)
+    # Only differences of free intercepts matter: the last one may stay.
+    unknowns = count * height - (system.problem.intercept_rule == "free")
+    solve = solver_by_reflections(squares[:, :unknowns], own.ravel()[:unknowns])
+    solution = np.zeros((count, height))
+    solution.reshape(-1)[:unknowns] = solve(right.ravel()[:unknowns])
+    solution[:, d:] -= (solution[:, :d] @ centre)[:, np.newaxis]
+    return solution
+
+
+def _own_curvature(
+    system: JointSystem, free: _Free, little: float = _RIDGE
+) -> Float64Array:
     """Return what P adds to the diagonal: 1 for weights, delta for intercepts.
 
     Free intercepts, of which only differences matter, get a little more.
@@ -211,7 +287,7 @@ def _own_curvature(system: JointSystem, free: _Free) -> Float64Array:
         own[:, d] = system.delta
     if system.problem.intercept_rule == "free":
         sums = [float(free.entries(k, k).sum()) for k in range(count)]
-        own[:, d] = _RIDGE * (sum(sums) / count)
+        own[:, d] = little * (sum(sums) / count)
     return own
 
 

@@ -68,7 +68,9 @@ class Narrow:
     w, intercept, shortfall
         The iterate and 1 - m.
     anchor, rho
-        The multipliers and the proximal step in units of the costs.
+        The multipliers and the proximal step.
+    unit : ndarray of float64, of shape (n_rows,), optional
+        Units of the proximal step; by default the costs.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Narrow:
         shortfall: NDArray[np.floating],
         anchor: Float64Array,
         rho: float,
+        unit: Float64Array | None = None,
     ) -> None:
         rows, rule = problem.rows, problem.intercept_rule
         n, d = rows.n_rows, rows.n_features
@@ -87,6 +90,7 @@ class Narrow:
         n_tiles = -(-n // tile)
         self.problem = problem
         self.inner = None
+        self.unit = problem.cost if unit is None else unit
         padded = n_tiles * tile
         some = -(-n_tiles // _PART)
         part, doubles = some * tile, rows.dtype.itemsize / 8
@@ -161,7 +165,7 @@ class Narrow:
             problem.rows.check_cancelled()
             steps, n_looks, end = _narrow.solve(
                 self._tiles,
-                problem.cost,
+                self.unit,
                 problem.bound,
                 problem.curvature,
                 self._signs,

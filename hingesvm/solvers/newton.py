@@ -26,15 +26,18 @@ from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import CALL_WORK
+from hingesvm.solvers.reflections import can_reflect, direction_by_reflections
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.sweeps import work_of_sweep
 
 __all__ = [
     "LARGEST_SYSTEM",
+    "LEAST_PIVOT",
     "NewtonSystem",
     "keeps_products",
     "newton_direction",
     "solve_positive",
+    "solver_and_pivot",
     "solver_of",
     "work_of_step",
     "works_of_systems",
@@ -58,6 +61,8 @@ _CONJUGATE_GRADIENTS = 1000.0
 # Errors in margins from which products of rows may be too coarse, and the ratio of the
 # scales of columns from which those of columns are better.
 _LARGEST_MISS, _UNEVEN = 1e-7, 1e3
+#: Part of a diagonal entry left after elimination that rounding errors may falsify.
+LEAST_PIVOT = 1e-7
 # Rows from which a matrix is factorised in blocks, and columns of a block.
 _LARGE, _BLOCK = 400, 64
 # The shift grows a hundredfold each time, from 1e-14.
@@ -175,6 +180,19 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
 def solver_of(matrix: Float64Array) -> Callable[[Float64Array], Float64Array]:
     """Return what solves with a positive definite matrix given by its lower triangle.
 
+    As `solver_and_pivot` does.
+    """
+    return solver_and_pivot(matrix)[0]
+
+
+def solver_and_pivot(
+    matrix: Float64Array,
+) -> tuple[Callable[[Float64Array], Float64Array], float]:
+    """Return what solves with a positive definite matrix, and its smallest pivot.
+
+    It is given by its lower triangle. A pivot is the part of a diagonal entry that is
+    left after elimination; 0 stands for none that is left.
+
     The matrix is overwritten. It is scaled to a unit diagonal, which makes the
     factorisation indifferent to the scales of columns, and shifted a little where
     rounding has made it singular. Solutions are zeros if that is of no use.
@@ -197,7 +215,9 @@ def solver_of(matrix: Float64Array) -> Callable[[Float64Array], Float64Array]:
         solution, _ = dpotrs(factor, (right.T * scale).T, lower=False)
         return np.asarray((solution.T * scale).T)
 
-    return solve
+    if factor is None or shift:
+        return solve, 0.0
+    return solve, float(np.square(np.diagonal(factor)).min(initial=1.0))
 
 
 def _factorised(matrix: Float64Array) -> Float64Array | None:
@@ -251,8 +271,23 @@ def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
         diagonal[d] += system.delta
         right = np.append(right, -system.pull)
     np.fill_diagonal(hessian, diagonal)
-    step = solve_positive(hessian, right)
+    solve, pivot = solver_and_pivot(hessian)
+    if pivot < LEAST_PIVOT and can_reflect(len(system.free), d):
+        return _by_reflections(system)
+    step = solve(right)
     return step[:d], float(step[d]) if bordered else 0.0
+
+
+def _by_reflections(system: NewtonSystem) -> tuple[Float64Array, float]:
+    """Solve the system as a least-squares problem."""
+    return direction_by_reflections(
+        system.problem.rows,
+        system.free,
+        system.slope,
+        system.gradient,
+        system.pull,
+        system.delta if system.has_intercept else None,
+    )
 
 
 def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
@@ -277,6 +312,8 @@ def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
     if rows.n_features <= LARGEST_SYSTEM:
         missed = rows.margins(step, free, intercept=turn) - mu / system.slope
         is_rough = not float(np.abs(missed).max()) <= _LARGEST_MISS
+        if is_rough and can_reflect(len(free), rows.n_features):
+            return _by_reflections(system)
         if is_rough and _are_uneven(rows.mean_squares(free)):
             return _by_columns(system)
     return step, turn

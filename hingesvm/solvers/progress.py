@@ -100,7 +100,9 @@ class Start:
     reach : ndarray of float32, of shape (n_rows,), optional
         As of `Solution`. Bands write over it, and over shortfalls that come with it.
     rho : float, optional
-        Proximal step of the batch method, in units of the costs.
+        Proximal step of the batch method.
+    unit : ndarray of float64, of shape (n_rows,), optional
+        Units of that step; by default the costs.
     own : ndarray of float64, of shape (n_features,), optional
         w(alpha), when it is known.
     found : Certificate, optional
@@ -126,6 +128,7 @@ class Start:
     ratio: float = 1.0
     is_unseen: bool = False
     reach: NDArray[np.float32] | None = None
+    unit: Float64Array | None = None
     is_at_bound: NDArray[np.bool_] | None = None
     inner: KeptInnerProducts | None = None
 
