@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from reference import blobs, check_solution, make_problem
+from reference import LOSSES, RULES, blobs, check_solution, make_problem
 
 from hingesvm.losses import Hinge
 from hingesvm.solvers import Problem, Progress, Rows, Start, choice, solve
@@ -163,3 +163,18 @@ def test_products_of_new_rows_alone_are_computed(monkeypatch):
     kept.of(np.arange(5, 12))
     kept.of(np.arange(3, 9))
     assert calls == [(10, None), (2, 10), (2, None)]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("d", [3, 100])
+def test_rows_of_zeros_end_at_the_origin_or_at_an_intercept(loss, rule, d):
+    # The best dual variables are those of the origin: one number for all rows.
+    y = np.where(np.arange(30) % 3 == 0, 1, -1)
+    for X in (np.zeros((30, d)), sp.csr_matrix((30, d))):
+        for cost in (1e-3, 1.0, 1e5):
+            problem = make_problem(X, y, loss, rule, cost)
+            for method in ("auto", "batch", "stochastic"):
+                solution = solve(problem, method=method, max_iter=50)
+                assert not solution.certificate.w.any()
+                check_solution(solution, X, y, cost, loss, rule)

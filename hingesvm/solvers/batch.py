@@ -251,7 +251,8 @@ def is_progress(previous: Certificate, best: Certificate) -> bool:
 
 def _begin(problem: Problem, start: Start) -> _State | Narrow:
     """Return the state at the start."""
-    alpha = start.alpha
+    # That of the origin is one number for all rows.
+    alpha = np.ascontiguousarray(start.alpha)
     if problem.fixed is None and alpha.any():
         alpha = problem.repair(alpha)
     unit, rho = start.unit, start.rho
