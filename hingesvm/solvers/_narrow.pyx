@@ -86,6 +86,7 @@ cdef enum:
     TAKEN
     AT_END
     REACH
+    MISSED
     HAS_POINT
     HAS_DUALS
     LENGTH_OF_STATE
@@ -355,7 +356,9 @@ def solve(
             band.rho = state[RHO]
             set_slopes(&band)
             gap = relative_gap(values[0], values[1])
-            band.most_free = SAMPLE * size if band.has_kink and gap > EARLY else n
+            band.most_free = n
+            if band.has_kink and gap > EARLY and state[MISSED] == 0.0:
+                band.most_free = SAMPLE * size
             part.band.most_free = band.most_free
             limit = MOST_INNER_AT_END if gap <= tol else MOST_INNER
             if gap < COARSE and state[TAKEN] == 0.0:
@@ -392,6 +395,8 @@ def solve(
             factor = 1.0
             if found == UNSOLVED or inner > SLOW:
                 factor = 1.0 / GROWTH
+                # Systems of a part of the free rows can be what has failed.
+                state[MISSED] = 1.0
             elif inner <= 1:
                 factor = GROWTH * GROWTH
             elif inner <= QUICK:
