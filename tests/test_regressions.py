@@ -253,3 +253,19 @@ def test_rows_far_from_the_origin_in_columns_of_any_scale():
     clf = HingeSVC(C=1e3, multi_class="crammer_singer").fit(X, y)
     assert clf.objective_ == pytest.approx(0.031884989, rel=1e-5)
     assert clf.dual_gap_ <= 1e-5 * clf.objective_
+
+
+@pytest.mark.parametrize("cost", [1.0, 64.0])
+def test_rare_columns_beside_ordinary_ones(cost):
+    # Systems of a part of the free rows lacked such columns, and steps led nowhere.
+    rng = np.random.default_rng(0)
+    numbers = rng.standard_normal((7000, 10))
+    odds = rng.pareto(1.0, 44) + 1e-3
+    level = rng.choice(44, 7000, p=odds / odds.sum())
+    X = np.hstack([numbers, np.eye(44)[level]])
+    X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-9)
+    score = numbers[:, 0] + rng.standard_normal(44)[level]
+    y = score + 2.0 * rng.standard_normal(7000) > 0.6
+    clf = HingeSVC(cost).fit(X, y)
+    assert clf.dual_gap_ <= 1e-10 * clf.objective_
+    assert clf.n_iter_ < 800
