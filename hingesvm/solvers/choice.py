@@ -59,8 +59,8 @@ _NARROW = 256
 # go on from there.
 _PASSED = 0.5
 # Times the predicted price that the first Newton steps may take on bands, where it is
-# too low as a rule.
-_PATIENCE = 8.0
+# too low as a rule, and the same up to little work.
+_PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
 # Part of the gap that a turn leaves at most if it is prolonged.
 _GAINED = 0.1
 # Work of a method's turn: as a part of that of the other one so far.
@@ -198,8 +198,9 @@ class _Turns:
         trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
         if trusted and not self.stepped:
             price = _newton_price(problem) * price_of_sweep(problem.rows)
-            on_bands = problem.n_rows > _NO_BANDS
-            room = max(room, _PATIENCE * price if on_bands else price)
+            if problem.n_rows > _NO_BANDS:
+                price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, _LITTLE))
+            room = max(room, price)
         if progress.max_iter - progress.n_iter <= _RESERVE:
             room = np.inf
         if self.price(progress, 1) > room:
