@@ -40,7 +40,7 @@ cdef enum:
     PADDED = 4
 
 cdef enum:
-    # As ``batch.py`` has them.
+    # As ``batch.py`` and ``proximal.py`` have them.
     QUICK = 5
     SLOW = 15
     MOST_INNER = 25
@@ -52,7 +52,7 @@ cdef enum:
     # Free rows for each column of a system while the gap is large.
     SAMPLE = 16
 
-# As ``batch.py`` has them.
+# As ``proximal.py`` has them.
 cdef double GROWTH = 3.0
 cdef double LARGEST_RHO = 1e100
 cdef double VISIBLE = 1e-3

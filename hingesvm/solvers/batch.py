@@ -42,30 +42,15 @@ from hingesvm.solvers.per_row import scaled
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
-from hingesvm.solvers.proximal import first_rho, units
+from hingesvm.solvers.proximal import Growth, first_rho, units
 
-__all__ = [
-    "LARGEST_RHO",
-    "is_progress",
-    "newton_until",
-    "next_change_of_rho",
-    "step_length",
-]
+__all__ = ["LITTLE", "newton_until", "step_length"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
-# Inner problems solved in this many Newton steps let rho grow; in more, shrink.
-_QUICK, _SLOW = 5, 15
-_GROWTH = 3.0
+# Newton steps of an inner problem, at most: at first, and behind the tolerance.
 _MAX_INNER, _MAX_INNER_AT_END = 25, 8
-# Multiplier updates with next to no progress before the method gives up: at
-# nothing certified yet, and behind the tolerance.
-_PATIENCE, _PATIENCE_AT_END = 15, 1
-# Largest rho: far beyond what makes a difference, and its products are finite.
-LARGEST_RHO = 1e100
-# Gains that count as progress: as a part of the gap, and of the objective.
-_VISIBLE, _NOISE = 1e-3, 4e-15
 # Sum of a_i y_i, relative to that of a_i, that can be rounding.
 _ROUNDING = 1e-14
 # Relative gap above which sums that are updated step by step are exact enough.
@@ -189,9 +174,9 @@ def newton_until(
 def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
-    patience, left, highest = _PATIENCE, _LAST_ONES, 0.0
+    growth, left = Growth(), _LAST_ONES
     previous: Certificate | None = None
-    while not progress.exhausted and patience and left:
+    while not progress.exhausted and growth.patience and left:
         limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
         left -= progress.relative_gap <= _NOTHING
         steps, solved = _minimise_inner(progress, state, goal, floor, limit)
@@ -200,18 +185,7 @@ def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None
         assert best is not None
         if best.primal < floor or best.relative_gap <= goal:
             break
-        gained = previous is None or is_progress(previous, best)
-        factor = next_change_of_rho(steps, solved, gained)
-        # While rho is still finding its size a value may be far from its best.
-        growing = state.rho > highest and not progress.converged
-        growing &= factor > 1.0 and state.rho < LARGEST_RHO
-        highest = max(highest, state.rho)
-        if growing or gained:
-            patience = _PATIENCE
-        else:
-            patience -= 1
-        if progress.converged:
-            patience = min(patience, _PATIENCE_AT_END)
+        factor = growth.change(progress, previous, state.rho, steps, solved)
         previous = best
         anchor = state.alpha
         if not solved and _has_strayed(problem, state, best):
@@ -222,31 +196,10 @@ def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None
         state.take_anchor(anchor, state.rho * factor)
 
 
-def change_of_rho(steps: int, solved: bool) -> float:
-    """Return the factor for rho after an inner problem."""
-    if not solved or steps > _SLOW:
-        return 1.0 / _GROWTH
-    if steps <= 1:
-        return _GROWTH * _GROWTH
-    return _GROWTH if steps <= _QUICK else 1.0
-
-
-def next_change_of_rho(steps: int, solved: bool, gained: bool) -> float:
-    """Return the same, but more than 1 where the inner problem gained nothing much."""
-    factor = change_of_rho(steps, solved)
-    return _GROWTH if factor == 1.0 and not gained else factor
-
-
 def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
     primal = problem.primal_of(state.w, state.intercept, state.loss)
     return primal - best.primal > best.gap
-
-
-def is_progress(previous: Certificate, best: Certificate) -> bool:
-    """Whether the primal fell or the dual rose by a visible part of the gap."""
-    gained = (previous.primal - best.primal) + (best.dual - previous.dual)
-    return gained > max(_VISIBLE * previous.gap, _NOISE * abs(best.primal))
 
 
 def _begin(problem: Problem, start: Start) -> _State | Narrow:

@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
-from hingesvm.solvers.batch import LARGEST_RHO, LITTLE, is_progress, next_change_of_rho
+from hingesvm.solvers.batch import LITTLE
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.joint_system import JointSystem, joint_direction
 from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.progress import ProgressOf, Start
-from hingesvm.solvers.proximal import units
+from hingesvm.solvers.proximal import LARGEST_RHO, Growth, units
 
 __all__ = ["newton_jointly"]
 
@@ -37,9 +37,8 @@ _NOTHING = np.empty((0, 0))
 # Newton steps of an inner problem, at most: at first, and behind the tolerance, where
 # rounding can keep it from being solved.
 _MAX_INNER, _MAX_INNER_AT_END = 40, 8
-# Inner problems in sequence without progress that are the end: at first, and behind
-# the tolerance.
-_PATIENCE, _PATIENCE_AT_END = 15, 3
+# Inner problems in sequence without progress that are the end behind the tolerance.
+_PATIENCE_AT_END = 3
 # Part of the first derivative along a direction that may be left.
 _FLAT = 0.1
 _MAX_SEARCH = 30
@@ -98,8 +97,8 @@ def newton_jointly(
     state = _begin(problem, rows, start)
     # Its dual variables take memory.
     del start
-    patience, highest = _PATIENCE, 0.0
-    while not progress.exhausted and patience:
+    growth = Growth(_PATIENCE_AT_END)
+    while not progress.exhausted and growth.patience:
         previous = progress.best
         steps, solved = _minimise_inner(progress, rows, state)
         progress.record(_certificate(problem, rows, state))
@@ -107,18 +106,7 @@ def newton_jointly(
         assert best is not None
         if best.relative_gap <= goal:
             return
-        gained = previous is None or is_progress(previous, best)
-        factor = next_change_of_rho(steps, solved, gained)
-        # While rho is still finding its size a value may be far from its best.
-        growing = state.rho > highest and not progress.converged
-        growing &= factor > 1.0 and state.rho < LARGEST_RHO
-        highest = max(highest, state.rho)
-        if growing or gained:
-            patience = _PATIENCE
-        else:
-            patience -= 1
-        if progress.converged:
-            patience = min(patience, _PATIENCE_AT_END)
+        factor = growth.change(progress, previous, state.rho, steps, solved)
         if not solved:
             # Rounding errors of sums that follow the steps may be the cause.
             state.scores = rows.scores(state.w)

@@ -1,16 +1,36 @@
-"""Proximal steps of the batch method: one number, in units that each row has."""
+"""Proximal steps of the batch method: one number, in units that each row has.
+
+It follows progress: an inner problem that takes few Newton steps lets it grow, one that
+takes many or is not solved lets it shrink.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.problem import Problem
+from hingesvm.solvers.progress import ProgressOf
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["first_rho", "units"]
+__all__ = ["LARGEST_RHO", "Growth", "first_rho", "units"]
 
 Float64Array = NDArray[np.float64]
+
+#: Largest rho: far beyond what makes a difference, and its products are finite.
+LARGEST_RHO = 1e100
+# Inner problems solved in this many Newton steps let rho grow; in more, shrink.
+_QUICK, _SLOW = 5, 15
+_GROWTH = 3.0
+# Inner problems with next to no progress before a method gives up: at nothing certified
+# yet, and behind the tolerance.
+_PATIENCE, _PATIENCE_AT_END = 15, 1
+# Gains that count as progress: as a part of the gap, and of the objective.
+_VISIBLE, _NOISE = 1e-3, 4e-15
 
 # Squared length of the longest row over the median one from which rows are uneven.
 _UNEVEN = 1e4
@@ -41,3 +61,74 @@ def first_rho(problem: Problem, unit: Float64Array, alpha: Float64Array) -> floa
     norms = problem.rows.squared_norms() * unit
     typical = float(norms.mean())
     return max(used, 1.0 / typical) if typical > 1.0 else 1.0
+
+
+@dataclass
+class Growth:
+    """How rho changes from one inner problem to the next, and when that is the end.
+
+    Attributes
+    ----------
+    at_end : int
+        Inner problems without progress that are allowed behind the tolerance.
+    patience : int
+        Inner problems without progress that are left; 0 is the end.
+    highest : float
+        The largest rho so far.
+    """
+
+    at_end: int = _PATIENCE_AT_END
+    patience: int = _PATIENCE
+    highest: float = 0.0
+
+    def change(
+        self,
+        progress: ProgressOf[Any],
+        previous: Certificate | None,
+        rho: float,
+        steps: int,
+        solved: bool,
+    ) -> float:
+        """Return the factor for rho after an inner problem.
+
+        Parameters
+        ----------
+        progress : ProgressOf
+            With the best points now.
+        previous : Certificate or None
+            The best points before; None before the first inner problem.
+        rho : float
+            The present step.
+        steps : int
+            Newton steps that the inner problem took.
+        solved : bool
+        """
+        best = progress.best
+        assert best is not None
+        gained = previous is None or _is_progress(previous, best)
+        factor = _factor(steps, solved)
+        if factor == 1.0 and not gained:
+            factor = _GROWTH
+        # While rho is still finding its size a value may be far from its best.
+        growing = rho > self.highest and not progress.converged
+        growing &= factor > 1.0 and rho < LARGEST_RHO
+        self.highest = max(self.highest, rho)
+        self.patience = _PATIENCE if growing or gained else self.patience - 1
+        if progress.converged:
+            self.patience = min(self.patience, self.at_end)
+        return factor
+
+
+def _factor(steps: int, solved: bool) -> float:
+    """Return the factor for rho that the Newton steps ask for."""
+    if not solved or steps > _SLOW:
+        return 1.0 / _GROWTH
+    if steps <= 1:
+        return _GROWTH * _GROWTH
+    return _GROWTH if steps <= _QUICK else 1.0
+
+
+def _is_progress(previous: Certificate, best: Certificate) -> bool:
+    """Whether the primal fell or the dual rose by a visible part of the gap."""
+    gained = (previous.primal - best.primal) + (best.dual - previous.dual)
+    return gained > max(_VISIBLE * previous.gap, _NOISE * abs(best.primal))
