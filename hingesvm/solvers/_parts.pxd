@@ -7,8 +7,8 @@ from libc.string cimport memcpy
 
 from ._box cimport clip
 from ._rows cimport value_t
-from ._sums cimport Values, sum_up
-from ._tiles cimport TILE, Band, set_margins, set_slopes
+from ._sums cimport Values
+from ._tiles cimport TILE, Band, add_up, set_margins, set_slopes
 
 
 cdef struct Part:
@@ -124,16 +124,7 @@ cdef inline bint expand(const value_t* tiles, Band* band, Part* part) noexcept n
         upper = band.slopes.bound.first[k * band.slopes.bound.step]
         band.alpha[k] = clip(rest + pace * band.shortfall[k], upper)
         stays = stays and band.alpha[k] == band.anchor[k]
-    band.sums = sum_up(
-        NULL,
-        band.cost,
-        band.slopes.bound,
-        band.curvature,
-        band.shortfall,
-        band.alpha,
-        band.anchor,
-        band.n,
-    )
+    add_up(band)
     return stays
 
 

@@ -95,6 +95,20 @@ cdef inline void set_slopes(Band* band) noexcept nogil:
         band.slopes.rest = Values(band.rest, 1)
 
 
+cdef inline void add_up(Band* band) noexcept nogil:
+    """Find the sums over the rows of a band."""
+    band.sums = sum_up(
+        NULL,
+        band.cost,
+        band.slopes.bound,
+        band.curvature,
+        band.shortfall,
+        band.alpha,
+        band.anchor,
+        band.n,
+    )
+
+
 cdef inline void settle(const value_t* tiles, Band* band) noexcept nogil:
     """Set alpha, what follows from it, and the free rows, from the shortfalls."""
     cdef ptrdiff_t start = 0, size, k, j, n_free = 0
@@ -126,16 +140,7 @@ cdef inline void settle(const value_t* tiles, Band* band) noexcept nogil:
             tiles += TILE
         start += TILE
     band.n_free = n_free
-    band.sums = sum_up(
-        NULL,
-        band.cost,
-        band.slopes.bound,
-        band.curvature,
-        band.shortfall,
-        band.alpha,
-        band.anchor,
-        band.n,
-    )
+    add_up(band)
 
 
 cdef inline void multiply(
