@@ -6,6 +6,7 @@ for it on some.
 """
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,11 @@ def judge_named(name: str) -> Judge:
     """Return the judge of a name."""
     if name == "scipy":
         return scipy_judge
-    try:
-        import clarabel  # noqa: F401
-    except ImportError:
+    if find_spec("clarabel") is None:
         raise SystemExit(
             "The judge needs clarabel: run `python -m pip install clarabel`, or take "
             "`--judge scipy`, which can judge some of the problems only."
-        ) from None
+        )
     return clarabel_judge
 
 

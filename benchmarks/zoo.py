@@ -76,6 +76,30 @@ def classes(X: Matrix, count: int, rng: Generator, *, noise: float = 0.3) -> np.
     return y
 
 
+def outcome(
+    X: Matrix,
+    rng: Generator,
+    *,
+    noise: float,
+    rare: float,
+    n_classes: int,
+    used: float = 1.0,
+) -> np.ndarray:
+    """Return labels that follow X, or none of it where noise is infinite.
+
+    Of two classes a part `used` of the columns counts.
+    """
+    n, d = X.shape
+    if n_classes > 2:
+        return classes(X, n_classes, rng, noise=noise)
+    if noise == np.inf:
+        return rng.integers(2, size=n)
+    w = rng.standard_normal(d)
+    if used < 1.0:
+        w *= rng.random(d) < used
+    return labels(X @ w, rng, noise=noise, rare=rare)
+
+
 # --- words ---------------------------------------------------------------------------
 
 
@@ -103,13 +127,7 @@ def _text(
 ) -> Made:
     X = counts(n, d, words, rng)
     known = TfidfTransformer(sublinear_tf=True).fit_transform(X).tocsr()
-    if n_classes > 2:
-        y = classes(known, n_classes, rng, noise=noise)
-    elif noise == np.inf:
-        y = rng.integers(2, size=n)
-    else:
-        w = rng.standard_normal(d) * (rng.random(d) < 0.2)
-        y = labels(known @ w, rng, noise=noise, rare=rare)
+    y = outcome(known, rng, noise=noise, rare=rare, n_classes=n_classes, used=0.2)
     if form == "tfidf":
         X = known
     elif form == "log":
@@ -237,12 +255,7 @@ def _table(
     n_classes: int = 2,
 ) -> Made:
     X = correlated(n, d, rng) if kind == "correlated" else rng.standard_normal((n, d))
-    if n_classes > 2:
-        y = classes(X, n_classes, rng, noise=noise)
-    elif noise == np.inf:
-        y = rng.integers(2, size=n)
-    else:
-        y = labels(X @ rng.standard_normal(d), rng, noise=noise, rare=rare)
+    y = outcome(X, rng, noise=noise, rare=rare, n_classes=n_classes)
     if kind == "raw":
         X = X * 10.0 ** rng.uniform(-3.0, 4.0, d)
     elif kind == "off-centre":

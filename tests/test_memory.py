@@ -148,5 +148,8 @@ def test_the_objective_of_many_rows_and_classes_is_found_in_parts(total):
         Rows(X), y, 20, np.broadcast_to(1.0, len(y)), 1.0, total, "none"
     )
     weights = np.ones((20, 4))
-    primal = lambda: problem.primal(weights, np.zeros(20))  # noqa: E731
+
+    def primal():
+        return problem.primal(weights, np.zeros(20))
+
     assert peak_of(primal) <= 0.2 * len(y) * 20 * 8
