@@ -77,9 +77,6 @@ class HingePath:
     n_iters: NDArray[np.intp]
     converged: NDArray[np.bool_]
 
-    # Arrays have no hash, as they can change.
-    __hash__ = None  # type: ignore[assignment]
-
     def __eq__(self, other: object) -> bool:
         """Whether the arrays of both are equal."""
         if not isinstance(other, HingePath):

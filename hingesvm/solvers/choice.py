@@ -50,7 +50,7 @@ _NOISE = 1e-13
 # Newton steps of an exact finish, at least.
 _LAST_STEPS = 3
 # Sweeps of the first turn of a small problem, and the relative gap that ends it.
-_FIRST_SWEEPS, _ROUGH = 10.0, 1e-3
+_FIRST_SWEEPS, _ROUGH = 10, 1e-3
 # Rows up to which a band would have all of them.
 _NO_BANDS = 3000
 # Columns up to which the predicted price of Newton steps is trusted on small problems.
@@ -193,28 +193,33 @@ class _Turns:
 
         None if one is known to take more than that.
         """
-        problem = progress.problem
-        room = max(_AHEAD * self.swept - self.stepped, progress.cheap)
-        trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
-        if trusted and not self.stepped:
-            price = _newton_price(problem) * price_of_sweep(problem.rows)
-            if problem.n_rows > _NO_BANDS:
-                price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, _LITTLE))
-            room = max(room, price)
-        if progress.max_iter - progress.n_iter <= _RESERVE:
-            room = np.inf
+        room = self._room(progress)
         if self.price(progress, 1) > room:
             return
         before, gap = progress.work, np.inf
         while not _is_done(progress) and progress.relative_gap <= _GAINED * gap:
             gap = progress.relative_gap
-            progress.budget = max(progress.work, before) + room
+            progress.budget = progress.work + room
             self.ahead = finish(progress, self.start(progress), seed)
             self.gap = progress.relative_gap
             self.is_cut_short = progress.exhausted
             if not self.is_cut_short:
                 break
         self.stepped += progress.work - before
+
+    def _room(self, progress: Progress) -> float:
+        """Return how much work Newton steps may take in their turn."""
+        problem = progress.problem
+        if progress.max_iter - progress.n_iter <= _RESERVE:
+            return np.inf
+        room = max(_AHEAD * self.swept - self.stepped, progress.cheap)
+        is_trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
+        if self.stepped or not is_trusted:
+            return room
+        price = _newton_price(problem) * price_of_sweep(problem.rows)
+        if problem.n_rows > _NO_BANDS:
+            price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, _LITTLE))
+        return max(room, price)
 
     def sweep(self, progress: Progress, seed: int) -> None:
         """Sweep until that has taken more work than Newton steps.
@@ -235,7 +240,7 @@ def _sweep_first(progress: Progress, first: Start, seed: int) -> None:
     """Take some sweeps of a small problem, to a rough gap if Newton steps are cheap."""
     tol, max_iter = progress.tol, progress.max_iter
     progress.tol = _ROUGH if progress.exact else max(tol, _ROUGH)
-    progress.max_iter = min(int(_FIRST_SWEEPS), max_iter)
+    progress.max_iter = min(_FIRST_SWEEPS, max_iter)
     sweep_until(progress, first, seed)
     progress.tol, progress.max_iter = tol, max_iter
 
