@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from samples import RULES
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import LinearSVC
 
-from hingesvm import HingeSVC
+from hingesvm import HingeSVC, hinge_path
 from hingesvm.solvers import narrow, proximal
 
 liblinear_may_stop_early = pytest.mark.filterwarnings(
@@ -263,9 +264,8 @@ def test_rows_far_from_the_origin_in_columns_of_any_scale():
     assert clf.dual_gap_ <= 1e-5 * clf.objective_
 
 
-@pytest.mark.parametrize("cost", [1.0, 64.0])
-def test_rare_columns_beside_ordinary_ones(cost):
-    # Systems of a part of the free rows lacked such columns, and steps led nowhere.
+def rare_columns():
+    """Return a table with columns of rare levels, and what classes are made of."""
     rng = np.random.default_rng(0)
     numbers = rng.standard_normal((7000, 10))
     odds = rng.pareto(1.0, 44) + 1e-3
@@ -273,7 +273,34 @@ def test_rare_columns_beside_ordinary_ones(cost):
     X = np.hstack([numbers, np.eye(44)[level]])
     X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-9)
     score = numbers[:, 0] + rng.standard_normal(44)[level]
-    y = score + 2.0 * rng.standard_normal(7000) > 0.6
-    clf = HingeSVC(cost).fit(X, y)
+    return X, score + 2.0 * rng.standard_normal(7000)
+
+
+@pytest.mark.parametrize("cost", [1.0, 64.0])
+def test_rare_columns_beside_ordinary_ones(cost):
+    # Systems of a part of the free rows lacked such columns, and steps led nowhere.
+    X, score = rare_columns()
+    clf = HingeSVC(cost).fit(X, score > 0.6)
     assert clf.dual_gap_ <= 1e-10 * clf.objective_
     assert clf.n_iter_ < 800
+
+
+@pytest.mark.parametrize("solver", ["auto", "batch"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("rule", RULES)
+def test_rare_columns_on_every_route(rule, form, dtype, solver):
+    X, score = rare_columns()
+    X = form(X.astype(dtype))
+    one = HingeSVC(64.0, solver=solver, **rule)
+    three = np.digitize(score, [-0.5, 1.0])
+    for clf in (
+        clone(one).fit(X, score > 0.6),
+        clone(one).fit(X, three),
+        clone(one).set_params(multi_class="crammer_singer").fit(X, three),
+    ):
+        assert np.all(clf.dual_gap_ <= 1e-4 * clf.objective_)
+        assert clf.n_iter_ < 800
+    path = hinge_path(X, score > 0.6, Cs=[1.0, 64.0], solver=solver, **rule)
+    assert np.all(path.converged)
+    assert np.all(path.n_iters < 800)
