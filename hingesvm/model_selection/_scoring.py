@@ -161,8 +161,9 @@ def _number(score: Any, scorer: Scorer) -> float:
     """Return what a scorer returned, if it is a number."""
     if hasattr(score, "item") and np.size(score) == 1:
         score = score.item()
-    if not isinstance(score, Number):
+    is_number = isinstance(score, Number)
+    if not is_number:
         raise ValueError(
             f"scoring must return a number, but {scorer!r} returned {score!r}."
         )
-    return float(score)  # type: ignore[arg-type]
+    return float(score)
