@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from hingesvm.solvers import Check, Rows, Solution
+from hingesvm.solvers import Check, Rows, Solution, column_scales
 
 if TYPE_CHECKING:
     from hingesvm._training import Trained
@@ -235,7 +235,7 @@ def _advice(rows: Rows, short: list[Solution], n_iter: int, max_iter: int) -> li
     worst = max(solution.certificate.relative_gap for solution in short)
     if worst < _ROUNDING_ERRORS:
         return ["Rounding permits no smaller gap: raise tol."]
-    scales = rows.column_scales()
+    scales = column_scales(rows)
     scales = scales[scales > 0.0]
     ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
     advice = []

@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm import HingeSVC
-from hingesvm.solvers import JointProblem, Rows
+from hingesvm.solvers import JointProblem, Rows, column_scales
+from hingesvm.solvers.columns import mean_squares, share_of_nonzeros
 from hingesvm.solvers.joint_rows import room_to_pack
 
 MEGABYTE = 1_000_000
@@ -117,10 +118,10 @@ def test_threads_add_a_quarter_of_sparse_rows_whatever_the_columns():
 
 
 PARTS = {
-    "mean squares": lambda rows, some: rows.mean_squares(some),
-    "scales": lambda rows, _: rows.column_scales(),
+    "mean squares": lambda rows, some: mean_squares(rows, some),
+    "scales": lambda rows, _: column_scales(rows),
     "room to pack": lambda rows, _: room_to_pack(rows),
-    "part that is not 0": lambda rows, some: rows.share_of_nonzeros(some),
+    "part that is not 0": lambda rows, some: share_of_nonzeros(rows, some),
 }
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from hingesvm.solvers import Rows
+from hingesvm.solvers import Rows, column_scales, column_spreads
 from hingesvm.solvers import csr as csr_module
 from hingesvm.solvers import rows as rows_module
+from hingesvm.solvers.columns import mean_squares
 from hingesvm.solvers.csr import inner_products, with_like_indices
 
 N, D = 17, 6
@@ -170,7 +171,7 @@ def test_subset(pair):
 
 def test_column_scales(pair):
     rows, X = pair
-    assert rows.column_scales() == pytest.approx(np.abs(X).max(axis=0), rel=1e-14)
+    assert column_scales(rows) == pytest.approx(np.abs(X).max(axis=0), rel=1e-14)
 
 
 @pytest.mark.parametrize("centred", [False, True])
@@ -180,14 +181,14 @@ def test_column_spreads(pair, centred):
         each = np.broadcast_to(weights, rows.n_rows)
         mean = np.average(X, axis=0, weights=each) if centred else 0.0
         expected = each @ (X - mean) ** 2
-        found = rows.column_spreads(weights, centred=centred)
+        found = column_spreads(rows, weights, centred=centred)
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_spread_of_columns_far_from_zero(dtype):
     X = np.column_stack([np.full(N, 0.1), 1e4 + np.arange(N) % 2]).astype(dtype)
-    found = Rows(X).column_spreads(np.ones(1), centred=True)
+    found = column_spreads(Rows(X), np.ones(1), centred=True)
     assert found == pytest.approx([0.0, X[:, 1].astype(float).var() * N], rel=1e-6)
     assert found[0] == 0.0
 
@@ -213,9 +214,9 @@ def test_nothing_but_zeros(storage, shape):
     assert np.array_equal(rows.squared_norms(), np.zeros(n))
     assert np.array_equal(rows.gram(every, np.ones(n)), np.zeros((d, d)))
     assert np.array_equal(rows.kernel(every), np.zeros((n, n)))
-    assert np.array_equal(rows.column_scales(), np.zeros(d))
+    assert np.array_equal(column_scales(rows), np.zeros(d))
     for centred in [False, True]:
-        spreads = rows.column_spreads(np.ones(1), centred=centred)
+        spreads = column_spreads(rows, np.ones(1), centred=centred)
         assert np.array_equal(spreads, np.zeros(d))
 
 
@@ -263,9 +264,9 @@ def test_read_only_data_is_taken_and_nothing_is_changed(storage, dtype):
     rows.gram(some, np.ones(4))
     rows.kernel(some)
     rows.take(some)
-    rows.column_scales()
-    rows.column_spreads(np.ones(1), centred=True)
-    rows.mean_squares(some)
+    column_scales(rows)
+    column_spreads(rows, np.ones(1), centred=True)
+    mean_squares(rows, some)
     rows.margins(np.ones(D), intercept=0.5, signs=np.ones(N, dtype=np.int8))
     rows.subset(some).margins(np.ones(D))
     for array, copy in zip(arrays, before, strict=True):
@@ -298,8 +299,8 @@ CALLS = {
     "squared_norms": lambda rows: rows.squared_norms(),
     "gram": lambda rows: rows.gram(np.arange(N), np.ones(N)),
     "kernel": lambda rows: rows.kernel(np.arange(N)),
-    "column_scales": lambda rows: rows.column_scales(),
-    "column_spreads": lambda rows: rows.column_spreads(np.ones(1), centred=True),
+    "column_scales": lambda rows: column_scales(rows),
+    "column_spreads": lambda rows: column_spreads(rows, np.ones(1), centred=True),
     "subset": lambda rows: rows.subset(np.arange(N)).margins(np.ones(D)),
 }
 
@@ -365,7 +366,7 @@ def test_gram_in_single_precision_in_blocks(storage, monkeypatch):
 def test_mean_squares(pair):
     rows, X = pair
     for some in (some_rows(rows.n_rows), np.arange(rows.n_rows)):
-        out = rows.mean_squares(some)
+        out = mean_squares(rows, some)
         assert out.dtype == np.float64
         assert out.shape == (D,)
         expected = np.square(X[some]).mean(axis=0)
@@ -377,7 +378,7 @@ def test_mean_squares(pair):
 def test_mean_squares_beyond_the_range_of_float32(storage, power):
     # 2^80 is a float32; its square, of which the scale of a column is made, is not.
     X = np.full((N, D), 2.0**power, dtype=np.float32)
-    out = Rows(STORAGES[storage](X)).mean_squares(np.arange(N))
+    out = mean_squares(Rows(STORAGES[storage](X)), np.arange(N))
     assert out / 4.0**power == pytest.approx(np.ones(D), rel=1e-6)
 
 

@@ -13,8 +13,8 @@ from hingesvm.solvers import (
     Rows,
     begin_together,
     go_on,
+    lanes,
     most_together,
-    together,
 )
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -210,11 +210,11 @@ def test_when_classes_are_begun_together():
 
 def test_bounds_are_rounded_down():
     bound = np.array([0.1, 0.5, 1.0 / 3.0, np.inf, 3e-5])
-    top = together._rounded_down(bound, np.dtype(np.float32))
+    top = lanes._rounded_down(bound, np.dtype(np.float32))
     assert top.dtype == np.float32
     assert np.all(top.astype(np.float64) <= bound)
     assert top[[1, 3]].tolist() == [0.5, np.inf]
-    scalar = together._rounded_down(np.broadcast_to(0.1, 7), np.dtype(np.float32))
+    scalar = lanes._rounded_down(np.broadcast_to(0.1, 7), np.dtype(np.float32))
     assert scalar.shape == (7,)
     assert scalar.strides == (0,)
 

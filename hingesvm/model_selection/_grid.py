@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 
 from hingesvm._training import Trained, Training
 from hingesvm.losses import Hinge
-from hingesvm.solvers import Problem
+from hingesvm.solvers import Problem, column_spreads
 
 __all__ = ["grid_of", "path_begins"]
 
@@ -190,7 +190,7 @@ def _columns_begin(training: Training) -> float:
     C = 1 / Q on.
     """
     centred = training.rule != "none"
-    spreads = training.rows.column_spreads(training.factors, centred=centred)
+    spreads = column_spreads(training.rows, training.factors, centred=centred)
     spreads = spreads[spreads > 0.0]
     if not len(spreads):
         return 0.0

@@ -20,8 +20,10 @@ from hingesvm.solvers.choice import (
     solve_in_turns,
     solve_tall,
 )
+from hingesvm.solvers.columns import column_scales, column_spreads
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.jointly import solve_jointly
+from hingesvm.solvers.lanes import most_lanes
 from hingesvm.solvers.pegasos import step_until
 from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import (
@@ -36,7 +38,7 @@ from hingesvm.solvers.rays import along_ray, with_bounds
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stochastic import sweep_until
 from hingesvm.solvers.sweeps import work_of_sweep
-from hingesvm.solvers.together import most_lanes, sweep_together
+from hingesvm.solvers.together import sweep_together
 
 __all__ = [
     "Certificate",
@@ -52,6 +54,8 @@ __all__ = [
     "Start",
     "along_ray",
     "begin_together",
+    "column_scales",
+    "column_spreads",
     "go_on",
     "most_together",
     "solve",

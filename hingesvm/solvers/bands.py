@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.batch import newton_until, step_length
+from hingesvm.solvers.columns import mean_squares
 from hingesvm.solvers.duals import PackedDuals, unpacked
 from hingesvm.solvers.intercept import smoothed
 from hingesvm.solvers.kernels import _vectors
@@ -268,7 +269,7 @@ def _scales(problem: Problem) -> NDArray[np.floating]:
     """Return what makes the mean square of each column about 1, from some rows."""
     rows = problem.rows
     some = np.arange(0, rows.n_rows, max(1, rows.n_rows // _SEEN), dtype=np.intp)
-    squares = rows.mean_squares(some)
+    squares = mean_squares(rows, some)
     # A column that is zero in all of these rows has at most about one other entry.
     least = float(squares.min(where=squares > 0.0, initial=np.inf))
     floor = least / len(some) if np.isfinite(least) else 1.0

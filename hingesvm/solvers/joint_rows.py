@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.solvers.columns import share_of_nonzeros
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.rows import Rows
@@ -32,7 +33,7 @@ def room_to_pack(rows: Rows) -> tuple[FloatArray, NDArray[np.integer]]:
     places: NDArray[np.integer] = np.empty(0, dtype=rows.arrays[1].dtype)
     if not rows.is_sparse:
         some = np.linspace(0, rows.n_rows - 1, _LOOKED_AT).astype(np.intp)
-        if rows.share_of_nonzeros(np.unique(some)) < _FEW_ENTRIES:
+        if share_of_nonzeros(rows, np.unique(some)) < _FEW_ENTRIES:
             size = rows.n_features + 1
             return np.empty(size, rows.dtype), np.empty(size, places.dtype)
     return np.empty(0, rows.dtype), places

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
+from hingesvm.solvers.columns import mean_squares
 from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.products import KeptProducts
@@ -314,15 +315,15 @@ def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
         is_rough = not float(np.abs(missed).max()) <= _LARGEST_MISS
         if is_rough and can_reflect(len(free), rows.n_features):
             return _by_reflections(system)
-        if is_rough and _are_uneven(rows.mean_squares(free)):
+        if is_rough and _are_uneven(mean_squares(rows, free)):
             return _by_columns(system)
     return step, turn
 
 
-def _are_uneven(mean_squares: Float64Array) -> bool:
+def _are_uneven(squares: Float64Array) -> bool:
     """Whether columns differ much in scale; those that are zero do not count."""
-    least = float(mean_squares.min(where=mean_squares > 0.0, initial=np.inf))
-    return bool(mean_squares.max() > _UNEVEN * _UNEVEN * least)
+    least = float(squares.min(where=squares > 0.0, initial=np.inf))
+    return bool(squares.max() > _UNEVEN * _UNEVEN * least)
 
 
 def _by_conjugate_gradients(system: NewtonSystem) -> tuple[Float64Array, float]:

@@ -47,9 +47,6 @@ _CROWDING = 8.0
 # share them.
 _FEW_ROWS, _MANY_ROWS = 256, 2000
 
-# Part of a sum of squares below which a difference is made of rounding errors.
-_ROUNDING = 1e-12
-
 _NO_ROWS = np.empty(0, dtype=np.intp)
 _NO_SIGNS = np.empty(0, dtype=np.int8)
 
@@ -306,27 +303,7 @@ class Rows:
         length = float(self.n_entries if self.is_sparse else np.sqrt(self.n_features))
         return length * float(np.finfo(self.dtype).max)
 
-    def mean_squares(self, rows: IndexArray) -> Float64Array:
-        """Return the mean of x_ij^2 over some rows, of shape (n_features,)."""
-        out = np.zeros(self.n_features)
-        for some in self._blocks(rows):
-            if self.is_sparse:
-                squares = some.astype(np.float64)
-                squares = np.asarray(squares.multiply(squares).sum(axis=0)).ravel()
-            else:
-                squares = np.square(some, dtype=np.float64).sum(axis=0)
-            out += squares
-        return out / len(rows)
-
-    def share_of_nonzeros(self, rows: IndexArray) -> float:
-        """Return the part of the values of some rows that are not 0."""
-        count = sum(
-            int(np.count_nonzero(some.data if self.is_sparse else some))
-            for some in self._blocks(rows)
-        )
-        return count / max(len(rows) * self.n_features, 1)
-
-    def _blocks(self, rows: IndexArray) -> Iterator[Matrix]:
+    def blocks(self, rows: IndexArray) -> Iterator[Matrix]:
         """Yield copies of some rows, a few at a time."""
         per_row = self.n_features
         if self.is_sparse:
@@ -336,7 +313,7 @@ class Rows:
         height = max(1, most // max(per_row, 1))
         for start in range(0, len(rows), height):
             self.check_cancelled()
-            yield self._X[self._places(rows[start : start + height])]
+            yield self.copy_of(rows[start : start + height])
 
     def gram(
         self,
@@ -446,9 +423,13 @@ class Rows:
             out += left @ right.T
         return out
 
+    def copy_of(self, rows: IndexArray) -> Matrix:
+        """Return a copy of some rows, stored as X is."""
+        return self._X[self._places(rows)]
+
     def take(self, rows: IndexArray) -> Float64Array:
         """Return some rows as a dense float64 array of shape (m, n_features)."""
-        some = self._X[self._places(rows)]
+        some = self.copy_of(rows)
         if self.is_sparse:
             some = some.toarray()
         return np.asarray(some, dtype=np.float64)
@@ -471,46 +452,6 @@ class Rows:
         rows = copy(self)
         rows.team, rows.check_cancelled = team, check_cancelled
         return rows
-
-    def column_scales(self) -> Float64Array:
-        """Return the largest absolute value of each column."""
-        largest = np.zeros(self.n_features)
-        for some in self._blocks(np.arange(self.n_rows)):
-            if self.is_sparse:
-                some.sum_duplicates()
-                some = abs(some).max(axis=0).toarray().ravel()
-            else:
-                some = abs(some).max(axis=0)
-            largest = np.maximum(largest, some)
-        return largest
-
-    def column_spreads(self, weights: Float64Array, *, centred: bool) -> Float64Array:
-        """Return the weighted sum of squares of each column, from its mean or from 0.
-
-        Parameters
-        ----------
-        weights : ndarray of float64, of shape (n_rows,) or (1,)
-        centred : bool
-        """
-        weights = np.broadcast_to(weights, self.n_rows)
-        sums, squares = np.zeros((2, self.n_features))
-        # A constant column far from 0 must not be left with a rounding error.
-        shift = self.take(np.arange(min(1, self.n_rows)))
-        is_shifted = centred and not self.is_sparse and len(shift) > 0
-        # Of each chunk there are copies, which are not to take much memory.
-        for start, stop in self.chunks(self.n_rows, 8.0):
-            some = self._X[self._places(np.arange(start, stop))].astype(np.float64)
-            part = weights[start:stop]
-            if self.is_sparse:
-                some.sum_duplicates()
-            if is_shifted:
-                some -= shift[0]
-            sums += some.T @ part
-            squares += (some.multiply(some) if self.is_sparse else some * some).T @ part
-        if not centred:
-            return squares
-        spreads: Float64Array = squares - sums * sums / weights.sum()
-        return np.where(spreads > _ROUNDING * squares, spreads, 0.0)
 
     def _places(self, rows: IndexArray) -> IndexArray:
         """Return where rows of the problem stand in X."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.kernels import _lanes
+from hingesvm.solvers.lanes import Lanes, at_the_origin, sweep_all
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.stochastic import (
@@ -29,34 +30,13 @@ from hingesvm.solvers.stochastic import (
     relaxation,
 )
 from hingesvm.solvers.survey import COARSE, Survey
-from hingesvm.solvers.sweeps import (
-    HUGE_STEP,
-    LEAST_SWEEP,
-    RUN,
-    SAFELY,
-    Sweeps,
-    intercept_step,
-    random_bits,
-    row_steps,
-    shuffle,
-    sweep,
-    weights_dtype,
-)
+from hingesvm.solvers.sweeps import SAFELY, Sweeps, sweep
 
-__all__ = ["most_lanes", "sweep_together"]
+__all__ = ["sweep_together"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
-# Lanes there can be.
-_WIDTHS = (4, 8, 16)
-# Bytes of weights that the cache of most processors holds for one core: with more, each
-# class had better be swept alone.
-_CACHED = 2**20
-# Entries of a row, on average, up to which what all classes share of the work counts.
-_LONGEST_ROWS = 256
-# Bounds of dual variables and steps that float32 lanes can hold.
-_LEAST_SINGLE, _LARGEST_SINGLE = 1e-30, 1e30
 # Sweeps before the first look, and how many more before the next at most, as a multiple
 # of those taken.
 _FIRST_LOOK, _LONGEST_WAIT = 4.0, 1.0
@@ -68,63 +48,6 @@ _WIDELY = 0.4
 _DEEPEST = 0.1
 # As `NEAR`, for a penalised intercept.
 _NEAR = 3.0
-# Stands for a lane without a class, in which no row has to be kept.
-_KEEP_NONE = -2.0
-
-
-@dataclass
-class _Lanes:
-    """The state of the sweeps; a lane is the last place of each two-dimensional array.
-
-    Attributes
-    ----------
-    lane : ndarray of int8, of shape (n_rows,)
-        The lane in which a row is positive, or -1.
-    top : ndarray, of shape (n_rows,)
-        The bounds, rounded down.
-    step : ndarray of float64, of shape (n_rows,)
-        Of the line search of each row.
-    tau : float
-        Step of the intercept.
-    live : ndarray, of shape (n_lanes,)
-        1 where there is a class, 0 where none is left for a lane.
-    """
-
-    lane: NDArray[np.int8]
-    top: FloatArray
-    step: Float64Array
-    tau: float
-    alpha: FloatArray
-    w: FloatArray
-    intercept: FloatArray
-    live: FloatArray
-    shrink_above: FloatArray
-    order: NDArray[np.intp]
-    n_active: int
-    random_state: NDArray[np.uint64]
-    imbalance: Float64Array = field(init=False)
-    unmended: Float64Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.imbalance, self.unmended = np.zeros((2, len(self.live)))
-
-
-def most_lanes(problem: Problem, tol: float) -> int:
-    """Return how many classes can be swept over at once, or 1 if each is better alone.
-
-    Their weights have to fit into the cache, and the numbers of the problem into the
-    precision of the lanes.
-    """
-    dtype = weights_dtype(problem, tol)
-    if dtype == np.float32:
-        finite = problem.bound if problem.has_kink else problem.curvature
-        if not (finite.min() > _LEAST_SINGLE and finite.max() < _LARGEST_SINGLE):
-            return 1
-    rows = problem.rows
-    if rows.n_entries > _LONGEST_ROWS * rows.n_rows:
-        return 1
-    per_lane = rows.n_features * dtype.itemsize
-    return max((width for width in _WIDTHS if width * per_lane <= _CACHED), default=1)
 
 
 def sweep_together(
@@ -154,19 +77,19 @@ def sweep_together(
     """
     first = progress[0]
     problem, tol = first.problem, first.tol
-    state = _start(problem, tol, len(progress), lane, seed)
+    state = at_the_origin(problem, tol, len(progress), lane, seed)
     ended = np.zeros(len(progress), dtype=bool)
     last_gap = np.full(len(progress), np.inf)
     n_active = [problem.n_rows] * len(progress)
     visits, since_look = np.zeros((2, len(progress)))
     longest = _FIRST_LOOK
     if starts is not None:
-        _go_to(state, starts)
+        state.go_to(starts)
         ended = _look_first(progress, state, n_active)
         longest = _AFTER_START
     if not ended.all():
         most = min(longest, first.max_iter - 1)
-        since_look[~ended] = _sweep_all(problem, state, most)
+        since_look[~ended] = sweep_all(problem, state, most)
     state.step *= relaxation(problem.rows)
     while not ended.all():
         looks = _survey(problem, state)
@@ -205,48 +128,8 @@ def sweep_together(
         del looks
 
 
-def _start(
-    problem: Problem, tol: float, count: int, lane: NDArray[np.int8], seed: int
-) -> _Lanes:
-    """Return the state in which all weights and duals are 0."""
-    n_rows, d = problem.n_rows, problem.rows.n_features
-    dtype = weights_dtype(problem, tol)
-    width = next(width for width in _WIDTHS if width >= count)
-    squared_norms = problem.rows.squared_norms()
-    tau = intercept_step(
-        problem.intercept_rule, squared_norms, problem.cost, problem.curvature
-    )
-    huge = HUGE_STEP if dtype == np.float64 else _LARGEST_SINGLE
-    live = np.zeros(width, dtype=dtype)
-    live[:count] = 1.0
-    return _Lanes(
-        lane,
-        _rounded_down(problem.bound, dtype),
-        row_steps(problem, squared_norms, tau, huge),
-        tau,
-        np.zeros((n_rows, width), dtype=dtype),
-        np.zeros((d, width), dtype=dtype),
-        np.zeros(width, dtype=dtype),
-        live,
-        np.where(live > 0.0, np.inf, _KEEP_NONE).astype(dtype),
-        np.arange(n_rows, dtype=np.intp),
-        n_rows,
-        random_bits(seed),
-    )
-
-
-def _go_to(state: _Lanes, starts: Sequence[Start]) -> None:
-    """Go to the dual variables, weights and intercepts of starts."""
-    for k, start in enumerate(starts):
-        assert start.w is not None
-        alpha = start.alpha.astype(state.alpha.dtype)
-        state.alpha[:, k] = np.minimum(alpha, state.top)
-        state.w[:, k] = start.w
-        state.intercept[k] = start.intercept
-
-
 def _look_first(
-    progress: Sequence[Progress], state: _Lanes, n_active: list[int]
+    progress: Sequence[Progress], state: Lanes, n_active: list[int]
 ) -> NDArray[np.bool_]:
     """Look at starts; return which are certified, and go on from the others' duals."""
     ended = np.zeros(len(progress), dtype=bool)
@@ -259,67 +142,8 @@ def _look_first(
         # From the weights that were given to those of the dual variables.
         state.w[:, k] = looks.own[:, k]
     state.live[: len(progress)][ended] = 0.0
-    _shrink_above(state, np.full_like(state.live, np.inf))
+    state.set_shrink_above(np.full_like(state.live, np.inf))
     return ended
-
-
-def _sweep_all(problem: Problem, state: _Lanes, most: float) -> float:
-    """Sweep over all classes at once; return how many sweeps it was, about `most`."""
-    spent = 0.0
-    while not spent or (state.n_active and spent < most):
-        spent += max(state.n_active / problem.n_rows, LEAST_SWEEP)
-        _sweep_once(problem, state)
-    return spent
-
-
-def _rounded_down(bound: Float64Array, dtype: np.dtype[np.floating]) -> FloatArray:
-    """Return bounds in a precision, none above what it was; a scalar stays one."""
-    own = bound[:1] if bound.strides[0] == 0 else bound
-    top = own.astype(dtype)
-    top = np.where(top > own, np.nextafter(top, dtype.type(0.0)), top)
-    return np.broadcast_to(top, bound.shape)
-
-
-def _sweep_once(problem: Problem, state: _Lanes) -> None:
-    """Take one step in each lane at each active row, in random order."""
-    rows = problem.rows
-    shuffle(rows, state.order, state.n_active, state.random_state, RUN)
-    worst = np.zeros_like(state.live)
-    before = state.intercept.astype(np.float64)
-    kept = 0
-    for first, last in rows.chunks(state.n_active, work=0.5 * len(state.live)):
-        kept = _lanes.dual_steps(
-            *rows.arrays,
-            state.order,
-            first,
-            last,
-            kept,
-            state.lane,
-            state.top,
-            problem.curvature,
-            state.step,
-            state.tau,
-            state.shrink_above,
-            state.live,
-            state.alpha,
-            state.w,
-            state.intercept,
-            worst,
-        )
-    state.n_active = kept
-    _shrink_above(state, worst)
-    if state.tau:
-        now = state.intercept.astype(np.float64)
-        state.imbalance += (now - before) / state.tau
-        kept_part = now if problem.intercept_rule == "penalized" else 0.0
-        now += state.tau * (state.imbalance - kept_part)
-        state.intercept = now.astype(state.w.dtype)
-
-
-def _shrink_above(state: _Lanes, worst: FloatArray) -> None:
-    """Set what rows are passed over from the largest violations of optimality."""
-    above = np.where(state.live > 0.0, SAFELY * worst, _KEEP_NONE)
-    state.shrink_above = above.astype(state.w.dtype)
 
 
 @dataclass
@@ -349,7 +173,7 @@ class _Looks:
     squares: Float64Array
 
 
-def _survey(problem: Problem, state: _Lanes) -> _Looks:
+def _survey(problem: Problem, state: Lanes) -> _Looks:
     """Look at all rows; if the intercept is free, with duals scaled to sum to 0."""
     rows, width = problem.rows, len(state.live)
     factors = np.ones((2, width))
@@ -389,7 +213,7 @@ def _survey(problem: Problem, state: _Lanes) -> _Looks:
     return looks
 
 
-def _judge(one: Progress, state: _Lanes, looks: _Looks, k: int) -> Certificate:
+def _judge(one: Progress, state: Lanes, looks: _Looks, k: int) -> Certificate:
     """Return what is proven of a class, without weights and duals."""
     problem, intercept = one.problem, float(looks.intercept[k])
     loss, gain, imbalance = map(float, looks.sums[:, k])
@@ -425,7 +249,7 @@ def _with_best_intercept(one: Progress, looks: _Looks, k: int) -> Survey:
     return survey
 
 
-def _move_intercept(one: Progress, state: _Lanes, looks: _Looks, k: int) -> None:
+def _move_intercept(one: Progress, state: Lanes, looks: _Looks, k: int) -> None:
     """Go on from the best intercept of a class."""
     survey = _with_best_intercept(one, looks, k)
     looks.shortfall[:, k] = survey.shortfall
@@ -433,7 +257,7 @@ def _move_intercept(one: Progress, state: _Lanes, looks: _Looks, k: int) -> None
 
 
 def _with_point(
-    one: Progress, state: _Lanes, looks: _Looks, k: int, found: Certificate
+    one: Progress, state: Lanes, looks: _Looks, k: int, found: Certificate
 ) -> Certificate:
     """Return what is proven of a class, with its weights and duals."""
     problem = one.problem
@@ -449,7 +273,7 @@ def _with_point(
 
 
 def _sweep_alone(
-    one: Progress, state: _Lanes, sweeps: Sweeps, k: int, worst: float, most: float
+    one: Progress, state: Lanes, sweeps: Sweeps, k: int, worst: float, most: float
 ) -> float:
     """Sweep over the rows that matter to a class; return how many sweeps that was.
 
@@ -473,7 +297,7 @@ def _sweep_alone(
 
 
 def _open(
-    problem: Problem, state: _Lanes, looks: _Looks, k: int
+    problem: Problem, state: Lanes, looks: _Looks, k: int
 ) -> tuple[Sweeps, float]:
     """Return the state of sweeps over one class, and its largest violation."""
     alpha, scratch = np.empty((2, problem.n_rows))
