@@ -108,6 +108,21 @@ def test_small_problems_end_exact_where_that_is_cheap():
     assert progress.budget == np.inf
 
 
+@pytest.mark.parametrize("exact", [False, True], ids=["to tol", "exact"])
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+def test_a_few_dense_columns_need_no_sweeps(monkeypatch, warm, exact):
+    # Neither in a fit, nor in the folds of a search, which are solved to tol.
+    problem = make_problem(*blobs(200, 5), Hinge(), "free")
+    start = Start(0.5 * problem.bound) if warm else None
+    sweeps = []
+    monkeypatch.setattr(choice, "sweep_until", lambda *args: sweeps.append(args))
+    progress = Progress(problem, 1e-4, 1000, exact=exact)
+    progress.record(problem.origin())
+    choice.solve_in_turns(progress, start, 0)
+    assert progress.converged
+    assert not sweeps
+
+
 def test_some_iterations_are_left_for_newton_steps(monkeypatch):
     # Sweeps alone would take all of them and end far off.
     monkeypatch.setattr(choice, "_SMALL", 0)

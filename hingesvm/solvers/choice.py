@@ -117,7 +117,7 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
     small, turns = is_small(problem), _Turns()
     if progress.work == 0.0:
         first = Start(np.zeros(problem.n_rows)) if start is None else start
-        if small and progress.exact and is_narrow(problem):
+        if small and is_narrow(problem):
             # A few dense columns need no sweeps: steps in one call take no longer.
             is_cold = not first.alpha.any() and first.w is None
             finish(progress, progress.start() if is_cold else first, seed)
