@@ -72,6 +72,11 @@ def sets() -> dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]]:
         "200 classes, 2000 x 40": partial(generated, 2000, 40, 200),
         "RFECV, 200 x 30": partial(generated, 200, 30),
         "GridSearchCV, breast cancer": scaled_cancer,
+        "HingeSVCCV, breast cancer": scaled_cancer,
+        "GridSearchCV, digits": partial(datasets.load_digits, return_X_y=True),
+        "HingeSVCCV, digits": partial(datasets.load_digits, return_X_y=True),
+        "GridSearchCV, 5000 x 50": partial(generated, 5000, 50),
+        "HingeSVCCV, 5000 x 50": partial(generated, 5000, 50),
     }
 
 
@@ -81,11 +86,15 @@ def work_of(name: str, estimator: Any) -> Work:
         from sklearn.feature_selection import RFECV
 
         return lambda data: RFECV(estimator).fit(*data)
-    if name.startswith("GridSearchCV"):
+    if name.startswith(("GridSearchCV", "HingeSVCCV")):
         from sklearn.model_selection import GridSearchCV
 
-        grid = {"C": [0.01, 0.1, 1.0, 10.0, 100.0]}
-        return lambda data: GridSearchCV(estimator, grid).fit(*data)
+        from hingesvm import HingeSVC, HingeSVCCV
+
+        Cs = [0.01, 0.1, 1.0, 10.0, 100.0]
+        if name.startswith("HingeSVCCV") and isinstance(estimator, HingeSVC):
+            return lambda data: HingeSVCCV(Cs).fit(*data)
+        return lambda data: GridSearchCV(estimator, {"C": Cs}).fit(*data)
     return lambda data: estimator.fit(*data)
 
 
