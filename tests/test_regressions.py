@@ -5,7 +5,12 @@ import pytest
 import scipy.sparse as sp
 from samples import RULES
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine, make_classification
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_wine,
+    make_classification,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import LinearSVC
@@ -304,3 +309,12 @@ def test_rare_columns_on_every_route(rule, form, dtype, solver):
     path = hinge_path(X, score > 0.6, Cs=[1.0, 64.0], solver=solver, **rule)
     assert np.all(path.converged)
     assert np.all(path.n_iters < 800)
+
+
+def test_an_inner_problem_that_was_interrupted_ends():
+    # It met the tolerance in between, was allowed fewer steps from then on than it had
+    # taken, and took all 3000.
+    X, y = load_digits(return_X_y=True)
+    clf = HingeSVC(1000.0, max_iter=3000).fit(X, y == 5)
+    assert clf.n_iter_ < 200
+    assert clf.dual_gap_ <= 1e-10 * clf.objective_

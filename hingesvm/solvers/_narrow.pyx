@@ -210,7 +210,7 @@ cdef inline int minimise(
         if band.signs != NULL:
             move_intercept(band)
         settle(tiles, band)
-        if steps[0] == limit:
+        if steps[0] >= limit:
             return UNSOLVED
         if not is_part:
             keep_best(band)
