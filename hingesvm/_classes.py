@@ -196,6 +196,7 @@ class Classes:
             start=start,
             report=self._report(number),
             exact=self.exact,
+            n_problems=len(self.targets),
         )
         return self._round(problem, solution, number)
 

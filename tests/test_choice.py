@@ -47,6 +47,8 @@ SHAPES = {
     "genotypes": lambda: genotypes(150, 2000),
     "random labels": lambda: chance(200, 1500),
     "uneven columns": lambda: uneven(1000, 30),
+    "as many columns as rows": lambda: square(400),
+    "random features": lambda: cosines(300, 600),
 }
 
 
@@ -68,6 +70,21 @@ def uneven(n, d):
     return X, (X @ rng.standard_normal(d) + noise > 0.0).astype(int)
 
 
+def square(n):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((n, n))
+    noise = X.std() * np.sqrt(n) * rng.standard_normal(n)
+    return X, (X @ rng.standard_normal(n) + noise > 0.0).astype(int)
+
+
+def cosines(n, d):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((n, 10))
+    y = (X[:, 0] * X[:, 1] > 0.0).astype(int)
+    angles = 0.5 * X @ rng.standard_normal((10, d)) + rng.uniform(0.0, 6.3, d)
+    return np.sqrt(2.0 / d) * np.cos(angles), y
+
+
 @pytest.mark.parametrize("cost", [1e-2, 1.0, 100.0])
 @pytest.mark.parametrize("name", SHAPES)
 def test_turns_take_little_more_than_the_better_method(monkeypatch, name, cost):
@@ -80,6 +97,29 @@ def test_turns_take_little_more_than_the_better_method(monkeypatch, name, cost):
     alone = min(work for work, met in both if met)
     # Beside that of calls, which is the same for all data.
     assert work <= 3.0 * alone + 5e6
+
+
+@pytest.mark.parametrize("cost", [1e-3, 1e-2])
+@pytest.mark.parametrize(("n", "d"), [(1500, 80), (400, 100)])
+def test_sweeps_that_are_nearly_done_go_on_to_the_end(monkeypatch, n, d, cost):
+    # They did not where Newton steps would get farther, at several times the work.
+    X, y = hats(n, d)
+    steps = []
+    monkeypatch.setattr(choice, "newton_until", lambda *args, **kw: steps.append(args))
+    problem = make_problem(X, y, Hinge(), "free", cost)
+    progress = Progress(problem, 1e-4, 1000, cheap=0.0)
+    progress.record(problem.origin())
+    choice.solve_in_turns(progress, None, 0)
+    assert progress.converged
+    assert not steps
+
+
+def hats(n, d):
+    rng = np.random.default_rng(5)
+    u = rng.random((n, d // 10))
+    X = np.maximum(0.0, 1.0 - np.abs(9.0 * u[:, :, None] - np.arange(10))).reshape(n, d)
+    score = np.sin(6.0 * u).sum(axis=1)
+    return X, np.where(score + 0.3 * rng.standard_normal(n) > score.mean(), 1, -1)
 
 
 @pytest.mark.parametrize("name", SHAPES)

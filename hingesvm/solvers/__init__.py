@@ -27,6 +27,7 @@ from hingesvm.solvers.lanes import most_lanes
 from hingesvm.solvers.pegasos import step_until
 from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import (
+    CHEAP,
     Check,
     Progress,
     Report,
@@ -78,6 +79,7 @@ def solve(
     start: Start | None = None,
     report: Report | None = None,
     exact: bool = True,
+    n_problems: int = 1,
 ) -> Solution:
     """Solve a binary problem to a relative duality gap.
 
@@ -106,6 +108,8 @@ def solve(
         certificate; True ends the fit with the best points so far.
     exact : bool, default=True
         Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
+    n_problems : int, default=1
+        Problems of the same fit, which share the work that an exact finish may take.
 
     Returns
     -------
@@ -113,7 +117,9 @@ def solve(
         Its certificate is computed from scratch on all rows.
     """
     _check_range(problem)
-    progress = Progress(problem, tol, max_iter, report=report, exact=exact)
+    progress = Progress(
+        problem, tol, max_iter, report=report, exact=exact, cheap=CHEAP / n_problems
+    )
     first = Start(np.broadcast_to(0.0, problem.n_rows))
     if start is not None:
         first = start = feasible_start(problem, start)

@@ -47,8 +47,8 @@ _OUT_OF_REACH = -1.0
 EXACT = 1e-10
 # Relative gap that can be rounding.
 _NOISE = 1e-13
-# Newton steps of an exact finish, at least.
-_LAST_STEPS = 3
+# Newton steps of an exact finish, after others and after sweeps, at least.
+_LAST_STEPS, _STEPS_TO_EXACT = 3, 10
 # Sweeps of the first turn of a small problem, and the relative gap that ends it.
 _FIRST_SWEEPS, _ROUGH = 10, 1e-3
 # Rows up to which a band would have all of them.
@@ -123,7 +123,7 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
             finish(progress, progress.start() if is_cold else first, seed)
             turns.is_cut_short = False
         elif small:
-            _sweep_first(progress, first, seed)
+            turns.sweep_first(progress, first, seed)
         else:
             sweep_until(progress, first, seed, hand_over(progress))
     turns.swept = progress.work
@@ -136,7 +136,8 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
     is_wanted = small and progress.exact and progress.relative_gap > _NOISE
     if is_wanted and turns.is_cut_short and not progress.is_over:
         room = max(turns.swept + turns.stepped, progress.cheap)
-        if turns.price(progress, _LAST_STEPS) <= room:
+        count = _LAST_STEPS if turns.stepped else _STEPS_TO_EXACT
+        if turns.price(progress, count) <= room:
             progress.budget = progress.work + room
             finish(progress, turns.start(progress), seed)
     progress.budget = np.inf
@@ -221,6 +222,40 @@ class _Turns:
             price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, _LITTLE))
         return max(room, price)
 
+    def sweep_first(self, progress: Progress, first: Start, seed: int) -> None:
+        """Sweep a little; no farther than a rough gap if Newton steps are cheap."""
+        pass_work = work_of_sweep(progress.problem.rows)
+        progress.budget = progress.work + _FIRST_SWEEPS * pass_work
+        is_spent = self._end_of_turn(progress)
+
+        def is_enough(taken: float, remaining: float) -> bool:
+            is_rough = progress.exact and progress.relative_gap <= _ROUGH
+            if is_rough and self.price(progress, _STEPS_TO_EXACT) <= progress.cheap:
+                return True
+            return is_spent(taken, remaining)
+
+        sweep_until(progress, first, seed, is_enough)
+        progress.budget = np.inf
+
+    def _end_of_turn(self, progress: Progress) -> Callable[[float, float], bool]:
+        """Return the rule by which a turn of sweeps that is spent comes to its end.
+
+        It may go on if the work that is predicted to remain is no more than Newton
+        steps would take in their turn, and takes no more than that.
+        """
+        spent, pass_work = progress.budget, work_of_sweep(progress.problem.rows)
+        swept, before = self.swept, progress.work
+
+        def is_enough(taken: float, remaining: float) -> bool:
+            if progress.work < spent:
+                return False
+            so_far = swept + progress.work - before
+            latest = spent + max(_AHEAD * so_far - self.stepped, progress.cheap)
+            progress.budget = latest
+            return not progress.work + remaining * pass_work <= latest
+
+        return is_enough
+
     def sweep(self, progress: Progress, seed: int) -> None:
         """Sweep until that has taken more work than Newton steps.
 
@@ -228,21 +263,16 @@ class _Turns:
         """
         before, max_iter = progress.work, progress.max_iter
         room = max(_AHEAD * self.stepped - self.swept, 0.5 * self.swept, progress.cheap)
-        progress.budget = before + room if self.is_cut_short else np.inf
+        is_enough = None
         if self.is_cut_short:
+            progress.budget = before + room
             progress.max_iter = max(max_iter - _RESERVE, progress.n_iter)
-        sweep_until(progress, progress.start(), seed)
+            is_enough = self._end_of_turn(progress)
+        else:
+            progress.budget = np.inf
+        sweep_until(progress, progress.start(), seed, is_enough)
         progress.max_iter = max_iter
         self.swept += progress.work - before
-
-
-def _sweep_first(progress: Progress, first: Start, seed: int) -> None:
-    """Take some sweeps of a small problem, to a rough gap if Newton steps are cheap."""
-    tol, max_iter = progress.tol, progress.max_iter
-    progress.tol = _ROUGH if progress.exact else max(tol, _ROUGH)
-    progress.max_iter = min(_FIRST_SWEEPS, max_iter)
-    sweep_until(progress, first, seed)
-    progress.tol, progress.max_iter = tol, max_iter
 
 
 def finish(progress: Progress, start: Start | None, seed: int) -> Start | None:

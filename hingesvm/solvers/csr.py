@@ -74,12 +74,13 @@ def inner_products(
     right_parts = list(_parts(X, others, len(full)))
     left_parts = right_parts if same else list(_parts(X, rows, len(full)))
     for k, some in enumerate(right_parts):
-        dense, sparse = _split(X, others[some], full)
-        right, dense = sparse.T.tocsr(), np.ascontiguousarray(dense.T)
+        of_some = _split(X, others[some], full)
+        right, dense = of_some[1].T.tocsr(), np.ascontiguousarray(of_some[0].T)
         in_column = np.diff(right.indptr).astype(np.int64)
         for part in left_parts[k:] if same else left_parts:
             check_cancelled()
-            dense_left, left = _split(X, rows[part], full)
+            is_itself = same and part == some
+            dense_left, left = of_some if is_itself else _split(X, rows[part], full)
             out[part, some] = dense_left @ dense
             # A product is as much work as there are pairs of entries in a column.
             before = np.append(0, np.cumsum(in_column[left.indices]))[left.indptr]
@@ -87,7 +88,7 @@ def inner_products(
                 check_cancelled()
                 at = slice(part.start + few.start, part.start + few.stop)
                 out[at, some] += (left[few] @ right).toarray()
-            if same and part != some:
+            if same and not is_itself:
                 out[some, part] = out[part, some].T
     return out
 
@@ -100,7 +101,7 @@ def _full_columns(
     for some in (rows,) if others is rows else (rows, others):
         counts = np.zeros(d if d <= _FULL_PART * len(X.indices) else 0)
         for part in _parts(X, some, 0) if len(counts) else ():
-            counts += np.bincount(X[some[part]].indices, minlength=d)
+            counts += np.bincount(_rows_of(X, some[part]).indices, minlength=d)
         counts /= max(len(some), 1)
         pairs = pairs * counts if len(pairs) else counts
     if others is rows:
@@ -119,7 +120,7 @@ def _split(
     X: Any, rows: NDArray[np.intp], full: NDArray[np.intp]
 ) -> tuple[Float64Array, Any]:
     """Return some columns of some rows as a dense array, and the others as CSR."""
-    some = X[rows].astype(np.float64)
+    some = _rows_of(X, rows).astype(np.float64)
     if not len(full):
         return np.empty((len(rows), 0)), some
     dense = some[:, full].toarray()
@@ -128,6 +129,12 @@ def _split(
     some.data[is_full[some.indices]] = 0.0
     some.eliminate_zeros()
     return dense, some
+
+
+def _rows_of(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Return some rows; X itself if they are all rows in order."""
+    is_whole = len(rows) == X.shape[0] and np.array_equal(rows, np.arange(len(rows)))
+    return X if is_whole else X[rows]
 
 
 def _of_like_sum(sizes: NDArray[np.int64], most: int) -> Iterator[slice]:

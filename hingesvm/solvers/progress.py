@@ -17,6 +17,7 @@ from hingesvm.solvers.proof import Provable, prove
 
 __all__ = [
     "CALL_WORK",
+    "CHEAP",
     "Check",
     "Progress",
     "ProgressOf",
@@ -30,6 +31,8 @@ Float64Array = NDArray[np.float64]
 
 # Work of the Python between two calls of kernels: a look, or a Newton step.
 CALL_WORK = 1e5
+#: Work that the exact finish of a fit may take in any case: 2 to 5 ms.
+CHEAP = 5e6
 # Change of dual variables, relative to their sum, that is rounding.
 _ROUNDING = 1e-14
 
@@ -201,8 +204,8 @@ class ProgressOf(Generic[_Problem]):
         Arithmetic so far, in units of about a nanosecond on one core, and how much may
         be spent before a method gives way to another one. Counted, not measured, so
         that every machine decides alike.
-    cheap : float
-        Work that an exact finish may take in any case, if not more than before it.
+    cheap : float, default=CHEAP
+        Work that an exact finish may take even if it is more than before it.
     exact : bool, default=True
         Whether a small problem is to end exact to rounding, whatever `tol` is.
     """
@@ -220,7 +223,7 @@ class ProgressOf(Generic[_Problem]):
     exact: bool = True
     work: float = 0.0
     budget: float = np.inf
-    cheap: float = 5e6
+    cheap: float = CHEAP
     is_stopped: bool = field(default=False, init=False)
     _proven_primal: bool = field(default=False, init=False)
     _proven_dual: bool = field(default=False, init=False)
