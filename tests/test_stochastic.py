@@ -342,6 +342,16 @@ def test_what_cannot_be_predicted():
     assert predicted_sweeps(1e-4, 0.5, 1.0, 1e-3) == 0.0
 
 
+def test_a_short_stretch_without_progress_predicts_nothing():
+    # A fifth of all sweeps counts: an early look can find the gap where it was.
+    looks = [(0.0, 1.0), (50.0, 0.9), (90.0, 0.3), (98.0, 0.2)]
+    found = _remaining(looks, 100.0, 0.2, 1e-3)
+    assert found == predicted_sweeps(0.2, 0.9, 50.0, 1e-3)
+    found = _remaining(looks, 120.0, 0.2, 1e-3)
+    assert found == predicted_sweeps(0.2, 0.3, 30.0, 1e-3)
+    assert _remaining(looks[:1], 1.0, 0.5, 1e-3) == predicted_sweeps(0.5, 1.0, 1.0, 1e-3)
+
+
 @pytest.mark.parametrize("loss", [Hinge(), SmoothedHinge(0.5)], ids=repr)
 @pytest.mark.parametrize("part", [0.3, 0.49])
 def test_rows_that_all_stay_at_their_bound_leave_the_intercept_to_the_look(part, loss):

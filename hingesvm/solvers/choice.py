@@ -47,8 +47,9 @@ _OUT_OF_REACH = -1.0
 EXACT = 1e-10
 # Relative gap that can be rounding.
 _NOISE = 1e-13
-# Newton steps of an exact finish, after others and after sweeps, at least.
-_LAST_STEPS, _STEPS_TO_EXACT = 3, 10
+# Work of an exact finish, as a part of that before it, and its Newton steps at least,
+# after others and after sweeps.
+_EXACT_PART, _LAST_STEPS, _STEPS_TO_EXACT = 0.5, 3, 10
 # Sweeps of the first turn of a small problem, and the relative gap that ends it.
 _FIRST_SWEEPS, _ROUGH = 10, 1e-3
 # Rows up to which a band would have all of them.
@@ -135,9 +136,8 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
         turns.sweep(progress, seed)
     is_wanted = small and progress.exact and progress.relative_gap > _NOISE
     if is_wanted and turns.is_cut_short and not progress.is_over:
-        room = max(turns.swept + turns.stepped, progress.cheap)
-        count = _LAST_STEPS if turns.stepped else _STEPS_TO_EXACT
-        if turns.price(progress, count) <= room:
+        room = max(_EXACT_PART * (turns.swept + turns.stepped), progress.cheap)
+        if turns.price(progress, turns.steps_to_exact(progress)) <= room:
             progress.budget = progress.work + room
             finish(progress, turns.start(progress), seed)
     progress.budget = np.inf
@@ -174,10 +174,19 @@ class _Turns:
         """Return where Newton steps go on: there, unless sweeps have got farther."""
         if self.ahead is None:
             return progress.start()
-        if progress.relative_gap > _PASSED * self.gap:
+        if not self._is_passed(progress):
             return self.ahead
         here = progress.start()
         return replace(self.ahead, alpha=here.alpha, w=here.w, intercept=here.intercept)
+
+    def _is_passed(self, progress: Progress) -> bool:
+        """Whether sweeps have got farther than the last Newton steps."""
+        return progress.relative_gap <= _PASSED * self.gap
+
+    def steps_to_exact(self, progress: Progress) -> int:
+        """Return how many Newton steps an exact finish takes from here at least."""
+        goes_on = self.stepped and not self._is_passed(progress)
+        return _LAST_STEPS if goes_on else _STEPS_TO_EXACT
 
     def price(self, progress: Progress, count: int) -> float:
         """Return about the work of so many Newton steps from here."""

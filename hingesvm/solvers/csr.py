@@ -82,12 +82,14 @@ def inner_products(
             is_itself = same and part == some
             dense_left, left = of_some if is_itself else _split(X, rows[part], full)
             out[part, some] = dense_left @ dense
+            whole = slice(0, left.shape[0])
             # A product is as much work as there are pairs of entries in a column.
             before = np.append(0, np.cumsum(in_column[left.indices]))[left.indptr]
             for few in _of_like_sum(np.diff(before), _PRODUCTS):
                 check_cancelled()
                 at = slice(part.start + few.start, part.start + few.stop)
-                out[at, some] += (left[few] @ right).toarray()
+                part_of_left = left if few == whole else left[few]
+                out[at, some] += (part_of_left @ right).toarray()
             if same and not is_itself:
                 out[some, part] = out[part, some].T
     return out

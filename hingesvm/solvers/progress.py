@@ -30,9 +30,9 @@ __all__ = [
 Float64Array = NDArray[np.float64]
 
 # Work of the Python between two calls of kernels: a look, or a Newton step.
-CALL_WORK = 1e5
+CALL_WORK = 5e5
 #: Work that the exact finish of a fit may take in any case: 2 to 5 ms.
-CHEAP = 5e6
+CHEAP = 1e7
 # Change of dual variables, relative to their sum, that is rounding.
 _ROUNDING = 1e-14
 

@@ -47,6 +47,9 @@ Float64Array = NDArray[np.float64]
 # Sweeps between looks at most, as a part of all before: a look costs about as much as
 # half a sweep over all rows.
 LONGEST_WAIT = 0.5
+# Part of all sweeps so far over which progress is measured, at least: that of a short
+# stretch says little.
+_WINDOW = 0.2
 # Sweeps before the first look where there are more columns than the second number, and
 # so nothing to hand over to: the first gaps say little.
 _FIRST_LOOK, _WIDE = 3.0, 2000
@@ -118,13 +121,14 @@ def sweep_until(
     # Sweeps, and what these and the looks between them count as.
     swept = visits = since_look = 0.0
     wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
-    last_gap = np.inf if start.found is None else start.found.relative_gap
+    # Sweeps and relative gap at each look.
+    looks = [(0.0, np.inf if start.found is None else start.found.relative_gap)]
     shrunk_above = 0.0
     trail = Trail(problem.rows, state.w.dtype)
     before, began = progress.n_iter, progress.work
     pass_work = work_of_sweep(problem.rows)
     if start.is_unseen:
-        last_gap = _look(progress, state, start)
+        looks = [(0.0, _look(progress, state, start))]
         shrunk_above = state.shrink_above
         if progress.converged:
             return
@@ -153,8 +157,9 @@ def sweep_until(
         if not swept:
             state.step *= relaxation(problem.rows)
         swept += since_look
-        remaining = predicted_sweeps(gap, last_gap, since_look, progress.tol)
-        last_gap, since_look = gap, 0.0
+        remaining = _remaining(looks, swept, gap, progress.tol)
+        looks.append((swept, gap))
+        since_look = 0.0
         shrunk_above = state.shrink_above
         is_shared = shares is not None and deal(problem, state, shares)
         if progress.converged:
@@ -245,6 +250,16 @@ def needs_mending(dtype: np.dtype[np.floating], unmended: float) -> bool:
 def relaxation(rows: Rows) -> float:
     """Return the factor of steps from the first look on."""
     return _RELAXED if rows.n_features > _WIDE else 1.0
+
+
+def _remaining(
+    looks: list[tuple[float, float]], swept: float, gap: float, tol: float
+) -> float:
+    """Return how many sweeps the progress since earlier looks predicts to remain."""
+    before, last_gap = next(
+        look for look in reversed(looks) if look[0] <= (1.0 - _WINDOW) * swept
+    )
+    return predicted_sweeps(gap, last_gap, swept - before, tol)
 
 
 def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> float:
