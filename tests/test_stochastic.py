@@ -10,6 +10,7 @@ from samples import text
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
 from hingesvm.solvers import Progress, Rows, Start, _sweep, solve, stochastic
 from hingesvm.solvers.stochastic import (
+    _remaining,
     intercept_step,
     predicted_sweeps,
     random_bits,
@@ -349,7 +350,7 @@ def test_a_short_stretch_without_progress_predicts_nothing():
     assert found == predicted_sweeps(0.2, 0.9, 50.0, 1e-3)
     found = _remaining(looks, 120.0, 0.2, 1e-3)
     assert found == predicted_sweeps(0.2, 0.3, 30.0, 1e-3)
-    assert _remaining(looks[:1], 1.0, 0.5, 1e-3) == predicted_sweeps(0.5, 1.0, 1.0, 1e-3)
+    assert np.isnan(_remaining(looks[:1], 1.0, 0.5, 1e-3))
 
 
 @pytest.mark.parametrize("loss", [Hinge(), SmoothedHinge(0.5)], ids=repr)

@@ -165,7 +165,10 @@ def newton_until(
         point = state.alpha, state.w, state.intercept
         if best is not None and floor <= best.primal and best.relative_gap <= goal:
             point = best.alpha, best.w, best.intercept
-        return Start(*point, rho=state.rho, unit=state.unit, inner=state.inner)
+        anchor = None if isinstance(state, Narrow) else state.anchor
+        return Start(
+            *point, rho=state.rho, unit=state.unit, inner=state.inner, anchor=anchor
+        )
     finally:
         if isinstance(state, Narrow):
             state.close()
@@ -183,7 +186,7 @@ def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None
         state.is_noisy = not solved
         best = progress.best
         assert best is not None
-        if best.primal < floor or best.relative_gap <= goal:
+        if best.primal < floor or best.relative_gap <= goal or progress.exhausted:
             break
         factor = growth.change(progress, previous, state.rho, steps, solved)
         previous = best
@@ -240,7 +243,7 @@ def _begin(problem: Problem, start: Start) -> _State | Narrow:
         inner = KeptInnerProducts(problem.rows)
     point = w, intercept, shortfall, alpha, own
     state = _State(problem, unit, *point, spare, turning, kept, inner)
-    state.take_anchor(alpha, rho)
+    state.take_anchor(alpha if start.anchor is None else start.anchor, rho)
     return state
 
 

@@ -14,6 +14,7 @@ Work is counted in arithmetic (`Progress.work`), so that every machine decides a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,7 @@ from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.narrow import is_narrow
 from hingesvm.solvers.newton import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.problem import Problem
-from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.progress import CALL_WORK, Progress, Start
 from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
 from hingesvm.solvers.sweeps import price_of_sweep, work_of_sweep
 
@@ -65,7 +66,7 @@ _PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
 # Part of the gap that a turn leaves at most if it is prolonged.
 _GAINED = 0.1
 # Work of a method's turn: as a part of that of the other one so far.
-_AHEAD = 1.5
+_AHEAD, _BEHIND = 1.5, 0.5
 # Rows for each column from which a sample tells more than sweeps do.
 _TALL = 1000
 # Newton steps of a finish on bands, and the price of each beside its linear algebra.
@@ -73,8 +74,9 @@ _TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
 # Sweeps taken before a prediction is believed, as a part of the other's price: of so
 # many to come, and that there is no end to them.
 _EVIDENCE, _MORE_EVIDENCE = 0.1, 0.2
-# Iterations of `max_iter` that are left for Newton steps.
-_RESERVE = 100
+# Iterations of `max_iter` that are left for Newton steps, and part of the others that a
+# turn of sweeps may take: few rows are swept over hundreds of times in no time.
+_RESERVE, _PART_OF_LEFT = 100, 0.25
 # Part of the rows that is strictly inside its box in a typical step: at least, and at
 # most.
 _FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
@@ -162,8 +164,12 @@ class _Turns:
         The relative gap then.
     is_cut_short : bool
         Whether they had not ended by themselves.
+    pace_of_sweeps, pace_of_steps : float
+        Logarithm of what the gap lost in the last turn, for each unit of work.
     """
 
+    pace_of_sweeps: float = 0.0
+    pace_of_steps: float = 0.0
     swept: float = 0.0
     stepped: float = 0.0
     ahead: Start | None = None
@@ -177,7 +183,8 @@ class _Turns:
         if not self._is_passed(progress):
             return self.ahead
         here = progress.start()
-        return replace(self.ahead, alpha=here.alpha, w=here.w, intercept=here.intercept)
+        point = {"alpha": here.alpha, "w": here.w, "intercept": here.intercept}
+        return replace(self.ahead, **point, anchor=None)
 
     def _is_passed(self, progress: Progress) -> bool:
         """Whether sweeps have got farther than the last Newton steps."""
@@ -196,7 +203,7 @@ class _Turns:
         first, each = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
         if problem.rows.keeps_kernel or (self.ahead and self.ahead.inner):
             first = 0.0
-        return first + count * (each + work_of_sweep(problem.rows))
+        return first + count * (each + work_of_sweep(problem.rows) + CALL_WORK)
 
     def step(self, progress: Progress, seed: int) -> None:
         """Take Newton steps until they have taken more work than sweeps.
@@ -206,7 +213,7 @@ class _Turns:
         room = self._room(progress)
         if self.price(progress, 1) > room:
             return
-        before, gap = progress.work, np.inf
+        before, gap, first = progress.work, np.inf, _log_odds(progress)
         while not _is_done(progress) and progress.relative_gap <= _GAINED * gap:
             gap = progress.relative_gap
             progress.budget = progress.work + room
@@ -215,14 +222,16 @@ class _Turns:
             self.is_cut_short = progress.exhausted
             if not self.is_cut_short:
                 break
-        self.stepped += progress.work - before
+        work = progress.work - before
+        self.stepped += work
+        self.pace_of_steps = (first - _log_odds(progress)) / max(work, 1.0)
 
     def _room(self, progress: Progress) -> float:
         """Return how much work Newton steps may take in their turn."""
         problem = progress.problem
         if progress.max_iter - progress.n_iter <= _RESERVE:
             return np.inf
-        room = max(_AHEAD * self.swept - self.stepped, progress.cheap)
+        room = self._share(self.stepped, self.swept, self.is_behind(), progress)
         is_trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
         if self.stepped or not is_trusted:
             return room
@@ -234,7 +243,7 @@ class _Turns:
     def sweep_first(self, progress: Progress, first: Start, seed: int) -> None:
         """Sweep a little; no farther than a rough gap if Newton steps are cheap."""
         pass_work = work_of_sweep(progress.problem.rows)
-        progress.budget = progress.work + _FIRST_SWEEPS * pass_work
+        progress.budget = _FIRST_SWEEPS * (pass_work + CALL_WORK)
         is_spent = self._end_of_turn(progress)
 
         def is_enough(taken: float, remaining: float) -> bool:
@@ -271,17 +280,41 @@ class _Turns:
         Some iterations are left to these, unless they have nothing more to do.
         """
         before, max_iter = progress.work, progress.max_iter
-        room = max(_AHEAD * self.stepped - self.swept, 0.5 * self.swept, progress.cheap)
+        first = _log_odds(progress)
+        room = self._share(self.swept, self.stepped, not self.is_behind(), progress)
         is_enough = None
         if self.is_cut_short:
             progress.budget = before + room
-            progress.max_iter = max(max_iter - _RESERVE, progress.n_iter)
+            left = max(max_iter - _RESERVE - progress.n_iter, 0)
+            progress.max_iter = progress.n_iter + math.ceil(_PART_OF_LEFT * left)
             is_enough = self._end_of_turn(progress)
         else:
             progress.budget = np.inf
         sweep_until(progress, progress.start(), seed, is_enough)
         progress.max_iter = max_iter
-        self.swept += progress.work - before
+        work = progress.work - before
+        self.swept += work
+        self.pace_of_sweeps = (first - _log_odds(progress)) / max(work, 1.0)
+
+    def is_behind(self) -> bool:
+        """Whether Newton steps gained less than sweeps, in the last turns."""
+        return self.pace_of_steps < self.pace_of_sweeps
+
+    def _share(
+        self, own: float, other: float, is_behind: bool, progress: Progress
+    ) -> float:
+        """Return how much work a method may take in its turn."""
+        if not (self.swept and self.stepped):
+            return max(_AHEAD * other - own, 0.5 * own, progress.cheap)
+        if is_behind:
+            return max(_BEHIND * other - own, progress.cheap)
+        return max(_AHEAD * other - own, 0.5 * own, progress.cheap)
+
+
+def _log_odds(progress: Progress) -> float:
+    """Return the logarithm of the gap over the dual value."""
+    gap = min(progress.relative_gap, 1.0 - 1e-15)
+    return float(np.log(max(gap, 1e-16) / (1.0 - gap)))
 
 
 def finish(progress: Progress, start: Start | None, seed: int) -> Start | None:

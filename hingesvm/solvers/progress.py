@@ -30,9 +30,9 @@ __all__ = [
 Float64Array = NDArray[np.float64]
 
 # Work of the Python between two calls of kernels: a look, or a Newton step.
-CALL_WORK = 5e5
+CALL_WORK = 3e5
 #: Work that the exact finish of a fit may take in any case: 2 to 5 ms.
-CHEAP = 1e7
+CHEAP = 8e6
 # Change of dual variables, relative to their sum, that is rounding.
 _ROUNDING = 1e-14
 
@@ -119,6 +119,8 @@ class Start:
         costs may have changed.
     inner : KeptInnerProducts, optional
         Those of Newton steps that are to go on.
+    anchor : ndarray of float64, of shape (n_rows,), optional
+        Multipliers of the inner problem in which Newton steps were interrupted.
     """
 
     alpha: Float64Array
@@ -134,6 +136,7 @@ class Start:
     unit: Float64Array | None = None
     is_at_bound: NDArray[np.bool_] | None = None
     inner: KeptInnerProducts | None = None
+    anchor: Float64Array | None = None
 
 
 def feasible_start(problem: Problem, start: Start) -> Start:
