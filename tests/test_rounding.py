@@ -5,7 +5,7 @@ import pytest
 from reference import LOSSES, RULES, make_problem, primal
 
 from hingesvm import HingeSVC
-from hingesvm.solvers import solve
+from hingesvm.solvers import rounding, solve
 
 OPTIONS = {
     "free": {},
@@ -37,6 +37,16 @@ def test_rounded_coefficients_are_within_the_tolerance(loss, rule, C):
     b = float(clf.intercept_[0])
     kept = primal(X, y, cost, loss, rule, clf.coef_[0], b)
     assert kept - optimum.dual <= 1e-4 * kept
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_separable_rows_need_no_search(monkeypatch, seed):
+    # A search takes hundreds of passes; weights that are longer by 1e-7 take three.
+    searches = []
+    monkeypatch.setattr(rounding, "_searched", lambda *args: searches.append(args))
+    X, y = separable(seed)
+    HingeSVC(C=1000.0).fit(3.0 * X + 1.0, y)
+    assert not searches
 
 
 def test_float64_coefficients_are_those_of_the_certificate():

@@ -18,8 +18,9 @@ Float64Array = NDArray[np.float64]
 #: Weights, intercept, and their relative gap.
 Rounded = tuple[NDArray[np.floating], np.floating, float]
 
-# Times that coefficients are rounded, stretched a little more each time.
-_STRETCHES = 4
+# Weights are rounded anew, each time stretched by what falls short and so many times
+# more than that, as rounding may take as much again.
+_MORE = (1.0, 8.0, 8.0)
 # Numbers that a search among neighbours looks at, at most, in one step and in all.
 _LARGEST_STEP, _MOST_WORK = 1 << 20, 1 << 24
 # Steps of a search, at most.
@@ -76,7 +77,7 @@ def _stretched(
 ) -> Certificate:
     """Return the best of some rounded points, each longer than the last."""
     longer, best = found, None
-    for _ in range(_STRETCHES):
+    for more in (*_MORE, None):
         w = longer.w.astype(dtype).astype(np.float64)
         point, shortfall = _point(
             problem, found, w, float(dtype.type(longer.intercept))
@@ -84,9 +85,11 @@ def _stretched(
         if best is None or point.primal < best.primal:
             best = point
         there = problem.stretched(longer, shortfall)
-        if there is None:
+        if there is None or more is None:
             break
-        longer = replace(longer, weights=there[1], intercept=there[2])
+        factor, weights, intercept = there
+        factor = 1.0 + more * abs(factor - 1.0)
+        longer = replace(longer, weights=factor * weights, intercept=factor * intercept)
     assert best is not None
     return best
 
