@@ -91,56 +91,65 @@ class Classes:
         if count == 1:
             with team_of(self.n_jobs) as team:
                 rows = self.rows.shared_by(team, check_cancelled)
-                return [self._solve_one(rows, 0)]
+                return [self._solve_one(self._first(rows), 0)]
         rows = self.rows.shared_by(Team(), check_cancelled)
         rows.is_shared = True
+        first = self._first(rows)
         if self.watch is not None:
-            self.watch.origin = lambda number: self._problem(rows, number).origin()
+            self.watch.origin = lambda number: self._problem(first, number).origin()
 
         def in_threads(
-            function: Callable[[Rows, _Item], _Result], items: Sequence[_Item]
+            function: Callable[[Problem, _Item], _Result], items: Sequence[_Item]
         ) -> list[_Result]:
             return map_in_threads(
-                lambda item: function(rows, item), items, self.n_jobs, cancelled.set
+                lambda item: function(first, item), items, self.n_jobs, cancelled.set
             )
 
         solved: dict[int, Solved] = {}
         begun: dict[int, Progress] = {}
-        at_once = self._most_together(rows)
+        at_once = self._most_together(first)
         if at_once > 1:
             for done, others in in_threads(self._begin, _groups(count, at_once)):
                 solved |= done
                 begun |= others
         rest = [number for number in range(count) if number not in solved]
 
-        def finish(rows: Rows, number: int) -> Solved:
+        def finish(first: Problem, number: int) -> Solved:
             if number in begun:
                 return self._go_on(begun.pop(number), number)
-            return self._solve_one(rows, number)
+            return self._solve_one(first, number)
 
         solved |= zip(rest, in_threads(finish, rest), strict=True)
         return [solved[number] for number in range(count)]
 
-    def _problem(self, rows: Rows, number: int) -> Problem:
-        """Return the problem of a class."""
-        signs = (self.codes == self.targets[number]).view(np.int8)
+    def _signs(self, number: int) -> NDArray[np.int8]:
+        """Return the signs of the rows in the problem of a class."""
+        is_target: NDArray[np.bool_] = self.codes == self.targets[number]
+        signs = is_target.view(np.int8)
         signs += signs
         signs -= 1
-        return Problem.build(rows, signs, self.costs, self.loss, self.rule)
+        return signs
+
+    def _first(self, rows: Rows) -> Problem:
+        """Return the problem of the first class."""
+        return Problem.build(rows, self._signs(0), self.costs, self.loss, self.rule)
+
+    def _problem(self, first: Problem, number: int) -> Problem:
+        """Return the problem of a class, which shares all but signs with the first."""
+        return first if number == 0 else first.with_signs(self._signs(number))
 
     def _report(self, number: int) -> ProblemWatch | None:
         """Return what watches the problem of a class."""
         return None if self.watch is None else self.watch.of(number)
 
-    def _most_together(self, rows: Rows) -> int:
+    def _most_together(self, first: Problem) -> int:
         """Return how many problems are begun together at most."""
         if any(start is not None and start.found is not None for start in self.starts):
             return 1
-        problem = self._problem(rows, 0)
-        return most_together(problem, method=self.method, tol=self.tol)
+        return most_together(first, method=self.method, tol=self.tol)
 
     def _begin(
-        self, rows: Rows, numbers: range
+        self, first: Problem, numbers: range
     ) -> tuple[dict[int, Solved], dict[int, Progress]]:
         """Begin with some classes together; return those that are done, and others."""
         lane = np.full(len(self.codes), -1, dtype=np.int8)
@@ -149,7 +158,7 @@ class Classes:
         np.copyto(lane, places, where=own, casting="unsafe")
         starts = [self._take_start(number) for number in numbers]
         begun = begin_together(
-            [self._problem(rows, number) for number in numbers],
+            [self._problem(first, number) for number in numbers],
             lane,
             method=self.method,
             tol=self.tol,
@@ -181,9 +190,9 @@ class Classes:
         start, self.starts[number] = self.starts[number], None
         return start
 
-    def _solve_one(self, rows: Rows, number: int) -> Solved:
+    def _solve_one(self, first: Problem, number: int) -> Solved:
         """Solve the problem of a class."""
-        problem = self._problem(rows, number)
+        problem = self._problem(first, number)
         start = self._take_start(number)
         if start is not None:
             start = along_ray(problem, start)
@@ -210,8 +219,10 @@ class Classes:
         if not self.keep_duals:
             nothing = np.empty(0)
             certificate = replace(certificate, weights=nothing, duals=nothing, own=None)
-            solution = replace(solution, certificate=certificate)
-        if not self.keep_duals or len(self.targets) > 1:
+            solution = replace(
+                solution, certificate=certificate, shortfall=None, reach=None
+            )
+        elif len(self.targets) > 1:
             # Those of many classes would take more memory than their duals.
             solution = replace(solution, shortfall=None, reach=None)
         return solution, rounded

@@ -42,6 +42,17 @@ _MOST_OF_IT = 0.5
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
 
+# What a history has of each look.
+_LOOK = np.dtype(
+    [
+        ("iteration", np.intp),
+        ("seconds", np.float64),
+        ("objective", np.float64),
+        ("gap", np.float64),
+        ("active", np.intp),
+    ]
+)
+
 
 def say(line: str) -> None:
     """Print a line in one piece, whatever other threads print."""
@@ -130,16 +141,10 @@ def _reason(solution: Solution, max_iter: int) -> str:
 
 def history_table(checks: Sequence[Check], scale: float = 1.0) -> NDArray[np.void]:
     """Return the looks at the gap as a structured array, objectives times a factor."""
-    fields = [
-        ("iteration", np.intp),
-        ("seconds", np.float64),
-        ("objective", np.float64),
-        ("gap", np.float64),
-        ("active", np.intp),
-    ]
-    table = np.array([tuple(check) for check in checks], dtype=fields)
-    table["objective"] *= scale
-    table["gap"] *= scale
+    table = np.array([tuple(check) for check in checks], dtype=_LOOK)
+    if scale != 1.0:
+        table["objective"] *= scale
+        table["gap"] *= scale
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -25,6 +24,7 @@ from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.jointly import solve_jointly
 from hingesvm.solvers.lanes import most_lanes
 from hingesvm.solvers.pegasos import step_until
+from hingesvm.solvers.per_row import repeated
 from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.progress import (
     CHEAP,
@@ -120,7 +120,7 @@ def solve(
     progress = Progress(
         problem, tol, max_iter, report=report, exact=exact, cheap=CHEAP / n_problems
     )
-    first = Start(np.broadcast_to(0.0, problem.n_rows))
+    first = Start(repeated(0.0, problem.n_rows))
     if start is not None:
         first = start = feasible_start(problem, start)
     if start is None or start.found is None:
@@ -236,7 +236,7 @@ def _check_range(problem: Problem) -> None:
     total = float(cost[0]) * len(cost) if cost.strides[0] == 0 else float(cost.sum())
     if rows.largest_possible() * (1.0 + total) < _LARGEST:
         return
-    longest = math.sqrt(float(rows.squared_norms().max()))
+    longest = rows.longest()
     if longest * (1.0 + total) < _LARGEST:
         return
     with np.errstate(over="ignore"):

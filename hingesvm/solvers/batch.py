@@ -162,9 +162,10 @@ def newton_until(
         else:
             _go_on(progress, state, goal, floor)
         best = progress.best
-        point = state.alpha, state.w, state.intercept
         if best is not None and floor <= best.primal and best.relative_gap <= goal:
             point = best.alpha, best.w, best.intercept
+        else:
+            point = state.alpha, state.w, state.intercept
         anchor = None if isinstance(state, Narrow) else state.anchor
         return Start(
             *point, rho=state.rho, unit=state.unit, inner=state.inner, anchor=anchor

@@ -74,11 +74,15 @@ class Certificate:
         A dual value above the primal one by more than rounding proves nothing, so
         the difference counts as a gap.
         """
-        difference = self.primal - self.dual
-        noise = _WRONG * (abs(self.primal) + abs(self.dual))
-        seen = 0.0 if -noise <= difference < 0.0 else abs(difference)
+        seen = self.primal - self.dual
+        if seen < 0.0:
+            noise = _WRONG * (abs(self.primal) + abs(self.dual))
+            seen = 0.0 if -noise <= seen else -seen
+        hidden = self.above + self.below
+        if not hidden:
+            return seen
         # The objective is nowhere negative.
-        return seen + min(self.hidden, max(self.primal - seen, 0.0))
+        return seen + min(hidden, max(self.primal - seen, 0.0))
 
     @property
     def hidden(self) -> float:
@@ -91,6 +95,27 @@ class Certificate:
         if not math.isfinite(self.primal):
             return math.inf
         return self.gap / self.primal if self.primal > 0.0 else 0.0
+
+    def at(
+        self, weights: NDArray[np.floating], intercept: Intercept, primal: float
+    ) -> Certificate:
+        """Return it with another primal point, of which errors are not yet known."""
+        return Certificate(
+            weights, intercept, self.duals, primal, self.dual, self.own, 0.0, self.below
+        )
+
+    def bounded(self, above: float, below: float) -> Certificate:
+        """Return it with other bounds of its rounding errors."""
+        return Certificate(
+            self.weights,
+            self.intercept,
+            self.duals,
+            self.primal,
+            self.dual,
+            self.own,
+            above,
+            below,
+        )
 
     def join(self, newer: Certificate) -> Certificate:
         """Return the better primal point of two with the better dual point.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,18 @@ class Problem(Values):
             intercept_rule,
         )
 
+    def with_signs(self, signs: NDArray[np.int8]) -> Problem:
+        """Return the same problem of other signs."""
+        return Problem(
+            self.rows,
+            signs,
+            self.cost,
+            self.bound,
+            self.curvature,
+            self.intercept_rule,
+            self.fixed,
+        )
+
     def subset(self, chosen: NDArray[np.intp], cost_factor: float = 1.0) -> Problem:
         """Return the problem of some rows, their costs multiplied by a factor."""
         return Problem(
@@ -153,12 +166,17 @@ class Problem(Values):
         primal = classes.primal(zeros, intercept, scores)
         return Certificate(zeros, intercept, nothing, primal, 0.0)
 
+    @cached_property
+    def _n_positive(self) -> int:
+        """Number of rows of the sign +1."""
+        return int(np.count_nonzero(self.signs > 0))
+
     def _sum_of(self, values: Float64Array, sign: int) -> float:
         """Return the sum of values over the rows of a class."""
-        rows = self.signs == sign
         if values.strides[0] == 0:
-            return float(values[0]) * int(np.count_nonzero(rows))
-        return float(values.sum(where=rows))
+            others = self.n_rows - self._n_positive
+            return float(values[0]) * (self._n_positive if sign > 0 else others)
+        return float(values.sum(where=self.signs == sign))
 
     def certify(
         self,
@@ -197,9 +215,9 @@ class Problem(Values):
         scores = self.rows.margins(w)
         if self.intercept_rule != "penalized" or intercept is None:
             intercept = self.best_intercept(scores, found.alpha, intercept)
-        primal = self.primal(w, intercept, scores)
-        other = replace(found, weights=w, intercept=intercept, primal=primal)
-        return self._stretch(other, scores)
+        shortfall = 1.0 - self.signs * (scores + intercept)
+        primal = self.primal_of(w, intercept, self.loss_sum(shortfall))
+        return self._stretch(found.at(w, intercept, primal), scores, shortfall)
 
     def _counterbalanced(
         self, certificate: Certificate, margins: Float64Array
@@ -237,19 +255,20 @@ class Problem(Values):
         primal = self.primal(zero, intercept, scores)
         if primal > certificate.primal * (1.0 + _NOISE):
             return certificate
-        return replace(certificate, weights=zero, intercept=intercept, primal=primal)
+        return certificate.at(zero, intercept, primal)
 
-    def _stretch(self, certificate: Certificate, scores: Float64Array) -> Certificate:
+    def _stretch(
+        self, certificate: Certificate, scores: Float64Array, shortfall: Float64Array
+    ) -> Certificate:
         """Return it with (w, b) stretched, if that is better."""
-        margins = self.signs * (scores + certificate.intercept)
-        longer = self.stretched(certificate, 1.0 - margins)
+        longer = self.stretched(certificate, shortfall)
         if longer is None:
             return certificate
         factor, w, intercept = longer
         primal = self.primal(w, intercept, factor * scores)
         if primal >= certificate.primal:
             return certificate
-        return replace(certificate, weights=w, intercept=intercept, primal=primal)
+        return certificate.at(w, intercept, primal)
 
     def stretched(
         self, found: Certificate, shortfall: NDArray[np.floating]
@@ -313,7 +332,7 @@ class Problem(Values):
 
     def _loss_error(self, margin: float, losses: float) -> float:
         """Return by how much errors in all margins can change the sum of the losses."""
-        if np.isfinite(self.bound[0]):
+        if math.isfinite(self.bound[0]):
             return margin * sum_of(self.bound)
         # Losses s^2 / (2 q) slope by s / q: Cauchy's inequality bounds their sum.
         steep = margin * margin * sum_of(scaled(1.0 / self.curvature, 1.0))
@@ -344,11 +363,12 @@ class Problem(Values):
         if isinstance(duals, PackedDuals) and duals.bound.strides[0] == 0:
             return duals.sums(self.signs)
         kept = duals if isinstance(duals, PackedDuals) else unpacked(duals)
-        sums, count = np.zeros(2), 0
+        positive, negative, count = 0.0, 0.0, 0
         for start, stop in self.rows.chunks(self.n_rows):
             alpha, count = read_duals(kept, start, stop, count)
-            sums += _vectors.class_sums(alpha, self.signs[start:stop])
-        return float(sums[0] + sums[1]), float(sums[0] - sums[1])
+            more, less = _vectors.class_sums(alpha, self.signs[start:stop])
+            positive, negative = positive + more, negative + less
+        return positive + negative, positive - negative
 
     def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
         """Return it with P in twice the precision, and upper bounds of 1 - m."""

@@ -69,12 +69,12 @@ def prove(problem: Provable, found: Certificate, tol: float) -> Certificate:
     """
     if not np.isfinite(found.primal):
         return found
-    seen = replace(found, above=0.0, below=0.0)
+    seen = found.bounded(0.0, 0.0)
     matters = _PART * max(seen.gap, min(tol, _EXACT) * found.primal)
     for care in CARES:
         above = problem.primal_rounding(found, care)
         below = problem.dual_rounding(found, care)
-        bounded = replace(found, above=found.above + above, below=found.below + below)
+        bounded = found.bounded(found.above + above, found.below + below)
         decides = seen.relative_gap <= tol < bounded.relative_gap
         if bounded.hidden <= matters and not decides:
             return bounded

@@ -44,7 +44,11 @@ def units(rows: Rows, cost: Float64Array) -> Float64Array:
     that Newton's method fails, or does nothing to the others.
     """
     squares = rows.squared_norms()
-    if not squares.max() > _UNEVEN * float(np.median(squares)):
+    # The shortest row tells it of most data without a search for the median.
+    longest = rows.longest_square()
+    if not longest > _UNEVEN * float(squares.min()):
+        return cost
+    if not longest > _UNEVEN * float(np.median(squares)):
         return cost
     with np.errstate(divide="ignore"):
         return np.minimum(cost, 1.0 / squares)
@@ -56,10 +60,12 @@ def first_rho(problem: Problem, unit: Float64Array, alpha: Float64Array) -> floa
     1 where the duals are of the size of the costs; on nearly separable data they are
     far smaller, about 1 / ||x||^2.
     """
-    moved = alpha > 0.0
-    used = float(np.median(alpha[moved] / unit[moved])) if moved.any() else 0.0
+    used = 0.0
+    if alpha.any():
+        moved = alpha > 0.0
+        used = float(np.median(alpha[moved] / unit[moved]))
     norms = problem.rows.squared_norms() * unit
-    typical = float(norms.mean())
+    typical = float(norms.sum()) / len(norms)
     return max(used, 1.0 / typical) if typical > 1.0 else 1.0
 
 

@@ -43,8 +43,10 @@ def round_to(
     misses the tolerance, neighbours of the rounded numbers are searched for better
     ones: rows that differ much in length can need that.
     """
-    w, intercept = certificate.w.astype(dtype), dtype.type(certificate.intercept)
-    if intercept == certificate.intercept and np.array_equal(w, certificate.w):
+    exact = certificate.w
+    w, intercept = exact.astype(dtype), dtype.type(certificate.intercept)
+    same = intercept == certificate.intercept
+    if same and (w.dtype == exact.dtype or np.array_equal(w, exact)):
         return w, intercept, certificate.relative_gap
     best = _stretched(problem, certificate, dtype)
     gap = gap_at(problem, certificate, best)

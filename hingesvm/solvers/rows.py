@@ -6,6 +6,7 @@ The loops that make up these answers are in ``_sweep.pyx``. Another kind of data
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -116,6 +117,7 @@ class Rows:
         self.rooms: list[Float64Array] = []
         self._X = X
         self._squared_norms: Float64Array | None = None
+        self._longest_square: float | None = None
         self._kernel: Float64Array | None = None
         self._lock = threading.Lock()
         if self.is_sparse:
@@ -280,11 +282,17 @@ class Rows:
         self._squared_norms = out
         return out
 
+    def longest_square(self) -> float:
+        """Return the largest ||x_i||^2; found once."""
+        if self._longest_square is None:
+            self._longest_square = float(self.squared_norms().max())
+        return self._longest_square
+
     def longest(self, *, roughly: bool = False) -> float:
         """Return the largest ||x_i||, or a bound of it if one is at hand."""
         if roughly and self._squared_norms is None and self.extent < np.inf:
             return self.extent
-        return float(np.sqrt(self.squared_norms().max()))
+        return math.sqrt(self.longest_square())
 
     def rounded(self, w: Float64Array, intercept: float) -> tuple[Float64Array, float]:
         """Return weights and intercept rounded to the dtype of X, as float64."""
@@ -442,6 +450,7 @@ class Rows:
         part.arrays = (*self.arrays[:-1], part.index)
         part.n_entries = part._count_entries(False)
         part.is_shared, part.reach, part._kernel = False, None, None
+        part._longest_square = None
         part._lock = threading.Lock()
         if self._squared_norms is not None:
             part._squared_norms = self._squared_norms[rows]

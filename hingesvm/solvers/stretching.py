@@ -42,13 +42,13 @@ def stretch(
     -------
     (factor, shift), or None where no row falls short, or one by too much.
     """
+    worst = float(shortfall[loose].max(initial=-np.inf))
+    if not 0.0 < worst < _LONGEST:
+        return None
     short, other = (
         float(shortfall[loose & (signs == sign)].max(initial=-np.inf))
         for sign in (1, -1)
     )
-    worst = max(short, other)
-    if not 0.0 < worst < _LONGEST:
-        return None
     if not has_intercept or min(short, other) < -_LONGEST:
         short = other = worst
     mean = 0.5 * (short + other)

@@ -20,6 +20,7 @@ All is in float64, whatever the dtype of X; solvers are tested against it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -45,6 +46,12 @@ _NO_ANCHOR = np.empty(0)
 def squared_norm(w: NDArray[np.floating]) -> float:
     """Return ||w||^2, summed in float64."""
     return float(w @ w) if w.dtype == np.float64 else _vectors.squared_norm(w)
+
+
+def _clipped(values: Float64Array, bound: Float64Array) -> Float64Array:
+    """Return values clipped to [0, bound], sooner than np.clip does."""
+    clipped = np.maximum(values, 0.0)
+    return np.minimum(clipped, bound, out=clipped)
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class Values:
         """Number of rows."""
         return self.rows.n_rows
 
-    @property
+    @cached_property
     def has_kink(self) -> bool:
         """Whether the loss has a kink at margin 1: q = 0 in every row."""
         return bool(self.curvature[0] == 0.0)
@@ -94,10 +101,13 @@ class Values:
         if self.has_kink:
             return np.where(shortfall > 0.0, self.bound, 0.0)
         with np.errstate(over="ignore"):
-            return np.clip(shortfall / self.curvature, 0.0, self.bound)
+            return _clipped(shortfall / self.curvature, self.bound)
 
     def losses(self, shortfall: Float64Array) -> Float64Array:
         """Return c_i l(m_i) at shortfalls 1 - m_i."""
+        if self.has_kink:
+            with np.errstate(over="ignore"):
+                return np.asarray(self.bound * np.maximum(shortfall, 0.0))
         slopes = self.slopes(shortfall)
         with np.errstate(over="ignore"):
             return np.asarray(slopes * (shortfall - 0.5 * self.curvature * slopes))
@@ -162,7 +172,9 @@ class Values:
         """Return D(a) of a feasible a; `w` is w(a), when it is known."""
         if w is None:
             w = self.combine(alpha)
-        return self.dual_of(w, self.gain(alpha), self.imbalance(alpha))
+        is_penalized = self.intercept_rule == "penalized"
+        imbalance = self.imbalance(alpha) if is_penalized else 0.0
+        return self.dual_of(w, self.gain(alpha), imbalance)
 
     def dual_of(self, w: Float64Array, gain: float, imbalance: float) -> float:
         """Return D(a), given w(a) and the sums of a - q a^2 / 2 and of a y."""
@@ -181,7 +193,7 @@ class Values:
         They are clipped to [0, u]; with a free intercept the class with the larger
         sum is then scaled down to the sum of the other.
         """
-        feasible = np.clip(alpha, 0.0, self.bound)
+        feasible = _clipped(alpha, self.bound)
         self.balance(feasible)
         return feasible
 
