@@ -9,6 +9,7 @@ from hingesvm.solvers._processor import has_avx2
 
 BUILDS = ["", "_avx2"] if has_avx2() else [""]
 KERNELS = {
+    "_certify",
     "_joint",
     "_joint_newton",
     "_lanes",

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.kernels import _vectors
+from hingesvm.solvers.kernels import _certify, _vectors
 from hingesvm.solvers.per_row import scaled
 
 __all__ = ["minimise_over_intercept", "minimise_smoothed", "smoothed"]
@@ -84,14 +84,18 @@ def minimise_over_intercept(
             near = _minimise_smoothed(*losses[:3], losses.shortfall(guess), guess)
         low, high = near - _NEARBY, near + _NEARBY
 
+    if losses.has_kink:
+        found: float = _certify.best_between(
+            signs, bound, losses.at_one, low, high, _FLAT
+        )
+        return found
+
     def derivative(b: float, *, above: bool) -> float:
         value, total = _vectors.intercept_derivative(*losses, b, above)
         return 0.0 if abs(value) <= _FLAT * total else value
 
     if not derivative(low, above=True) < 0.0 < derivative(high, above=False):
         low, high = -np.inf, np.inf
-    if losses.has_kink:
-        return _minimise_between(losses, low, high)
     kinks = losses.at_one
     if np.isfinite(bound[0]):
         kinks = np.concatenate([kinks, kinks - signs * curvature * bound])
@@ -170,33 +174,6 @@ def _minimise_smoothed(
             0.0,
         )
     return guess + float(shift)
-
-
-def _minimise_between(losses: _Losses, low: float, high: float) -> float:
-    """Return the midpoint of argmin_b for losses with a kink, known to lie between.
-
-    The derivative is the sum of u_i over the negative rows with kinks up to b less that
-    over the positive ones with kinks beyond. Each is summed from its own end, as the
-    costs of one class can be rounding errors beside those of the other.
-    """
-    signs, bound, _, at_one = losses
-    inside = np.flatnonzero((at_one > low) & (at_one < high))
-    inside = inside[np.argsort(at_one[inside], kind="stable")]
-    kinks, jumps, negative = at_one[inside], bound[inside], signs[inside] < 0
-    before = float(bound[(signs < 0) & (at_one <= low)].sum())
-    beyond = float(bound[(signs > 0) & (at_one >= high)].sum())
-    up = before + np.cumsum(np.where(negative, jumps, 0.0))
-    down = np.append(np.cumsum(np.where(negative, 0.0, jumps)[:0:-1])[::-1], 0.0)
-    down += beyond
-    after = up - down
-    after[np.abs(after) <= _FLAT * (up + down)] = 0.0
-    # Behind several kinks in one place only the last value is attained.
-    last = np.flatnonzero(np.append(np.diff(kinks) > 0.0, True))
-    first = int(np.argmax(after[last] >= 0.0))
-    lower = float(kinks[last[first]])
-    if after[last[first]] > 0.0 or last[first] + 1 == len(kinks):
-        return lower
-    return 0.5 * (lower + float(kinks[last[first] + 1]))
 
 
 def _zero_of_derivative(derivative: Derivative, kinks: Float64Array) -> float:

@@ -16,6 +16,7 @@ from hingesvm.solvers._processor import has_avx2
 
 if TYPE_CHECKING:
     from hingesvm.solvers import (
+        _certify,
         _joint,
         _joint_newton,
         _lanes,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SUFFIX",
+    "_certify",
     "_joint",
     "_joint_newton",
     "_lanes",

@@ -31,10 +31,10 @@ from hingesvm.solvers.duals import (
     read_duals,
     unpacked,
 )
-from hingesvm.solvers.kernels import _vectors
+from hingesvm.solvers.kernels import _certify, _vectors
 from hingesvm.solvers.per_row import repeated, scaled, sum_of
 from hingesvm.solvers.rows import Rows
-from hingesvm.solvers.stretching import stretch
+from hingesvm.solvers.stretching import stretch, worst_of_signs
 from hingesvm.solvers.values import InterceptRule, Values, squared_norm
 
 __all__ = ["InterceptRule", "Problem", "squared_norm"]
@@ -215,9 +215,25 @@ class Problem(Values):
         scores = self.rows.margins(w)
         if self.intercept_rule != "penalized" or intercept is None:
             intercept = self.best_intercept(scores, found.alpha, intercept)
-        shortfall = 1.0 - self.signs * (scores + intercept)
-        primal = self.primal_of(w, intercept, self.loss_sum(shortfall))
-        return self._stretch(found.at(w, intercept, primal), scores, shortfall)
+        losses = np.empty(self.n_rows)
+        worst = _certify.losses_at(
+            self.signs,
+            scores,
+            intercept,
+            self.bound,
+            self.curvature,
+            found.alpha,
+            _TINY,
+            losses,
+        )
+        primal = self.primal_of(w, intercept, float(losses.sum()))
+        other = found.at(w, intercept, primal)
+        longer = self._longer(other, worst)
+        if longer is None:
+            return other
+        factor, w, intercept = longer
+        primal = self.primal(w, intercept, factor * scores)
+        return other if primal >= other.primal else other.at(w, intercept, primal)
 
     def _counterbalanced(
         self, certificate: Certificate, margins: Float64Array
@@ -257,19 +273,6 @@ class Problem(Values):
             return certificate
         return certificate.at(zero, intercept, primal)
 
-    def _stretch(
-        self, certificate: Certificate, scores: Float64Array, shortfall: Float64Array
-    ) -> Certificate:
-        """Return it with (w, b) stretched, if that is better."""
-        longer = self.stretched(certificate, shortfall)
-        if longer is None:
-            return certificate
-        factor, w, intercept = longer
-        primal = self.primal(w, intercept, factor * scores)
-        if primal >= certificate.primal:
-            return certificate
-        return certificate.at(w, intercept, primal)
-
     def stretched(
         self, found: Certificate, shortfall: NDArray[np.floating]
     ) -> tuple[float, Float64Array, float] | None:
@@ -280,12 +283,13 @@ class Problem(Values):
         1 - m.
         """
         loose = found.alpha < self.bound if self.has_kink else shortfall < _TINY
-        longer = stretch(
-            shortfall,
-            loose,
-            self.signs,
-            has_intercept=self.intercept_rule != "none",
-        )
+        return self._longer(found, worst_of_signs(shortfall, loose, self.signs))
+
+    def _longer(
+        self, found: Certificate, worst: tuple[float, float]
+    ) -> tuple[float, Float64Array, float] | None:
+        """Return the same, given by how much such rows of either sign fall short."""
+        longer = stretch(worst, has_intercept=self.intercept_rule != "none")
         if longer is None:
             return None
         factor, shift = longer

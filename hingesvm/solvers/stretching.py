@@ -9,30 +9,49 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["stretch"]
+__all__ = ["stretch", "worst_of_signs"]
 
 # Shortfalls by which weights are stretched at most.
 _LONGEST = 0.1
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-def stretch(
+def worst_of_signs(
     shortfall: NDArray[np.floating],
     loose: NDArray[np.bool_],
     signs: NDArray[np.int8],
-    *,
-    has_intercept: bool,
-    precision: float = _EPSILON,
-) -> tuple[float, float] | None:
-    """Return a factor of (w, b), and a shift of b then, for which no row falls short.
+) -> tuple[float, float]:
+    """Return by how much rows of either sign fall short that are to have no loss.
 
     Parameters
     ----------
     shortfall : ndarray, of shape (n_rows,)
         1 - m.
     loose : ndarray of bool, of shape (n_rows,)
-        The rows that are to have no loss: those with duals below their bound.
+        Those rows.
     signs : ndarray of int8, of shape (n_rows,)
+
+    Returns
+    -------
+    (positive, negative) : the largest 1 - m of them; -inf if there is none.
+    """
+    positive, negative = (
+        float(shortfall[loose & (signs == sign)].max(initial=-np.inf))
+        for sign in (1, -1)
+    )
+    return positive, negative
+
+
+def stretch(
+    worst: tuple[float, float], *, has_intercept: bool, precision: float = _EPSILON
+) -> tuple[float, float] | None:
+    """Return a factor of (w, b), and a shift of b then, for which no row falls short.
+
+    Parameters
+    ----------
+    worst : pair of float
+        The largest 1 - m of either sign, of the rows that are to have no loss: those
+        with duals below their bound.
     has_intercept : bool
         Whether it may be shifted.
     precision : float
@@ -42,15 +61,12 @@ def stretch(
     -------
     (factor, shift), or None where no row falls short, or one by too much.
     """
-    worst = float(shortfall[loose].max(initial=-np.inf))
-    if not 0.0 < worst < _LONGEST:
+    short, other = worst
+    shortest = max(worst)
+    if not 0.0 < shortest < _LONGEST:
         return None
-    short, other = (
-        float(shortfall[loose & (signs == sign)].max(initial=-np.inf))
-        for sign in (1, -1)
-    )
-    if not has_intercept or min(short, other) < -_LONGEST:
-        short = other = worst
+    if not has_intercept or min(worst) < -_LONGEST:
+        short = other = shortest
     mean = 0.5 * (short + other)
     factor = (1.0 + 2.0 * precision) / (1.0 - mean)
     return factor, 0.5 * factor * (short - other)

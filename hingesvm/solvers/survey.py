@@ -11,7 +11,7 @@ from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.duals import Duals, PackedDuals, count_inside, read_duals
 from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.problem import Problem, squared_norm
-from hingesvm.solvers.stretching import stretch
+from hingesvm.solvers.stretching import stretch, worst_of_signs
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
 
@@ -124,10 +124,9 @@ class Survey:
         rounded : bool
             Whether to round to the dtype of X.
         """
+        loose = ~self.packed.is_at_bound
         longer = stretch(
-            self.shortfall,
-            ~self.packed.is_at_bound,
-            problem.signs,
+            worst_of_signs(self.shortfall, loose, problem.signs),
             has_intercept=problem.intercept_rule != "none",
             precision=float(np.finfo(self.weights.dtype).eps),
         )
