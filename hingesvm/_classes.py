@@ -79,19 +79,18 @@ class Classes:
 
     def solve(self) -> list[Solved]:
         """Solve all problems; return coefficients in the dtype of X and their gap."""
+        count, outer = len(self.targets), self.rows.check_cancelled
+        if count == 1:
+            with team_of(self.n_jobs) as team:
+                rows = self.rows.shared_by(team, outer)
+                return [self._solve_one(self._first(rows), 0)]
         cancelled = threading.Event()
-        outer = self.rows.check_cancelled
 
         def check_cancelled() -> None:
             outer()
             if cancelled.is_set():
                 raise CancelledError
 
-        count = len(self.targets)
-        if count == 1:
-            with team_of(self.n_jobs) as team:
-                rows = self.rows.shared_by(team, check_cancelled)
-                return [self._solve_one(self._first(rows), 0)]
         rows = self.rows.shared_by(Team(), check_cancelled)
         rows.is_shared = True
         first = self._first(rows)
@@ -219,12 +218,11 @@ class Classes:
         if not self.keep_duals:
             nothing = np.empty(0)
             certificate = replace(certificate, weights=nothing, duals=nothing, own=None)
+        if not self.keep_duals or len(self.targets) > 1:
+            # Shortfalls of many classes would take more memory than their duals.
             solution = replace(
                 solution, certificate=certificate, shortfall=None, reach=None
             )
-        elif len(self.targets) > 1:
-            # Those of many classes would take more memory than their duals.
-            solution = replace(solution, shortfall=None, reach=None)
         return solution, rounded
 
 

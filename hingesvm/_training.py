@@ -315,7 +315,7 @@ class Training:
         ).solve()
         _, longer, scale = self.factors_of_two
         dtype = self.rows.dtype.type
-        coef = np.stack([w for _, (w, _, _) in solved])
+        coef = np.array([w for _, (w, _, _) in solved])
         intercept = np.array([b for _, (_, b, _) in solved], dtype=dtype)
         if longer != 1.0:
             coef *= dtype(longer)

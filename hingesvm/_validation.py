@@ -220,7 +220,7 @@ def row_costs(C: float, factors: Float64Array) -> Float64Array:
     """Return C times what `row_factors` returned, once the product is known to do."""
     with np.errstate(over="ignore", under="ignore"):
         costs = C * factors
-    if not np.all((costs > _SMALLEST_COST) & (costs < _LARGEST_COST)):
+    if not (costs.min() > _SMALLEST_COST and costs.max() < _LARGEST_COST):
         raise ValueError(
             "C times class weight times sample weight must lie between "
             f"{_SMALLEST_COST} and {_LARGEST_COST} for every row of positive weight; "

@@ -228,10 +228,14 @@ def _begin(problem: Problem, start: Start) -> _State | Narrow:
         w = start.w
         with_intercept = problem.intercept_rule != "none"
         intercept = start.intercept if with_intercept else 0.0
-    if start.shortfall is None:
+    shortfall: Float64Array
+    if start.shortfall is not None:
+        shortfall = start.shortfall.astype(np.float64)
+    elif w.any():
         shortfall = 1.0 - problem.margins(w, intercept)
     else:
-        shortfall = start.shortfall.astype(np.float64)
+        # At the origin there is no need of X.
+        shortfall = np.subtract(1.0, intercept * problem.signs)
     if narrow:
         return Narrow(problem, w, intercept, shortfall, alpha, rho, unit)
     spare = np.empty(problem.n_rows, dtype=np.intp)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers import _exact
+from hingesvm.solvers.per_row import repeated
 from hingesvm.solvers.rows import Rows
 
 __all__ = [
@@ -103,7 +104,7 @@ def dot(a: Float64Array, b: Float64Array) -> float:
 
 def total(values: Float64Array) -> float:
     """Return the sum of the values, rounded once."""
-    return dot(values, np.broadcast_to(1.0, values.shape))
+    return dot(values, repeated(1.0, len(values)))
 
 
 def difference(a: Float64Array, b: Float64Array) -> tuple[Float64Array, Float64Array]:

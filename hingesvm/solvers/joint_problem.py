@@ -27,14 +27,14 @@ machines for multi-class pattern recognition", ESANN 1999; Dogan, Glasmachers an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.balance import balancing_factors
-from hingesvm.solvers.certificate import Care, Certificate
+from hingesvm.solvers.certificate import CARES, Care, Certificate
 from hingesvm.solvers.compensated import (
     UNIT,
     combined,
@@ -298,6 +298,11 @@ class JointProblem:
         dual = self.dual_of(own, gain, self.imbalance(feasible))
         primal = self.primal(weights, intercepts)
         return Certificate(weights, intercepts, feasible, primal, dual, own)
+
+    @property
+    def cares(self) -> Sequence[Care]:
+        """How bounds of rounding errors can be found, the cheapest way first."""
+        return CARES if self.rows.has_rough_length else CARES[1:]
 
     def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P, as of `Problem`."""

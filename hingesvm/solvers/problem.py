@@ -6,6 +6,7 @@ The objective and its dual are defined in ``values.py``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
-from hingesvm.solvers.certificate import Care, Certificate, Fixed
+from hingesvm.solvers.certificate import CARES, Care, Certificate, Fixed
 from hingesvm.solvers.compensated import (
     UNIT,
     combined,
@@ -31,11 +32,11 @@ from hingesvm.solvers.duals import (
     read_duals,
     unpacked,
 )
-from hingesvm.solvers.kernels import _certify, _vectors
+from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.per_row import repeated, scaled, sum_of
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stretching import stretch, worst_of_signs
-from hingesvm.solvers.values import InterceptRule, Values, squared_norm
+from hingesvm.solvers.values import TINY, InterceptRule, Values, squared_norm
 
 __all__ = ["InterceptRule", "Problem", "squared_norm"]
 
@@ -45,8 +46,6 @@ Float64Array = NDArray[np.float64]
 _NOISE = 1e-13
 # Relative gap at which no other point can be better by more than rounding.
 _EXACT = 1e-14
-# Shortfalls that can be rounding errors.
-_TINY = 1e-12
 # Operations beside those of a sum, with room to spare.
 _MORE = 8
 
@@ -195,9 +194,8 @@ class Problem(Values):
         intercept : float, optional
             Its intercept; a free intercept is minimised over anyway.
         """
-        feasible = self.repair(alpha)
-        own = self.combine(feasible)
-        found = Certificate(own, 0.0, feasible, np.inf, self.dual(feasible, own), own)
+        found = self._of_duals(alpha)
+        own = found.w
         if w is not None:
             found = given = self._at(found, w, intercept)
         if not found.relative_gap <= _EXACT:
@@ -215,24 +213,14 @@ class Problem(Values):
         scores = self.rows.margins(w)
         if self.intercept_rule != "penalized" or intercept is None:
             intercept = self.best_intercept(scores, found.alpha, intercept)
-        losses = np.empty(self.n_rows)
-        worst = _certify.losses_at(
-            self.signs,
-            scores,
-            intercept,
-            self.bound,
-            self.curvature,
-            found.alpha,
-            _TINY,
-            losses,
-        )
-        primal = self.primal_of(w, intercept, float(losses.sum()))
+        primal, worst = self.primal_and_worst(w, intercept, scores, found.alpha)
         other = found.at(w, intercept, primal)
         longer = self._longer(other, worst)
         if longer is None:
             return other
         factor, w, intercept = longer
-        primal = self.primal(w, intercept, factor * scores)
+        scores *= factor
+        primal, _ = self.primal_and_worst(w, intercept, scores, found.alpha)
         return other if primal >= other.primal else other.at(w, intercept, primal)
 
     def _counterbalanced(
@@ -282,7 +270,7 @@ class Problem(Values):
         loss has no kink, those short by what can be a rounding error. `shortfall` is
         1 - m.
         """
-        loose = found.alpha < self.bound if self.has_kink else shortfall < _TINY
+        loose = found.alpha < self.bound if self.has_kink else shortfall < TINY
         return self._longer(found, worst_of_signs(shortfall, loose, self.signs))
 
     def _longer(
@@ -297,10 +285,20 @@ class Problem(Values):
 
     def evaluate(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables and of w(a)."""
+        found = self._of_duals(alpha)
+        return self._at(found, found.w)
+
+    def _of_duals(self, alpha: Float64Array) -> Certificate:
+        """Return the certificate of dual variables, no point being known."""
         feasible = self.repair(alpha)
         own = self.combine(feasible)
-        found = Certificate(own, 0.0, feasible, np.inf, self.dual(feasible, own), own)
-        return self._at(found, own)
+        dual = self.dual(feasible, own)
+        return Certificate(own, 0.0, feasible, np.inf, dual, own)
+
+    @property
+    def cares(self) -> Sequence[Care]:
+        """How bounds of rounding errors can be found, the cheapest way first."""
+        return CARES if self.rows.has_rough_length else CARES[1:]
 
     def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P."""

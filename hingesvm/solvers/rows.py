@@ -288,9 +288,14 @@ class Rows:
             self._longest_square = float(self.squared_norms().max())
         return self._longest_square
 
+    @property
+    def has_rough_length(self) -> bool:
+        """Whether a bound of all ||x_i|| is at hand, and no more than that."""
+        return self._squared_norms is None and self.extent < np.inf
+
     def longest(self, *, roughly: bool = False) -> float:
         """Return the largest ||x_i||, or a bound of it if one is at hand."""
-        if roughly and self._squared_norms is None and self.extent < np.inf:
+        if roughly and self.has_rough_length:
             return self.extent
         return math.sqrt(self.longest_square())
 

@@ -28,16 +28,18 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.certificate import Fixed
 from hingesvm.solvers.intercept import minimise_over_intercept, minimise_smoothed
-from hingesvm.solvers.kernels import _vectors
+from hingesvm.solvers.kernels import _certify, _vectors
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["InterceptRule", "Values", "squared_norm"]
+__all__ = ["TINY", "InterceptRule", "Values", "squared_norm"]
 
 Float64Array = NDArray[np.float64]
 InterceptRule = Literal["none", "penalized", "free"]
 
 # Sum of a_i y_i, relative to that of a_i, that means nothing.
 _ROUNDING = 4e-16
+#: Shortfalls that can be rounding errors.
+TINY = 1e-12
 # Part of the duals inside their box that can be taken from them alone.
 _LITTLE = 1e-6
 _NO_ANCHOR = np.empty(0)
@@ -124,6 +126,25 @@ class Values:
             scores = self.rows.margins(w)
         losses = self.loss_sum(1.0 - self.signs * (scores + intercept))
         return self.primal_of(w, intercept, losses)
+
+    def primal_and_worst(
+        self,
+        w: Float64Array,
+        intercept: float,
+        scores: Float64Array,
+        alpha: Float64Array,
+    ) -> tuple[float, tuple[float, float]]:
+        """Return P(w, b), and by how much rows fall short that need no loss.
+
+        The second is the largest 1 - m of rows of either sign with duals below their
+        bound or, where the loss has no kink, of those below `TINY`.
+        """
+        losses = np.empty(self.n_rows)
+        boxes = self.bound, self.curvature
+        worst: tuple[float, float] = _certify.losses_at(
+            self.signs, scores, intercept, *boxes, alpha, TINY, losses
+        )
+        return self.primal_of(w, intercept, float(losses.sum())), worst
 
     def primal_of(
         self, w: NDArray[np.floating], intercept: float, losses: float
