@@ -9,13 +9,14 @@ from kernel_cases import BUILDS
 from reference import LOSSES, RULES, blobs, check_solution, make_problem
 
 from hingesvm.losses import Hinge
-from hingesvm.solvers import Progress, Rows, Start, batch, narrow
+from hingesvm.solvers import Problem, Progress, Rows, Start, batch, narrow
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.certificate import Fixed
 from hingesvm.solvers.narrow import is_narrow
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)
+PARTS = "signs", "cost", "bound", "curvature", "intercept_rule"
 # More than a tile of rows, and not a multiple of it.
 N, D = 150, 7
 
@@ -175,11 +176,35 @@ def test_room_is_used_again_by_parts_of_the_rows():
 def test_bits_do_not_depend_on_what_the_room_held():
     problem, start = case(Hinge(), "free", np.float32)
     _, end = run(problem, start)
-    problem.rows.rooms[0][:] = np.nan
+    (room,) = problem.rows.rooms
+    other = problem.subset(np.arange(1, N, dtype=np.intp))
+    room.take(other.rows, D, other.signs)
+    room.buffer[:] = np.nan
     _, again = run(problem, start)
     assert np.array_equal(end.w, again.w)
     assert np.array_equal(end.alpha, again.alpha)
     assert end.intercept == again.intercept
+
+
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_classes_share_tiles(kernel, monkeypatch, rule, dtype):
+    X, y = blobs(N, D)
+    classes = y + (np.arange(N) % 2)
+    rows, filled, fill = Rows(X.astype(dtype)), [], kernel.fill_tiles
+    monkeypatch.setattr(
+        kernel, "fill_tiles", lambda *args: (filled.append(args), fill(*args))
+    )
+    for target in np.unique(classes):
+        signs = np.where(classes == target, 1, -1)
+        problem = make_problem(X.astype(dtype), signs, Hinge(), rule)
+        _, expected = run(problem, Start(np.zeros(N)))
+        shared = Problem(rows, *(getattr(problem, name) for name in PARTS))
+        _, found = run(shared, Start(np.zeros(N)))
+        assert np.array_equal(found.w, expected.w)
+        assert np.array_equal(found.alpha, expected.alpha)
+    assert sum(args[0] is rows.arrays[0] for args in filled) == 1
+    assert len(rows.rooms) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

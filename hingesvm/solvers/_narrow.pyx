@@ -141,6 +141,16 @@ def fill_tiles(
                     out[j * TILE + row] = 0.0
 
 
+def turn_tiles(const int8_t[::1] signs, const int8_t[::1] old, value_t[:, :, ::1] tiles):
+    """Change the signs of rows in tiles from the old ones."""
+    cdef ptrdiff_t row, j
+    with nogil:
+        for row in range(signs.shape[0]):
+            if signs[row] != old[row]:
+                for j in range(tiles.shape[1]):
+                    tiles[row // TILE, j, row % TILE] *= -1
+
+
 cdef inline bint is_minimum(Band* band) noexcept nogil:
     """Set the gradient of Psi, and tell whether it is small enough."""
     cdef ptrdiff_t size = band.size, j

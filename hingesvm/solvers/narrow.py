@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,22 +42,74 @@ def is_narrow(problem: Problem) -> bool:
     return rows.n_rows * (rows.n_features + _PER_ROW) <= _MOST_NUMBERS
 
 
-def _borrowed(rows: Rows, length: int) -> Float64Array:
-    """Return room for so many numbers or more, used before if there is any."""
-    try:
-        room = rows.rooms.pop()
-    except IndexError:
-        room = np.empty(0)
-    return room if len(room) >= length else np.empty(length)
+class _Room:
+    """Memory for narrow problems, one after the other, and the tiles that it holds.
+
+    Attributes
+    ----------
+    buffer : ndarray of float64
+        All of it.
+    per_row, free, tiles, of_part, free_of_part, spare : ndarray
+        Parts of it, as the kernel calls them.
+    """
+
+    def __init__(self) -> None:
+        self.buffer = np.empty(0)
+        self._arrays: tuple[Any, ...] = ()
+        self._size = 0
+        self._signs: NDArray[np.int8] | None = None
+
+    def take(self, rows: Rows, size: int, signs: NDArray[np.int8]) -> None:
+        """Make room for points with so many entries, and fill the tiles.
+
+        Where the last problem was of the same rows, as that of another class, their
+        tiles differ by signs alone, in the rows of these classes.
+        """
+        if rows.arrays is not self._arrays or size != self._size:
+            self._signs = None
+            self._divide(rows, size)
+            self._arrays, self._size = rows.arrays, size
+        if self._signs is None:
+            _narrow.fill_tiles(*rows.arrays, signs, self.tiles)
+        else:
+            _narrow.turn_tiles(signs, self._signs, self.tiles)
+        self._signs = signs
+
+    def _divide(self, rows: Rows, size: int) -> None:
+        """Divide it among its parts; fetch more where it is too small."""
+        tile, doubles = _narrow.ROWS_PER_TILE, rows.dtype.itemsize / 8
+        n_tiles = -(-rows.n_rows // tile)
+        some = -(-n_tiles // _PART)
+        padded, part = n_tiles * tile, some * tile
+        of_tiles, of_spare = int(size * padded * doubles), int(size * part * doubles)
+        lengths = 8 * padded, padded, of_tiles, 10 * part, part, of_spare
+        ends = list(accumulate(lengths))
+        if len(self.buffer) < ends[-1]:
+            self.buffer = np.empty(ends[-1])
+        buffer, dtype = self.buffer, rows.dtype
+        self.per_row = buffer[: ends[0]].reshape(8, padded)
+        self.free = buffer[ends[0] : ends[1]].view(np.intp)
+        self.tiles = _tiles_in(buffer[ends[1] : ends[2]], dtype, n_tiles, size)
+        self.of_part = buffer[ends[2] : ends[3]].reshape(10, part)
+        self.free_of_part = buffer[ends[3] : ends[4]].view(np.intp)
+        self.spare = _tiles_in(buffer[ends[4] : ends[5]], dtype, some, size)
 
 
 def _tiles_in(
-    room: Float64Array, count: int, size: int, rows: Rows
+    room: Float64Array, dtype: np.dtype[Any], count: int, size: int
 ) -> NDArray[np.floating]:
     """Return room for so many tiles."""
-    tile = _narrow.ROWS_PER_TILE
-    tiles: NDArray[np.floating] = room.view(rows.dtype)[: count * size * tile]
-    return tiles.reshape(count, size, tile)
+    tiles: NDArray[np.floating] = room.view(dtype)
+    return tiles.reshape(count, size, _narrow.ROWS_PER_TILE)
+
+
+def _borrowed(rows: Rows) -> _Room:
+    """Return room, used before if there is any."""
+    try:
+        room: _Room = rows.rooms.pop()
+    except IndexError:
+        return _Room()
+    return room
 
 
 class Narrow:
@@ -86,26 +139,12 @@ class Narrow:
         rows, rule = problem.rows, problem.intercept_rule
         n, d = rows.n_rows, rows.n_features
         size = d + (rule != "none")
-        tile = _narrow.ROWS_PER_TILE
-        n_tiles = -(-n // tile)
         self.problem = problem
         self.inner = None
         self.unit = problem.cost if unit is None else unit
-        padded = n_tiles * tile
-        some = -(-n_tiles // _PART)
-        part, doubles = some * tile, rows.dtype.itemsize / 8
-        of_tiles, of_spare = int(size * padded * doubles), int(size * part * doubles)
-        lengths = 8 * padded, padded, of_tiles, 10 * part, part, of_spare
-        ends = list(accumulate(lengths))
-        buffer = _borrowed(rows, ends[-1])
-        self._buffer = buffer
-        self._per_row = buffer[: ends[0]].reshape(8, padded)
-        self._free = buffer[ends[0] : ends[1]].view(np.intp)
-        self._tiles = _tiles_in(buffer[ends[1] :], n_tiles, size, rows)
-        self._of_part = buffer[ends[2] : ends[3]].reshape(10, part)
-        self._free_of_part = buffer[ends[3] : ends[4]].view(np.intp)
-        self._spare = _tiles_in(buffer[ends[4] :], some, size, rows)
-        _narrow.fill_tiles(*rows.arrays, problem.signs, self._tiles)
+        self._room = _borrowed(rows)
+        self._room.take(rows, size, problem.signs)
+        self._per_row = self._room.per_row
         self._signs = np.empty(0)
         self._ridge = np.ones(size)
         self._fixed, self._fixed_gain = np.zeros(size), 0.0
@@ -122,14 +161,14 @@ class Narrow:
         self._points[0, :d], self._points[0, d:] = w, intercept
         self._per_row[0, :n] = shortfall
         self._per_row[1, :n] = self._per_row[3, :n] = anchor
-        self._room = np.empty(_narrow.room_for(size))
+        self._of_system = np.empty(_narrow.room_for(size))
         self._values = np.array([np.inf, -np.inf])
         self._state = np.empty(_narrow.STATE)
         _narrow.first_state(rho, self._state)
 
     def close(self) -> None:
         """Give room back; nothing else may be called after that."""
-        self.problem.rows.rooms.append(self._buffer)
+        self.problem.rows.rooms.append(self._room)
 
     @property
     def rho(self) -> float:
@@ -155,7 +194,7 @@ class Narrow:
         """Solve one inner problem after the other."""
         if progress.best is not None:
             self._values[:2] = progress.best.primal, progress.best.dual
-        problem = self.problem
+        problem, room = self.problem, self._room
         # Near rounding, what is found from scratch later may be a little less good.
         aim = goal if goal > _COARSE else 0.5 * goal
         # Who is told of looks may ask to stop at each of them.
@@ -164,7 +203,7 @@ class Narrow:
         while end == _narrow.INTERRUPTED and not progress.exhausted:
             problem.rows.check_cancelled()
             steps, n_looks, end = _narrow.solve(
-                self._tiles,
+                room.tiles,
                 self.unit,
                 problem.bound,
                 problem.curvature,
@@ -178,15 +217,15 @@ class Narrow:
                 progress.max_iter - progress.n_iter,
                 _WORK,
                 self._per_row,
-                self._free,
-                self._spare,
-                self._of_part,
-                self._free_of_part,
+                room.free,
+                room.spare,
+                room.of_part,
+                room.free_of_part,
                 self._points,
                 self._values,
                 self._state,
                 looks,
-                self._room,
+                self._of_system,
             )
             before = progress.n_iter
             progress.n_iter += steps

@@ -92,7 +92,7 @@ class Rows:
         What one of them has found, for the others; see ``bands.py``.
     extent : float
         A bound of the norms of all rows, if one is known that needed no pass; else inf.
-    rooms : list of ndarray of float64
+    rooms : list
         Memory that solvers lend each other, as fresh memory is slow to touch.
     """
 
@@ -114,7 +114,7 @@ class Rows:
         self.dtype = X.dtype
         self.check_cancelled = check_cancelled
         self.team = Team() if team is None else team
-        self.rooms: list[Float64Array] = []
+        self.rooms: list[Any] = []
         self._X = X
         self._squared_norms: Float64Array | None = None
         self._longest_square: float | None = None
