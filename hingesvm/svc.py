@@ -30,6 +30,11 @@ __all__ = ["HingeSVC"]
 
 Float64Array = NDArray[np.float64]
 
+# What scikit-learn's "boolean", "random_state" and "verbose" stand for: by these names
+# they are made anew at each fit.
+_BOOLEAN = [bool, np.bool_]
+_SEED = Interval(Integral, 0, 2**32 - 1, closed="both")
+
 
 class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     r"""Linear support vector classifier that certifies its answer.
@@ -208,16 +213,16 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             StrOptions({"ovr", "crammer_singer", "weston_watkins"}),
             MulticlassLoss,
         ],
-        "fit_intercept": ["boolean"],
-        "penalized_intercept": ["boolean"],
+        "fit_intercept": _BOOLEAN,
+        "penalized_intercept": _BOOLEAN,
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "solver": [StrOptions({"auto", "stochastic", "batch", "pegasos"})],
         "tol": [Interval(Real, 0.0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
+        "warm_start": _BOOLEAN,
         "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "random_state": [_SEED, np.random.RandomState, None],
+        "verbose": [Interval(Integral, 0, None, closed="left"), *_BOOLEAN],
     }
 
     def __init__(

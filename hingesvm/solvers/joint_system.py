@@ -26,6 +26,7 @@ from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.newton import (
     LARGEST_SYSTEM,
     LEAST_PIVOT,
+    add_to_diagonal,
     solver_and_pivot,
     solver_of,
 )
@@ -358,7 +359,7 @@ def _of_class(
     order, weights = free.order[some], weights[some]
     if len(own) <= min(len(order), largest):
         block = rows.gram(order, weights, bordered=system.has_intercept)
-        block[np.diag_indices_from(block)] += own
+        add_to_diagonal(block, own)
         return solver_of(block)
     if not 0 < len(order) <= largest:
         diagonal = own.copy()
@@ -367,7 +368,7 @@ def _of_class(
     # The inverse of own + A' H A, by that of 1 / H + A A' / own.
     kernel = rows.kernel(order)
     kernel += np.sum(1.0 / own[d:])
-    kernel[np.diag_indices_from(kernel)] += 1.0 / weights
+    add_to_diagonal(kernel, 1.0 / weights)
     inner = solver_of(kernel)
 
     def solve(right: Float64Array) -> Float64Array:

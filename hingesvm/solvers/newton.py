@@ -35,6 +35,7 @@ __all__ = [
     "LARGEST_SYSTEM",
     "LEAST_PIVOT",
     "NewtonSystem",
+    "add_to_diagonal",
     "keeps_products",
     "newton_direction",
     "solve_positive",
@@ -173,6 +174,11 @@ def _has_many_columns(rows: Rows) -> bool:
     return rows.n_features >= _MANY_COLUMNS and not rows.is_sparse
 
 
+def add_to_diagonal(matrix: Float64Array, values: Float64Array | float) -> None:
+    """Add to the diagonal of a square matrix, in place."""
+    matrix.flat[:: len(matrix) + 1] += values
+
+
 def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
     """Solve with a positive definite matrix, as `solver_of` does."""
     return solver_of(matrix)(right)
@@ -207,7 +213,7 @@ def solver_and_pivot(
         if factor is not None:
             break
         grown = max(100.0 * shift, 1e-14)
-        matrix[np.diag_indices_from(matrix)] += grown - shift
+        add_to_diagonal(matrix, grown - shift)
         shift = grown
 
     def solve(right: Float64Array) -> Float64Array:
@@ -300,7 +306,7 @@ def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
     """
     rows, free = system.problem.rows, system.free
     kernel = rows.kernel(free) if system.inner is None else system.inner.of(free)
-    kernel[np.diag_indices_from(kernel)] += 1.0 / system.slope
+    add_to_diagonal(kernel, 1.0 / system.slope)
     ones = np.ones(len(free))
     right = np.stack([rows.margins(system.gradient, free), ones], axis=1)
     of_gradient, of_ones = solve_positive(kernel, right).T

@@ -402,7 +402,9 @@ class Problem(Values):
         weights = combined(self.rows, signed)
         half, error = half_square(weights)
         gain = total(alpha)
-        penalty = 0.5 * total(self.curvature * alpha * alpha)
+        penalty = 0.0
+        if not self.has_kink:
+            penalty = 0.5 * total(self.curvature * alpha * alpha)
         imbalance = total(signed)
         dual = self.dual_from(2.0 * half, gain - penalty, imbalance)
         below = error + _MORE * UNIT * (3.0 * gain + 2.0 * penalty + abs(dual))
