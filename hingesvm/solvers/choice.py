@@ -252,8 +252,12 @@ class _Turns:
                 return True
             return is_spent(taken, remaining)
 
+        max_iter = progress.max_iter
+        left = max(max_iter - _RESERVE - progress.n_iter, 0)
+        most = math.ceil(_PART_OF_LEFT * left)
+        progress.max_iter = min(max_iter, progress.n_iter + max(most, _FIRST_SWEEPS))
         sweep_until(progress, first, seed, is_enough)
-        progress.budget = np.inf
+        progress.max_iter, progress.budget = max_iter, np.inf
 
     def _end_of_turn(self, progress: Progress) -> Callable[[float, float], bool]:
         """Return the rule by which a turn of sweeps that is spent comes to its end.
