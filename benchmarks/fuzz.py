@@ -43,7 +43,24 @@ ROUNDING = 1e-9
 NAMED = 12
 # Balanced again at a higher cost, dual variables may prove less: no fault by itself.
 UNPROVEN = "not proven again"
-WRONG = ("error", "false bound", "objective too low", UNPROVEN, "silent")
+WRONG = (
+    "error",
+    "false bound",
+    "objective too low",
+    UNPROVEN,
+    "silent",
+    "without a cause",
+)
+# Why a fit ended above `tol`, by what its message says: the first that it does.
+CAUSES = {
+    "rounding hides the rest": ("float64 hide the rest", "permits no smaller gap"),
+    "rounding in steps": ("errors in the float64 sums",),
+    "still falling": ("still fell, from",),
+    "uneven columns": ("columns of X differ in scale",),
+    "uneven rows": ("longest row of X is",),
+    "dependent columns": ("nearly depend on each other",),
+    "hard margins": ("margins are nearly hard",),
+}
 
 
 @dataclass
@@ -58,8 +75,8 @@ class Finding:
         How far its objective is above the judge's minimum, relative to it.
     judged : bool
         Whether that minimum is known.
-    by_rounding : bool
-        Whether its message says that rounding errors are the cause of its gap.
+    cause : str
+        Of `CAUSES`, why it ended above `tol`, as its message says; empty if it did not.
     is_refused : bool
         Whether an error said that its values are too large.
     faults : list of str
@@ -73,7 +90,7 @@ class Finding:
     gap: float = np.nan
     excess: float = np.nan
     judged: bool = False
-    by_rounding: bool = False
+    cause: str = ""
     is_refused: bool = False
     n_iter: int = 0
     message: str = ""
@@ -89,7 +106,7 @@ def main() -> None:
     """Judge the fits asked for, and print what was found."""
     options = parse()
     seeds = options.only or range(options.seed, options.seed + options.count)
-    judge = judge_named(options.judge)
+    judge = None if options.judge == "none" else judge_named(options.judge)
     jobs = [(seed, options.solver) for seed in seeds]
     if options.jobs == 1 or options.only:
         found = [examined(seed, solver, judge) for seed, solver in jobs]
@@ -111,8 +128,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def examined(seed: int, solver: str | None, judge: Judge) -> Finding:
-    """Return what there is to find in the problem of a seed."""
+def examined(seed: int, solver: str | None, judge: Judge | None) -> Finding:
+    """Return what there is to find in the problem of a seed; little without a judge."""
     one = case(seed, solver)
     parameters = dict(one.parameters)
     found = Finding(seed, parameters["solver"], one.traits, parameters["tol"])
@@ -134,17 +151,29 @@ def examined(seed: int, solver: str | None, judge: Judge) -> Finding:
     found.message = " ".join(str(warning.message) for warning in caught)
     if any(warning.category is not ConvergenceWarning for warning in caught):
         found.faults.append("error")
-    found.by_rounding = "ounding" in found.message
     found.n_iter = int(model.n_iter_)
     last = [history[-1] for history in model.history_]
     found.gap = max(
         float(end["gap"] / end["objective"]) if end["objective"] > 0.0 else 0.0
         for end in last
     )
-    if found.above and not found.message:
-        found.faults.append("silent")
-    hold_against(found, one, model, judge)
+    if found.above:
+        found.cause = cause_in(found.message)
+        found.faults.extend(["silent"] * (not found.message))
+        found.faults.extend(["without a cause"] * (not found.cause))
+    if judge is not None:
+        hold_against(found, one, model, judge)
     return found
+
+
+def cause_in(message: str) -> str:
+    """Return the first of `CAUSES` that a message names; empty if it names none."""
+    named = (
+        cause
+        for cause, phrases in CAUSES.items()
+        if any(phrase in message for phrase in phrases)
+    )
+    return next(named, "")
 
 
 def problems_of(one: Case) -> list[Binary | Joint]:
@@ -217,7 +246,7 @@ def report(found: list[Finding], options: argparse.Namespace) -> Iterator[str]:
         f"{options.seed}{solver}`; the judge is {options.judge}. "
         "[README.md](../README.md) says what is checked.\n"
     )
-    columns = ("fits", "refused", "judged", *WRONG, "above tol", "by rounding")
+    columns = ("fits", "refused", "judged", *WRONG, "above tol")
     rows = []
     for name in [*SOLVERS, "all"]:
         some = [one for one in found if name in (one.solver, "all")]
@@ -231,7 +260,6 @@ def report(found: list[Finding], options: argparse.Namespace) -> Iterator[str]:
                     sum(one.judged for one in some),
                     *(sum(kind in one.faults for one in some) for kind in WRONG),
                     len(above),
-                    sum(one.by_rounding for one in above),
                 ]
             )
     yield from table(("solver", *columns), rows)
@@ -239,11 +267,9 @@ def report(found: list[Finding], options: argparse.Namespace) -> Iterator[str]:
         yield from seeds_of(kind, [one for one in found if kind in one.faults])
     above = [one for one in found if one.above]
     for name in SOLVERS:
-        for by_rounding in (False, True):
-            some = [one for one in above if one.solver == name]
-            some = [one for one in some if one.by_rounding == by_rounding]
-            kind = f"above tol, {name}{', by rounding' if by_rounding else ''}"
-            yield from seeds_of(kind, some)
+        for cause in CAUSES:
+            some = [one for one in above if (one.solver, one.cause) == (name, cause)]
+            yield from seeds_of(f"above tol, {name}, {cause} ({len(some)})", some)
     if above:
         yield "Above tol, by what is in the problem:\n"
         totals = Counter(trait for one in found for trait in one.traits)
@@ -275,7 +301,7 @@ def parse() -> argparse.Namespace:
     add("--seed", type=int, default=0, help="seed of the first")
     add("--only", type=int, nargs="+", metavar="SEED", help="tell all about these")
     add("--solver", choices=SOLVERS, help="for all; each draws one by default")
-    add("--judge", choices=("clarabel", "scipy"), default="clarabel")
+    add("--judge", choices=("clarabel", "scipy", "none"), default="clarabel")
     add("--jobs", type=int, default=1, help="processes")
     add("--write", action="store_true", help="write results/fuzz.md too")
     return parser.parse_args()

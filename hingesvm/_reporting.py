@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from hingesvm.solvers import Check, Rows, Solution, column_scales
+from hingesvm._causes import causes_of, end_of, relative, told
+from hingesvm.solvers import Check, Rows, Solution
 
 if TYPE_CHECKING:
     from hingesvm._training import Trained
@@ -19,26 +20,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Lines",
     "history_table",
-    "relative",
     "say",
     "warn_if_short",
     "warn_path_short",
     "warn_search_stopped",
 ]
 
-# Columns that differ in scale by more than this slow a fit down.
-_UNEVEN_SCALES = 1e3
-# Relative gaps below this are made of rounding errors.
-_ROUNDING_ERRORS = 1e-13
-# Iterations that next to no fit needs more of: the default of `max_iter`.
-_MANY_ITERATIONS = 1000
-# Relative gaps from here on are told in per cent.
-_PER_CENT = 0.01
 # Relative gap of rounded coefficients, as a multiple of that before rounding, from
 # which a warning tells of it.
 _FAR_WORSE = 2.0
-# Part of a gap from which rounding errors that may be there are the cause of it.
-_MOST_OF_IT = 0.5
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
 
@@ -57,18 +47,6 @@ _LOOK = np.dtype(
 def say(line: str) -> None:
     """Print a line in one piece, whatever other threads print."""
     print(line + "\n", end="", flush=True)
-
-
-def relative(gap: float, objective: float) -> float:
-    """Return a gap as a part of the objective."""
-    return gap / objective if objective > 0.0 else 0.0
-
-
-def _told(relative_gap: float) -> str:
-    """Return a relative gap as a warning tells it."""
-    if _PER_CENT <= relative_gap < np.inf:
-        return f"{100.0 * relative_gap:.3g} %"
-    return f"{relative_gap:.2g}"
 
 
 @dataclass(frozen=True)
@@ -132,8 +110,11 @@ def _reason(solution: Solution, max_iter: int) -> str:
     """Return why a problem ended above the tolerance."""
     if solution.is_stopped:
         return "a callback stopped it"
-    if solution.certificate.relative_gap < _ROUNDING_ERRORS:
+    end = end_of(solution, max_iter)
+    if end == "nothing":
         return "rounding permits no smaller gap"
+    if end == "hidden":
+        return "rounding errors hide the rest"
     if solution.n_iter >= max_iter:
         return f"max_iter={max_iter} reached"
     return "it came no closer"
@@ -170,11 +151,18 @@ def warn_search_stopped(who: str, done: int, count: int, *, stack_level: int) ->
 
 
 def warn_path_short(
-    who: str, each: list[Trained], tol: float, max_iter: int, *, stack_level: int
+    who: str,
+    rows: Rows,
+    each: list[Trained],
+    tol: float,
+    max_iter: int,
+    *,
+    stack_level: int,
 ) -> None:
     """Warn that some of many fits, or their rounded coefficients, miss the tolerance.
 
-    `stack_level` is how many frames the call of the user is above this one.
+    `rows` are those of all fits, and `stack_level` is how many frames the call of the
+    user is above this one.
     """
     short = [trained for trained in each if not trained.converged]
     gaps = [trained.rounded_gap for trained in each if trained.converged]
@@ -189,16 +177,20 @@ def warn_path_short(
         for trained in short
         for solution in trained.solutions
     )
-    stopped = any(one.is_stopped for trained in short for one in trained.solutions)
-    why = ", stopped by a callback" if stopped else ""
-    warnings.warn(
+    ended = [one for one in short if not _is_stopped(one)]
+    why = ", stopped by a callback" if len(ended) < len(short) else ""
+    message = (
         f"{who}: {len(short)} of {len(each)} fits stopped before tol={tol:.2g} "
         f"(max_iter={max_iter}{why}); the largest relative duality gap is "
-        f"{_told(worst)}. Raise max_iter or tol, scale the columns of X, or leave out "
-        "the largest C.",
-        ConvergenceWarning,
-        stacklevel=stack_level + 1,
+        f"{told(worst)}. "
     )
+    message += " ".join(causes_of(rows, ended, tol, max_iter))
+    warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=stack_level + 1)
+
+
+def _is_stopped(trained: Trained) -> bool:
+    """Whether a callback stopped one of its problems above the tolerance."""
+    return any(one.is_stopped and not one.converged for one in trained.solutions)
 
 
 def _warn_not_converged(
@@ -210,64 +202,31 @@ def _warn_not_converged(
     n_iter = max(solution.n_iter for solution in short)
     worst = max(solution.certificate.relative_gap for solution in short)
     which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
-    stopped = any(solution.is_stopped for solution in short)
+    stopped = _is_stopped(trained)
     how = "was stopped by a callback" if stopped else "stopped"
     count = "1 iteration" if n_iter == 1 else f"{n_iter} iterations"
     message = (
         f"HingeSVC {how} after {count} (max_iter={max_iter}) with a "
-        f"relative duality gap of {_told(worst)}{which}, above tol={tol:.2g}: the "
+        f"relative duality gap of {told(worst)}{which}, above tol={tol:.2g}: the "
         "objective may be that far above its minimum. "
     )
     if stopped:
         warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=_STACK_LEVEL)
         return
-    message += " ".join(_advice(rows, short, n_iter, max_iter))
+    message += " ".join(causes_of(rows, [trained], tol, max_iter))
     if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
         message += (
             " Rounded to float32, the coefficients have a gap of "
-            f"{_told(trained.rounded_gap)}: pass X as float64."
+            f"{told(trained.rounded_gap)}: pass X as float64."
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
-
-
-def _advice(rows: Rows, short: list[Solution], n_iter: int, max_iter: int) -> list[str]:
-    """Return what to do about gaps, what is likeliest to help first."""
-    if any(_is_rounding(solution) for solution in short):
-        return [
-            "Most of it is what rounding errors of float64 can be with this C and rows "
-            "of this length: scale the columns of X, reduce C, or raise tol."
-        ]
-    worst = max(solution.certificate.relative_gap for solution in short)
-    if worst < _ROUNDING_ERRORS:
-        return ["Rounding permits no smaller gap: raise tol."]
-    scales = column_scales(rows)
-    scales = scales[scales > 0.0]
-    ratio = float(scales.max() / scales.min()) if len(scales) else 1.0
-    advice = []
-    if ratio > _UNEVEN_SCALES:
-        advice.append(
-            f"The columns of X differ in scale by a factor of {ratio:.2g}, which "
-            "slows convergence: scale them, for instance with StandardScaler or "
-            "MaxAbsScaler."
-        )
-    if n_iter >= max_iter:
-        # So few iterations tell little of the columns.
-        first = 0 if max_iter < _MANY_ITERATIONS else len(advice)
-        advice.insert(first, "Raise max_iter, or tol if this gap is small enough.")
-    return advice or ["It came no closer: scale the columns of X, or reduce C."]
-
-
-def _is_rounding(solution: Solution) -> bool:
-    """Whether most of the gap is a bound of rounding errors."""
-    found = solution.certificate
-    return found.hidden > _MOST_OF_IT * found.gap > 0.0
 
 
 def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
         f"{who} converged, but the objective of coefficients rounded to float32 has a "
-        f"relative duality gap of {_told(gap)}, above tol={tol:.2g}: pass X as "
+        f"relative duality gap of {told(gap)}, above tol={tol:.2g}: pass X as "
         "float64, scale rows or columns that are far longer than others, or raise tol.",
         ConvergenceWarning,
         stacklevel=stack_level,

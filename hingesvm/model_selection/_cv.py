@@ -298,7 +298,7 @@ class HingeSVCCV(HingeSVC):
             last = self._conclude(training, paths, task)
             if task is not None:
                 task.end(dict)
-            warn_of(self, paths, last, self._best_place(), stack_level=3)
+            warn_of(self, rows, paths, last, self._best_place(), stack_level=3)
         return self
 
     def score(

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
 from hingesvm._callbacks import Task
+from hingesvm._causes import relative
 from hingesvm._classes import CancelledError
-from hingesvm._reporting import relative, say
+from hingesvm._reporting import say
 from hingesvm._threads import map_in_threads
 from hingesvm._training import Trained, Training
 from hingesvm._validation import draw_seeds

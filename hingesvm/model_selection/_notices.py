@@ -15,6 +15,7 @@ from hingesvm._reporting import warn_path_short, warn_search_stopped
 from hingesvm._training import Trained
 from hingesvm.model_selection._choice import tells_of_the_end
 from hingesvm.model_selection._folds import FoldPath
+from hingesvm.solvers import Rows
 
 __all__ = ["check_scores", "warn_of", "warn_unweighted"]
 
@@ -55,6 +56,7 @@ def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
 
 def warn_of(
     search: Any,
+    rows: Rows,
     paths: Sequence[FoldPath],
     last: list[Trained],
     place: int,
@@ -66,6 +68,8 @@ def warn_of(
     Parameters
     ----------
     search : HingeSVCCV
+    rows : Rows
+        Those of all folds.
     paths : sequence of FoldPath
     last : list of Trained
         The last fit, if there was one.
@@ -84,6 +88,7 @@ def warn_of(
         )
     warn_path_short(
         who,
+        rows,
         [*trained, *last],
         search.tol,
         search.max_iter,

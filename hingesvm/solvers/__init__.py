@@ -19,7 +19,11 @@ from hingesvm.solvers.choice import (
     solve_in_turns,
     solve_tall,
 )
-from hingesvm.solvers.columns import column_scales, column_spreads
+from hingesvm.solvers.columns import (
+    column_scales,
+    column_spreads,
+    condition_of_columns,
+)
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.jointly import solve_jointly
 from hingesvm.solvers.lanes import most_lanes
@@ -57,6 +61,7 @@ __all__ = [
     "begin_together",
     "column_scales",
     "column_spreads",
+    "condition_of_columns",
     "go_on",
     "most_together",
     "solve",

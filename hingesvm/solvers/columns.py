@@ -7,13 +7,21 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["column_scales", "column_spreads", "mean_squares", "share_of_nonzeros"]
+__all__ = [
+    "column_scales",
+    "column_spreads",
+    "condition_of_columns",
+    "mean_squares",
+    "share_of_nonzeros",
+]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 # Part of a sum of squares below which a difference is made of rounding errors.
 _ROUNDING = 1e-12
+# Columns, and rows of a sample, whose condition number takes up to a second.
+_MOST_COLUMNS, _SAMPLE = 1000, 2000
 
 
 def mean_squares(rows: Rows, some: IndexArray) -> Float64Array:
@@ -49,6 +57,25 @@ def column_scales(rows: Rows) -> Float64Array:
             of_block = abs(block).max(axis=0)
         largest = np.maximum(largest, of_block)
     return largest
+
+
+def condition_of_columns(rows: Rows) -> float:
+    """Return the condition number of columns scaled to the same length.
+
+    Of a sample where rows are many; 1 if columns are, or rows are fewer than these. Of
+    columns that are zero there is nothing to say.
+    """
+    n, d = rows.n_rows, rows.n_features
+    if d > min(n, _MOST_COLUMNS):
+        return 1.0
+    some = rows.take(np.unique(np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.intp)))
+    scales = np.abs(some).max(axis=0, initial=0.0)
+    some = some[:, scales > 0.0] / scales[scales > 0.0]
+    some /= np.sqrt((some * some).sum(axis=0))
+    sizes = np.linalg.svd(some, compute_uv=False)
+    # Smaller ones are rounding errors.
+    least = np.finfo(np.float64).eps * sizes.max(initial=0.0)
+    return float(sizes[0] / max(sizes[-1], least)) if len(sizes) else 1.0
 
 
 def column_spreads(rows: Rows, weights: Float64Array, *, centred: bool) -> Float64Array:

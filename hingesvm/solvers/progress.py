@@ -170,6 +170,9 @@ class Solution:
         How far the margins of the rows move, compared with each other; with it.
     is_stopped : bool, default=False
         Whether the report asked to stop.
+    noise : float, default=0.0
+        A bound of the rounding errors in float64 values of both points, which is what
+        steps see of them; 0 where it was not asked for, as it converged or was stopped.
     """
 
     certificate: Certificate
@@ -179,6 +182,7 @@ class Solution:
     shortfall: NDArray[np.floating] | None = None
     reach: NDArray[np.float32] | None = None
     is_stopped: bool = False
+    noise: float = 0.0
 
 
 @dataclass
@@ -323,15 +327,24 @@ class ProgressOf(Generic[_Problem]):
             self.note(certificate)
         if certificate.weights is not best.weights:
             self.shortfall = self.reach = None
+        converged = certificate.relative_gap <= self.tol
         return Solution(
             certificate,
             self.n_iter,
-            certificate.relative_gap <= self.tol,
+            converged,
             self.history,
             self.shortfall,
             self.reach,
             self.is_stopped,
+            0.0 if converged or self.is_stopped else self._noise(certificate),
         )
+
+    def _noise(self, found: Certificate) -> float:
+        """Return a bound of the rounding errors in float64 values of both points."""
+        if not np.isfinite(found.primal):
+            return 0.0
+        above = self.problem.primal_rounding(found)
+        return above + self.problem.dual_rounding(found)
 
 
 #: Of a binary problem.
