@@ -60,6 +60,7 @@ CAUSES = {
     "uneven rows": ("longest row of X is",),
     "dependent columns": ("nearly depend on each other",),
     "hard margins": ("margins are nearly hard",),
+    "sweeps alone": ("takes no Newton steps",),
 }
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import Rows, Solution, column_scales, condition_of_columns
+from hingesvm.solvers import (
+    Method,
+    Rows,
+    Solution,
+    column_scales,
+    condition_of_columns,
+)
 
 if TYPE_CHECKING:
     from hingesvm._training import Trained
@@ -35,7 +41,7 @@ _LAST_PART, _FALLS = 0.25, 0.99
 _UNEVEN_COLUMNS, _UNEVEN_ROWS = 1e3, 1e2
 # Condition numbers of columns of length 1 from which they nearly depend on each other,
 # and C ||x||^2 from which a margin is nearly a hard one.
-_DEPENDENT, _HARD = 1e4, 1e6
+_DEPENDENT, _HARD = 1e4, 1e4
 # Relative gaps from here on are told in per cent.
 _PER_CENT = 0.01
 
@@ -55,7 +61,11 @@ def told(relative_gap: float) -> str:
 
 
 def causes_of(
-    rows: Rows, short: Sequence[Trained], tol: float, max_iter: int
+    rows: Rows,
+    short: Sequence[Trained],
+    tol: float,
+    max_iter: int,
+    method: Method = "auto",
 ) -> list[str]:
     """Return why fits ended above the tolerance, with numbers, and what to do.
 
@@ -68,6 +78,7 @@ def causes_of(
         Fits of these rows, or of some of them, that did not converge.
     tol : float
     max_iter : int
+    method : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
     """
     each = [(one, trained) for trained in short for one in trained.solutions]
     each.sort(key=lambda pair: -pair[0].certificate.relative_gap)
@@ -86,6 +97,8 @@ def causes_of(
         if "stuck" in worst and not facts:
             facts = [*_of_the_rest(rows, worst["stuck"][1].costs)]
         causes += facts
+        if method in ("stochastic", "pegasos") and "few" not in worst:
+            causes.append(f"solver={method!r} takes no Newton steps: take 'auto'.")
     if "falling" in worst:
         causes.append(_RAISE_IT)
     return causes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm._causes import causes_of, end_of, relative, told
-from hingesvm.solvers import Check, Rows, Solution
+from hingesvm.solvers import Check, Method, Rows, Solution
 
 if TYPE_CHECKING:
     from hingesvm._training import Trained
@@ -129,10 +129,12 @@ def history_table(checks: Sequence[Check], scale: float = 1.0) -> NDArray[np.voi
     return table
 
 
-def warn_if_short(rows: Rows, trained: Trained, tol: float, max_iter: int) -> None:
+def warn_if_short(
+    rows: Rows, trained: Trained, tol: float, max_iter: int, method: Method = "auto"
+) -> None:
     """Warn if problems, or their rounded coefficients, miss the tolerance."""
     if not trained.converged:
-        _warn_not_converged(rows, trained, tol, max_iter)
+        _warn_not_converged(rows, trained, tol, max_iter, method)
     elif trained.rounded_gap > tol:
         _warn_rounded("HingeSVC", trained.rounded_gap, tol, _STACK_LEVEL)
 
@@ -156,6 +158,7 @@ def warn_path_short(
     each: list[Trained],
     tol: float,
     max_iter: int,
+    method: Method = "auto",
     *,
     stack_level: int,
 ) -> None:
@@ -184,7 +187,7 @@ def warn_path_short(
         f"(max_iter={max_iter}{why}); the largest relative duality gap is "
         f"{told(worst)}. "
     )
-    message += " ".join(causes_of(rows, ended, tol, max_iter))
+    message += " ".join(causes_of(rows, ended, tol, max_iter, method))
     warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=stack_level + 1)
 
 
@@ -194,7 +197,7 @@ def _is_stopped(trained: Trained) -> bool:
 
 
 def _warn_not_converged(
-    rows: Rows, trained: Trained, tol: float, max_iter: int
+    rows: Rows, trained: Trained, tol: float, max_iter: int, method: Method
 ) -> None:
     """Warn that problems did not reach the tolerance, with gap and cause."""
     solutions = trained.solutions
@@ -213,7 +216,7 @@ def _warn_not_converged(
     if stopped:
         warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=_STACK_LEVEL)
         return
-    message += " ".join(causes_of(rows, [trained], tol, max_iter))
+    message += " ".join(causes_of(rows, [trained], tol, max_iter, method))
     if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
         message += (
             " Rounded to float32, the coefficients have a gap of "

@@ -396,7 +396,7 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             del self.dual_coef_, self._dual_costs
         if task is not None:
             task.end(dict)
-        warn_if_short(rows, trained, self.tol, self.max_iter)
+        warn_if_short(rows, trained, self.tol, self.max_iter, self.solver)
 
     def _set_model(self, classes: NDArray[Any], trained: Trained) -> None:
         """Set the attributes that a model has, whoever trained it."""

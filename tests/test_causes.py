@@ -169,6 +169,7 @@ def test_fits_on_uneven_rows_name_them(form):
     X = X * 10.0 ** np.random.default_rng(0).uniform(-5.0, 5.0, (60, 1))
     clf = HingeSVC(1e4, solver="stochastic", tol=1e-6, multi_class=form)
     text = message_of(clf.fit, X, y)
+    assert "solver='stochastic' takes no Newton steps: take 'auto'." in text
     assert re.search(r"came no closer in the last \d+ iterations", text)
     assert re.search(r"The longest row of X is [\d.]+e\+0[345] times as long", text)
 

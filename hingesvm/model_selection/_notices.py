@@ -92,6 +92,7 @@ def warn_of(
         [*trained, *last],
         search.tol,
         search.max_iter,
+        search.solver,
         stack_level=stack_level + 1,
     )
     scores = search.scores_[search.n_iters_.any(axis=1)]

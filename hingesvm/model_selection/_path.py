@@ -208,7 +208,7 @@ def hinge_path(
     values = grid_of(training, Cs)
     found = dict(train_along(training, values))
     each = [found[place] for place in range(len(values))]
-    warn_path_short("hinge_path", rows, each, tol, max_iter, stack_level=2)
+    warn_path_short("hinge_path", rows, each, tol, max_iter, solver, stack_level=2)
     return HingePath(
         values,
         training.classes,
