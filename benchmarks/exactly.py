@@ -7,6 +7,7 @@ arrays are Python's integers with one exponent. Values are fractions without any
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -210,21 +211,39 @@ def excess_of(flows: Flows) -> list[Fraction]:
 def balanced(flows: Flows) -> Flows | None:
     """Return flows that are no larger, with as much for each class as against it.
 
-    None where more than two steps would be needed: then they are far from it.
+    What is too much is taken along paths of flows, the shortest first: with classes that
+    bind each other in a chain they have up to one step less than there are classes. None
+    if a class has too much and no path leads to one with too little.
     """
     kept = [list(row) for row in flows]
-    excess, classes = excess_of(kept), range(len(kept))
-    for j in classes:
-        for k in classes:
-            for via in (k, *classes):
-                steps = [(j, via), (via, k)] if via not in (j, k) else [(j, k)]
-                amount = min(excess[j], -excess[k], *(kept[p][q] for p, q in steps))
-                if j != k and amount > 0:
-                    for p, q in steps:
-                        kept[p][q] -= amount
-                    excess[j] -= amount
-                    excess[k] += amount
-    return None if any(excess) else kept
+    excess = excess_of(kept)
+    while any(excess):
+        path = _shortest_path(kept, excess)
+        if path is None:
+            return None
+        steps = list(pairwise(path))
+        amount = min(
+            excess[path[0]], -excess[path[-1]], *(kept[p][q] for p, q in steps)
+        )
+        for p, q in steps:
+            kept[p][q] -= amount
+        excess[path[0]] -= amount
+        excess[path[-1]] += amount
+    return kept
+
+
+def _shortest_path(kept: Flows, excess: list[Fraction]) -> list[int] | None:
+    """Return classes from one with too much to one with too little, by flows."""
+    paths = [[j] for j in range(len(kept)) if excess[j] > 0]
+    seen = {path[0] for path in paths}
+    for path in paths:
+        if excess[path[-1]] < 0:
+            return path
+        for other, flow in enumerate(kept[path[-1]]):
+            if flow > 0 and other not in seen:
+                seen.add(other)
+                paths.append([*path, other])
+    return None
 
 
 #: The loss that is a maximum over the classes.
