@@ -211,9 +211,9 @@ def excess_of(flows: Flows) -> list[Fraction]:
 def balanced(flows: Flows) -> Flows | None:
     """Return flows that are no larger, with as much for each class as against it.
 
-    What is too much is taken along paths of flows, the shortest first: with classes that
-    bind each other in a chain they have up to one step less than there are classes. None
-    if a class has too much and no path leads to one with too little.
+    What is too much is taken along paths of flows, the shortest first. Where classes
+    bind each other in a chain, a path may lead through all of them. None if there is
+    no path from a class with too much to one with too little.
     """
     kept = [list(row) for row in flows]
     excess = excess_of(kept)
@@ -222,9 +222,8 @@ def balanced(flows: Flows) -> Flows | None:
         if path is None:
             return None
         steps = list(pairwise(path))
-        amount = min(
-            excess[path[0]], -excess[path[-1]], *(kept[p][q] for p, q in steps)
-        )
+        least = min(kept[p][q] for p, q in steps)
+        amount = min(excess[path[0]], -excess[path[-1]], least)
         for p, q in steps:
             kept[p][q] -= amount
         excess[path[0]] -= amount
