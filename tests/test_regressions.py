@@ -318,3 +318,24 @@ def test_an_inner_problem_that_was_interrupted_ends():
     clf = HingeSVC(1000.0, max_iter=3000).fit(X, y == 5)
     assert clf.n_iter_ < 200
     assert clf.dual_gap_ <= 1e-10 * clf.objective_
+
+
+@pytest.mark.parametrize("solver", ["auto", "batch"])
+@pytest.mark.parametrize("loss", ["hinge", "smoothed_hinge"])
+@pytest.mark.parametrize("C", [1e4, 1e6])
+def test_few_columns_far_from_the_origin_that_nearly_depend_on_each_other(
+    C, loss, solver
+):
+    # Products of columns leave Newton systems no correct digits: gaps were 0.5 after
+    # 1000 steps.
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(80, 4)) @ rng.normal(size=(4, 12))
+        X += 1e-3 * rng.normal(size=X.shape) + 1e5 * rng.normal(size=12)
+        scores = X @ rng.normal(size=12)
+        y = (scores - np.median(scores)) / scores.std() + 0.5 * rng.normal(size=80) > 0
+        X *= 10.0 ** rng.uniform(-4.0, 4.0, 12)
+        # Any warning is an error here.
+        clf = HingeSVC(C, loss=loss, solver=solver).fit(X, y)
+        assert clf.dual_gap_ <= 1e-6 * clf.objective_
+        assert clf.n_iter_ < 1000

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.inner import KeptInnerProducts
 from hingesvm.solvers.kernels import _newton, _vectors
+from hingesvm.solvers.line_search import step_length
 from hingesvm.solvers.narrow import Narrow, is_narrow
 from hingesvm.solvers.newton import (
     NewtonSystem,
@@ -47,7 +48,6 @@ from hingesvm.solvers.proximal import Growth, first_rho, units
 __all__ = ["LITTLE", "newton_until", "step_length"]
 
 Float64Array = NDArray[np.float64]
-FloatArray = NDArray[np.floating]
 
 # Newton steps of an inner problem, at most: at first, and behind the tolerance.
 _MAX_INNER, _MAX_INNER_AT_END = 25, 8
@@ -60,8 +60,9 @@ _COARSE = 1e-8
 _NOTHING, _LAST_ONES = 1e-14, 2
 #: Decrement, as a part of what is allowed, from which the Hessian is believed.
 LITTLE = 1e-6
-# Derivative along a line, as a part of that at its start, that counts as 0.
-_FLAT = 1e-3
+# Relative gap above which narrow steps that came to an end, or took this part of all,
+# are followed by others; and how many they may take in any case.
+_FAR, _NARROW_PART, _NARROW_STEPS = 1e-7, 0.5, 200
 
 
 @dataclass
@@ -156,23 +157,52 @@ def newton_until(
         Where it ends.
     """
     state = _begin(progress.problem, start)
-    try:
-        if isinstance(state, Narrow):
-            state.go_on(progress, goal, floor)
-        else:
-            _go_on(progress, state, goal, floor)
-        best = progress.best
-        if best is not None and floor <= best.primal and best.relative_gap <= goal:
-            point = best.alpha, best.w, best.intercept
-        else:
-            point = state.alpha, state.w, state.intercept
-        anchor = None if isinstance(state, Narrow) else state.anchor
-        return Start(
-            *point, rho=state.rho, unit=state.unit, inner=state.inner, anchor=anchor
-        )
-    finally:
-        if isinstance(state, Narrow):
+    if isinstance(state, Narrow):
+        try:
+            if _go_narrowly(progress, state, goal, floor):
+                return _end(progress, state, goal, floor)
+        finally:
             state.close()
+        state = _begin(progress.problem, progress.start(), is_plain=True)
+    assert isinstance(state, _State)
+    _go_on(progress, state, goal, floor)
+    return _end(progress, state, goal, floor)
+
+
+def _go_narrowly(progress: Progress, state: Narrow, goal: float, floor: float) -> bool:
+    """Take steps on few columns; return whether that is the end.
+
+    If not, others are to go on from the best points. These solve a system by
+    reflections where products of columns leave it no correct digits.
+    """
+    is_whole, max_iter = progress.problem.fixed is None, progress.max_iter
+    if is_whole:
+        left = max_iter - progress.n_iter
+        steps = max(int(_NARROW_PART * left), min(left, _NARROW_STEPS))
+        progress.max_iter = progress.n_iter + steps
+    state.go_on(progress, goal, floor)
+    is_cut_short, progress.max_iter = progress.is_over, max_iter
+    is_far = progress.relative_gap > max(progress.tol, _FAR)
+    if is_whole and is_far:
+        return progress.exhausted
+    if is_cut_short:
+        state.go_on(progress, goal, floor)
+    return True
+
+
+def _end(
+    progress: Progress, state: _State | Narrow, goal: float, floor: float
+) -> Start:
+    """Return where steps ended."""
+    best = progress.best
+    if best is not None and floor <= best.primal and best.relative_gap <= goal:
+        point = best.alpha, best.w, best.intercept
+    else:
+        point = state.alpha, state.w, state.intercept
+    anchor = None if isinstance(state, Narrow) else state.anchor
+    return Start(
+        *point, rho=state.rho, unit=state.unit, inner=state.inner, anchor=anchor
+    )
 
 
 def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
@@ -206,8 +236,10 @@ def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
     return primal - best.primal > best.gap
 
 
-def _begin(problem: Problem, start: Start) -> _State | Narrow:
-    """Return the state at the start."""
+def _begin(
+    problem: Problem, start: Start, *, is_plain: bool = False
+) -> _State | Narrow:
+    """Return the state at the start, that of narrow steps unless they are not to be."""
     # That of the origin is one number for all rows.
     alpha = np.ascontiguousarray(start.alpha)
     if problem.fixed is None and alpha.any():
@@ -217,7 +249,7 @@ def _begin(problem: Problem, start: Start) -> _State | Narrow:
         unit = units(problem.rows, problem.cost)
         rho = first_rho(problem, unit, alpha)
     unit = problem.cost if unit is None else unit
-    narrow = is_narrow(problem)
+    narrow = is_narrow(problem) and not is_plain
     own = start.own
     if own is None and not (narrow and start.w is not None):
         own = problem.combine(alpha)
@@ -383,50 +415,3 @@ def _line_search(
     change *= t
     state.shortfall -= change
     return True
-
-
-def step_length(
-    problem: Problem,
-    slopes: tuple[Float64Array, Float64Array],
-    point: tuple[Float64Array, float],
-    step: tuple[Float64Array, float],
-    shortfall: FloatArray,
-    change: FloatArray,
-    *,
-    to_end: bool = False,
-) -> float:
-    """Return how many times a step goes to the minimum along it; 0 if it leads up.
-
-    Parameters
-    ----------
-    problem : Problem
-    slopes : pair of ndarray
-        (rest, pace): the losses slope by clip(rest + pace (1 - m), 0, u).
-    point, step : pair of ndarray and float
-        Weights and intercept, and what is added to them.
-    shortfall, change : ndarray of float32 or float64, of shape (n_rows,)
-        1 - m at the point, and what the step adds to m.
-    to_end : bool, default=False
-        Whether `change` is 1 - m at the end of the step instead.
-    """
-    (w, intercept), (direction, turn) = point, step
-    along, length = float(w @ direction), float(direction @ direction)
-    if problem.intercept_rule == "penalized":
-        along += intercept * turn
-        length += turn * turn
-    if problem.fixed is not None:
-        along -= float(problem.fixed.own @ direction) + problem.fixed.imbalance * turn
-    t, at_start = _vectors.find_zero(
-        *slopes,
-        problem.bound,
-        shortfall,
-        change,
-        to_end,
-        along,
-        length,
-        1.0,
-        0.0,
-        _FLAT,
-        0.0,
-    )
-    return float(t) if at_start < 0.0 else 0.0
