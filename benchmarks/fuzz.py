@@ -60,6 +60,8 @@ CAUSES = {
     "uneven rows": ("longest row of X is",),
     "dependent columns": ("nearly depend on each other",),
     "hard margins": ("margins are nearly hard",),
+    "small C": ("coefficients are nearly 0",),
+    "uneven weights": ("weights of rows differ",),
     "sweeps alone": ("takes no Newton steps",),
 }
 

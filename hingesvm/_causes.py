@@ -36,11 +36,11 @@ _ROUNDING_ERRORS = 1e-13
 _MANY_ITERATIONS = 1000
 # Part of the iterations, the last ones, over which a gap falls or not, and by how much.
 _LAST_PART, _FALLS = 0.25, 0.99
-# Ratios from which columns of different scale slow a fit down, and rows of different
-# length.
+# Ratios from which columns of different scale slow a fit down, as weights do, and rows
+# of different length.
 _UNEVEN_COLUMNS, _UNEVEN_ROWS = 1e3, 1e2
 # Condition numbers of columns of length 1 from which they nearly depend on each other,
-# and C ||x||^2 from which a margin is nearly a hard one.
+# and C ||x||^2 from which a margin is nearly a hard one; far below 1 weights are none.
 _DEPENDENT, _HARD = 1e4, 1e4
 # Relative gaps from here on are told in per cent.
 _PER_CENT = 0.01
@@ -207,6 +207,17 @@ def _of_the_rest(rows: Rows, costs: Float64Array) -> Iterator[str]:
         yield (
             f"C times the squared length of a row of X is {size:.2g} in the median, so "
             "that margins are nearly hard ones: reduce C, or scale X."
+        )
+    elif 0.0 < size * _HARD < 1.0:
+        yield (
+            f"C times the squared length of a row of X is {size:.2g} in the median, so "
+            "that coefficients are nearly 0: raise C, or scale X."
+        )
+    ratio = _ratio(costs)
+    if ratio > _UNEVEN_COLUMNS:
+        yield (
+            f"The weights of rows differ by a factor of {ratio:.2g}, which slows "
+            "convergence: use weights that are more alike."
         )
 
 

@@ -133,6 +133,16 @@ def test_margins_that_are_nearly_hard():
     assert "C times the squared length of a row of X is 1e+09 in the median" in text
 
 
+def test_coefficients_that_are_nearly_zero_and_weights_that_differ():
+    assert "nearly 0" in told(STUCK, X=np.eye(3), cost=1e-5)
+    assert "nearly 0" not in told(STUCK, X=np.eye(3), cost=1e-3)
+    nothing = np.empty(0)
+    costs = np.array([1.0, 1e-4, 1.0])
+    trained = Trained(nothing, nothing, [STUCK], 0.0, 1.0, costs)
+    (_, text) = causes_of(Rows(np.eye(3)), [trained], 1e-4, 1000)
+    assert text.startswith("The weights of rows differ by a factor of 1e+04")
+
+
 @pytest.mark.parametrize("shape", [(30, 1), (4000, 3), (5, 5)])
 def test_condition_number_does_not_depend_on_scales(shape):
     X = np.random.default_rng(0).normal(size=shape)
