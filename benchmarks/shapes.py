@@ -224,9 +224,10 @@ def report(rows: list[Row], options: argparse.Namespace) -> Iterator[str]:
     yield "# Shapes of data\n"
     yield (
         "CPU milliseconds on one core, medians; made by `python benchmarks/shapes.py`. "
-        f"*auto* is `HingeSVC(C, max_iter={MOST_ITERATIONS})`, *stochastic* and *batch* its pure methods to the "
-        "same tolerance, *penalised* has LinearSVC's intercept; *above* is how far "
-        "LinearSVC at its defaults ended above the minimum; ∞ is over "
+        f"*auto* is `HingeSVC(C, max_iter={MOST_ITERATIONS})`, *stochastic* and "
+        "*batch* its pure methods to the same tolerance, *penalised* has LinearSVC's "
+        "intercept; *above* is how far LinearSVC at its defaults ended above the "
+        "minimum; ∞ is over "
         f"{options.limit:g} s, or never there. Worst ratios of auto to LinearSVC or to "
         "a pure method first.\n"
     )

@@ -148,11 +148,13 @@ def test_small_problems_end_exact_where_that_is_cheap():
     assert progress.budget == np.inf
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("exact", [False, True], ids=["to tol", "exact"])
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-def test_a_few_dense_columns_need_no_sweeps(monkeypatch, warm, exact):
+def test_a_few_columns_need_no_sweeps(monkeypatch, warm, exact, kind):
     # Neither in a fit, nor in the folds of a search, which are solved to tol.
-    problem = make_problem(*blobs(200, 5), Hinge(), "free")
+    X, y = blobs(200, 5)
+    problem = make_problem(kind(X), y, Hinge(), "free")
     start = Start(0.5 * problem.bound) if warm else None
     sweeps = []
     monkeypatch.setattr(choice, "sweep_until", lambda *args: sweeps.append(args))

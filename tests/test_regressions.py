@@ -157,10 +157,25 @@ def test_index_arrays_of_any_integer_type():
     np.testing.assert_allclose(HingeSVC().fit(rows, y).coef_, dense.coef_, rtol=1e-6)
 
 
+def with_empty_columns(X):
+    """As CSR, with more columns than narrow problems have."""
+    return sp.csr_array((X.ravel(), *places_in(X)), shape=(len(X), 70))
+
+
+def places_in(X):
+    """Columns and row starts of a dense array as CSR."""
+    n, d = X.shape
+    return np.tile(np.arange(d), n), np.arange(0, n * d + 1, d)
+
+
 @pytest.mark.parametrize(
     ("form", "owner", "name"),
-    [(np.asarray, narrow.Narrow, "_best"), (sp.csr_array, proximal.Growth, "change")],
-    ids=["dense", "sparse"],
+    [
+        (np.asarray, narrow.Narrow, "_best"),
+        (sp.csr_array, narrow.Narrow, "_best"),
+        (with_empty_columns, proximal.Growth, "change"),
+    ],
+    ids=["dense", "sparse", "wide"],
 )
 def test_a_band_that_cannot_move_does_not_go_on_for_ever(
     form, owner, name, monkeypatch

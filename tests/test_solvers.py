@@ -306,15 +306,17 @@ class Spy:
 
 def test_auto_sweeps_and_then_takes_newton_steps(monkeypatch):
     sweeps, newton = Spy(monkeypatch, "sweep_until"), Spy(monkeypatch, "newton_until")
-    X, y = blobs(100, 5)
+    X, y = blobs(100, 70)
     assert exact(sp.csr_matrix(X), y).converged
     assert sweeps.calls == newton.calls == 1
 
 
 @every_rule
-def test_few_dense_columns_need_no_sweeps(monkeypatch, rule):
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+def test_few_columns_need_no_sweeps(monkeypatch, rule, kind):
     sweeps = Spy(monkeypatch, "sweep_until")
-    solution = exact(*blobs(100, 5), rule=rule)
+    X, y = blobs(100, 5)
+    solution = exact(kind(X), y, rule=rule)
     assert solution.certificate.relative_gap <= 1e-10
     assert sweeps.calls == 0
     # The start, and a look for each inner problem, a step or more in all but the last.
@@ -501,9 +503,9 @@ def test_a_start_of_ones_own_needs_no_sample(monkeypatch, taken):
 def test_few_rows_need_no_sample(monkeypatch, taken):
     monkeypatch.setattr(choice, "_FEW_ROWS", 500)
     monkeypatch.setattr(choice, "_TALL", 1)
-    X, y = blobs(500, 5)
+    X, y = blobs(500, 70)
     solution = solve(make_problem(sp.csr_matrix(X), y, Hinge(), "free"))
-    assert taken == ["sweep_until", "newton_until"]
+    assert set(taken) == {"sweep_until", "newton_until"}
     assert solution.certificate.relative_gap <= 1e-10
 
 

@@ -97,7 +97,7 @@ def solve(
         With 1000 rows or more for each column it takes the batch method from the start.
         A small problem (up to 10,000 rows and n_rows * n_features up to 4 million) ends
         exact to rounding where that is cheap.
-        It begins with the batch method if it has up to 64 dense columns.
+        It begins with the batch method if it has up to 64 columns.
     tol : float, default=1e-4
         Relative duality gap to reach.
     max_iter : int, default=1000

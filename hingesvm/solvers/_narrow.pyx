@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True
-"""Many Newton steps of the batch method in one call, on few dense rows of few columns.
+"""Many Newton steps of the batch method in one call, on few rows of few columns.
 
 There a step takes some ten microseconds, and Python between its parts would take longer,
 and hold up other threads. The rows are copied into tiles: TILE of them, multiplied by
@@ -117,21 +117,31 @@ def fill_tiles(
     const int8_t[::1] signs,
     value_t[:, :, ::1] tiles,
 ):
-    """Copy dense rows to tiles; the last one is filled up with zeros."""
+    """Copy rows to tiles; the last one is filled up with zeros."""
     cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Row place
     cdef ptrdiff_t row, j, size = tiles.shape[1], n = signs.shape[0]
     cdef value_t sign
     cdef const value_t* values
+    cdef const index_t* named
     cdef value_t* out
     with nogil:
+        if row_starts.shape[0]:
+            memset(&tiles[0, 0, 0], 0, tiles.shape[0] * size * TILE * sizeof(value_t))
         for row in range(n):
             if row + AHEAD < n:
                 fetch_row(&X, &data[0], row + AHEAD, <index_t>0)
-            values = &data[locate(&X, row, <index_t>0).start]
+            place = locate(&X, row, <index_t>0)
+            values, named = &data[place.start], <const index_t*>place.columns
             out = &tiles[row // TILE, 0, row % TILE]
             sign = <value_t>signs[row]
-            for j in range(n_features):
-                out[j * TILE] = sign * values[j]
+            # A sparse row may name a column twice.
+            if named != NULL:
+                for j in range(place.length):
+                    out[named[j] * TILE] += sign * values[j]
+            else:
+                for j in range(n_features):
+                    out[j * TILE] = sign * values[j]
             if size > n_features:
                 out[n_features * TILE] = sign
         if n % TILE:

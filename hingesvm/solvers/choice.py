@@ -121,7 +121,7 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
     if progress.work == 0.0:
         first = Start(np.zeros(problem.n_rows)) if start is None else start
         if small and is_narrow(problem):
-            # A few dense columns need no sweeps: steps in one call take no longer.
+            # A few columns need no sweeps: steps in one call take no longer.
             is_cold = not first.alpha.any() and first.w is None
             finish(progress, progress.start() if is_cold else first, seed)
             turns.is_cut_short = False

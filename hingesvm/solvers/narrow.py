@@ -1,4 +1,4 @@
-"""The batch method on few dense rows of few columns: many Newton steps in one call."""
+"""The batch method on few rows of few columns: many Newton steps in one call."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _LOOKS = 64
 
 
 def is_narrow(problem: Problem) -> bool:
-    """Whether a problem has so few dense rows of so few columns."""
+    """Whether a problem has so few rows of so few columns."""
     rows = problem.rows
-    if rows.is_sparse or rows.n_features > _MOST_COLUMNS:
+    if rows.n_features > _MOST_COLUMNS:
         return False
     return rows.n_rows * (rows.n_features + _PER_ROW) <= _MOST_NUMBERS
 
