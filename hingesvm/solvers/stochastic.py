@@ -47,8 +47,8 @@ Float64Array = NDArray[np.float64]
 # Sweeps between looks at most, as a part of all before: a look costs about as much as
 # half a sweep over all rows.
 LONGEST_WAIT = 0.5
-# Part of all sweeps so far over which progress is measured, at least: that of a short
-# stretch says little.
+# Part of all sweeps so far over which progress is measured, at least, before they are
+# given up: that of a short stretch says little.
 _WINDOW = 0.2
 # Sweeps before the first look where there are more columns than the second number, and
 # so nothing to hand over to: the first gaps say little.
@@ -157,14 +157,15 @@ def sweep_until(
         if not swept:
             state.step *= relaxation(problem.rows)
         swept += since_look
-        remaining = _remaining(looks, swept, gap, progress.tol)
+        remaining = predicted_sweeps(gap, looks[-1][1], since_look, progress.tol)
+        over_more = _remaining(looks, swept, gap, progress.tol)
         looks.append((swept, gap))
         since_look = 0.0
         shrunk_above = state.shrink_above
         is_shared = shares is not None and deal(problem, state, shares)
         if progress.converged:
             return
-        if hand_over is not None and hand_over(visits, remaining):
+        if hand_over is not None and hand_over(visits, over_more):
             return
         wait = max(1.0, min(remaining, LONGEST_WAIT * visits))
 
