@@ -32,7 +32,7 @@ Float64Array = NDArray[np.float64]
 # Work of the Python between two calls of kernels: a look, or a Newton step.
 CALL_WORK = 3e5
 #: Work that the exact finish of a fit may take in any case: 2 to 5 ms.
-CHEAP = 6e6
+CHEAP = 4e6
 # Change of dual variables, relative to their sum, that is rounding.
 _ROUNDING = 1e-14
 
