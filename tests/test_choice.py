@@ -122,6 +122,34 @@ def hats(n, d):
     return X, np.where(score + 0.3 * rng.standard_normal(n) > score.mean(), 1, -1)
 
 
+def test_the_method_that_gained_more_has_the_longer_turn():
+    problem = make_problem(*blobs(50, 5), Hinge(), "free")
+    progress = Progress(problem, 1e-4, 1000, cheap=1.0)
+    turns = choice._Turns(swept=100.0, stepped=60.0)
+    turns.pace_of_steps, turns.pace_of_sweeps = 2.0, 1.0
+    # Newton steps take half as much again as sweeps, sweeps no more than half as much.
+    assert turns._room(progress) == 150.0 - 60.0
+    assert turns._share(100.0, 60.0, True, progress) == progress.cheap
+    turns.pace_of_steps = 0.5
+    assert turns._room(progress) == progress.cheap
+    assert turns._share(100.0, 60.0, False, progress) == 50.0
+
+
+def test_newton_steps_go_on_where_they_were_interrupted():
+    # Multipliers do not move, and the step does not grow, within an inner problem.
+    problem = make_problem(*blobs(120, 80), Hinge(), "free", 10.0)
+    whole = Progress(problem, 1e-10, 500)
+    whole.record(problem.origin())
+    newton_until(whole, Start(np.zeros(120)), 1e-10)
+    parts, start = Progress(problem, 1e-10, 500), Start(np.zeros(120))
+    parts.record(problem.origin())
+    while not parts.converged and not parts.is_over:
+        parts.budget = parts.work + 1.0
+        start = newton_until(parts, start, 1e-10)
+    assert parts.converged
+    assert parts.n_iter <= 1.5 * whole.n_iter
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_an_exact_finish_takes_no_more_than_the_fit_before_it(monkeypatch, name):
     X, y = SHAPES[name]()

@@ -2,12 +2,13 @@ r"""Which method when: sweeps and Newton steps in turns that grow with each othe
 
 A method that is hopeless on some data shows that by its progress only, so that neither
 is trusted with all of the work. Sweeps begin; then each method in turn goes on from the
-best dual variables, until it has spent half as much again as the other one. If one of
-them would have taken the work W alone, both together take about 2 W.
+best dual variables: the one that gained more for its work until it has spent half as
+much again as the other, which may spend half as much as the first. If one of them would
+have taken the work W alone, both together take about 2 W.
 
-Predictions shorten that. On large data sweeps are left for Newton steps when these are
-predicted to be cheaper; with very many rows for each column these even begin, from a
-sample.
+Predictions shorten that. Sweeps that are predicted to be done soon go on. On large data
+sweeps are left for Newton steps when these are predicted to be cheaper; with very many
+rows for each column these even begin, from a sample.
 
 Work is counted in arithmetic (`Progress.work`), so that every machine decides alike.
 """
@@ -65,8 +66,10 @@ _PASSED = 0.5
 _PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
 # Part of the gap that a turn leaves at most if it is prolonged.
 _GAINED = 0.1
-# Work of a method's turn: as a part of that of the other one so far.
-_AHEAD, _BEHIND = 1.5, 0.5
+# Work of a method with its turn, as a part of that of the other one so far: where it
+# gained more in its last turn, and where it did not. A method that is ahead takes a part
+# of its own work at least.
+_AHEAD, _BEHIND, _GROWTH = 1.5, 0.5, 0.5
 # Rows for each column from which a sample tells more than sweeps do.
 _TALL = 1000
 # Newton steps of a finish on bands, and the price of each beside its linear algebra.
@@ -231,7 +234,7 @@ class _Turns:
         problem = progress.problem
         if progress.max_iter - progress.n_iter <= _RESERVE:
             return np.inf
-        room = self._share(self.stepped, self.swept, self.is_behind(), progress)
+        room = self._share(self.stepped, self.swept, self._is_behind(), progress)
         is_trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
         if self.stepped or not is_trusted:
             return room
@@ -285,7 +288,7 @@ class _Turns:
         """
         before, max_iter = progress.work, progress.max_iter
         first = _log_odds(progress)
-        room = self._share(self.swept, self.stepped, not self.is_behind(), progress)
+        room = self._share(self.swept, self.stepped, not self._is_behind(), progress)
         is_enough = None
         if self.is_cut_short:
             progress.budget = before + room
@@ -300,7 +303,7 @@ class _Turns:
         self.swept += work
         self.pace_of_sweeps = (first - _log_odds(progress)) / max(work, 1.0)
 
-    def is_behind(self) -> bool:
+    def _is_behind(self) -> bool:
         """Whether Newton steps gained less than sweeps, in the last turns."""
         return self.pace_of_steps < self.pace_of_sweeps
 
@@ -308,11 +311,9 @@ class _Turns:
         self, own: float, other: float, is_behind: bool, progress: Progress
     ) -> float:
         """Return how much work a method may take in its turn."""
-        if not (self.swept and self.stepped):
-            return max(_AHEAD * other - own, 0.5 * own, progress.cheap)
-        if is_behind:
+        if is_behind and self.swept and self.stepped:
             return max(_BEHIND * other - own, progress.cheap)
-        return max(_AHEAD * other - own, 0.5 * own, progress.cheap)
+        return max(_AHEAD * other - own, _GROWTH * own, progress.cheap)
 
 
 def _log_odds(progress: Progress) -> float:
