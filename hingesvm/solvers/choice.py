@@ -67,8 +67,8 @@ _PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
 # Part of the gap that a turn leaves at most if it is prolonged.
 _GAINED = 0.1
 # Work of a method with its turn, as a part of that of the other one so far: where it
-# gained more in its last turn, and where it did not. A method that is ahead takes a part
-# of its own work at least.
+# gained more in its last turn, and where it did not. One that is ahead takes a part of
+# its own work at least.
 _AHEAD, _BEHIND, _GROWTH = 1.5, 0.5, 0.5
 # Rows for each column from which a sample tells more than sweeps do.
 _TALL = 1000
