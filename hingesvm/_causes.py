@@ -34,8 +34,8 @@ _MOST_OF_IT = 0.5
 _ROUNDING_ERRORS = 1e-13
 # Iterations that next to no fit needs more of: the default of `max_iter`.
 _MANY_ITERATIONS = 1000
-# Part of the iterations, the last ones, over which a gap falls or not, and by how much.
-_LAST_PART, _FALLS = 0.25, 0.99
+# Part of the iterations, the last ones, over which a gap falls or not; to what part.
+_LAST_PART, _FALLS = 0.25, 0.9
 # Ratios from which columns of different scale slow a fit down, as weights do, and rows
 # of different length.
 _UNEVEN_COLUMNS, _UNEVEN_ROWS = 1e3, 1e2
@@ -152,7 +152,9 @@ def _sentence(end: End, solution: Solution, who: str) -> str:
             f"{who} still fell, from {told(before)} to {told(now)} in the last {count} "
             "iterations."
         )
-    return f"{who} came no closer in the last {count} iterations."
+    if now < _FALLS * before:
+        return f"{who} did not fall any more after {solution.n_iter} iterations."
+    return f"{who} came next to no closer in the last {count} iterations."
 
 
 def _of_rounding(each: Sequence[Solution], tol: float) -> Iterator[str]:
@@ -205,13 +207,13 @@ def _of_the_rest(rows: Rows, costs: Float64Array) -> Iterator[str]:
     size = float(np.median(costs)) * float(np.median(rows.squared_norms()))
     if size > _HARD:
         yield (
-            f"C times the squared length of a row of X is {size:.2g} in the median, so "
-            "that margins are nearly hard ones: reduce C, or scale X."
+            f"C times weight times squared length of a row of X is {size:.2g}, by "
+            "medians, so that margins are nearly hard ones: reduce C, or scale X."
         )
     elif 0.0 < size * _HARD < 1.0:
         yield (
-            f"C times the squared length of a row of X is {size:.2g} in the median, so "
-            "that coefficients are nearly 0: raise C, or scale X."
+            f"C times weight times squared length of a row of X is {size:.2g}, by "
+            "medians, so that coefficients are nearly 0: raise C, or scale X."
         )
     ratio = _ratio(costs)
     if ratio > _UNEVEN_COLUMNS:

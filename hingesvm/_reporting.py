@@ -219,7 +219,7 @@ def _warn_not_converged(
     message += " ".join(causes_of(rows, [trained], tol, max_iter, method))
     if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
         message += (
-            " Rounded to float32, the coefficients have a gap of "
+            " Rounded to float32, the coefficients have a gap of up to "
             f"{told(trained.rounded_gap)}: pass X as float64."
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
@@ -229,7 +229,7 @@ def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
         f"{who} converged, but the objective of coefficients rounded to float32 has a "
-        f"relative duality gap of {told(gap)}, above tol={tol:.2g}: pass X as "
+        f"relative duality gap of up to {told(gap)}, above tol={tol:.2g}: pass X as "
         "float64, scale rows or columns that are far longer than others, or raise tol.",
         ConvergenceWarning,
         stacklevel=stack_level,

@@ -74,8 +74,15 @@ def test_a_gap_that_still_fell_asks_for_more_iterations():
 
 def test_a_gap_that_no_longer_fell_does_not():
     text = told(STUCK)
-    assert text.startswith("It came no closer in the last 300 iterations.")
+    assert text.startswith("It came next to no closer in the last 300 iterations.")
     assert "max_iter" not in text
+
+
+def test_a_gap_that_fell_to_an_early_end_is_not_said_to_have_stood():
+    # Nothing more could be done, at an iteration before max_iter.
+    text = told(solution_of([1.0, 0.5, 0.1, 1e-2, 1e-3], step=10))
+    assert "closer" not in text
+    assert "did not fall any more after 40 iterations" in text
 
 
 def test_rounding_that_is_most_of_the_gap_is_told_with_its_size():
@@ -98,7 +105,7 @@ def test_problems_that_end_in_different_ways_are_told_apart():
     text = told(FALLING, STUCK, HIDDEN)
     first, second, third = (
         text.index("Rounding errors of float64 hide the rest"),
-        text.index("Another one came no closer"),
+        text.index("Another one came next to no closer"),
         text.index("Another one still fell"),
     )
     assert first < second < third
@@ -130,7 +137,9 @@ def test_margins_that_are_nearly_hard():
     X = np.eye(3)
     assert "hard" not in told(STUCK, X=X)
     text = told(STUCK, X=X, cost=1e9)
-    assert "C times the squared length of a row of X is 1e+09 in the median" in text
+    assert (
+        "C times weight times squared length of a row of X is 1e+09, by medians" in text
+    )
 
 
 def test_coefficients_that_are_nearly_zero_and_weights_that_differ():
@@ -180,7 +189,7 @@ def test_fits_on_uneven_rows_name_them(form):
     clf = HingeSVC(1e4, solver="stochastic", tol=1e-6, multi_class=form)
     text = message_of(clf.fit, X, y)
     assert "solver='stochastic' takes no Newton steps: take 'auto'." in text
-    assert re.search(r"came no closer in the last \d+ iterations", text)
+    assert re.search(r"came next to no closer in the last \d+ iterations", text)
     assert re.search(r"The longest row of X is [\d.]+e\+0[345] times as long", text)
 
 

@@ -354,3 +354,18 @@ def test_few_columns_far_from_the_origin_that_nearly_depend_on_each_other(
         clf = HingeSVC(C, loss=loss, solver=solver).fit(X, y)
         assert clf.dual_gap_ <= 1e-6 * clf.objective_
         assert clf.n_iter_ < 1000
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("seed", [1, 3, 6])
+def test_bands_of_sparse_columns_take_few_steps(form, seed):
+    # Systems of a part of the free rows took hundreds, and turns cut them short.
+    rng = np.random.default_rng(seed)
+    n, d = 10_001, 40
+    X = rng.standard_normal((n, d)) + rng.uniform(-30.0, 30.0, d)
+    X *= rng.random((n, d)) < 0.05
+    score = X @ rng.standard_normal(d)
+    score += 0.3 * score.std() * rng.standard_normal(n) - np.median(score)
+    clf = HingeSVC(C=1000.0).fit(form(X), score > 0.0)
+    assert clf.dual_gap_ <= 1e-4 * clf.objective_
+    assert clf.n_iter_ < 150

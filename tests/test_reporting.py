@@ -220,5 +220,19 @@ def test_coefficients_that_are_worse_rounded_are_told_of_in_any_case():
     certificate = Certificate(nothing, 0.0, nothing, 2.0, 1.9)
     solution = Solution(certificate, 1000, False, [])
     trained = Trained(nothing, nothing, [solution], 0.99, 1.0, np.ones(1))
-    with pytest.warns(ConvergenceWarning, match="gap of 99 %: pass X as float64"):
+    with pytest.warns(ConvergenceWarning, match="gap of up to 99 %: pass X as float64"):
         warn_if_short(Rows(X), trained, 1e-4, 1000)
+
+
+@pytest.mark.parametrize("shape", [(3000, 55), (2100, 60), (400, 6)])
+def test_who_watches_changes_no_bit(shape, capsys):
+    # Interrupts of the many steps in one call fell elsewhere.
+    rng = np.random.default_rng(9)
+    X = rng.standard_normal(shape)
+    y = X @ rng.standard_normal(shape[1]) + 5.0 * rng.standard_normal(len(X)) > 0.0
+    alone = HingeSVC(10.0).fit(X, y)
+    watched = HingeSVC(10.0, verbose=1).fit(X, y)
+    assert capsys.readouterr().out
+    assert np.array_equal(alone.coef_, watched.coef_)
+    assert alone.n_iter_ == watched.n_iter_
+    assert alone.dual_gap_ == watched.dual_gap_

@@ -98,7 +98,7 @@ def test_max_iter_on_uneven_columns_blames_the_scale(max_iter, solver, rule):
     [
         (1, "Raise max_iter", "The columns"),
         (999, "Raise max_iter", "The columns"),
-        (1000, "It came no closer in the last", "The columns"),
+        (1000, "It came next to no closer in the last", "The columns"),
     ],
 )
 def test_what_is_likeliest_to_help_is_named_first(max_iter, first, then):

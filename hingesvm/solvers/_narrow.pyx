@@ -87,6 +87,7 @@ cdef enum:
     AT_END
     REACH
     MISSED
+    LEFT
     HAS_POINT
     HAS_DUALS
     LENGTH_OF_STATE
@@ -95,11 +96,16 @@ cdef enum:
 ROWS_PER_TILE, STATE = TILE, LENGTH_OF_STATE
 
 
-def first_state(double rho, double[::1] state):
-    """Set what `solve` keeps, for a first proximal step in units of the costs."""
+def first_state(double rho, bint with_samples, double[::1] state):
+    """Set what `solve` keeps, for a first proximal step in units of the costs.
+
+    Early systems may be of a part of the free rows if it is to be with samples.
+    """
     state[:] = 0.0
+    state[MISSED] = not with_samples
     state[RHO], state[WAIT] = rho, PATIENCE
     state[PRIMAL], state[DUAL], state[REACH] = INFINITY, -INFINITY, INFINITY
+    state[LEFT] = INFINITY
 
 
 def room_for(ptrdiff_t size):
@@ -299,7 +305,8 @@ def solve(
     allowed : int
         Newton steps after which it ends.
     work : float
-        Multiply-adds after which it returns early.
+        Multiply-adds after which it returns early, counted from the last time that it
+        did, so that who watches each inner problem changes nothing.
     per_row : ndarray of float64, of shape (8, n_tiles * ROWS_PER_TILE)
         Shortfalls and duals of the iterate, duals of the best dual point, and anchor,
         all overwritten; and room.
@@ -335,7 +342,7 @@ def solve(
     cdef ptrdiff_t steps = 0, inner, padded = (size + PADDED - 1) // PADDED * PADDED
     cdef ptrdiff_t n_looks = 0, rest = (per_row.shape[1] - n) * sizeof(double)
     cdef int found, end = ENDED_
-    cdef double gap, factor
+    cdef double gap, factor, left = min(state[LEFT], work)
     cdef double* former = &per_row[7, 0]
     cdef const value_t* X = &tiles[0, 0, 0]
     band.n, band.size, band.padded = n, size, padded
@@ -391,16 +398,17 @@ def solve(
             memcpy(former, band.shortfall, n * sizeof(double))
             if gap < COARSE or state[REACH] == INFINITY:
                 found = minimise(
-                    X, &band, goal, floor, limit, enough, False, &work, &inner
+                    X, &band, goal, floor, limit, enough, False, &left, &inner
                 )
             else:
                 found = minimise_by_part(
                     X, &band, &part, &spare[0, 0, 0], state[REACH], goal, floor, limit,
-                    enough, &work, &inner,
+                    enough, &left, &inner,
                 )
             steps += inner - before
             if found == OUT_OF_WORK:
                 state[TAKEN] = inner
+                left = INFINITY
                 end = INTERRUPTED_
                 break
             state[TAKEN] = 0.0
@@ -445,6 +453,7 @@ def solve(
                 break
         else:
             end = INTERRUPTED_
+        state[LEFT] = left
         if band.has_point:
             state[HAS_POINT] = 1.0
         if band.has_duals:

@@ -311,9 +311,15 @@ class _Turns:
         self, own: float, other: float, is_behind: bool, progress: Progress
     ) -> float:
         """Return how much work a method may take in its turn."""
-        if is_behind and self.swept and self.stepped:
+        both = self.swept and self.stepped
+        if is_behind and both and not _takes_bands(progress.problem):
             return max(_BEHIND * other - own, progress.cheap)
         return max(_AHEAD * other - own, _GROWTH * own, progress.cheap)
+
+
+def _takes_bands(problem: Problem) -> bool:
+    """Whether Newton steps are on bands, which a turn begins anew."""
+    return not is_small(problem) and problem.n_rows > _NO_BANDS
 
 
 def _log_odds(progress: Progress) -> float:
@@ -332,7 +338,7 @@ def finish(progress: Progress, start: Start | None, seed: int) -> Start | None:
     """
     problem = progress.problem
     small = is_small(problem)
-    if not small and (start is None or problem.n_rows > _NO_BANDS):
+    if _takes_bands(problem) or (not small and start is None):
         if start is None or not (start.alpha.any() or start.w is not None):
             start = nest(progress, seed)
         band_until(progress, start, progress.tol, lambda: nest(progress, seed))

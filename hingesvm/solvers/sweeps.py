@@ -64,7 +64,7 @@ WORK = 3.0
 # The same of a dense row, as `Progress` counts it, and what there is to do for a row
 # besides.
 _DENSE_WORK = 1.2
-_ROW_WORK = 10.0
+_ROW_WORK = 40.0
 
 
 def random_bits(seed: int) -> NDArray[np.uint64]:
