@@ -30,7 +30,7 @@ from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 from hingesvm.solvers.sweeps import work_of_sweep
 
-__all__ = ["band_until", "nest"]
+__all__ = ["Rounds", "band_until", "nest"]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -38,6 +38,9 @@ IndexArray = NDArray[np.intp]
 # Rows of a sample, at least: in all, for each column, and of each class.
 _LEAST_ROWS, _ROWS_PER_COLUMN, _LEAST_OF_CLASS = 1000, 8, 10
 _FACTOR = 8
+# Part of the gap that a round leaves which brought hardly anything, and by how much the
+# proximal step then grows if it was cut short.
+_HARDLY, _GROWTH = 0.8, 3.0
 # Relative gap to which a sample is solved.
 _SAMPLE_GOAL = 1e-2
 # Rows in the band: at least and at most as a part of all, at least in number, and
@@ -113,7 +116,7 @@ def _sample(n_rows: int, seed: int) -> IndexArray:
 
 
 @dataclass
-class _Rounds:
+class Rounds:
     """The state between two rounds.
 
     Attributes
@@ -132,6 +135,8 @@ class _Rounds:
         Smallest relative gap of any survey.
     is_centred : bool
         Whether the dual variables in the band are to start in the middle.
+    is_cut_short : bool
+        Whether the last round took all the steps that it was allowed.
     band : ndarray of intp, of shape (n_band,)
         Rows of the last round: all whose dual variables it may have changed.
     """
@@ -144,6 +149,7 @@ class _Rounds:
     moved: NDArray[np.floating] | None = None
     steps: int = field(init=False)
     gap: float = np.inf
+    is_cut_short: bool = False
     band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __post_init__(self) -> None:
@@ -152,36 +158,45 @@ class _Rounds:
 
 def band_until(
     progress: Progress,
-    start: Start | None,
+    start: Start | Rounds | None,
     goal: float,
     other: Callable[[], Start | None] | None = None,
-) -> None:
+) -> Start | Rounds | None:
     """Take Newton steps on bands of rows to a relative gap on all rows.
 
     Parameters
     ----------
     progress : Progress
         Keeps what is found, and bounds the number of steps.
-    start : Start, optional
+    start : Start or Rounds, optional
         Weights to start from, and dual variables unless these are of length 0.
-        Without weights, all rows make up the one and only band.
+        Without weights, all rows make up the one and only band. Or rounds that are to
+        go on.
     goal : float
         Relative gap to reach.
     other : callable, optional
         Returns another start, asked where the dual variables of an unseen one mislead.
+
+    Returns
+    -------
+    Start, Rounds or None
+        Where it was interrupted, if it was: with steps on all rows, or on bands.
     """
     problem = progress.problem
-    if start is None or start.w is None:
+    if isinstance(start, Rounds):
+        rounds = start
+    elif start is None or start.w is None:
         newton_until(progress, start or _cold_start(problem), goal)
-        return
-    rounds = _first_survey(problem, start, goal)
-    if start.is_unseen:
-        found = rounds.here.certificate(problem)
-        progress.record(found, proven=True)
-        if progress.relative_gap <= goal:
-            return
-        if found.relative_gap > _MISLED:
-            rounds = _begin_anew(problem, start, found.primal, goal, other)
+        return None
+    else:
+        rounds = _first_survey(problem, start, goal)
+        if start.is_unseen:
+            found = rounds.here.certificate(problem)
+            progress.record(found, proven=True)
+            if progress.relative_gap <= goal:
+                return None
+            if found.relative_gap > _MISLED:
+                rounds = _begin_anew(problem, start, found.primal, goal, other)
     patience = _PATIENCE
     while not progress.exhausted and patience:
         there = _solve_band(progress, rounds, goal)
@@ -190,12 +205,15 @@ def band_until(
         if progress.relative_gap <= goal:
             if progress.best is not None and progress.best.weights is there.weights:
                 progress.shortfall, progress.reach = there.shortfall, rounds.reach
-            return
+            return None
         patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
+        if rounds.is_cut_short and certificate.relative_gap > _HARDLY * rounds.gap:
+            rounds.rho *= _GROWTH
         rounds.gap = min(rounds.gap, certificate.relative_gap)
         _advance(progress, rounds, there)
-    if not progress.exhausted:
-        newton_until(progress, progress.start(), goal)
+    if progress.exhausted:
+        return rounds
+    return newton_until(progress, progress.start(), goal)
 
 
 def _cold_start(problem: Problem) -> Start:
@@ -208,7 +226,7 @@ def _cold_start(problem: Problem) -> Start:
     return Start(0.5 * problem.bound, zero, 0.0, shortfall, _COLD_RHO)
 
 
-def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
+def _first_survey(problem: Problem, start: Start, goal: float) -> Rounds:
     """Look at all rows at the start."""
     assert start.w is not None
     with_duals = len(start.alpha) > 0
@@ -220,7 +238,7 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
         own = problem.combine(start.alpha) if start.own is None else start.own
         here = Survey(start.w, float(start.intercept), duals, start.shortfall, own)
         here.add_up(problem)
-        return _Rounds(here, start.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
+        return Rounds(here, start.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
     known = problem.rows.reach
     reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
     scales = _scales(problem) if known is None else None
@@ -243,7 +261,7 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> _Rounds:
     steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
-    return _Rounds(here, reach, rho, is_centred, steps)
+    return Rounds(here, reach, rho, is_centred, steps)
 
 
 def _begin_anew(
@@ -252,7 +270,7 @@ def _begin_anew(
     primal: float,
     goal: float,
     other: Callable[[], Start | None] | None,
-) -> _Rounds:
+) -> Rounds:
     """Look at the weights of a start without its dual variables, or at another start.
 
     At which the primal value is the lower one; `primal` is that of the start.
@@ -276,7 +294,7 @@ def _scales(problem: Problem) -> NDArray[np.floating]:
     return (1.0 / np.sqrt(np.maximum(squares, floor))).astype(rows.dtype)
 
 
-def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
+def _solve_band(progress: Progress, rounds: Rounds, goal: float) -> Survey:
     """Solve the problem of a band, and look at all rows there."""
     problem = progress.problem
     rounds.band = _choose(problem, rounds)
@@ -288,7 +306,7 @@ def _solve_band(progress: Progress, rounds: _Rounds, goal: float) -> Survey:
 
 
 def _solve_part(
-    progress: Progress, rounds: _Rounds, goal: float
+    progress: Progress, rounds: Rounds, goal: float
 ) -> tuple[Float64Array, float, PackedDuals]:
     """Solve the problem of a band; return weights, intercept and the duals of all."""
     problem, here, band = progress.problem, rounds.here, rounds.band
@@ -310,6 +328,7 @@ def _solve_part(
         floor = max(floor, progress.best.dual)
     ahead = newton_until(inner, start, target, floor)
     progress.n_iter = inner.n_iter
+    rounds.is_cut_short = inner.is_over and not inner.relative_gap <= target
     # And the look at all rows that follows.
     progress.work = inner.work + work_of_sweep(problem.rows)
     assert ahead.w is not None
@@ -327,7 +346,7 @@ def _solve_part(
     return ahead.w, ahead.intercept, duals
 
 
-def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
+def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     """Return the rows of the next band."""
     n_rows, here, reach = problem.n_rows, rounds.here, rounds.reach
     error = np.sqrt(_FACTOR * problem.rows.n_features / n_rows)
@@ -363,7 +382,7 @@ def _choose(problem: Problem, rounds: _Rounds) -> IndexArray:
     return band if len(band) else np.arange(n_rows)
 
 
-def _advance(progress: Progress, rounds: _Rounds, there: Survey) -> None:
+def _advance(progress: Progress, rounds: Rounds, there: Survey) -> None:
     """Go to the next survey, or as far in its direction as the objective falls."""
     problem, here = progress.problem, rounds.here
     crossed = _vectors.misplaced(
@@ -404,7 +423,7 @@ def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
     return min(part, 1.0)
 
 
-def _go_between(problem: Problem, rounds: _Rounds, there: Survey, part: float) -> None:
+def _go_between(problem: Problem, rounds: Rounds, there: Survey, part: float) -> None:
     """Go a part of the way to the next survey; past half of it, take its duals."""
     here, moved = rounds.here, rounds.moved
     assert moved is not None

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hingesvm.solvers.bands import band_until, nest
+from hingesvm.solvers.bands import Rounds, band_until, nest
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.narrow import is_narrow
 from hingesvm.solvers.newton import LARGEST_SYSTEM, works_of_systems
@@ -64,8 +64,9 @@ _PASSED = 0.5
 # Times the predicted price that the first Newton steps may take on bands, where it is
 # too low as a rule, and the same up to little work.
 _PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
-# Part of the gap that a turn leaves at most if it is prolonged.
-_GAINED = 0.1
+# Logarithm of the part of the gap over the dual value that a turn leaves at most if it
+# is prolonged; gaps above this one are as good as it.
+_GAINED, _NOTHING_YET = math.log(0.1), 1.0 - 1e-6
 # Work of a method with its turn, as a part of that of the other one so far: where it
 # gained more in its last turn, and where it did not. One that is ahead takes a part of
 # its own work at least.
@@ -161,7 +162,7 @@ class _Turns:
     ----------
     swept, stepped : float
         Work of sweeps and of Newton steps.
-    ahead : Start or None
+    ahead : Start, Rounds or None
         Where the last Newton steps ended.
     gap : float
         The relative gap then.
@@ -175,16 +176,16 @@ class _Turns:
     pace_of_steps: float = 0.0
     swept: float = 0.0
     stepped: float = 0.0
-    ahead: Start | None = None
+    ahead: Start | Rounds | None = None
     gap: float = np.inf
     is_cut_short: bool = True
 
-    def start(self, progress: Progress) -> Start:
+    def start(self, progress: Progress) -> Start | Rounds:
         """Return where Newton steps go on: there, unless sweeps have got farther."""
-        if self.ahead is None:
-            return progress.start()
-        if not self._is_passed(progress):
+        if self.ahead is not None and not self._is_passed(progress):
             return self.ahead
+        if not isinstance(self.ahead, Start):
+            return progress.start()
         here = progress.start()
         point = {"alpha": here.alpha, "w": here.w, "intercept": here.intercept}
         return replace(self.ahead, **point, anchor=None)
@@ -204,7 +205,7 @@ class _Turns:
         assert best is not None
         inside = (best.alpha > 0.0) & (best.alpha < problem.bound)
         first, each = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
-        if problem.rows.keeps_kernel or (self.ahead and self.ahead.inner):
+        if problem.rows.keeps_kernel or getattr(self.ahead, "inner", None):
             first = 0.0
         return first + count * (each + work_of_sweep(problem.rows) + CALL_WORK)
 
@@ -216,9 +217,10 @@ class _Turns:
         room = self._room(progress)
         if self.price(progress, 1) > room:
             return
-        before, gap, first = progress.work, np.inf, _log_odds(progress)
-        while not _is_done(progress) and progress.relative_gap <= _GAINED * gap:
-            gap = progress.relative_gap
+        before, first = progress.work, _log_odds(progress)
+        last = np.inf
+        while not _is_done(progress) and _log_odds(progress) <= last + _GAINED:
+            last = _log_odds(progress)
             progress.budget = progress.work + room
             self.ahead = finish(progress, self.start(progress), seed)
             self.gap = progress.relative_gap
@@ -240,7 +242,8 @@ class _Turns:
             return room
         price = _newton_price(problem) * price_of_sweep(problem.rows)
         if problem.n_rows > _NO_BANDS:
-            price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, _LITTLE))
+            most = _LITTLE if problem.rows.is_sparse else np.inf
+            price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, most))
         return max(room, price)
 
     def sweep_first(self, progress: Progress, first: Start, seed: int) -> None:
@@ -324,25 +327,29 @@ def _takes_bands(problem: Problem) -> bool:
 
 def _log_odds(progress: Progress) -> float:
     """Return the logarithm of the gap over the dual value."""
-    gap = min(progress.relative_gap, 1.0 - 1e-15)
+    gap = min(progress.relative_gap, _NOTHING_YET)
     return float(np.log(max(gap, 1e-16) / (1.0 - gap)))
 
 
-def finish(progress: Progress, start: Start | None, seed: int) -> Start | None:
+def finish(
+    progress: Progress, start: Start | Rounds | None, seed: int
+) -> Start | Rounds | None:
     """Take Newton steps to the tolerance, or on a small problem to rounding.
 
     Returns
     -------
-    Start or None
+    Start, Rounds or None
         Where they ended, if they can go on there.
     """
     problem = progress.problem
     small = is_small(problem)
-    if _takes_bands(problem) or (not small and start is None):
+    if isinstance(start, Rounds):
+        return band_until(progress, start, progress.tol)
+    goes_on = start is not None and start.anchor is not None
+    if (_takes_bands(problem) and not goes_on) or (not small and start is None):
         if start is None or not (start.alpha.any() or start.w is not None):
             start = nest(progress, seed)
-        band_until(progress, start, progress.tol, lambda: nest(progress, seed))
-        return None
+        return band_until(progress, start, progress.tol, lambda: nest(progress, seed))
     if start is None:
         start = Start(np.zeros(problem.n_rows))
     if not (small and progress.exact):

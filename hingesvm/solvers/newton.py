@@ -57,7 +57,7 @@ _MAX_CONJUGATE_STEPS = 200
 _MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
 # Multiply-adds of dense linear algebra in the time of one in a sweep, and what is done
 # to each entry of a matrix besides.
-_DENSE_SPEEDUP, _COPIES = 8.0, 4.0
+_DENSE_SPEEDUP, _LARGE_SPEEDUP, _COPIES = 8.0, 32.0, 4.0
 # Multiply-adds for each entry of X in a Newton step by conjugate gradients.
 _CONJUGATE_GRADIENTS = 1000.0
 # Errors in margins from which products of rows may be too coarse, and the ratio of the
@@ -156,7 +156,8 @@ def works_of_systems(problem: Problem, n_free: float) -> tuple[float, float, flo
     if rows.is_sparse:
         by_columns += n_free * per_row * per_row
     else:
-        by_columns += n_free * d * d / _DENSE_SPEEDUP
+        speedup = _LARGE_SPEEDUP if d >= _MANY_COLUMNS else _DENSE_SPEEDUP
+        by_columns += n_free * d * d / speedup
     by_rows = n_free**3 / (3.0 * _DENSE_SPEEDUP) + _COPIES * n_free * n_free
     return by_columns, by_rows, _CONJUGATE_GRADIENTS * rows.n_entries
 
