@@ -85,7 +85,7 @@ CASES = {
         95,
     ),
     "raw counts, 400 x 20,000": (HingeSVC(), lambda: counts(400, 20_000, 2500), 310),
-    "raw counts, 1200 x 15,000": (HingeSVC(), lambda: counts(1200, 15_000, 600), 600),
+    "raw counts, 1200 x 15,000": (HingeSVC(), lambda: counts(1200, 15_000, 600), 970),
     "raw counts, random labels": (
         HingeSVC(),
         lambda: counts(300, 30_000, 3000, chance=True),

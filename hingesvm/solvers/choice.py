@@ -65,8 +65,8 @@ _PASSED = 0.5
 # too low as a rule, and the same up to little work.
 _PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
 # Logarithm of the part of the gap over the dual value that a turn leaves at most if it
-# is prolonged; gaps above this one are as good as it.
-_GAINED, _NOTHING_YET = math.log(0.1), 1.0 - 1e-6
+# is prolonged; above the second number it says nothing.
+_GAINED, _LARGEST_ODDS = math.log(0.1), math.log(1e6)
 # Work of a method with its turn, as a part of that of the other one so far: where it
 # gained more in its last turn, and where it did not. One that is ahead takes a part of
 # its own work at least.
@@ -220,7 +220,7 @@ class _Turns:
         before, first = progress.work, _log_odds(progress)
         last = np.inf
         while not _is_done(progress) and _log_odds(progress) <= last + _GAINED:
-            last = _log_odds(progress)
+            last = min(_log_odds(progress), _LARGEST_ODDS)
             progress.budget = progress.work + room
             self.ahead = finish(progress, self.start(progress), seed)
             self.gap = progress.relative_gap
@@ -327,7 +327,7 @@ def _takes_bands(problem: Problem) -> bool:
 
 def _log_odds(progress: Progress) -> float:
     """Return the logarithm of the gap over the dual value."""
-    gap = min(progress.relative_gap, _NOTHING_YET)
+    gap = min(progress.relative_gap, 1.0 - 1e-15)
     return float(np.log(max(gap, 1e-16) / (1.0 - gap)))
 
 
