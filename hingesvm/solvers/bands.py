@@ -20,13 +20,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.batch import newton_until, step_length
+from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.columns import mean_squares
 from hingesvm.solvers.duals import PackedDuals, unpacked
 from hingesvm.solvers.intercept import smoothed
 from hingesvm.solvers.kernels import _vectors
+from hingesvm.solvers.line_search import step_length
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start
+from hingesvm.solvers.proximal import GROWTH
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 from hingesvm.solvers.sweeps import work_of_sweep
 
@@ -38,9 +40,9 @@ IndexArray = NDArray[np.intp]
 # Rows of a sample, at least: in all, for each column, and of each class.
 _LEAST_ROWS, _ROWS_PER_COLUMN, _LEAST_OF_CLASS = 1000, 8, 10
 _FACTOR = 8
-# Part of the gap that a round leaves which brought hardly anything, and by how much the
-# proximal step then grows if it was cut short.
-_HARDLY, _GROWTH = 0.8, 3.0
+# Part of the gap that a round leaves which brought hardly anything; the proximal step
+# then grows if it was cut short.
+_HARDLY = 0.8
 # Relative gap to which a sample is solved.
 _SAMPLE_GOAL = 1e-2
 # Rows in the band: at least and at most as a part of all, at least in number, and
@@ -208,7 +210,7 @@ def band_until(
             return None
         patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
         if rounds.is_cut_short and certificate.relative_gap > _HARDLY * rounds.gap:
-            rounds.rho *= _GROWTH
+            rounds.rho *= GROWTH
         rounds.gap = min(rounds.gap, certificate.relative_gap)
         _advance(progress, rounds, there)
     if progress.exhausted:

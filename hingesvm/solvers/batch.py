@@ -45,7 +45,7 @@ from hingesvm.solvers.products import KeptProducts
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.proximal import Growth, first_rho, units
 
-__all__ = ["LITTLE", "newton_until", "step_length"]
+__all__ = ["LITTLE", "newton_until"]
 
 Float64Array = NDArray[np.float64]
 

@@ -172,13 +172,13 @@ class _Turns:
         Logarithm of what the gap lost in the last turn, for each unit of work.
     """
 
-    pace_of_sweeps: float = 0.0
-    pace_of_steps: float = 0.0
     swept: float = 0.0
     stepped: float = 0.0
     ahead: Start | Rounds | None = None
     gap: float = np.inf
     is_cut_short: bool = True
+    pace_of_sweeps: float = 0.0
+    pace_of_steps: float = 0.0
 
     def start(self, progress: Progress) -> Start | Rounds:
         """Return where Newton steps go on: there, unless sweeps have got farther."""
@@ -258,9 +258,7 @@ class _Turns:
                 return True
             return is_spent(taken, remaining)
 
-        max_iter = progress.max_iter
-        left = max(max_iter - _RESERVE - progress.n_iter, 0)
-        most = math.ceil(_PART_OF_LEFT * left)
+        max_iter, most = progress.max_iter, _most_sweeps(progress)
         progress.max_iter = min(max_iter, progress.n_iter + max(most, _FIRST_SWEEPS))
         sweep_until(progress, first, seed, is_enough)
         progress.max_iter, progress.budget = max_iter, np.inf
@@ -295,8 +293,7 @@ class _Turns:
         is_enough = None
         if self.is_cut_short:
             progress.budget = before + room
-            left = max(max_iter - _RESERVE - progress.n_iter, 0)
-            progress.max_iter = progress.n_iter + math.ceil(_PART_OF_LEFT * left)
+            progress.max_iter = progress.n_iter + _most_sweeps(progress)
             is_enough = self._end_of_turn(progress)
         else:
             progress.budget = np.inf
@@ -320,8 +317,14 @@ class _Turns:
         return max(_AHEAD * other - own, _GROWTH * own, progress.cheap)
 
 
+def _most_sweeps(progress: Progress) -> int:
+    """Return how many iterations a turn of sweeps may take."""
+    left = max(progress.max_iter - _RESERVE - progress.n_iter, 0)
+    return math.ceil(_PART_OF_LEFT * left)
+
+
 def _takes_bands(problem: Problem) -> bool:
-    """Whether Newton steps are on bands, which a turn begins anew."""
+    """Whether Newton steps are on bands of rows."""
     return not is_small(problem) and problem.n_rows > _NO_BANDS
 
 

@@ -17,7 +17,7 @@ from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import ProgressOf
 from hingesvm.solvers.rows import Rows
 
-__all__ = ["LARGEST_RHO", "Growth", "first_rho", "units"]
+__all__ = ["GROWTH", "LARGEST_RHO", "Growth", "first_rho", "units"]
 
 Float64Array = NDArray[np.float64]
 
@@ -25,7 +25,8 @@ Float64Array = NDArray[np.float64]
 LARGEST_RHO = 1e100
 # Inner problems solved in this many Newton steps let rho grow; in more, shrink.
 _QUICK, _SLOW = 5, 15
-_GROWTH = 3.0
+#: By how much it grows or shrinks.
+GROWTH = 3.0
 # Inner problems with next to no progress before a method gives up: at nothing certified
 # yet, and behind the tolerance.
 _PATIENCE, _PATIENCE_AT_END = 15, 1
@@ -114,7 +115,7 @@ class Growth:
         gained = previous is None or _is_progress(previous, best)
         factor = _factor(steps, solved)
         if factor == 1.0 and not gained:
-            factor = _GROWTH
+            factor = GROWTH
         # While rho is still finding its size a value may be far from its best.
         growing = rho > self.highest and not progress.converged
         growing &= factor > 1.0 and rho < LARGEST_RHO
@@ -128,10 +129,10 @@ class Growth:
 def _factor(steps: int, solved: bool) -> float:
     """Return the factor for rho that the Newton steps ask for."""
     if not solved or steps > _SLOW:
-        return 1.0 / _GROWTH
+        return 1.0 / GROWTH
     if steps <= 1:
-        return _GROWTH * _GROWTH
-    return _GROWTH if steps <= _QUICK else 1.0
+        return GROWTH * GROWTH
+    return GROWTH if steps <= _QUICK else 1.0
 
 
 def _is_progress(previous: Certificate, best: Certificate) -> bool:
