@@ -10,7 +10,6 @@ differ. Hashes are those of one machine, its BLAS and its processor.
 import argparse
 import hashlib
 import json
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,13 +20,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, load_iris, make_classification
+from threads import keep_to_one_thread
 
 from hingesvm import HingeSVC, HingeSVCCV, hinge_path
 from hingesvm.losses import SmoothedHinge
 
-THREADS = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
 LOSSES = ("hinge", "squared_hinge", SmoothedHinge(0.5))
 RULES: tuple[dict[str, Any], ...] = (
     {},
@@ -208,7 +205,5 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # BLAS reads how many threads to use when NumPy is imported.
-    if any(os.environ.get(name) != "1" for name in THREADS):
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | THREADS)
+    keep_to_one_thread()
     sys.exit(main())

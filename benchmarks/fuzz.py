@@ -10,7 +10,6 @@ names seeds; `--only SEED` shows one.
 
 import argparse
 import multiprocessing
-import os
 import sys
 import warnings
 from collections import Counter
@@ -27,14 +26,12 @@ from judges import Judge, judge_named
 from machine import describe
 from markdown import table
 from sklearn.exceptions import ConvergenceWarning
+from threads import keep_to_one_thread
 
 from hingesvm import HingeSVC
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
-THREADS = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
 # A minimum counts as known if its bounds are as close as this part of `tol`.
 CLOSE = 0.1
 # Difference of a lower bound that is a rounding error of making duals feasible again.
@@ -311,7 +308,5 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # BLAS reads how many threads to use when NumPy is imported.
-    if any(os.environ.get(name) != "1" for name in THREADS):
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | THREADS)
+    keep_to_one_thread()
     main()

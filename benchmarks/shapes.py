@@ -12,8 +12,6 @@ process and ends at `--limit` seconds; short ones are repeated, and the median c
 import argparse
 import csv
 import multiprocessing
-import os
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ import numpy as np
 from machine import describe
 from markdown import table
 from sklearn.svm import SVC, LinearSVC
+from threads import keep_to_one_thread
 from zoo import Matrix, Shape, chosen
 
 from hingesvm import HingeSVC
@@ -39,9 +38,6 @@ SHORT, REPEATS = 0.05, 5
 MOST_ITERATIONS = 10_000
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
-THREADS = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
 FIELDS = (
     "shape",
     "n",
@@ -275,7 +271,5 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # BLAS reads how many threads to use when NumPy is imported.
-    if any(os.environ.get(name) != "1" for name in THREADS):
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | THREADS)
+    keep_to_one_thread()
     main()

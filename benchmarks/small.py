@@ -19,10 +19,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+from threads import ONE_THREAD
 
-THREADS = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
 # Seconds for one name, all fits in turn together; turns at least, and at most; seconds
 # of a turn, in which short fits follow each other as they do in a search.
 LONG, FEWEST, MOST, TURN = 3.0, 5, 40, 0.02
@@ -130,7 +128,7 @@ def serve(pipe: Connection, folder: str | None, who: str) -> None:
 def main() -> None:
     """Print a row for each set."""
     options = parse()
-    os.environ |= THREADS
+    os.environ |= ONE_THREAD
     context = multiprocessing.get_context("spawn")
     folders = {"ours": options.own, "LinearSVC": options.own, "SVC": options.own}
     if options.against is not None:

@@ -38,6 +38,18 @@ def text(n=3000, d=2500, dtype=np.float32, seed=0):
     return sp.csr_matrix(X, dtype=dtype), y.astype(np.int8)
 
 
+def word_counts(rng, n, d, words, *, log=False):
+    """Counts of words whose ranks are as Zipf says: few columns are nearly full."""
+    odds = 1.0 / (np.arange(d) + 2.7)
+    columns = rng.choice(d, n * words, p=odds / odds.sum())
+    rows = np.repeat(np.arange(n), words)
+    X = sp.csr_matrix((np.ones(n * words), (rows, columns)), shape=(n, d))
+    X.sum_duplicates()
+    if log:
+        X.data = np.log1p(X.data)
+    return X
+
+
 def assert_same_model(one, two, rtol=1e-6):
     """Assert that two fits are the same but for rounding."""
     np.testing.assert_array_equal(one.classes_, two.classes_)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from reference import LOSSES, RULES, blobs, check_solution, make_problem
+from samples import word_counts
 
 from hingesvm.losses import Hinge
 from hingesvm.solvers import Problem, Progress, Rows, Start, choice, solve
@@ -13,15 +14,9 @@ from hingesvm.solvers.sweeps import price_of_sweep
 
 
 def counts(n, d, words, seed=0, log=False):
-    """Counts of words whose ranks are as Zipf says: few columns are nearly full."""
+    """Counts of words, and labels that they tell."""
     rng = np.random.default_rng(seed)
-    odds = 1.0 / (np.arange(d) + 2.7)
-    columns = rng.choice(d, n * words, p=odds / odds.sum())
-    rows = np.repeat(np.arange(n), words)
-    X = sp.csr_matrix((np.ones(n * words), (rows, columns)), shape=(n, d))
-    X.sum_duplicates()
-    if log:
-        X.data = np.log1p(X.data)
+    X = word_counts(rng, n, d, words, log=log)
     return X, (X @ rng.standard_normal(d) > 0.0).astype(int)
 
 

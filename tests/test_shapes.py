@@ -6,8 +6,7 @@ limit is about half as much again as was measured when it was set.
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from samples import text
+from samples import text, word_counts
 from sklearn.datasets import load_digits, load_iris, load_wine, make_classification
 from sklearn.feature_selection import RFECV
 from sklearn.model_selection import GridSearchCV
@@ -25,15 +24,9 @@ def labels(scores, rng, noise=0.3):
 
 
 def counts(n, d, words, *, log=False, chance=False):
-    """Counts of words whose ranks are as Zipf says: few columns are nearly full."""
+    """Counts of words, and labels that they tell in part."""
     rng = Generator(0)
-    odds = 1.0 / (np.arange(d) + 2.7)
-    columns = rng.choice(d, n * words, p=odds / odds.sum())
-    rows = np.repeat(np.arange(n), words)
-    X = sp.csr_matrix((np.ones(n * words), (rows, columns)), shape=(n, d))
-    X.sum_duplicates()
-    if log:
-        X.data = np.log1p(X.data)
+    X = word_counts(rng, n, d, words, log=log)
     if chance:
         return X, rng.integers(2, size=n)
     return X, labels(X @ rng.standard_normal(d), rng)
