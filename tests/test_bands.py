@@ -428,3 +428,27 @@ def test_nothing_given_is_changed():
     run(problem, start=Start(given[4], given[3], 0.5))
     for array, copy in zip(given, before, strict=True):
         assert np.array_equal(array, copy)
+
+
+@every_rule
+@every_kind
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("columns", [D, 70], ids=["narrow", "wide"])
+def test_bands_go_on_where_they_were_interrupted(
+    monkeypatch, columns, dtype, kind, rule
+):
+    # Begun anew each time they lost their step and their multipliers.
+    X, y = blobs(N, columns)
+    X = X.astype(dtype)
+    monkeypatch.setattr(choice, "_SMALL", 0)
+    monkeypatch.setattr(choice, "_NO_BANDS", 0)
+    problem = make_problem(kind(X), y, Hinge(), rule, 100.0)
+    whole = run(problem)
+    parts = Progress(problem, 1e-4, 300)
+    ahead = nest(parts, 0)
+    while not parts.converged and not parts.is_over:
+        parts.budget = parts.work + 0.2 * whole.work
+        ahead = choice.finish(parts, ahead, 0)
+    assert parts.converged
+    assert parts.n_iter <= 1.25 * whole.n_iter
+    check_solution(parts.solution(), X, y, 100.0, Hinge(), rule)
