@@ -145,7 +145,7 @@ class Classes:
         """Return how many problems are begun together at most."""
         if any(start is not None and start.found is not None for start in self.starts):
             return 1
-        return most_together(first, method=self.method, tol=self.tol)
+        return most_together(first, len(self.targets), method=self.method, tol=self.tol)
 
     def _begin(
         self, first: Problem, numbers: range
@@ -166,6 +166,7 @@ class Classes:
             reports=[self._report(number) for number in numbers],
             starts=None if None in starts else [start for start in starts if start],
             exact=self.exact,
+            n_problems=len(self.targets),
         )
         done: dict[int, Solved] = {}
         others: dict[int, Progress] = {}
@@ -178,7 +179,7 @@ class Classes:
 
     def _go_on(self, progress: Progress, number: int) -> Solved:
         """Solve the problem of a class that was begun with others."""
-        solution = go_on(progress, self.seeds[number])
+        solution = go_on(progress, self.seeds[number], self.method)
         return self._round(progress.problem, solution, number)
 
     def _take_start(self, number: int) -> Start | None:

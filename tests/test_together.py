@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy.testing import assert_allclose
 from reference import LOSSES, RULES, check_certificate, check_solution
 from samples import make_data
+from sklearn.base import clone
 
 from hingesvm import HingeSVC, _classes
 from hingesvm.losses import Hinge, SmoothedHinge
@@ -179,7 +181,16 @@ def test_many_classes_are_begun_in_groups():
 
 
 def test_when_classes_are_begun_together():
-    def most(shape, sparse=True, dtype=np.float32, loss=None, cost=1.0, **options):
+    def most(
+        shape,
+        sparse=True,
+        dtype=np.float32,
+        loss=None,
+        cost=1.0,
+        n_problems=16,
+        rule="free",
+        **options,
+    ):
         if sparse:
             columns, starts = np.zeros(shape[0], np.int32), np.arange(shape[0] + 1)
             parts = np.ones(shape[0], dtype), columns, starts.astype(np.int32)
@@ -188,8 +199,8 @@ def test_when_classes_are_begun_together():
             X = np.ones(shape, dtype=dtype)
         signs = np.ones(shape[0], dtype=np.int8)
         cost = np.asarray(cost)
-        problem = Problem.build(Rows(X), signs, cost, loss or Hinge(), "none")
-        return most_together(problem, **options)
+        problem = Problem.build(Rows(X), signs, cost, loss or Hinge(), rule)
+        return most_together(problem, n_problems, **options)
 
     assert most((20_000, 1000)) == 16
     assert most((20_000, 20_000)) == 8
@@ -200,12 +211,39 @@ def test_when_classes_are_begun_together():
     assert most((2000, 300), sparse=False, method="stochastic") == 1  # long rows
     assert most((2000, 200), sparse=False, method="stochastic") == 16
     assert most((20_000, 10)) == 1  # tall
+    for shape in ((2000, 40), (20_000, 10)):
+        # Many classes begin with sweeps, unless duals are to be balanced.
+        assert most(shape, rule="none") == most(shape, rule="penalized") == 16
+        assert most(shape, rule="none", n_problems=15) == 1
     assert most((2000, 200), method="batch") == 1
     assert most((2000, 200), method="pegasos") == 1
     options = {"method": "stochastic"}
     assert most((2000, 20), cost=1e35, **options) == 1  # too much for float32
     assert most((2000, 20), cost=1e-35, loss=SmoothedHinge(), **options) == 1
     assert most((2000, 20), cost=1e35, dtype=np.float64, **options) == 16
+
+
+def test_many_classes_of_small_weights_end_with_sweeps():
+    # Newton steps take eight times as long where C is so small that w is next to 0.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12_000, 10))
+    y = (X @ rng.normal(size=(10, 20))).argmax(axis=1)
+    model = HingeSVC(C=3e-4, penalized_intercept=True)
+    swept, steps = clone(model), clone(model)
+    swept.set_params(solver="stochastic").fit(X, y)
+    steps.set_params(solver="batch").fit(X, y)
+    assert model.fit(X, y).n_iter_ == swept.n_iter_ <= steps.n_iter_ / 2
+    assert model.dual_gap_ <= 1e-4 * model.objective_
+    assert_allclose(model.objective_, steps.objective_, rtol=1e-4)
+
+
+def test_many_small_classes_go_on_to_rounding():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 5)), np.arange(300) % 20
+    model = HingeSVC(C=1.0, penalized_intercept=True).fit(X, y)
+    assert model.dual_gap_ <= 1e-9 * model.objective_
+    once = HingeSVC(C=1.0, penalized_intercept=True, solver="stochastic").fit(X, y)
+    assert once.dual_gap_ > 1e-9 * once.objective_
 
 
 def test_bounds_are_rounded_down():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.choice import (
     EXACT,
+    are_swept_first,
     finish,
     hand_over,
+    hand_over_soon,
     is_small,
     is_tall,
     solve_in_turns,
@@ -149,23 +151,28 @@ def solve(
     elif method == "batch":
         finish(progress, None if start is None else first, seed)
     else:
-        solved = False
-        if is_tall(problem) and not is_small(problem):
-            solved = solve_tall(progress, start, seed)
-        if not solved:
-            solve_in_turns(progress, start, seed)
+        _choose(progress, start, seed)
     return progress.solution()
 
 
+def _choose(progress: Progress, start: Start | None, seed: int) -> None:
+    """Solve a problem by the method that suits it."""
+    solved = False
+    if is_tall(progress.problem) and not is_small(progress.problem):
+        solved = solve_tall(progress, start, seed)
+    if not solved:
+        solve_in_turns(progress, start, seed)
+
+
 def most_together(
-    problem: Problem, *, method: Method = "auto", tol: float = 1e-4
+    problem: Problem, n_problems: int, *, method: Method = "auto", tol: float = 1e-4
 ) -> int:
-    """Return for how many problems like this one `begin_together` saves time.
+    """Return how many of the problems of a fit `begin_together` had better begin.
 
     1 if each is better solved alone.
     """
     if method == "auto":
-        by_sweeps = not (is_small(problem) or is_tall(problem))
+        by_sweeps = are_swept_first(problem, n_problems)
     else:
         by_sweeps = method == "stochastic"
     return most_lanes(problem, tol) if by_sweeps else 1
@@ -182,6 +189,7 @@ def begin_together(
     reports: Sequence[Report | None],
     starts: Sequence[Start] | None = None,
     exact: bool = True,
+    n_problems: int = 1,
 ) -> list[Progress]:
     """Sweep over several classes, each against the rest, as far as that pays.
 
@@ -200,6 +208,7 @@ def begin_together(
         Where to start, with weights, one for each problem. The dual variables may be of
         other costs.
     exact : bool, default=True
+    n_problems : int, default=1
         As of `solve`.
 
     Returns
@@ -209,14 +218,19 @@ def begin_together(
     """
     _check_range(problems[0])
     each = [
-        Progress(problem, tol, max_iter, report=report, exact=exact)
+        Progress(
+            problem, tol, max_iter, report=report, exact=exact, cheap=CHEAP / n_problems
+        )
         for problem, report in zip(problems, reports, strict=True)
     ]
     for progress in each:
         progress.record(progress.problem.origin())
     if all(progress.exhausted for progress in each):
         return each
-    is_dearer = hand_over(each[0]) if method == "auto" else None
+    is_dearer: Callable[[float, float], bool] | None = None
+    if method == "auto":
+        suits_newton = is_small(problems[0]) or is_tall(problems[0])
+        is_dearer = hand_over_soon if suits_newton else hand_over(each[0])
     if starts is not None:
         starts = [
             with_bounds(problem, start)
@@ -228,10 +242,11 @@ def begin_together(
     return each
 
 
-def go_on(progress: Progress, seed: int) -> Solution:
+def go_on(progress: Progress, seed: int, method: Method = "auto") -> Solution:
     """Solve a problem that was begun with others, by Newton steps if it is not yet."""
-    if not progress.converged and not progress.exhausted:
-        solve_in_turns(progress, None, seed)
+    is_done = progress.relative_gap <= _goal(progress, method)
+    if not is_done and not progress.exhausted:
+        _choose(progress, None, seed)
     return progress.solution()
 
 

@@ -32,8 +32,10 @@ from hingesvm.solvers.sweeps import price_of_sweep, work_of_sweep
 
 __all__ = [
     "EXACT",
+    "are_swept_first",
     "finish",
     "hand_over",
+    "hand_over_soon",
     "is_small",
     "is_tall",
     "solve_in_turns",
@@ -47,8 +49,8 @@ _FEW_ROWS, _SMALL = 10_000, 4_000_000
 _OUT_OF_REACH = -1.0
 # Relative gap that an exact finish must certify.
 EXACT = 1e-10
-# Relative gap that can be rounding.
-_NOISE = 1e-13
+# Relative gap from which an exact finish that was cut short is not worth going on.
+_NOISE = 1e-12
 # Work of an exact finish, as a part of that before it, and its Newton steps at least,
 # after others and after sweeps.
 _EXACT_PART, _LAST_STEPS, _STEPS_TO_EXACT = 0.5, 3, 10
@@ -67,12 +69,17 @@ _PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
 # Logarithm of the part of the gap over the dual value that a turn leaves at most if it
 # is prolonged; above the second number it says nothing.
 _GAINED, _LARGEST_ODDS = math.log(0.1), math.log(1e6)
+# Pace of Newton steps, over that of sweeps, from which their turn may be prolonged.
+_AS_FAST = 0.5
 # Work of a method with its turn, as a part of that of the other one so far: where it
 # gained more in its last turn, and where it did not. One that is ahead takes a part of
 # its own work at least.
 _AHEAD, _BEHIND, _GROWTH = 1.5, 0.5, 0.5
 # Rows for each column from which a sample tells more than sweeps do.
 _TALL = 1000
+# Classes from which small and tall problems without a free intercept begin with sweeps
+# over all of them at once, which then cost each next to nothing.
+_MANY_CLASSES = 16
 # Newton steps of a finish on bands, and the price of each beside its linear algebra.
 _TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
 # Sweeps taken before a prediction is believed, as a part of the other's price: of so
@@ -90,6 +97,17 @@ def is_small(problem: Problem) -> bool:
     """Whether a problem is finished exactly where that is cheap."""
     n_rows = problem.n_rows
     return n_rows <= _FEW_ROWS and n_rows * problem.rows.n_features <= _SMALL
+
+
+def are_swept_first(problem: Problem, n_problems: int) -> bool:
+    """Whether problems that share their rows begin with sweeps over all at once.
+
+    Small and tall ones, which Newton steps suit, often end there if C is so small that
+    w is next to 0, but not where duals have to be balanced.
+    """
+    if not (is_small(problem) or is_tall(problem)):
+        return True
+    return n_problems >= _MANY_CLASSES and problem.intercept_rule != "free"
 
 
 def is_tall(problem: Problem) -> bool:
@@ -122,14 +140,15 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
     """
     problem = progress.problem
     small, turns = is_small(problem), _Turns()
-    if progress.work == 0.0:
-        first = Start(np.zeros(problem.n_rows)) if start is None else start
-        if small and is_narrow(problem):
-            # A few columns need no sweeps: steps in one call take no longer.
-            is_cold = not first.alpha.any() and first.w is None
-            finish(progress, progress.start() if is_cold else first, seed)
-            turns.is_cut_short = False
-        elif small:
+    is_begun = progress.work > 0.0
+    first = Start(np.zeros(problem.n_rows)) if start is None else start
+    if small and is_narrow(problem):
+        # A few columns need no sweeps: steps in one call take no longer.
+        is_cold = not first.alpha.any() and first.w is None
+        finish(progress, progress.start() if is_begun or is_cold else first, seed)
+        turns.is_cut_short = False
+    elif not is_begun:
+        if small:
             turns.sweep_first(progress, first, seed)
         else:
             sweep_until(progress, first, seed, hand_over(progress))
@@ -220,6 +239,10 @@ class _Turns:
         before, first = progress.work, _log_odds(progress)
         last = np.inf
         while not _is_done(progress) and _log_odds(progress) <= last + _GAINED:
+            taken = progress.work - before
+            least = _AS_FAST * self.pace_of_sweeps * taken
+            if taken and first - _log_odds(progress) < least:
+                break
             last = min(_log_odds(progress), _LARGEST_ODDS)
             progress.budget = progress.work + room
             self.ahead = finish(progress, self.start(progress), seed)
@@ -362,6 +385,11 @@ def finish(
     ahead = newton_until(progress, start, goal=_OUT_OF_REACH)
     progress.tol = tol
     return ahead
+
+
+def hand_over_soon(taken: float, remaining: float) -> bool:
+    """Whether sweeps are less than half done, as far as that is known."""
+    return not remaining <= taken
 
 
 def hand_over(progress: Progress) -> Callable[[float, float], bool]:

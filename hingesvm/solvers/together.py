@@ -46,6 +46,9 @@ _AFTER_START = 2.0
 _WIDELY = 0.4
 # Part of what is otherwise enough down to which rows are worked on.
 _DEEPEST = 0.1
+# Gap at the first look, in units of the tolerance, up to which as many sweeps again are
+# expected to be enough.
+_RATHER_NEAR = 30.0
 # As `NEAR`, for a penalised intercept.
 _NEAR = 3.0
 
@@ -103,7 +106,9 @@ def sweep_together(
             last_gap[k] = gap
             ended[k] = gap <= tol or one.exhausted
             if not ended[k] and hand_over is not None:
-                ended[k] = hand_over(visits[k], remaining)
+                is_near = math.isnan(remaining) and gap <= _RATHER_NEAR * tol
+                expected = since_look[k] if is_near else remaining
+                ended[k] = hand_over(visits[k], expected)
             if ended[k]:
                 found = _with_point(one, state, looks, k, found)
                 one.record(found, proven=True, active=n_active[k])
