@@ -13,9 +13,9 @@ __all__ = ["has_kernels", "path_with_kernels"]
 
 def has_kernels(folder: Path) -> bool:
     """Whether a folder of the package has its compiled modules."""
-    solvers = folder / "solvers"
+    kernels = folder / "kernels"
     return any(
-        (solvers / f"_processor{suffix}").exists() for suffix in EXTENSION_SUFFIXES
+        (kernels / f"_processor{suffix}").exists() for suffix in EXTENSION_SUFFIXES
     )
 
 
@@ -33,7 +33,7 @@ def path_with_kernels(path: list[str]) -> list[str]:
     if folder is not None and has_kernels(folder):
         return [str(folder)]
     try:
-        import_module("hingesvm.solvers.kernels")
+        import_module("hingesvm.kernels.build")
     except ModuleNotFoundError:
         raise ImportError(
             "hingesvm is not compiled: this is its source folder. Install it from here "

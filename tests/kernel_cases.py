@@ -5,7 +5,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from hingesvm.solvers._processor import has_avx2
+from hingesvm.kernels._processor import has_avx2
 
 BUILDS = ["", "_avx2"] if has_avx2() else [""]
 KERNELS = {
@@ -26,7 +26,7 @@ every_loss = pytest.mark.parametrize("name", ["kink", "rounded", "unbounded"])
 def use_build(namespace, suffix):
     """Let a test module's kernels be those of one build."""
     for name in KERNELS & namespace.keys():
-        namespace[name] = import_module(f"hingesvm.solvers.{name}{suffix}")
+        namespace[name] = import_module(f"hingesvm.kernels.{name}{suffix}")
 
 
 def signs_of(n):

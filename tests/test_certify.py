@@ -13,7 +13,7 @@ from kernel_cases import (
     use_build,
 )
 
-from hingesvm.solvers import _certify
+from hingesvm.kernels import _certify
 
 FLAT = 1e-13
 

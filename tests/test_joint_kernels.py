@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from joint_cases import padded, projection
 from kernel_cases import BUILDS, use_build
 
-from hingesvm.solvers import JointProblem, Rows, _joint, _joint_newton
+from hingesvm.kernels import _joint, _joint_newton
+from hingesvm.solvers import JointProblem, Rows
 
 FAR = 1e30
 NONE = np.empty((0, 0))

@@ -8,7 +8,7 @@ import pytest
 from kernel_cases import BUILDS
 
 from hingesvm import HingeSVC
-from hingesvm.solvers import kernels
+from hingesvm.kernels import build
 
 # Trains with one build and then with the other, importing all but NumPy, SciPy and
 # scikit-learn twice.
@@ -24,17 +24,17 @@ for disable in ("1", ""):
     for name in [name for name in sys.modules if name.startswith("hingesvm")]:
         del sys.modules[name]
     from hingesvm import HingeSVC
-    from hingesvm.solvers import kernels
+    from hingesvm.kernels import build
 
     model = HingeSVC(tol=1e-10).fit(X, y)
-    print(repr(kernels.SUFFIX), model.objective_.hex(), kernels._sweep.__name__)
+    print(repr(build.SUFFIX), model.objective_.hex(), build._sweep.__name__)
 """
 
 
 def test_avx2_can_be_disabled():
     out = subprocess.check_output([sys.executable, "-c", TRAIN], text=True)
     (suffix, objective, module), (used, other, _) = map(str.split, out.splitlines())
-    assert (suffix, module) == ("''", "hingesvm.solvers._sweep")
+    assert (suffix, module) == ("''", "hingesvm.kernels._sweep")
     assert used == repr(BUILDS[-1])
     objective, other = map(float.fromhex, (objective, other))
     assert objective == pytest.approx(other, rel=2e-10)
@@ -42,7 +42,7 @@ def test_avx2_can_be_disabled():
 
 @pytest.mark.skipif(len(BUILDS) == 1, reason="there is one build only here")
 def test_builds_are_different_modules():
-    names = {f"hingesvm.solvers._vectors{suffix}" for suffix in BUILDS}
+    names = {f"hingesvm.kernels._vectors{suffix}" for suffix in BUILDS}
     for name in names:
         assert __import__(name, fromlist=["pack"]).__name__ == name
     files = {sys.modules[name].__file__ for name in names}
@@ -54,5 +54,5 @@ def test_same_bits_with_one_build():
     X = rng.normal(size=(3000, 37)).astype(np.float32)
     y = X[:, 0] > rng.normal(size=3000)
     first, second = (HingeSVC(random_state=3).fit(X, y) for _ in range(2))
-    assert kernels.SUFFIX in BUILDS
+    assert build.SUFFIX in BUILDS
     assert np.array_equal(first.coef_, second.coef_)

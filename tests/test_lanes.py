@@ -12,7 +12,8 @@ from kernel_cases import (
     use_build,
 )
 
-from hingesvm.solvers import Rows, _lanes, _sweep, _vectors
+from hingesvm.kernels import _lanes, _sweep, _vectors
+from hingesvm.solvers import Rows
 
 
 @pytest.fixture(autouse=True, scope="module", params=BUILDS)

@@ -23,7 +23,7 @@ N, D = 150, 7
 
 @pytest.fixture(autouse=True, params=BUILDS)
 def kernel(request, monkeypatch):
-    module = import_module(f"hingesvm.solvers._narrow{request.param}")
+    module = import_module(f"hingesvm.kernels._narrow{request.param}")
     monkeypatch.setattr(narrow, "_narrow", module)
     return module
 

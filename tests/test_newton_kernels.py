@@ -14,7 +14,8 @@ from kernel_cases import (
     use_build,
 )
 
-from hingesvm.solvers import Rows, _newton, _sweep
+from hingesvm.kernels import _newton, _sweep
+from hingesvm.solvers import Rows
 
 
 @pytest.fixture(autouse=True, scope="module", params=BUILDS)

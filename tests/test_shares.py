@@ -13,11 +13,11 @@ from reference import LOSSES, RULES, check_certificate, check_solution, dual
 from samples import text
 
 from hingesvm import HingeSVC
+from hingesvm.kernels import _team
 from hingesvm.losses import Hinge
 from hingesvm.solvers import Problem, Rows, shares, solve, stochastic
 from hingesvm.solvers import rows as rows_module
 from hingesvm.solvers.duals import PackedDuals, unpacked
-from hingesvm.solvers.kernels import _team
 from hingesvm.solvers.survey import survey_rows
 from hingesvm.solvers.sweeps import Sweeps, intercept_step, random_bits, row_steps
 from hingesvm.solvers.team import Team

@@ -7,8 +7,9 @@ from kernel_cases import BUILDS, use_build
 from reference import LOSSES, RULES, blobs, check_solution, dual, make_problem
 from samples import text
 
+from hingesvm.kernels import _sweep
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
-from hingesvm.solvers import Progress, Rows, Start, _sweep, solve, stochastic
+from hingesvm.solvers import Progress, Rows, Start, solve, stochastic
 from hingesvm.solvers.stochastic import (
     _remaining,
     intercept_step,

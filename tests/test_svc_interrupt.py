@@ -15,7 +15,7 @@ from samples import SOLVERS, make_data
 from sklearn.base import clone
 
 from hingesvm import HingeSVC
-from hingesvm.solvers import kernels
+from hingesvm.kernels import build
 from hingesvm.solvers.team import Team
 
 # Calls of kernels between two looks of a thread at whether it is to end, at most.
@@ -73,8 +73,8 @@ class Striker:
         self.arrived = threading.Event()
         self.at_work = set()
         self.calls, self.later = Counter(), Counter()
-        for name in kernels.__all__[1:]:
-            module = getattr(kernels, name)
+        for name in build.__all__[1:]:
+            module = getattr(build, name)
             for attribute, value in list(vars(module).items()):
                 if callable(value) and not attribute.startswith("_"):
                     monkeypatch.setattr(module, attribute, self._counted(value))

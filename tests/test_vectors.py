@@ -13,7 +13,7 @@ from kernel_cases import (
     use_build,
 )
 
-from hingesvm.solvers import _vectors
+from hingesvm.kernels import _vectors
 from hingesvm.solvers.duals import PackedDuals
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _flows
+from hingesvm.kernels import _flows
 
 __all__ = ["balancing_factors"]
 

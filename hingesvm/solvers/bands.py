@@ -20,11 +20,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _vectors
 from hingesvm.solvers.batch import newton_until
 from hingesvm.solvers.columns import mean_squares
 from hingesvm.solvers.duals import PackedDuals, unpacked
 from hingesvm.solvers.intercept import smoothed
-from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.line_search import step_length
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start

@@ -28,9 +28,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _newton, _vectors
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.inner import KeptInnerProducts
-from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.line_search import step_length
 from hingesvm.solvers.narrow import Narrow, is_narrow
 from hingesvm.solvers.newton import (

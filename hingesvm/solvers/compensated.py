@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers import _exact
+from hingesvm.kernels import _exact
 from hingesvm.solvers.per_row import repeated
 from hingesvm.solvers.rows import Rows
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.kernels import _vectors
+from hingesvm.kernels.build import _vectors
 from hingesvm.solvers.per_row import scaled
 
 __all__ = [

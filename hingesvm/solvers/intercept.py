@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.kernels import _certify, _vectors
+from hingesvm.kernels.build import _certify, _vectors
 from hingesvm.solvers.per_row import scaled
 
 __all__ = ["minimise_over_intercept", "minimise_smoothed", "smoothed"]

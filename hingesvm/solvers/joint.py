@@ -20,11 +20,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _joint
 from hingesvm.solvers.balance import balancing_factors
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointDuals, JointProblem
 from hingesvm.solvers.joint_rows import BLOCK, FAR, room_to_pack
-from hingesvm.solvers.kernels import _joint
 from hingesvm.solvers.progress import ProgressOf, Start
 from hingesvm.solvers.stochastic import LOOK, SOLVED, needs_mending, predicted_sweeps
 from hingesvm.solvers.survey import COARSE

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _joint_newton
 from hingesvm.solvers.balance import balancing_factors
 from hingesvm.solvers.batch import LITTLE
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
 from hingesvm.solvers.joint_system import JointSystem, joint_direction
-from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.progress import ProgressOf, Start
 from hingesvm.solvers.proximal import LARGEST_RHO, Growth, units
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _joint_newton
 from hingesvm.solvers.columns import share_of_nonzeros
 from hingesvm.solvers.joint_problem import JointProblem
-from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["BLOCK", "FAR", "JointRows", "room_to_pack"]

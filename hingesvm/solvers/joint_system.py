@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from hingesvm.kernels.build import _joint_newton
 from hingesvm.solvers.joint_problem import JointProblem
 from hingesvm.solvers.joint_rows import JointRows
-from hingesvm.solvers.kernels import _joint_newton
 from hingesvm.solvers.newton import (
     LARGEST_SYSTEM,
     LEAST_PIVOT,

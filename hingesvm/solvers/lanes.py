@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.kernels import _lanes
+from hingesvm.kernels.build import _lanes
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Start
 from hingesvm.solvers.sweeps import (

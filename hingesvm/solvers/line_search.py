@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.kernels import _vectors
+from hingesvm.kernels.build import _vectors
 from hingesvm.solvers.problem import Problem
 
 __all__ = ["step_length"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _narrow
 from hingesvm.solvers.certificate import Certificate
-from hingesvm.solvers.kernels import _narrow
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Check, Progress
 from hingesvm.solvers.rows import Rows

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hingesvm.solvers.kernels import _sweep
+from hingesvm.kernels.build import _sweep
 from hingesvm.solvers.progress import Progress, Start
 from hingesvm.solvers.sweeps import intercept_step, random_bits, shuffle
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _vectors
 from hingesvm.losses import MarginLoss
 from hingesvm.solvers.certificate import CARES, Care, Certificate, Fixed
 from hingesvm.solvers.compensated import (
@@ -32,7 +33,6 @@ from hingesvm.solvers.duals import (
     read_duals,
     unpacked,
 )
-from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.per_row import repeated, scaled, sum_of
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.stretching import stretch, worst_of_signs

@@ -16,8 +16,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _newton, _sweep
 from hingesvm.solvers.csr import inner_products, with_like_indices
-from hingesvm.solvers.kernels import _newton, _sweep
 from hingesvm.solvers.team import Team
 
 __all__ = ["Matrix", "Rows", "no_such_column"]

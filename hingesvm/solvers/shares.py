@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers._meeting import Meeting
-from hingesvm.solvers.kernels import _team
+from hingesvm.kernels._meeting import Meeting
+from hingesvm.kernels.build import _team
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.sweeps import LEAST_SWEEP, SAFELY, WORK, Sweeps, random_bits

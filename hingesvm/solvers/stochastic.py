@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _vectors
 from hingesvm.solvers.duals import PackedDuals
 from hingesvm.solvers.extrapolation import Trail
-from hingesvm.solvers.kernels import _vectors
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import CALL_WORK, Progress, Start
 from hingesvm.solvers.rows import Rows

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _newton, _vectors
 from hingesvm.solvers.certificate import Certificate, Fixed
 from hingesvm.solvers.duals import Duals, PackedDuals, count_inside, read_duals
-from hingesvm.solvers.kernels import _newton, _vectors
 from hingesvm.solvers.problem import Problem, squared_norm
 from hingesvm.solvers.stretching import stretch, worst_of_signs
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.kernels import _sweep
+from hingesvm.kernels.build import _sweep
 from hingesvm.solvers.problem import InterceptRule, Problem
 from hingesvm.solvers.rows import Rows
 from hingesvm.solvers.survey import COARSE

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _lanes
 from hingesvm.solvers.certificate import Certificate
 from hingesvm.solvers.duals import PackedDuals
-from hingesvm.solvers.kernels import _lanes
 from hingesvm.solvers.lanes import Lanes, at_the_origin, sweep_all
 from hingesvm.solvers.problem import Problem
 from hingesvm.solvers.progress import Progress, Start

@@ -26,9 +26,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _certify, _vectors
 from hingesvm.solvers.certificate import Fixed
 from hingesvm.solvers.intercept import minimise_over_intercept, minimise_smoothed
-from hingesvm.solvers.kernels import _certify, _vectors
 from hingesvm.solvers.rows import Rows
 
 __all__ = ["TINY", "InterceptRule", "Values", "squared_norm"]

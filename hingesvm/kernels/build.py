@@ -12,10 +12,10 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from hingesvm.solvers._processor import has_avx2
+from hingesvm.kernels._processor import has_avx2
 
 if TYPE_CHECKING:
-    from hingesvm.solvers import (
+    from hingesvm.kernels import (
         _certify,
         _joint,
         _joint_newton,
@@ -45,4 +45,4 @@ SUFFIX = "_avx2" if has_avx2() and not os.environ.get("HINGESVM_DISABLE_AVX2") e
 
 if not TYPE_CHECKING:
     for name in __all__[1:]:
-        globals()[name] = import_module(f"hingesvm.solvers.{name}{SUFFIX}")
+        globals()[name] = import_module(f"hingesvm.kernels.{name}{SUFFIX}")
