@@ -13,18 +13,21 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hingesvm._callbacks import CallbackSupportMixin, begin_fit
-from hingesvm._reporting import warn_if_short
-from hingesvm._training import Trained, Training
-from hingesvm._validation import (
+from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.problems.start import Start
+from hingesvm.rows.memory import Rows
+from hingesvm.solvers import Method
+from hingesvm.training.callbacks import CallbackSupportMixin, begin_fit
+from hingesvm.training.reporting import warn_if_short
+from hingesvm.training.run import Training
+from hingesvm.training.trained import Trained
+from hingesvm.training.validation import (
     check_indices,
     checked_input,
     is_plain,
     unchanged_on_error,
 )
-from hingesvm._warm import KeptDuals
-from hingesvm.losses import MarginLoss, MulticlassLoss
-from hingesvm.solvers import Method, Rows, Start
+from hingesvm.training.warm import KeptDuals
 
 __all__ = ["HingeSVC"]
 

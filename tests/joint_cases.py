@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from hingesvm.losses import get_multiclass_loss
-from hingesvm.solvers import JointProblem, Rows
+from hingesvm.problems.joint import JointProblem
+from hingesvm.rows.memory import Rows
 
 RULES = ["none", "penalized", "free"]
 TOTALS = {"crammer_singer": 1.0, "weston_watkins": math.inf}

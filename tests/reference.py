@@ -8,7 +8,8 @@ from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.preprocessing import StandardScaler
 
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge, get_loss
-from hingesvm.solvers import Problem, Rows
+from hingesvm.problems.binary import Problem
+from hingesvm.rows.memory import Rows
 
 LOSSES = [Hinge(), SquaredHinge(), SmoothedHinge(0.5)]
 RULES = ["none", "penalized", "free"]

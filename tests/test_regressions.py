@@ -16,7 +16,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import LinearSVC
 
 from hingesvm import HingeSVC, hinge_path
-from hingesvm.solvers import narrow, proximal
+from hingesvm.solvers.newton import narrow, proximal
 
 liblinear_may_stop_early = pytest.mark.filterwarnings(
     "ignore:Liblinear failed to converge:sklearn.exceptions.ConvergenceWarning"

@@ -9,7 +9,7 @@ from reference import blobs
 from samples import SOLVERS, assert_same_model, make_data
 
 from hingesvm import HingeSVC
-from hingesvm.solvers import Rows
+from hingesvm.rows.memory import Rows
 
 FORMATS = [
     sp.csr_array,
@@ -278,7 +278,7 @@ def test_arrays_as_they_should_be_are_looked_at_once(monkeypatch, dtype, labels)
     def refuse(*args, **kwargs):
         raise AssertionError
 
-    monkeypatch.setattr("hingesvm._validation.validate_data", refuse)
+    monkeypatch.setattr("hingesvm.training.validation.validate_data", refuse)
     monkeypatch.setattr("hingesvm.svc.validate_data", refuse)
     clf = HingeSVC().fit(X, y)
     assert np.array_equal(clf.coef_, expected.coef_)

@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from hingesvm import HingeSVC
 from hingesvm.kernels import build
-from hingesvm.solvers.team import Team
+from hingesvm.rows.team import Team
 
 # Calls of kernels between two looks of a thread at whether it is to end, at most.
 FEW = 20
@@ -161,7 +161,7 @@ class Striker:
 @pytest.fixture
 def striker(monkeypatch):
     # A pass over the rows below is some twenty calls.
-    monkeypatch.setattr("hingesvm.solvers.rows._ENTRIES_PER_CHUNK", 1 << 12)
+    monkeypatch.setattr("hingesvm.rows.divided._ENTRIES_PER_CHUNK", 1 << 12)
     return Striker(monkeypatch)
 
 
@@ -193,7 +193,7 @@ def test_kernels_return_after_so_many_rows(
         X = spread_out(X)
     clf = HingeSVC(solver=solver, tol=0.1)
     calls = striker.count(lambda: clf.fit(X, y))
-    monkeypatch.setattr("hingesvm.solvers.rows._ENTRIES_PER_CHUNK", X.size)
+    monkeypatch.setattr("hingesvm.rows.divided._ENTRIES_PER_CHUNK", X.size)
     assert calls > 3 * striker.count(lambda: clf.fit(X, y))
 
 
@@ -236,8 +236,8 @@ def test_interrupt_ends_the_fits_of_other_threads(
         y = y > 1
         # Threads share the sweeps over one problem.
         X = spread_out(X)
-        monkeypatch.setattr("hingesvm.solvers.rows._ENTRIES_PER_SHARE", 1)
-        monkeypatch.setattr("hingesvm.solvers.shares._LEAST_ENTRIES", 0.0)
+        monkeypatch.setattr("hingesvm.rows.divided._ENTRIES_PER_SHARE", 1)
+        monkeypatch.setattr("hingesvm.solvers.sweeping.shares._LEAST_ENTRIES", 0.0)
     clf = HingeSVC(solver=solver, tol=1e-3, n_jobs=2)
     threads = threading.active_count()
     assert striker.count(lambda: clone(clf).fit(X, y)) > 200

@@ -10,9 +10,9 @@ from samples import make_data, text
 from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm import HingeSVC
-from hingesvm._training import Training
-from hingesvm._warm import KeptDuals
-from hingesvm.solvers import Rows
+from hingesvm.rows.memory import Rows
+from hingesvm.training.run import Training
+from hingesvm.training.warm import KeptDuals
 
 RULES = [{}, {"penalized_intercept": True}, {"fit_intercept": False}]
 

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from hingesvm.model_selection import HingeSVCCV
 
-__all__ = ["draw_coefs", "largest", "mean_of_folds", "reached", "spread_out"]
+__all__ = [
+    "draw_coefs",
+    "largest",
+    "mean_of_folds",
+    "reached",
+    "spread_out",
+    "which_of",
+]
 
 _POINTS = 9.0
 _SMALLEST_POINTS = 3.0
@@ -137,3 +144,8 @@ def draw_coefs(
         )
     ]
     return lines, texts
+
+
+def which_of(n_drawn: int, n_all: int) -> str:
+    """Return which of the weights are drawn, in words."""
+    return "weights" if n_drawn == n_all else f"{n_drawn} largest of {n_all} weights"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hingesvm._wrapped import unwrapped
 from hingesvm.inspection._history import (
     History,
     attributes,
@@ -26,6 +25,7 @@ from hingesvm.inspection._matplotlib import (
     line_style,
     require_matplotlib,
 )
+from hingesvm.inspection._wrapped import unwrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

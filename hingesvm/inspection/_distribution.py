@@ -51,6 +51,21 @@ def figure_inches(n_classes: int) -> tuple[float, float]:
     return 6.4, min(max(height, 4.8), 20.0)
 
 
+def _words_of(n_classes: int) -> tuple[str, str, str]:
+    """Return what margins are called, the rows that are supports, and the others."""
+    if n_classes == 2:
+        return (
+            "margin: decision, with the sign of the class",
+            "support vectors (margin ≤ 1)",
+            "other rows (margin > 1)",
+        )
+    return (
+        "margin: score of the true class minus the highest of the others",
+        "margin ≤ 1",
+        "margin > 1",
+    )
+
+
 def draw_distribution(
     ax: Axes,
     margins: Float64Array,
@@ -60,18 +75,18 @@ def draw_distribution(
     loss: MarginLoss,
     *,
     bins: int,
-    names: tuple[str, str],
     legend: bool,
 ) -> tuple[list[tuple[Any, ...]], Any, Any, list[Any]]:
     """Draw a histogram of shares for each class, one above the other, and the loss.
 
-    `names` are those of the rows that are supports and of the others in the legend.
     Returned are both parts of each histogram, the axes of the loss, its line and the
     entries of a legend.
     """
     from matplotlib.patches import Patch
 
     n_classes = len(classes)
+    xlabel, *names = _words_of(n_classes)
+    ax.set_xlabel(xlabel)
     edges = bin_edges(margins, bins)
     # Supports stand left of 1, also those that are right of it by rounding.
     placed = np.where(support, np.minimum(margins, np.nextafter(1.0, 0.0)), margins)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hingesvm._wrapped import fitted_inside
+from hingesvm.inspection._wrapped import fitted_inside
 
 __all__ = [
     "History",

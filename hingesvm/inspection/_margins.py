@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from hingesvm._wrapped import unwrapped
 from hingesvm.inspection._distribution import draw_distribution, figure_inches
 from hingesvm.inspection._matplotlib import (
     axes_for,
@@ -19,6 +18,7 @@ from hingesvm.inspection._matplotlib import (
 )
 from hingesvm.inspection._plane import Plane, draw_plane, is_plane, plane_of
 from hingesvm.inspection._predictions import loss_of, margins_and_codes
+from hingesvm.inspection._wrapped import unwrapped
 from hingesvm.losses import Float64Array, Hinge, MarginLoss, get_loss
 from hingesvm.losses._base import as_float
 from hingesvm.metrics._labels import sorted_classes
@@ -30,6 +30,11 @@ __all__ = ["MarginDisplay"]
 
 _KINDS = ("auto", "distribution", "plane")
 _PLANE_INCHES = (7.6, 4.8)
+
+_NO_PLANE = (
+    'There is no plane to draw: pass kind="plane" to from_estimator, with two classes '
+    "and X of two columns."
+)
 
 
 class MarginDisplay:
@@ -402,21 +407,15 @@ class MarginDisplay:
         check_choice(kind, "kind", _KINDS)
         check_count(bins, "bins", 1)
         if kind == "plane" and self.plane is None:
-            raise ValueError(
-                'There is no plane to draw: pass kind="plane" to from_estimator, with '
-                "two classes and X of two columns."
-            )
+            raise ValueError(_NO_PLANE)
         if kind == "auto":
             kind = "distribution" if self.plane is None else "plane"
-        n_classes = len(self.classes)
-        size = _PLANE_INCHES
-        if kind == "distribution":
-            size = figure_inches(n_classes)
+        n_classes, is_plane = len(self.classes), kind == "plane"
+        size = _PLANE_INCHES if is_plane else figure_inches(n_classes)
         self.ax_ = ax = axes_for(f"{type(self).__name__}.plot", ax, figsize=size)
         self.figure_ = ax.figure
         self.kind_ = kind
-        n_support = int(np.count_nonzero(self.support))
-        if kind == "plane":
+        if is_plane:
             assert self.plane is not None
             drawn = draw_plane(ax, self.plane, self.codes, self.support, self.classes)
             self.points_, self.lines_, self.support_points_, handles = drawn
@@ -424,33 +423,22 @@ class MarginDisplay:
             if legend:
                 beside_legend(ax, handles=handles)
         else:
-            self._draw_distribution(bins, legend=legend)
+            drawn = draw_distribution(
+                ax,
+                self.margins,
+                self.codes,
+                self.support,
+                self.classes,
+                self.loss,
+                bins=bins,
+                legend=legend,
+            )
+            self.histograms_, self.loss_ax_, self.loss_line_ = drawn[:3]
+            self.legend_handles_ = drawn[3]
+        who = "" if self.name is None else f"{self.name}: "
+        n_support = int(np.count_nonzero(self.support))
         what = "support vectors" if n_classes == 2 else "with margin ≤ 1"
-        ax.set_title(
-            ("" if self.name is None else f"{self.name}: ")
-            + f"{len(self.margins)} rows, {n_support} {what},\n"
-            f"{self.n_violations} margin violations (margin < 1)"
-        )
+        counts = f"{len(self.margins)} rows, {n_support} {what}"
+        violations = f"{self.n_violations} margin violations (margin < 1)"
+        ax.set_title(f"{who}{counts},\n{violations}")
         return self
-
-    def _draw_distribution(self, bins: int, *, legend: bool) -> None:
-        """Draw the histograms and the loss."""
-        names = ("margin ≤ 1", "margin > 1")
-        xlabel = "margin: score of the true class minus the highest of the others"
-        if len(self.classes) == 2:
-            names = ("support vectors (margin ≤ 1)", "other rows (margin > 1)")
-            xlabel = "margin: decision, with the sign of the class"
-        drawn = draw_distribution(
-            self.ax_,
-            self.margins,
-            self.codes,
-            self.support,
-            self.classes,
-            self.loss,
-            bins=bins,
-            names=names,
-            legend=legend,
-        )
-        self.histograms_, self.loss_ax_, self.loss_line_ = drawn[:3]
-        self.legend_handles_ = drawn[3]
-        self.ax_.set_xlabel(xlabel)

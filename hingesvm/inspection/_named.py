@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from hingesvm._wrapped import unwrapped
+from hingesvm.inspection._wrapped import unwrapped
 
 __all__ = ["features_inside", "place_of_class", "score_name_of", "texts_of_features"]
 

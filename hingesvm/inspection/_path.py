@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hingesvm._wrapped import fitted_inside
-from hingesvm.inspection._coefs import draw_coefs, largest, mean_of_folds, reached
-from hingesvm.inspection._curves import draw_curves, mark_chosen, set_up
+from hingesvm.inspection._coefs import mean_of_folds, reached
 from hingesvm.inspection._matplotlib import (
     check_choice,
     check_count,
@@ -23,13 +21,14 @@ from hingesvm.inspection._named import (
     score_name_of,
     texts_of_features,
 )
+from hingesvm.inspection._panels import Panels
+from hingesvm.inspection._wrapped import fitted_inside
 from hingesvm.losses import Float64Array
 from hingesvm.metrics._labels import sorted_classes
 from hingesvm.model_selection import HingePath, HingeSVCCV
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
+    pass
 
 __all__ = ["RegularizationPathDisplay"]
 
@@ -37,7 +36,7 @@ _KINDS = ("both", "curves", "coefs")
 _PANEL_INCHES = (6.4, 5.4)
 
 
-class RegularizationPathDisplay:
+class RegularizationPathDisplay(Panels):
     r"""Scores, objective and weights along a path of C.
 
     One panel has the score on the test rows of each fold, thin, and the mean with a
@@ -146,20 +145,6 @@ class RegularizationPathDisplay:
     >>> display.chosen_lines_[0].get_label()
     'chosen: C = 0.1'
     """
-
-    axes_: NDArray[Any]
-    objective_ax_: Axes | None
-    score_line_: Line2D | None
-    fold_lines_: list[Line2D]
-    band_: Any
-    threshold_line_: Line2D | None
-    objective_line_: Line2D | None
-    loss_line_: Line2D | None
-    chosen_lines_: list[Line2D]
-    coef_lines_: list[Line2D]
-    features_: NDArray[np.intp]
-    name_texts_: list[Any]
-    figure_: Any
 
     def __init__(
         self,
@@ -416,71 +401,3 @@ class RegularizationPathDisplay:
         self._draw_curves(panels[0] if kind != "coefs" else None)
         self._draw_coefs(panels[-1] if kind != "curves" else None, place, n_features)
         return self
-
-    def _draw_curves(self, ax: Axes | None) -> None:
-        """Draw scores, objective and loss, or forget those drawn before."""
-        self.objective_ax_ = self.score_line_ = self.band_ = None
-        self.threshold_line_ = self.objective_line_ = self.loss_line_ = None
-        self.fold_lines_ = []
-        if ax is None:
-            return
-        what = "Objective and training loss"
-        if self.scores is not None:
-            what = f"{self.score_name.capitalize()} and objective"
-        set_up(ax, self.Cs, self._named(f"{what}\nalong the path of C"))
-        order = np.argsort(self.Cs, kind="stable")
-        curves = draw_curves(
-            ax,
-            self.Cs[order],
-            self.objectives[:, order],
-            scores=None if self.scores is None else self.scores[:, order],
-            losses=None if self.losses is None else self.losses[order],
-            chosen=self.C,
-            score_name=self.score_name,
-            threshold=self.one_standard_error,
-        )
-        self.objective_ax_ = curves.objective_ax
-        self.score_line_, self.fold_lines_ = curves.score_line, curves.fold_lines
-        self.band_, self.threshold_line_ = curves.band, curves.threshold_line
-        self.objective_line_, self.loss_line_ = curves.objective_line, curves.loss_line
-        if curves.chosen_line is not None:
-            self.chosen_lines_.append(curves.chosen_line)
-
-    def _draw_coefs(self, ax: Axes | None, place: int, n_features: int) -> None:
-        """Draw the largest weights, or forget those drawn before."""
-        self.coef_lines_, self.name_texts_ = [], []
-        self.features_ = np.empty(0, dtype=np.intp)
-        if ax is None:
-            return
-        assert self.coefs is not None
-        two = len(self.classes) == 2
-        weights = np.asarray(self.coefs[:, 0 if two else place], dtype=np.float64)
-        if two and place == 0:
-            weights = -weights
-        chosen = self.Cs.max() if self.C is None else self.C
-        nearest = int(np.abs(np.log(self.Cs / chosen)).argmin())
-        self.features_ = largest(weights[nearest], n_features)
-        n_all, n_drawn = weights.shape[1], len(self.features_)
-        which = (
-            "weights" if n_drawn == n_all else f"{n_drawn} largest of {n_all} weights"
-        )
-        title = self._named(f"the {which} of class {self.classes[place]}")
-        if len(self.objectives) > 1:
-            title += f",\nmeans of {len(self.objectives)} folds"
-        set_up(ax, self.Cs, title)
-        order = np.argsort(self.Cs, kind="stable")
-        self.coef_lines_, self.name_texts_ = draw_coefs(
-            ax,
-            self.Cs[order],
-            weights[np.ix_(order, self.features_)],
-            [self.names[feature] for feature in self.features_],
-        )
-        if self.C is not None:
-            self.chosen_lines_.append(mark_chosen(ax, self.C))
-        ax.set_ylabel("weight of a feature")
-
-    def _named(self, title: str) -> str:
-        """Return a title with the name of the model before it."""
-        if self.name is None:
-            return title[:1].upper() + title[1:]
-        return f"{self.name}: {title[:1].lower()}{title[1:]}"

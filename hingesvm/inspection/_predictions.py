@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm._wrapped import unwrapped
+from hingesvm.inspection._wrapped import unwrapped
 from hingesvm.losses import Float64Array, Hinge, MarginLoss, get_loss
 from hingesvm.metrics._forms import margins_of
 from hingesvm.metrics._rows import read_rows

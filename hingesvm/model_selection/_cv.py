@@ -20,13 +20,10 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from hingesvm._callbacks import Task, begin_fit
-from hingesvm._training import Trained, Training
-from hingesvm._validation import checked_input, unchanged_on_error
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.model_selection._choice import best_place
 from hingesvm.model_selection._folds import Fold, FoldPath, positive
-from hingesvm.model_selection._following import follow_all
+from hingesvm.model_selection._following import follow_all, refitted
 from hingesvm.model_selection._grid import grid_of
 from hingesvm.model_selection._notices import check_scores, warn_of, warn_unweighted
 from hingesvm.model_selection._scoring import (
@@ -36,8 +33,13 @@ from hingesvm.model_selection._scoring import (
     scorer_of,
     with_rows,
 )
-from hingesvm.solvers import Method, Rows
+from hingesvm.rows.memory import Rows
+from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
+from hingesvm.training.callbacks import Task, begin_fit
+from hingesvm.training.run import Training
+from hingesvm.training.trained import Trained
+from hingesvm.training.validation import checked_input, unchanged_on_error
 
 __all__ = ["HingeSVCCV"]
 
@@ -416,7 +418,7 @@ class HingeSVCCV(HingeSVC):
         self._forget("objective_", "dual_gap_", "n_iter_", "history_")
         if self.refit:
             self.C_ = float(self.Cs_[self._best_place()])
-            last = self._train_on_all(training, task)
+            last = refitted(training, self.C_, len(self.scores_), task)
             self._set_model(training.classes, last)
             return [last]
         paths = [path for path in paths if path.best >= 0]
@@ -435,16 +437,6 @@ class HingeSVCCV(HingeSVC):
         self.n_iter_ = max(int(path.n_iters[path.best]) for path in paths)
         return []
 
-    def _train_on_all(self, training: Training, task: Task | None) -> Trained:
-        """Train on all rows with the C chosen."""
-        where = f"refit, C={self.C_:.4g}"
-        if task is None:
-            return training.train(self.C_, where=where)
-        refit = task.begin("refit", len(self.scores_), **training.tasks)
-        trained = training.train(self.C_, task=refit, where=where)
-        refit.end(lambda: trained.attributes(training.classes))
-        return trained
-
     def _forget(self, *names: str) -> None:
         """Drop attributes of an earlier fit."""
         for name in names:
@@ -453,8 +445,5 @@ class HingeSVCCV(HingeSVC):
 
     def _best_place(self) -> int:
         """Return the place of the C to choose."""
-        return best_place(
-            self.Cs_,
-            self.scores_[self.n_iters_.any(axis=1)],
-            one_standard_error=self.one_standard_error,
-        )
+        scores = self.scores_[self.n_iters_.any(axis=1)]
+        return best_place(self.Cs_, scores, one_standard_error=self.one_standard_error)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing, indexable
 
-from hingesvm._callbacks import Task
-from hingesvm._training import Trained, Training
 from hingesvm.model_selection._scoring import FoldScorer
+from hingesvm.training.callbacks import Task
+from hingesvm.training.run import Training
+from hingesvm.training.trained import Trained
 
 __all__ = ["Fold", "FoldPath", "positive"]
 

@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
-from hingesvm._callbacks import Task
-from hingesvm._causes import relative
-from hingesvm._classes import CancelledError
-from hingesvm._reporting import say
-from hingesvm._threads import map_in_threads
-from hingesvm._training import Trained, Training
-from hingesvm._validation import draw_seeds
 from hingesvm.model_selection._choice import is_better
 from hingesvm.model_selection._folds import Fold, FoldPath
 from hingesvm.model_selection._path import train_along
-from hingesvm.solvers import Rows
-from hingesvm.solvers.team import Team
+from hingesvm.rows.memory import Rows
+from hingesvm.rows.team import Team
+from hingesvm.training.callbacks import Task
+from hingesvm.training.causes import relative
+from hingesvm.training.classes import CancelledError
+from hingesvm.training.lines import say
+from hingesvm.training.run import Training
+from hingesvm.training.threads import map_in_threads
+from hingesvm.training.trained import Trained
+from hingesvm.training.validation import draw_seeds
 
 __all__ = ["follow_all"]
 
@@ -220,3 +221,14 @@ def _note_best(path: FoldPath, place: int) -> int:
         return place
     path.best = place
     return last
+
+
+def refitted(training: Training, C: float, number: int, task: Task | None) -> Trained:
+    """Train on all rows with the C chosen, as a task of that number."""
+    where = f"refit, C={C:.4g}"
+    if task is None:
+        return training.train(C, where=where)
+    refit = task.begin("refit", number, **training.tasks)
+    trained = training.train(C, task=refit, where=where)
+    refit.end(lambda: trained.attributes(training.classes))
+    return trained

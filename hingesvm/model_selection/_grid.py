@@ -42,9 +42,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm._training import Trained, Training
 from hingesvm.losses import Hinge
-from hingesvm.solvers import Problem, column_spreads
+from hingesvm.problems.binary import Problem
+from hingesvm.rows.columns import column_spreads
+from hingesvm.training.run import Training
+from hingesvm.training.trained import Trained
 
 __all__ = ["grid_of", "path_begins"]
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
 
-from hingesvm._reporting import warn_path_short, warn_search_stopped
-from hingesvm._training import Trained
 from hingesvm.model_selection._choice import tells_of_the_end
 from hingesvm.model_selection._folds import FoldPath
-from hingesvm.solvers import Rows
+from hingesvm.rows.memory import Rows
+from hingesvm.training.reporting import warn_path_short, warn_search_stopped
+from hingesvm.training.trained import Trained
 
 __all__ = ["check_scores", "warn_of", "warn_unweighted"]
 

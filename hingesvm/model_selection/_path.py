@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hingesvm._reporting import warn_path_short
-from hingesvm._training import Trained, Training
-from hingesvm._validation import checked_input
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.model_selection._grid import grid_of
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
+from hingesvm.training.reporting import warn_path_short
+from hingesvm.training.run import Training
+from hingesvm.training.trained import Trained
+from hingesvm.training.validation import checked_input
 
 __all__ = ["HingePath", "hinge_path", "train_along"]
 

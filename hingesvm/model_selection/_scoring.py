@@ -15,10 +15,10 @@ from sklearn.metrics._scorer import _Scorer
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_method_params
 
-from hingesvm._training import Trained
 from hingesvm.metrics._scorer import NegHingeLossScorer
-from hingesvm.solvers import Rows
+from hingesvm.rows.memory import Rows
 from hingesvm.svc import HingeSVC
+from hingesvm.training.trained import Trained
 
 __all__ = ["FoldScorer", "Scorer", "accepts_weights", "scorer_of", "with_rows"]
 

@@ -9,7 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.solvers.certificate import Certificate
+from hingesvm.problems.binary import Problem
+from hingesvm.problems.rays import with_bounds
+from hingesvm.problems.start import Start, feasible_start
+from hingesvm.rows.per_row import repeated
 from hingesvm.solvers.choice import (
     EXACT,
     are_swept_first,
@@ -21,49 +24,21 @@ from hingesvm.solvers.choice import (
     solve_in_turns,
     solve_tall,
 )
-from hingesvm.solvers.columns import (
-    column_scales,
-    column_spreads,
-    condition_of_columns,
-)
-from hingesvm.solvers.joint_problem import JointProblem
-from hingesvm.solvers.jointly import solve_jointly
-from hingesvm.solvers.lanes import most_lanes
-from hingesvm.solvers.pegasos import step_until
-from hingesvm.solvers.per_row import repeated
-from hingesvm.solvers.problem import InterceptRule, Problem
-from hingesvm.solvers.progress import (
-    CHEAP,
-    Check,
-    Progress,
-    Report,
-    Solution,
-    Start,
-    feasible_start,
-)
-from hingesvm.solvers.rays import along_ray, with_bounds
-from hingesvm.solvers.rows import Rows
-from hingesvm.solvers.stochastic import sweep_until
-from hingesvm.solvers.sweeps import work_of_sweep
-from hingesvm.solvers.together import sweep_together
+from hingesvm.solvers.joint.choice import solve_jointly
+from hingesvm.solvers.progress import CHEAP, Check, Progress, Report, Solution
+from hingesvm.solvers.sweeping.lanes import most_lanes
+from hingesvm.solvers.sweeping.pegasos import step_until
+from hingesvm.solvers.sweeping.steps import work_of_sweep
+from hingesvm.solvers.sweeping.together import sweep_together
+from hingesvm.solvers.sweeping.until import sweep_until
 
 __all__ = [
-    "Certificate",
     "Check",
-    "InterceptRule",
-    "JointProblem",
     "Method",
-    "Problem",
     "Progress",
     "Report",
-    "Rows",
     "Solution",
-    "Start",
-    "along_ray",
     "begin_together",
-    "column_scales",
-    "column_spreads",
-    "condition_of_columns",
     "go_on",
     "most_together",
     "solve",

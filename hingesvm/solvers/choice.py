@@ -21,14 +21,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hingesvm.solvers.bands import Rounds, band_until, nest
-from hingesvm.solvers.batch import newton_until
-from hingesvm.solvers.narrow import is_narrow
-from hingesvm.solvers.newton import LARGEST_SYSTEM, works_of_systems
-from hingesvm.solvers.problem import Problem
-from hingesvm.solvers.progress import CALL_WORK, Progress, Start
-from hingesvm.solvers.stochastic import LONGEST_WAIT, sweep_until
-from hingesvm.solvers.sweeps import price_of_sweep, work_of_sweep
+from hingesvm.problems.binary import Problem
+from hingesvm.problems.start import Start
+from hingesvm.solvers.newton.bands import Rounds, band_until, nest
+from hingesvm.solvers.newton.narrow import is_narrow
+from hingesvm.solvers.newton.system import LARGEST_SYSTEM, works_of_systems
+from hingesvm.solvers.newton.until import newton_until
+from hingesvm.solvers.progress import CALL_WORK, Progress
+from hingesvm.solvers.sweeping.steps import price_of_sweep, work_of_sweep
+from hingesvm.solvers.sweeping.until import LONGEST_WAIT, sweep_until
 
 __all__ = [
     "EXACT",
@@ -75,6 +76,8 @@ _AS_FAST = 0.5
 # gained more in its last turn, and where it did not. One that is ahead takes a part of
 # its own work at least.
 _AHEAD, _BEHIND, _GROWTH = 1.5, 0.5, 0.5
+# The same of first turns, as nothing is known of their gains.
+_AT_FIRST = 1.0
 # Rows for each column from which a sample tells more than sweeps do.
 _TALL = 1000
 # Classes from which small and tall problems without a free intercept begin with sweeps
@@ -337,7 +340,8 @@ class _Turns:
         both = self.swept and self.stepped
         if is_behind and both and not _takes_bands(progress.problem):
             return max(_BEHIND * other - own, progress.cheap)
-        return max(_AHEAD * other - own, _GROWTH * own, progress.cheap)
+        ahead = _AHEAD if both else _AT_FIRST
+        return max(ahead * other - own, _GROWTH * own, progress.cheap)
 
 
 def _most_sweeps(progress: Progress) -> int:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _newton, _vectors
-from hingesvm.solvers.certificate import Certificate, Fixed
-from hingesvm.solvers.duals import Duals, PackedDuals, count_inside, read_duals
-from hingesvm.solvers.problem import Problem, squared_norm
-from hingesvm.solvers.stretching import stretch, worst_of_signs
+from hingesvm.problems.binary import Problem, squared_norm
+from hingesvm.problems.certificate import Certificate, Fixed
+from hingesvm.problems.duals import Duals, PackedDuals, count_inside, read_duals
+from hingesvm.problems.stretching import stretch, worst_of_signs
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
 

@@ -1,0 +1,436 @@
+"""A binary problem and what is proven of its solution: its certificates.
+
+The objective and its dual are defined in ``values.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.kernels.build import _vectors
+from hingesvm.losses import MarginLoss
+from hingesvm.problems.certificate import CARES, Care, Certificate, Fixed
+from hingesvm.problems.duals import (
+    DeferredDuals,
+    Duals,
+    PackedDuals,
+    read_duals,
+    unpacked,
+)
+from hingesvm.problems.stretching import stretch, worst_of_signs
+from hingesvm.problems.values import TINY, InterceptRule, Values, squared_norm
+from hingesvm.rows.compensated import (
+    UNIT,
+    combined,
+    dot,
+    half_square,
+    longest_row,
+    scores,
+    total,
+)
+from hingesvm.rows.memory import Rows
+from hingesvm.rows.per_row import repeated, scaled, sum_of
+
+__all__ = ["InterceptRule", "Problem", "squared_norm"]
+
+Float64Array = NDArray[np.float64]
+
+# Weights this small, relative to the terms that they sum, are rounding errors.
+_NOISE = 1e-13
+# Relative gap at which no other point can be better by more than rounding.
+_EXACT = 1e-14
+# Operations beside those of a sum, with room to spare.
+_MORE = 8
+
+
+@dataclass(frozen=True)
+class Problem(Values):
+    """A binary problem: its parts, and its certificates.
+
+    The attributes are those of `Values`.
+    """
+
+    @classmethod
+    def build(
+        cls,
+        rows: Rows,
+        signs: NDArray[np.int8],
+        cost: Float64Array | float,
+        loss: MarginLoss,
+        intercept_rule: InterceptRule,
+    ) -> Problem:
+        """Make the problem of a loss; a scalar cost is stored once, not n times."""
+        costs = np.asarray(cost, dtype=np.float64)
+        bound, curvature = loss.dual_bound(costs), loss.dual_curvature(costs)
+        if costs.size > 1:
+            shape = (rows.n_rows,)
+            return cls(
+                rows,
+                signs,
+                np.broadcast_to(costs, shape),
+                np.broadcast_to(bound, shape),
+                np.broadcast_to(curvature, shape),
+                intercept_rule,
+            )
+        return cls(
+            rows,
+            signs,
+            repeated(costs.item(), rows.n_rows),
+            repeated(bound.item(), rows.n_rows),
+            repeated(curvature.item(), rows.n_rows),
+            intercept_rule,
+        )
+
+    def with_signs(self, signs: NDArray[np.int8]) -> Problem:
+        """Return the same problem of other signs."""
+        return Problem(
+            self.rows,
+            signs,
+            self.cost,
+            self.bound,
+            self.curvature,
+            self.intercept_rule,
+            self.fixed,
+        )
+
+    def subset(self, chosen: NDArray[np.intp], cost_factor: float = 1.0) -> Problem:
+        """Return the problem of some rows, their costs multiplied by a factor."""
+        return Problem(
+            self.rows.subset(chosen),
+            self.signs[chosen],
+            scaled(self.cost, cost_factor, chosen),
+            scaled(self.bound, cost_factor, chosen),
+            scaled(self.curvature, 1.0 / cost_factor, chosen),
+            self.intercept_rule,
+        )
+
+    def restrict(
+        self, chosen: NDArray[np.intp], taken: Float64Array, totals: Fixed
+    ) -> Problem:
+        """Return the problem of some rows, the duals of all others held fixed.
+
+        Parameters
+        ----------
+        chosen : ndarray of intp, of shape (m,)
+        taken : ndarray of float64, of shape (m,)
+            Their dual variables; those of all others are at a bound.
+        totals : Fixed
+            The sums over all rows.
+        """
+        part = self.subset(chosen)
+        gain, imbalance = part._gain_and_imbalance(taken)
+        fixed = Fixed(
+            totals.own - part.combine(taken),
+            totals.imbalance - imbalance,
+            totals.gain - gain,
+        )
+        return replace(part, fixed=fixed)
+
+    def origin(self) -> Certificate:
+        """Return the certificate of zero weights and duals, without a pass over X."""
+        zeros = repeated(0.0, self.rows.n_features)
+        nothing = repeated(0.0, self.n_rows)
+        if self.has_kink:
+            # The margin of the class with the higher costs is 1, if it can be.
+            positive = self._sum_of(self.bound, 1)
+            negative = self._sum_of(self.bound, -1)
+            intercept = 0.0
+            is_even = abs(positive - negative) <= _NOISE * (positive + negative)
+            if self.intercept_rule == "free" and not is_even:
+                intercept = math.copysign(1.0, positive - negative)
+            losses = positive * (1.0 - intercept) + negative * (1.0 + intercept)
+            return Certificate(zeros, intercept, nothing, losses, 0.0)
+        # All rows of a class have the same margin: one row stands for them.
+        first = np.array([self.signs.argmin(), self.signs.argmax()], dtype=np.intp)
+        present = first if first[0] != first[1] else first[:1]
+        size = np.array([self._sum_of(self.cost, self.signs[row]) for row in present])
+        size /= self.cost[present]
+        classes = Problem(
+            self.rows,
+            self.signs[present],
+            self.cost[present] * size,
+            self.bound[present] * size,
+            self.curvature[present] / size,
+            self.intercept_rule,
+        )
+        scores = np.zeros(len(present))
+        intercept = classes.best_intercept(scores, scores)
+        primal = classes.primal(zeros, intercept, scores)
+        return Certificate(zeros, intercept, nothing, primal, 0.0)
+
+    @cached_property
+    def _n_positive(self) -> int:
+        """Number of rows of the sign +1."""
+        return int(np.count_nonzero(self.signs > 0))
+
+    def _sum_of(self, values: Float64Array, sign: int) -> float:
+        """Return the sum of values over the rows of a class."""
+        if values.strides[0] == 0:
+            others = self.n_rows - self._n_positive
+            return float(values[0]) * (self._n_positive if sign > 0 else others)
+        return float(values.sum(where=self.signs == sign))
+
+    def certify(
+        self,
+        alpha: Float64Array,
+        w: Float64Array | None = None,
+        intercept: float | None = None,
+    ) -> Certificate:
+        """Return the certificate of dual variables, from scratch on all rows.
+
+        Parameters
+        ----------
+        alpha : ndarray of float64, of shape (n_rows,)
+            Dual variables, repaired first if need be.
+        w : ndarray of float64, of shape (n_features,), optional
+            A primal point to use in place of w(a), if its objective is lower.
+        intercept : float, optional
+            Its intercept; a free intercept is minimised over anyway.
+        """
+        found = self._of_duals(alpha)
+        own = found.w
+        if w is not None:
+            found = given = self._at(found, w, intercept)
+        if not found.relative_gap <= _EXACT:
+            # Of two equally good points the iterate is nearer the optimum than w(a).
+            found = self._at(found, own).join(found)
+            if w is not None:
+                margins = self.margins(given.w, given.intercept)
+                found = found.join(self._counterbalanced(found, margins))
+        return self._without_noise(found)
+
+    def _at(
+        self, found: Certificate, w: Float64Array, intercept: float | None = None
+    ) -> Certificate:
+        """Return it with other weights, and the intercept that is best for them."""
+        scores = self.rows.margins(w)
+        if self.intercept_rule != "penalized" or intercept is None:
+            intercept = self.best_intercept(scores, found.alpha, intercept)
+        primal, worst = self.primal_and_worst(w, intercept, scores, found.alpha)
+        other = found.at(w, intercept, primal)
+        longer = self._longer(other, worst)
+        if longer is None:
+            return other
+        factor, w, intercept = longer
+        scores *= factor
+        primal, _ = self.primal_and_worst(w, intercept, scores, found.alpha)
+        return other if primal >= other.primal else other.at(w, intercept, primal)
+
+    def _counterbalanced(
+        self, certificate: Certificate, margins: Float64Array
+    ) -> Certificate:
+        """Return it with duals where a class has none, if its costs dwarf the other's.
+
+        Then the margins that its duals tell of fall short by less than a rounding
+        error. The row with the smallest one takes what balances the other class.
+        """
+        if self.intercept_rule != "free":
+            return certificate
+        costs = self._sum_of(self.cost, 1), self._sum_of(self.cost, -1)
+        if min(costs) > _NOISE * max(costs):
+            return certificate
+        slopes = self.slopes(1.0 - margins)
+        of_class = [float(slopes[self.signs == sign].sum()) for sign in (1, -1)]
+        poor = 1 if of_class[0] < of_class[1] else -1
+        row = int(np.where(self.signs == poor, margins, np.inf).argmin())
+        slopes[self.signs == poor] = 0.0
+        slopes[row] = min(max(of_class), float(self.bound[row]))
+        return self.evaluate(slopes)
+
+    def _without_noise(self, certificate: Certificate) -> Certificate:
+        """Set weights to 0 that are the rounding error of a sum that cancels."""
+        norm = math.sqrt(squared_norm(certificate.weights))
+        if norm * norm > _NOISE * certificate.primal:
+            return certificate
+        lengths = np.sqrt(self.rows.squared_norms())
+        if norm > _NOISE * float(certificate.alpha @ lengths):
+            return certificate
+        zero, scores = np.zeros(self.rows.n_features), np.zeros(self.n_rows)
+        intercept = certificate.intercept
+        if self.intercept_rule == "free":
+            intercept = self.best_intercept(scores, certificate.alpha)
+        primal = self.primal(zero, intercept, scores)
+        if primal > certificate.primal * (1.0 + _NOISE):
+            return certificate
+        return certificate.at(zero, intercept, primal)
+
+    def stretched(
+        self, found: Certificate, shortfall: NDArray[np.floating]
+    ) -> tuple[float, Float64Array, float] | None:
+        """Return a factor of w, and (w, b) for which rows without need are not short.
+
+        None where none is. These are rows with duals below their bound, or, where the
+        loss has no kink, those short by what can be a rounding error. `shortfall` is
+        1 - m.
+        """
+        loose = found.alpha < self.bound if self.has_kink else shortfall < TINY
+        return self._longer(found, worst_of_signs(shortfall, loose, self.signs))
+
+    def _longer(
+        self, found: Certificate, worst: tuple[float, float]
+    ) -> tuple[float, Float64Array, float] | None:
+        """Return the same, given by how much such rows of either sign fall short."""
+        longer = stretch(worst, has_intercept=self.intercept_rule != "none")
+        if longer is None:
+            return None
+        factor, shift = longer
+        return factor, factor * found.w, factor * found.intercept + shift
+
+    def evaluate(self, alpha: Float64Array) -> Certificate:
+        """Return the certificate of dual variables and of w(a)."""
+        found = self._of_duals(alpha)
+        return self._at(found, found.w)
+
+    def _of_duals(self, alpha: Float64Array) -> Certificate:
+        """Return the certificate of dual variables, no point being known."""
+        feasible = self.repair(alpha)
+        own = self.combine(feasible)
+        dual = self.dual(feasible, own)
+        return Certificate(own, 0.0, feasible, np.inf, dual, own)
+
+    @property
+    def cares(self) -> Sequence[Care]:
+        """How bounds of rounding errors can be found, the cheapest way first."""
+        return CARES if self.rows.has_rough_length else CARES[1:]
+
+    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in P."""
+        terms = self.n_rows + self.rows.n_features + _MORE
+        above = terms * UNIT * found.primal
+        if care != "rows":
+            longest = self.rows.longest(roughly=care == "glance")
+            error = self._margin_error(found, longest)
+            return above + self._loss_error(error, found.primal)
+        short = 1.0 - self.margins(found.w, float(found.intercept))
+        most = short + self._margin_error(found, np.sqrt(self.rows.squared_norms()))
+        return above + max(self.loss_sum(most) - self.loss_sum(short), 0.0)
+
+    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in D, likewise.
+
+        That of an exactly feasible point beside the dual variables.
+        """
+        gain, excess = self._sums_of(found.duals)
+        if care != "rows":
+            longest = self.rows.longest(roughly=care == "glance")
+            moved, used = gain * longest, self.n_rows
+        else:
+            lengths, alpha = np.sqrt(self.rows.squared_norms()), found.alpha
+            moved, used = float(alpha @ lengths), int(np.count_nonzero(alpha))
+        return self._dual_error(found.dual, gain, excess, moved, used + _MORE)
+
+    def _margin_error(self, found: Certificate, length: Any) -> Any:
+        """Return a bound of the errors in margins of rows of this length, or these."""
+        size = length * math.sqrt(squared_norm(found.weights))
+        size += abs(found.intercept) + 1.0
+        return (longest_row(self.rows) + _MORE) * UNIT * size
+
+    def _loss_error(self, margin: float, losses: float) -> float:
+        """Return by how much errors in all margins can change the sum of the losses."""
+        if math.isfinite(self.bound[0]):
+            return margin * sum_of(self.bound)
+        # Losses s^2 / (2 q) slope by s / q: Cauchy's inequality bounds their sum.
+        steep = margin * margin * sum_of(scaled(1.0 / self.curvature, 1.0))
+        return math.sqrt(2.0 * losses * steep) + 0.5 * steep
+
+    def _dual_error(
+        self, dual: float, gain: float, excess: float, size: float, terms: int
+    ) -> float:
+        """Return a bound of the rounding error in D.
+
+        Given the sums of a, of a y and of a ||x||, and the number of their terms.
+        """
+        # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
+        own = math.sqrt(2.0 * max(gain - dual, 0.0))
+        moved, turned = terms * UNIT * size, terms * UNIT * gain
+        value = 3.0 * turned + terms * UNIT * abs(dual)
+        value += (self.rows.n_features + _MORE) * UNIT * own * own
+        value += moved * (own + 0.5 * moved)
+        if self.intercept_rule == "penalized":
+            value += turned * (own + 0.5 * turned)
+        elif self.intercept_rule == "free" and gain > 0.0:
+            # All of the class with the larger sum are lowered by one factor.
+            value += _cost_of_balance(abs(excess) + turned, own, 2.0 * size / gain)
+        return value
+
+    def _sums_of(self, duals: Duals | DeferredDuals) -> tuple[float, float]:
+        """Return the sums of a and of a y; takes little memory for packed duals."""
+        if isinstance(duals, PackedDuals) and duals.bound.strides[0] == 0:
+            return duals.sums(self.signs)
+        kept = duals if isinstance(duals, PackedDuals) else unpacked(duals)
+        positive, negative, count = 0.0, 0.0, 0
+        for start, stop in self.rows.chunks(self.n_rows):
+            alpha, count = read_duals(kept, start, stop, count)
+            more, less = _vectors.class_sums(alpha, self.signs[start:stop])
+            positive, negative = positive + more, negative + less
+        return positive + negative, positive - negative
+
+    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
+        """Return it with P in twice the precision, and upper bounds of 1 - m."""
+        w, intercept = found.w, float(found.intercept)
+        shortfall = 1.0 - self.margins(w, intercept)
+        error = np.sqrt(self.rows.squared_norms())
+        error *= math.sqrt(squared_norm(w))
+        error += abs(intercept) + 1.0
+        error *= (longest_row(self.rows) + _MORE) * UNIT
+        # The others have no loss, whatever the rounding errors.
+        near = np.flatnonzero(shortfall + error > 0.0)
+        value, rest, error[near] = scores(self.rows, w, intercept, near)
+        signs = self.signs[near]
+        short = (1.0 - signs * value) - signs * rest
+        # Near 1 the difference is exact, and elsewhere as exact as itself.
+        error[near] += 3.0 * UNIT * (np.abs(short) + np.abs(rest))
+        shortfall[near] = short
+        losses, most = (
+            total(self.losses(short)) for short in (shortfall, shortfall + error)
+        )
+        primal = self.primal_from(dot(w, w), intercept, losses)
+        above = max(most - losses, 0.0) + _MORE * UNIT * primal
+        return replace(found, primal=primal, above=above), shortfall + error
+
+    def precise_dual(self, found: Certificate) -> Certificate:
+        """Return it with D in twice the precision."""
+        alpha = found.alpha
+        signed = alpha * self.signs
+        weights = combined(self.rows, signed)
+        half, error = half_square(weights)
+        gain = total(alpha)
+        penalty = 0.0
+        if not self.has_kink:
+            penalty = 0.5 * total(self.curvature * alpha * alpha)
+        imbalance = total(signed)
+        dual = self.dual_from(2.0 * half, gain - penalty, imbalance)
+        below = error + _MORE * UNIT * (3.0 * gain + 2.0 * penalty + abs(dual))
+        if self.intercept_rule == "free" and imbalance:
+            below += self._precise_cost(alpha, imbalance, weights.value)
+        return replace(found, dual=dual, below=below, own=weights.value)
+
+    def _precise_cost(
+        self, alpha: Float64Array, imbalance: float, own: Float64Array
+    ) -> float:
+        """Return what it costs D to balance duals by lowering that of one short row."""
+        excess, lengths = abs(imbalance), np.sqrt(self.rows.squared_norms())
+        able = (self.signs * imbalance > 0.0) & (alpha >= excess)
+        if not able.any():
+            return _cost_of_balance(excess, math.sqrt(own @ own), float(lengths.max()))
+        row = np.array([np.where(able, lengths, np.inf).argmin()])
+        score, _, error = scores(self.rows, own, 0.0, row)
+        size, length = abs(float(score[0])) + float(error[0]), float(lengths[row][0])
+        return excess * (1.0 + size + 0.5 * excess * length * length)
+
+
+def _cost_of_balance(excess: float, norm: float, longest: float) -> float:
+    """Return what it costs D at most to lower the duals of one class by so much in all.
+
+    A dual variable that is lowered by t changes D by no more than t (1 + |w . x|) and
+    t^2 ||x||^2 / 2. `norm` is ||w(a)||, and `longest` a bound of ||x||, or of its mean
+    if all are lowered by one factor.
+    """
+    return excess * (1.0 + longest * (norm + 0.5 * excess * longest))

@@ -1,0 +1,114 @@
+"""Margins and sums in twice the precision of float64, and bounds of rounding errors.
+
+A sum of k products is off by at most k UNIT times the sum of their sizes, in whatever
+order it is taken; in twice the precision by the square of that, and by UNIT times its
+own size (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.kernels import _exact
+from hingesvm.rows.memory import Rows
+from hingesvm.rows.per_row import repeated
+
+__all__ = [
+    "UNIT",
+    "Sums",
+    "combined",
+    "difference",
+    "dot",
+    "half_square",
+    "longest_row",
+    "scores",
+    "total",
+]
+
+Float64Array = NDArray[np.float64]
+
+
+class Sums(NamedTuple):
+    """Sums in twice the precision: ``value + rest``, but for errors up to `error`."""
+
+    value: Float64Array
+    rest: Float64Array
+    error: Float64Array
+
+
+#: Largest relative error of an operation in float64.
+UNIT = 2.0**-53
+# Arithmetic for one value of a row, as `Rows.chunks` counts it.
+_WORK = 8.0
+# Operations beside those of a sum, with room to spare.
+_MORE = 8
+
+
+def _rest_error(terms: int) -> float:
+    """Return the error of a sum of so many products in twice the precision.
+
+    Relative to the sum of their sizes, and beside UNIT times its own size.
+    """
+    return ((terms + _MORE) * UNIT) ** 2
+
+
+def longest_row(rows: Rows) -> int:
+    """Return the largest number of stored values in a row."""
+    if not rows.is_sparse:
+        return rows.n_features
+    starts = rows.arrays[2]
+    if len(rows.index):
+        lengths = starts[rows.index + 1] - starts[rows.index]
+    else:
+        lengths = np.diff(starts)
+    return int(lengths.max(initial=0))
+
+
+def scores(
+    rows: Rows, w: Float64Array, intercept: float, some: NDArray[np.intp]
+) -> Sums:
+    """Return x_i . w + b of some rows, in twice the precision."""
+    value, rest, size = np.empty((3, len(some)))
+    w = np.ascontiguousarray(w)
+    for start, stop in rows.chunks(len(some), work=_WORK):
+        _exact.scores(*rows.arrays, some, start, stop, w, intercept, value, rest, size)
+    error = _rest_error(longest_row(rows)) * size
+    return Sums(value, rest, error)
+
+
+def combined(rows: Rows, factors: Float64Array) -> Sums:
+    """Return the sum of factors_i x_i, in twice the precision."""
+    value, rest, size = np.zeros((3, rows.n_features))
+    factors = np.ascontiguousarray(factors)
+    for start, stop in rows.chunks(rows.n_rows, work=_WORK):
+        _exact.combine(*rows.arrays, start, stop, factors, value, rest, size)
+    # Where the sum cancels, the corrections are larger than what is left of it.
+    value, rest = difference(value, -rest)
+    return Sums(value, rest, _rest_error(rows.n_rows) * size)
+
+
+def half_square(weights: Sums) -> tuple[float, float]:
+    """Return half of the squared norm, and a bound of its error but for roundings."""
+    value, rest, error = weights
+    square = 0.5 * dot(value, value) + dot(value, rest)
+    return max(square, 0.0), float(np.abs(value) @ error + 0.5 * error @ error)
+
+
+def dot(a: Float64Array, b: Float64Array) -> float:
+    """Return the sum of a_k b_k, rounded once."""
+    return float(_exact.dot(a, b)[0])
+
+
+def total(values: Float64Array) -> float:
+    """Return the sum of the values, rounded once."""
+    return dot(values, repeated(1.0, len(values)))
+
+
+def difference(a: Float64Array, b: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Return a - b, as floats and corrections to be added to them."""
+    value = a - b
+    taken = value - a
+    return value, (a - (value - taken)) - (b + taken)

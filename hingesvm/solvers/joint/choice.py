@@ -1,0 +1,184 @@
+"""The door to the joint multi-class problems: which method when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.problems.joint import JointProblem
+from hingesvm.problems.start import Start
+from hingesvm.solvers.joint.newton import newton_jointly
+from hingesvm.solvers.joint.sweeps import sweep_jointly
+from hingesvm.solvers.joint.system import FEW_UNKNOWNS
+from hingesvm.solvers.progress import ProgressOf, Report, Solution
+
+__all__ = ["solve_jointly"]
+
+Float64Array = NDArray[np.float64]
+
+# What scores and margins must stay below, and duals relative to steps: the kernels'
+# infinity is 1e30.
+_LARGEST = 1e28
+# Rows times unknowns of a problem that is always finished exactly.
+_SMALL = 200_000
+# Relative gap that an exact finish aims at, so that rounding alone ends it, and the one
+# that it must certify.
+_OUT_OF_REACH, _EXACT = -1.0, 1e-10
+# Relative gap from which the finish of a small problem takes over, and sweeps before.
+_ROUGH, _FIRST_SWEEPS = 1e-3, 10
+# Newton steps to the tolerance, and the part of their price that must be paid in sweeps
+# before a prediction is believed.
+_TYPICAL_STEPS, _EVIDENCE = 20, 0.1
+# What a step does beside the multiply-adds, for each class of a row: in a sweep, and in
+# the projections of a Newton step. Part of the rows that is free, and the pairs of
+# classes that each has a block for.
+_STEP, _PROJECTION, _FREE, _PAIRS = 20.0, 75.0, 0.5, 10.0
+# Multiply-adds of dense linear algebra in the time of one of these.
+_DENSE_SPEEDUP = 8.0
+# Part of the tolerance that Newton steps aim at.
+_BEYOND = 0.99
+
+
+def solve_jointly(
+    problem: JointProblem,
+    *,
+    method: str = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    seed: int = 0,
+    start: Start | None = None,
+    report: Report | None = None,
+    exact: bool = True,
+) -> Solution:
+    """Solve a joint multi-class problem to a relative duality gap.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    method : {"auto", "stochastic", "batch"}, default="auto"
+        "auto" sweeps, and takes Newton steps where the progress measured so far
+        predicts that very many sweeps remain. A small problem (rows times weights up to
+        200,000) ends exact to rounding.
+    tol : float, default=1e-4
+        Relative duality gap to reach.
+    max_iter : int, default=1000
+        Bound on sweeps and Newton steps together.
+    seed : int, default=0
+        Of the order of rows.
+    start : Start, optional
+        Dual variables to start from, repaired if infeasible, and weights and intercepts
+        if better ones than theirs are known.
+    report : callable, optional
+        As of `solve`.
+    exact : bool, default=True
+        Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
+
+    Returns
+    -------
+    Solution
+        Its certificate is computed from scratch on all rows.
+
+    Raises
+    ------
+    ValueError
+        If X, the costs or the margin are so large that the arithmetic could fail.
+    """
+    _check_range(problem)
+    progress = ProgressOf(problem, tol, max_iter, report=report)
+    progress.record(problem.origin())
+    if progress.exhausted:
+        return progress.solution()
+    is_small = method != "stochastic" and _is_small(problem)
+    exact = exact and is_small
+    if start is not None:
+        found = start.found
+        if found is None:
+            found = problem.certify(start.alpha, start.w, _intercepts(problem, start))
+        progress.record(found, proven=start.found is not None)
+        if progress.relative_gap <= (min(tol, _EXACT) if exact else tol):
+            return progress.solution()
+        start = Start(found.alpha, found.w, found.intercept)
+    if is_small and method == "auto":
+        progress.tol = _ROUGH if exact else max(tol, _ROUGH)
+        progress.max_iter = min(_FIRST_SWEEPS, max_iter)
+        sweep_jointly(progress, start, seed)
+        progress.tol, progress.max_iter = tol, max_iter
+        start = progress.start()
+        if not exact and (progress.converged or progress.exhausted):
+            return progress.solution()
+    if method == "stochastic":
+        sweep_jointly(progress, start, seed)
+    elif exact:
+        progress.tol = min(tol, _EXACT)
+        newton_jointly(progress, start, _OUT_OF_REACH)
+        progress.tol = tol
+    elif is_small or method == "batch":
+        newton_jointly(progress, start, _BEYOND * tol)
+    else:
+        sweep_jointly(progress, start, seed, _hand_over(problem))
+        if not progress.converged and not progress.exhausted:
+            newton_jointly(progress, progress.start(), _BEYOND * tol)
+    if method == "auto" and not progress.converged and not progress.exhausted:
+        sweep_jointly(progress, progress.start(), seed)
+    return progress.solution()
+
+
+def _check_range(problem: JointProblem) -> None:
+    """Refuse data whose scores could come near what stands for infinity."""
+    others = 1 if problem.total == 1.0 else problem.n_classes - 1
+    rows, cost = problem.rows, problem.cost
+    if not 1.0 / _LARGEST < problem.margin < _LARGEST:
+        raise ValueError(
+            f"The margin of the multi-class loss is {problem.margin}: it must lie "
+            f"between {1.0 / _LARGEST:.0e} and {_LARGEST:.0e}."
+        )
+    lengths = np.sqrt(1.0 + rows.squared_norms())
+    with np.errstate(over="ignore"):
+        largest = others * float((cost * lengths).sum()) * float(lengths.max())
+    if not largest < _LARGEST:
+        raise ValueError(
+            "C times the squares of the values of X, summed, can exceed "
+            f"{_LARGEST:.0e}, which joint problems cannot handle: scale X or reduce C."
+        )
+
+
+def _intercepts(problem: JointProblem, start: Start) -> Float64Array | None:
+    """Return the intercepts to start from; None for those of the dual variables."""
+    if problem.intercept_rule == "none":
+        return np.zeros(problem.n_classes)
+    if start.w is None:
+        return None
+    return np.broadcast_to(start.intercept, problem.n_classes)
+
+
+def _is_small(problem: JointProblem) -> bool:
+    """Whether a problem is always finished exactly."""
+    unknowns = _unknowns(problem)
+    return unknowns <= FEW_UNKNOWNS and problem.n_rows * unknowns <= _SMALL
+
+
+def _unknowns(problem: JointProblem) -> int:
+    """Return the number of weights and intercepts."""
+    return problem.n_classes * (problem.rows.n_features + 1)
+
+
+def _hand_over(problem: JointProblem) -> Callable[[float, float], bool] | None:
+    """Return the rule by which sweeps are left for Newton steps, if they ever are."""
+    if _unknowns(problem) > FEW_UNKNOWNS:
+        return None
+    price = _newton_price(problem)
+    return lambda taken, remaining: remaining > price and taken > _EVIDENCE * price
+
+
+def _newton_price(problem: JointProblem) -> float:
+    """Return the price of a finish by Newton steps, in sweeps over all rows."""
+    n, count = problem.n_rows, problem.n_classes
+    per_row = problem.rows.n_entries / n
+    sweep = n * count * (2.0 * per_row + _STEP)
+    projections = n * count * _PROJECTION
+    matrix = _FREE * n * _PAIRS * per_row * (per_row + 1.0)
+    factorisation = _unknowns(problem) ** 3 / (3.0 * _DENSE_SPEEDUP)
+    step = sweep + projections + matrix + factorisation
+    return _TYPICAL_STEPS * step / sweep

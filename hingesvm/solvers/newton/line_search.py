@@ -1,0 +1,64 @@
+"""How far to go along a step: to the minimum of a sum of losses on a line."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.kernels.build import _vectors
+from hingesvm.problems.binary import Problem
+
+__all__ = ["step_length"]
+
+Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
+
+# Derivative along a line, as a part of that at its start, that counts as 0.
+_FLAT = 1e-3
+
+
+def step_length(
+    problem: Problem,
+    slopes: tuple[Float64Array, Float64Array],
+    point: tuple[Float64Array, float],
+    step: tuple[Float64Array, float],
+    shortfall: FloatArray,
+    change: FloatArray,
+    *,
+    to_end: bool = False,
+) -> float:
+    """Return how many times a step goes to the minimum along it; 0 if it leads up.
+
+    Parameters
+    ----------
+    problem : Problem
+    slopes : pair of ndarray
+        (rest, pace): the losses slope by clip(rest + pace (1 - m), 0, u).
+    point, step : pair of ndarray and float
+        Weights and intercept, and what is added to them.
+    shortfall, change : ndarray of float32 or float64, of shape (n_rows,)
+        1 - m at the point, and what the step adds to m.
+    to_end : bool, default=False
+        Whether `change` is 1 - m at the end of the step instead.
+    """
+    (w, intercept), (direction, turn) = point, step
+    along, length = float(w @ direction), float(direction @ direction)
+    if problem.intercept_rule == "penalized":
+        along += intercept * turn
+        length += turn * turn
+    if problem.fixed is not None:
+        along -= float(problem.fixed.own @ direction) + problem.fixed.imbalance * turn
+    t, at_start = _vectors.find_zero(
+        *slopes,
+        problem.bound,
+        shortfall,
+        change,
+        to_end,
+        along,
+        length,
+        1.0,
+        0.0,
+        _FLAT,
+        0.0,
+    )
+    return float(t) if at_start < 0.0 else 0.0

@@ -1,0 +1,418 @@
+r"""Full-batch steps with a second-order finish.
+
+The proximal point method on the dual (the augmented Lagrangian method), with
+semismooth Newton steps inside (Yan and Li, "An efficient augmented Lagrangian
+method for support vector machine", 2020). With multipliers a and steps
+:math:`\sigma_i = \rho c_i`, every (w, b) has the feasible dual point
+
+.. math::
+
+    a^+_i = \mathrm{clip}\left(
+        \frac{a_i + \sigma_i (1 - m_i)}{1 + \sigma_i q_i}, \, 0, \, u_i \right),
+
+and the inner problem minimises :math:`\Psi(w, b)`, whose gradient is
+:math:`w - \sum_i a^+_i y_i x_i` and whose generalised Hessian is
+:math:`I + \sum_{i \in F} \sigma_i / (1 + \sigma_i q_i) \, x_i x_i^\top` over the rows
+F strictly inside their box. Then a becomes :math:`a^+`. A free intercept is
+minimised over exactly at every step, so that :math:`\sum_i a^+_i y_i = 0` and every
+iterate carries a certificate.
+
+It solves a whole problem, or one restricted to some rows (``bands.py``). X is used
+through ``rows`` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.kernels.build import _newton, _vectors
+from hingesvm.problems.binary import Problem
+from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.start import Start
+from hingesvm.rows.inner import KeptInnerProducts
+from hingesvm.rows.per_row import scaled
+from hingesvm.solvers.newton.line_search import step_length
+from hingesvm.solvers.newton.narrow import Narrow, is_narrow
+from hingesvm.solvers.newton.products import KeptProducts
+from hingesvm.solvers.newton.proximal import Growth, first_rho, units
+from hingesvm.solvers.newton.system import (
+    NewtonSystem,
+    keeps_products,
+    newton_direction,
+    work_of_step,
+)
+from hingesvm.solvers.progress import Progress
+
+__all__ = ["LITTLE", "newton_until"]
+
+Float64Array = NDArray[np.float64]
+
+# Newton steps of an inner problem, at most: at first, and behind the tolerance.
+_MAX_INNER, _MAX_INNER_AT_END = 25, 8
+# Sum of a_i y_i, relative to that of a_i, that can be rounding.
+_ROUNDING = 1e-14
+# Relative gap above which sums that are updated step by step are exact enough.
+_COARSE = 1e-8
+# Relative gap that is made of rounding errors, and the inner problems behind it, of a
+# step each, which leave of the weights what rounding permits.
+_NOTHING, _LAST_ONES = 1e-14, 2
+#: Decrement, as a part of what is allowed, from which the Hessian is believed.
+LITTLE = 1e-6
+# Relative gap above which narrow steps that came to an end, or took this part of all,
+# are followed by others; and how many they may take in any case.
+_FAR, _NARROW_PART, _NARROW_STEPS = 1e-7, 0.5, 200
+
+
+@dataclass
+class _State:
+    """An iterate and what is known of it.
+
+    Attributes
+    ----------
+    problem : Problem
+    unit : ndarray of float64, of shape (n_rows,)
+        Units of the proximal steps, by default the costs.
+    w, intercept, shortfall
+        The iterate and 1 - m.
+    alpha, own, free
+        a+, w(a+), and the rows where a+ is strictly inside its box.
+    spare, turning
+        Room for `free`, and the signs as float64 if the intercept is free.
+    kept, inner
+        Products of columns and of rows of the Newton systems so far, if they are kept.
+    is_noisy
+        Whether rounding errors may have kept the last inner problem from being solved.
+    anchor, rho
+        The multipliers a and the proximal step.
+    rest, pace
+        a+ is rest + pace * (1 - m), clipped to its box.
+    loss, gain, imbalance, moved
+        Sums over the rows: of the losses, of a+ - q a+^2 / 2, of a+ y, and of
+        (a+ - a)^2 over the unit.
+    """
+
+    problem: Problem
+    unit: Float64Array
+    w: Float64Array
+    intercept: float
+    shortfall: Float64Array
+    alpha: Float64Array
+    own: Float64Array
+    spare: NDArray[np.intp]
+    turning: Float64Array
+    kept: KeptProducts | None
+    inner: KeptInnerProducts | None
+    is_noisy: bool = field(default=False, init=False)
+    anchor: Float64Array = field(init=False)
+    rho: float = field(init=False)
+    rest: Float64Array = field(init=False)
+    pace: Float64Array = field(init=False)
+    free: NDArray[np.intp] = field(init=False)
+    loss: float = field(init=False)
+    gain: float = field(init=False)
+    imbalance: float = field(init=False)
+    moved: float = field(init=False)
+
+    def go_to(self, w: Float64Array, intercept: float, shortfall: Float64Array) -> None:
+        """Go to another point, where `take_anchor` must follow."""
+        self.w, self.intercept, self.shortfall = w, intercept, shortfall
+
+    def take_anchor(self, anchor: Float64Array, rho: float) -> None:
+        """Begin another inner problem."""
+        self.anchor, self.rho = anchor, rho
+        problem = self.problem
+        if problem.has_kink:
+            self.rest = anchor
+            self.pace = scaled(self.unit, rho)
+        else:
+            sigma = rho * self.unit
+            width = 1.0 + sigma * problem.curvature
+            self.rest = anchor / width
+            self.pace = sigma / width
+        _settle(problem, self)
+
+
+def newton_until(
+    progress: Progress, start: Start, goal: float, floor: float = -np.inf
+) -> Start:
+    """Take Newton steps to a relative gap, or until they no longer bring it closer.
+
+    Parameters
+    ----------
+    progress : Progress
+        Keeps what is found, and bounds the number of steps.
+    start : Start
+        Dual variables to start from, and weights if better ones are known.
+    goal : float
+        Relative gap to aim at; may be below the tolerance, even out of reach.
+    floor : float, default=-inf
+        Objective below which a restricted problem has lost touch with the whole one,
+        so that there is no point in going on.
+
+    Returns
+    -------
+    Start
+        Where it ends.
+    """
+    state = _begin(progress.problem, start)
+    if isinstance(state, Narrow):
+        try:
+            if _go_narrowly(progress, state, goal, floor):
+                return _end(progress, state, goal, floor)
+        finally:
+            state.close()
+        state = _begin(progress.problem, progress.start(), is_plain=True)
+    assert isinstance(state, _State)
+    _go_on(progress, state, goal, floor)
+    return _end(progress, state, goal, floor)
+
+
+def _go_narrowly(progress: Progress, state: Narrow, goal: float, floor: float) -> bool:
+    """Take steps on few columns; return whether that is the end.
+
+    If not, others are to go on from the best points. These solve a system by
+    reflections where products of columns leave it no correct digits.
+    """
+    is_whole, max_iter = progress.problem.fixed is None, progress.max_iter
+    if is_whole:
+        left = max_iter - progress.n_iter
+        steps = max(int(_NARROW_PART * left), min(left, _NARROW_STEPS))
+        progress.max_iter = progress.n_iter + steps
+    state.go_on(progress, goal, floor)
+    is_cut_short, progress.max_iter = progress.is_over, max_iter
+    is_far = progress.relative_gap > max(progress.tol, _FAR)
+    if is_whole and is_far:
+        return progress.exhausted
+    if is_cut_short:
+        state.go_on(progress, goal, floor)
+    return True
+
+
+def _end(
+    progress: Progress, state: _State | Narrow, goal: float, floor: float
+) -> Start:
+    """Return where steps ended."""
+    best = progress.best
+    if best is not None and floor <= best.primal and best.relative_gap <= goal:
+        point = best.alpha, best.w, best.intercept
+    else:
+        point = state.alpha, state.w, state.intercept
+    anchor = None if isinstance(state, Narrow) else state.anchor
+    return Start(
+        *point, rho=state.rho, unit=state.unit, inner=state.inner, anchor=anchor
+    )
+
+
+def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
+    """Solve one inner problem after the other."""
+    problem = progress.problem
+    growth, left = Growth(), _LAST_ONES
+    previous: Certificate | None = None
+    while not progress.exhausted and growth.patience and left:
+        limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
+        left -= progress.relative_gap <= _NOTHING
+        steps, solved = _minimise_inner(progress, state, goal, floor, limit)
+        state.is_noisy = not solved
+        best = progress.best
+        assert best is not None
+        if best.primal < floor or best.relative_gap <= goal or progress.exhausted:
+            break
+        factor = growth.change(progress, previous, state.rho, steps, solved)
+        previous = best
+        anchor = state.alpha
+        if not solved and _has_strayed(problem, state, best):
+            # That of the origin is one number for all rows.
+            anchor = np.ascontiguousarray(best.alpha)
+            shortfall = 1.0 - problem.margins(best.w, best.intercept)
+            state.go_to(best.w, best.intercept, shortfall)
+        state.take_anchor(anchor, state.rho * factor)
+
+
+def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
+    """Whether the objective has risen by more than the gap."""
+    primal = problem.primal_of(state.w, state.intercept, state.loss)
+    return primal - best.primal > best.gap
+
+
+def _begin(
+    problem: Problem, start: Start, *, is_plain: bool = False
+) -> _State | Narrow:
+    """Return the state at the start, that of narrow steps unless they are not to be."""
+    # That of the origin is one number for all rows.
+    alpha = np.ascontiguousarray(start.alpha)
+    if problem.fixed is None and alpha.any():
+        alpha = problem.repair(alpha)
+    unit, rho = start.unit, start.rho
+    if rho is None:
+        unit = units(problem.rows, problem.cost)
+        rho = first_rho(problem, unit, alpha)
+    unit = problem.cost if unit is None else unit
+    narrow = is_narrow(problem) and not is_plain
+    own = start.own
+    if own is None and not (narrow and start.w is not None):
+        own = problem.combine(alpha)
+    if start.w is None:
+        assert own is not None
+        w, intercept = own, problem.intercept_of(alpha, start.intercept)
+    else:
+        w = start.w
+        with_intercept = problem.intercept_rule != "none"
+        intercept = start.intercept if with_intercept else 0.0
+    shortfall: Float64Array
+    if start.shortfall is not None:
+        shortfall = start.shortfall.astype(np.float64)
+    elif w.any():
+        shortfall = 1.0 - problem.margins(w, intercept)
+    else:
+        # At the origin there is no need of X.
+        shortfall = np.subtract(1.0, intercept * problem.signs)
+    if narrow:
+        return Narrow(problem, w, intercept, shortfall, alpha, rho, unit)
+    spare = np.empty(problem.n_rows, dtype=np.intp)
+    with_turning = problem.signs if problem.intercept_rule == "free" else ()
+    turning = np.asarray(with_turning, dtype=np.float64)
+    assert own is not None
+    kept = keeps_products(problem)
+    inner = start.inner
+    if inner is None and not problem.rows.keeps_kernel:
+        inner = KeptInnerProducts(problem.rows)
+    point = w, intercept, shortfall, alpha, own
+    state = _State(problem, unit, *point, spare, turning, kept, inner)
+    state.take_anchor(alpha if start.anchor is None else start.anchor, rho)
+    return state
+
+
+def _settle(problem: Problem, state: _State) -> None:
+    """Move a free intercept to its minimiser, and update the dual point."""
+    signs, n_rows = problem.signs, problem.n_rows
+    if problem.intercept_rule == "free":
+        rounding = _ROUNDING * float(state.alpha.sum())
+        offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
+        shift, _ = _vectors.find_zero(
+            state.rest,
+            state.pace,
+            problem.bound,
+            state.shortfall,
+            state.turning,
+            False,
+            -offset,
+            0.0,
+            0.0,
+            -np.inf,
+            rounding,
+            rounding,
+        )
+        if shift:
+            state.intercept += shift
+            state.shortfall -= shift * state.turning
+    before, state.alpha = state.alpha, np.empty(n_rows)
+    own = state.own.copy()
+    n_free = 0
+    for first, last in problem.rows.chunks(n_rows):
+        n_free = _newton.settle(
+            *problem.rows.arrays,
+            first,
+            last,
+            signs,
+            state.rest,
+            state.pace,
+            problem.bound,
+            state.shortfall,
+            before,
+            state.alpha,
+            state.spare,
+            n_free,
+            own,
+        )
+    state.own, state.free = own, state.spare[:n_free].copy()
+    state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
+        signs,
+        state.unit,
+        problem.bound,
+        problem.curvature,
+        state.shortfall,
+        state.alpha,
+        state.anchor,
+    )
+    if problem.fixed is not None:
+        state.gain += problem.fixed.gain
+        state.imbalance += problem.fixed.imbalance
+
+
+def _minimise_inner(
+    progress: Progress, state: _State, goal: float, floor: float, limit: int
+) -> tuple[int, bool]:
+    """Minimise Psi by Newton steps; return how many, and whether it was solved."""
+    problem = progress.problem
+    if progress.relative_gap < _COARSE or state.is_noisy:
+        state.own = problem.combine(state.alpha)
+        state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
+    for steps in range(limit):
+        certificate = _certificate(problem, state)
+        progress.record(certificate)
+        if progress.exhausted or progress.relative_gap <= goal:
+            return steps, True
+        if progress.relative_gap <= _NOTHING and steps:
+            return steps, True
+        if certificate.primal < floor:
+            return steps, True
+        gradient = state.w - state.own
+        pull = 0.0
+        if problem.intercept_rule == "penalized":
+            pull = state.intercept - state.imbalance
+        allowed = state.moved / state.rho
+        if float(gradient @ gradient) + pull * pull <= allowed:
+            return steps, True
+        slope = state.pace[state.free]
+        system = NewtonSystem(
+            problem, state.free, slope, gradient, pull, state.kept, state.inner
+        )
+        direction, turn = newton_direction(system)
+        progress.n_iter += 1
+        progress.work += work_of_step(system)
+        if state.inner is not None:
+            progress.work += state.inner.take_work()
+        # Twice what Psi is above its minimum, if its Hessian is that of here all along.
+        decrement = abs(float(gradient @ direction) + pull * turn)
+        if not _line_search(problem, state, direction, turn):
+            return steps, decrement <= allowed
+        _settle(problem, state)
+        if decrement <= LITTLE * allowed:
+            progress.record(_certificate(problem, state))
+            return steps + 1, True
+    return limit, False
+
+
+def _certificate(problem: Problem, state: _State) -> Certificate:
+    """Return the certificate of the present iterate; needs no pass over X."""
+    dual = problem.dual_of(state.own, state.gain, state.imbalance)
+    if problem.intercept_rule == "free":
+        # About what a repair of rounding errors in sum a_i y_i = 0 would cost.
+        dual -= abs(state.imbalance) * (2.0 + abs(state.intercept))
+    primal = problem.primal_of(state.w, state.intercept, state.loss)
+    return Certificate(state.w, state.intercept, state.alpha, primal, dual)
+
+
+def _line_search(
+    problem: Problem, state: _State, direction: Float64Array, turn: float
+) -> bool:
+    """Go to the minimum of Psi along a direction; False when it leads nowhere."""
+    change = problem.margins(direction, turn)
+    t = step_length(
+        problem,
+        (state.rest, state.pace),
+        (state.w, state.intercept),
+        (direction, turn),
+        state.shortfall,
+        change,
+    )
+    if not t > 0.0:
+        return False
+    state.w = state.w + t * direction
+    state.intercept += t * turn
+    change *= t
+    state.shortfall -= change
+    return True

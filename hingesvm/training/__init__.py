@@ -1,0 +1,1 @@
+"""From the parameters of an estimator to solved problems, and what is said of them."""

@@ -1,0 +1,131 @@
+"""Warnings of fits that ended above their tolerance, or whose coefficients did."""
+
+from __future__ import annotations
+
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
+
+from hingesvm.rows.memory import Rows
+from hingesvm.solvers import Method
+from hingesvm.training.causes import causes_of, told
+from hingesvm.training.trained import Trained
+
+__all__ = [
+    "warn_if_short",
+    "warn_path_short",
+    "warn_search_stopped",
+]
+
+# Relative gap of rounded coefficients, as a multiple of that before rounding, from
+# which a warning tells of it.
+_FAR_WORSE = 2.0
+# Frames between the warning and the call of `fit`.
+_STACK_LEVEL = 6
+
+
+def warn_if_short(
+    rows: Rows, trained: Trained, tol: float, max_iter: int, method: Method = "auto"
+) -> None:
+    """Warn if problems, or their rounded coefficients, miss the tolerance."""
+    if not trained.converged:
+        _warn_not_converged(rows, trained, tol, max_iter, method)
+    elif trained.rounded_gap > tol:
+        _warn_rounded("HingeSVC", trained.rounded_gap, tol, _STACK_LEVEL)
+
+
+def warn_search_stopped(who: str, done: int, count: int, *, stack_level: int) -> None:
+    """Warn that a callback stopped a search after some of its fits.
+
+    `stack_level` is how many frames the call of the user is above this one.
+    """
+    warnings.warn(
+        f"{who}: a callback stopped the search after {done} of {count} fits; the "
+        "choice of C is by these.",
+        ConvergenceWarning,
+        stacklevel=stack_level + 1,
+    )
+
+
+def warn_path_short(
+    who: str,
+    rows: Rows,
+    each: list[Trained],
+    tol: float,
+    max_iter: int,
+    method: Method = "auto",
+    *,
+    stack_level: int,
+) -> None:
+    """Warn that some of many fits, or their rounded coefficients, miss the tolerance.
+
+    `rows` are those of all fits, and `stack_level` is how many frames the call of the
+    user is above this one.
+    """
+    short = [trained for trained in each if not trained.converged]
+    gaps = [trained.rounded_gap for trained in each if trained.converged]
+    coarse = [gap for gap in gaps if gap > tol]
+    if coarse and not short:
+        who = f"{who}: {len(coarse)} of {len(each)} fits"
+        _warn_rounded(who, max(coarse), tol, stack_level + 2)
+    if not short:
+        return
+    worst = max(
+        solution.certificate.relative_gap
+        for trained in short
+        for solution in trained.solutions
+    )
+    ended = [one for one in short if not _is_stopped(one)]
+    why = ", stopped by a callback" if len(ended) < len(short) else ""
+    message = (
+        f"{who}: {len(short)} of {len(each)} fits stopped before tol={tol:.2g} "
+        f"(max_iter={max_iter}{why}); the largest relative duality gap is "
+        f"{told(worst)}. "
+    )
+    message += " ".join(causes_of(rows, ended, tol, max_iter, method))
+    warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=stack_level + 1)
+
+
+def _is_stopped(trained: Trained) -> bool:
+    """Whether a callback stopped one of its problems above the tolerance."""
+    return any(one.is_stopped and not one.converged for one in trained.solutions)
+
+
+def _warn_not_converged(
+    rows: Rows, trained: Trained, tol: float, max_iter: int, method: Method
+) -> None:
+    """Warn that problems did not reach the tolerance, with gap and cause."""
+    solutions = trained.solutions
+    short = [solution for solution in solutions if not solution.converged]
+    n_iter = max(solution.n_iter for solution in short)
+    worst = max(solution.certificate.relative_gap for solution in short)
+    which = "" if len(solutions) == 1 else f" in {len(short)} of the classes"
+    stopped = _is_stopped(trained)
+    how = "was stopped by a callback" if stopped else "stopped"
+    count = "1 iteration" if n_iter == 1 else f"{n_iter} iterations"
+    message = (
+        f"HingeSVC {how} after {count} (max_iter={max_iter}) with a "
+        f"relative duality gap of {told(worst)}{which}, above tol={tol:.2g}: the "
+        "objective may be that far above its minimum. "
+    )
+    if stopped:
+        warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=_STACK_LEVEL)
+        return
+    message += " ".join(causes_of(rows, [trained], tol, max_iter, method))
+    if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
+        message += (
+            " Rounded to float32, the coefficients have a gap of up to "
+            f"{told(trained.rounded_gap)}: pass X as float64."
+        )
+    warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
+
+
+def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
+    """Warn that float32 coefficients are too coarse for the tolerance."""
+    warnings.warn(
+        f"{who} converged, but the objective of coefficients rounded to float32 has a "
+        f"relative duality gap of up to {told(gap)}, above tol={tol:.2g}: pass X as "
+        "float64, scale rows or columns that are far longer than others, or raise tol.",
+        ConvergenceWarning,
+        stacklevel=stack_level,
+    )

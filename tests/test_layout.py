@@ -1,0 +1,108 @@
+"""Who may import whom: downwards only, without a circle, and no module too long."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import hingesvm
+
+PACKAGE = Path(hingesvm.__path__[-1])
+LONGEST = 450
+# For each room those that it may import from, besides itself.
+MAY_IMPORT = {
+    "kernels": set(),
+    "losses": set(),
+    "rows": {"kernels"},
+    "problems": {"kernels", "losses", "rows"},
+    "solvers": {"kernels", "losses", "problems", "rows"},
+    "training": {"losses", "problems", "rows", "solvers"},
+    "svc": {"losses", "problems", "rows", "solvers", "training"},
+    "metrics": {"losses"},
+    "model_selection": {
+        "losses",
+        "metrics",
+        "problems",
+        "rows",
+        "solvers",
+        "svc",
+        "training",
+    },
+    "inspection": {"losses", "metrics", "model_selection"},
+    "_source": set(),
+    "__init__": {"_source", "model_selection", "svc"},
+}
+WITHOUT_SKLEARN = {"kernels", "losses", "rows", "problems", "solvers"}
+# What users pass to the losses is checked as scikit-learn does it.
+CHECKS = "hingesvm.losses._checks"
+
+
+def module_of(path):
+    """The dotted name of a source file."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported(path):
+    """The names of all modules that a source file imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in SOURCES else node.module
+
+
+def room_of(module):
+    """The room of a module: its folder, or itself where it is in none."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+GRAPH = {module: set(imported(path)) for module, path in SOURCES.items()}
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_module_imports_from_rooms_below_it_alone(module):
+    room = room_of(module)
+    ours = {name for name in GRAPH[module] if name.split(".")[0] == "hingesvm"}
+    rooms = {room_of(name) for name in ours} - {room}
+    assert rooms <= MAY_IMPORT[room]
+
+
+def test_rooms_have_an_order():
+    order = list(TopologicalSorter(MAY_IMPORT).static_order())
+    assert order.index("kernels") < order.index("rows") < order.index("problems")
+    assert order.index("problems") < order.index("solvers") < order.index("training")
+
+
+def test_no_circle_among_modules():
+    # What a package's own modules import of it is not its doing.
+    ours = {
+        module: {name for name in names if name in SOURCES}
+        for module, names in GRAPH.items()
+    }
+    TopologicalSorter(ours).prepare()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [name for name in SOURCES if room_of(name) in WITHOUT_SKLEARN and name != CHECKS],
+)
+def test_arithmetic_knows_no_scikit_learn(module):
+    assert not {name for name in GRAPH[module] if name.split(".")[0] == "sklearn"}
+
+
+def test_all_rooms_are_known():
+    assert {room_of(module) for module in SOURCES} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_no_module_is_too_long(module):
+    assert len(SOURCES[module].read_text().splitlines()) <= LONGEST
