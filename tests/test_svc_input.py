@@ -156,7 +156,10 @@ class AlignedRows(Rows):
 
     def __init__(self, *args):
         super().__init__(*args)
-        assert all(part.flags.aligned for part in self.arrays[:3])
+        parts = [self.arrays[0]]
+        if self.is_sparse:
+            parts += [self._X.indices, self._X.indptr]
+        assert all(part.flags.aligned for part in parts)
 
 
 @pytest.mark.parametrize("name", ["dense", "data", "indices", "indptr"])

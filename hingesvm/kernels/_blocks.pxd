@@ -7,8 +7,9 @@ wherever it is inlined.
 """
 
 from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int32_t
 
-from ._rows cimport index_t, sum_t, value_t, weight_t
+from ._rows cimport sum_t, value_t, weight_t
 
 
 cdef enum:
@@ -18,7 +19,7 @@ cdef enum:
 
 cdef inline void add_scores(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     const weight_t* w,
     ptrdiff_t stride,
@@ -56,7 +57,7 @@ cdef inline void add_scores(
 
 cdef inline void add_row(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     const sum_t* factors,
     ptrdiff_t stride,
@@ -83,7 +84,7 @@ cdef inline void add_row(
 
 cdef inline void add_all_scores(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     const weight_t* w,
     ptrdiff_t width,
@@ -112,7 +113,7 @@ cdef inline bint any_differs(const sum_t* factors, ptrdiff_t count) noexcept nog
 
 cdef inline void add_to_all(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     const sum_t* factors,
     ptrdiff_t width,
@@ -132,12 +133,12 @@ cdef inline ptrdiff_t pack_row(
     const value_t* values,
     ptrdiff_t n_features,
     value_t* packed,
-    index_t* places,
+    int32_t* places,
 ) noexcept nogil:
     """Copy the entries of a dense row that are not 0; return how many there are."""
     cdef ptrdiff_t j, count = 0
     for j in range(n_features):
         packed[count] = values[j]
-        places[count] = <index_t>j
+        places[count] = <int32_t>j
         count += values[j] != 0
     return count

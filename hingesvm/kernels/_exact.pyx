@@ -10,8 +10,10 @@ X is taken as in ``_sweep.pyx``; no function holds the GIL while it works.
 
 from libc.math cimport fabs
 from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int32_t
 
-from ._rows cimport Layout, Row, index_t, layout, locate, value_t
+from ._places cimport Places, close, opened
+from ._rows cimport Layout, Row, locate, value_t
 
 cdef enum:
     # Sums that go side by side, as additions to one wait for each other.
@@ -67,10 +69,7 @@ cdef inline Sum joined(const double* values, const double* rests) noexcept nogil
 
 def scores(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -84,18 +83,18 @@ def scores(
 
     And `size` to the sum of the sizes of their terms.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef double[LANES] values, rests, sizes
     cdef Sum total
     cdef Row place
     cdef const value_t* entries
-    cdef const index_t* names
+    cdef const int32_t* names
     cdef ptrdiff_t row, k, j, lane, whole
     with nogil:
         for row in range(start, stop):
-            place = locate(&X, order[row], <index_t>0)
+            place = locate(&X, order[row])
             entries = &data[place.start]
-            names = <const index_t*>place.columns
+            names = place.columns
             whole = place.length // LANES * LANES
             for lane in range(LANES):
                 values[lane] = rests[lane] = sizes[lane] = 0.0
@@ -122,14 +121,12 @@ def scores(
             size[row] = 0.0
             for lane in range(LANES):
                 size[row] += sizes[lane]
+    close(&X)
 
 
 def combine(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t start,
     ptrdiff_t stop,
     const double[::1] factors,
@@ -141,22 +138,23 @@ def combine(
 
     And the sizes of its terms to `size`.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef Row place
     cdef const value_t* entries
-    cdef const index_t* names
+    cdef const int32_t* names
     cdef ptrdiff_t row, k, j
     with nogil:
         for row in range(start, stop):
             if factors[row] == 0.0:
                 continue
-            place = locate(&X, row, <index_t>0)
+            place = locate(&X, row)
             entries = &data[place.start]
-            names = <const index_t*>place.columns
+            names = place.columns
             for k in range(place.length):
                 j = k if names == NULL else <ptrdiff_t>names[k]
                 add_product(&value[j], &rest[j], factors[row], <double>entries[k])
                 size[j] += fabs(factors[row] * <double>entries[k])
+    close(&X)
 
 
 def dot(const double[:] a, const double[:] b):

@@ -10,14 +10,14 @@ has an intercept of minus a large number, so that it never matters. X is taken a
 """
 
 from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int32_t
 
 from ._blocks cimport add_all_scores, add_to_all, pack_row
+from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
     fetch_row,
-    index_t,
-    layout,
     locate,
     prefetch,
     value_t,
@@ -31,7 +31,7 @@ cdef enum:
     AHEAD = 8
 
 cdef inline void fetch_weights(
-    const index_t* columns, ptrdiff_t length, ptrdiff_t width, const weight_t* w
+    const int32_t* columns, ptrdiff_t length, ptrdiff_t width, const weight_t* w
 ) noexcept nogil:
     """Ask for the weights of the features of a row that is needed next."""
     cdef const char* address
@@ -109,7 +109,6 @@ cdef inline weight_t outwards(
 cdef inline ptrdiff_t take_steps(
     const Layout* X,
     const value_t* data,
-    index_t kind,
     ptrdiff_t* order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -127,7 +126,7 @@ cdef inline ptrdiff_t take_steps(
     weight_t* intercept,
     double* worst,
     value_t* packed,
-    index_t* places,
+    int32_t* places,
     bint packs,
     weight_t* room,
 ) noexcept nogil:
@@ -137,7 +136,7 @@ cdef inline ptrdiff_t take_steps(
     cdef weight_t* change = room + 2 * width
     cdef weight_t* mine
     cdef const value_t* values
-    cdef const index_t* columns
+    cdef const int32_t* columns
     cdef weight_t bound, cap, size, total, top, best, eta, new, own, violation, moved
     cdef weight_t at_best, gap
     cdef ptrdiff_t k, v, row, length, own_class, chosen
@@ -145,16 +144,16 @@ cdef inline ptrdiff_t take_steps(
     for k in range(start, stop):
         if k + AHEAD < stop:
             row = order[k + AHEAD]
-            fetch_row(X, data, row, kind)
+            fetch_row(X, data, row)
             prefetch(&alpha[row * width])
             prefetch(&step[row])
         if X.columns != NULL and k + 1 < stop:
-            place = locate(X, order[k + 1], kind)
-            fetch_weights(<const index_t*>place.columns, place.length, width, w)
+            place = locate(X, order[k + 1])
+            fetch_weights(place.columns, place.length, width, w)
         row = order[k]
-        place = locate(X, row, kind)
+        place = locate(X, row)
         values = &data[place.start]
-        columns = <const index_t*>place.columns
+        columns = place.columns
         length = place.length
         if packs:
             length = pack_row(values, length, packed, places)
@@ -224,10 +223,7 @@ cdef inline ptrdiff_t take_steps(
 
 def block_steps(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -244,7 +240,7 @@ def block_steps(
     weight_t[::1] intercept,
     double[::1] worst,
     value_t[::1] packed,
-    index_t[::1] places,
+    int32_t[::1] places,
     weight_t[::1] room,
 ):
     r"""Find the best duals of each row in turn, all others as they are.
@@ -269,16 +265,15 @@ def block_steps(
     int
         Position behind the last row kept.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
-    cdef ptrdiff_t width = alpha.shape[1]
-    cdef bint packs = packed.shape[0] > 0
     if stop <= start:
         return kept
+    cdef Layout X = opened(where)
+    cdef ptrdiff_t width = alpha.shape[1]
+    cdef bint packs = packed.shape[0] > 0
     with nogil:
         kept = take_steps(
             &X,
             &data[0],
-            <index_t>0,
             &order[0],
             start,
             stop,
@@ -300,13 +295,13 @@ def block_steps(
             packs,
             &room[0],
         )
+    close(&X)
     return kept
 
 
 cdef inline void look_at(
     const Layout* X,
     const value_t* data,
-    index_t kind,
     ptrdiff_t start,
     ptrdiff_t stop,
     const ptrdiff_t* codes,
@@ -322,7 +317,7 @@ cdef inline void look_at(
     double* own,
     double* sums,
     value_t* packed,
-    index_t* places,
+    int32_t* places,
     bint packs,
     double* room,
 ) noexcept nogil:
@@ -333,19 +328,19 @@ cdef inline void look_at(
     cdef double* change = room + 3 * width
     cdef double* imbalance = sums + 3
     cdef const value_t* values
-    cdef const index_t* columns
+    cdef const int32_t* columns
     cdef double bound, cap, total, own_score, loss, violation, ratio, gap
     cdef ptrdiff_t v, row, length, own_class
     cdef Row place
     for row in range(start, stop):
         if X.index != NULL and row + AHEAD < stop:
-            fetch_row(X, data, row + AHEAD, kind)
+            fetch_row(X, data, row + AHEAD)
         if X.columns != NULL and row + 1 < stop:
-            place = locate(X, row + 1, kind)
-            fetch_weights(<const index_t*>place.columns, place.length, width, w)
-        place = locate(X, row, kind)
+            place = locate(X, row + 1)
+            fetch_weights(place.columns, place.length, width, w)
+        place = locate(X, row)
         values = &data[place.start]
-        columns = <const index_t*>place.columns
+        columns = place.columns
         length = place.length
         if packs:
             length = pack_row(values, length, packed, places)
@@ -393,10 +388,7 @@ cdef inline void look_at(
 
 def survey(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t start,
     ptrdiff_t stop,
     const ptrdiff_t[::1] codes,
@@ -411,7 +403,7 @@ def survey(
     double[:, ::1] own,
     double[::1] sums,
     value_t[::1] packed,
-    index_t[::1] places,
+    int32_t[::1] places,
     double[::1] room,
 ):
     """Look at the rows start <= r < stop.
@@ -423,15 +415,14 @@ def survey(
     by how much the gradient of a row points outwards, at the duals as they are. The other
     arguments are as of `block_steps`, but that `room` is of shape (4 * width,).
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
-    cdef bint packs = packed.shape[0] > 0
     if stop <= start:
         return
+    cdef Layout X = opened(where)
+    cdef bint packs = packed.shape[0] > 0
     with nogil:
         look_at(
             &X,
             &data[0],
-            <index_t>0,
             start,
             stop,
             &codes[0],
@@ -451,6 +442,7 @@ def survey(
             packs,
             &room[0],
         )
+    close(&X)
 
 
 def flows(

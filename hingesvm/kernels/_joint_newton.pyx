@@ -7,87 +7,84 @@ sets are taken as in ``_joint.pyx``.
 """
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int32_t, uint8_t
 
 from ._blocks cimport add_all_scores, add_to_all, any_differs, pack_row
-from ._rows cimport Layout, Row, index_t, layout, locate, value_t
+from ._places cimport Places, close, opened
+from ._rows cimport Layout, Row, locate, value_t
 from ._sets cimport FAR, level
 
 
 def scores(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
     const double[:, ::1] w,
     double[:, ::1] out,
     value_t[::1] packed,
-    index_t[::1] places,
+    int32_t[::1] places,
 ):
     """Add x_i . w to ``out[k]`` for i = ``order[k]``, or k where it is empty.
 
     `w` is of shape (n_features, width), a multiple of 4; start <= k < stop.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef bint listed = order.shape[0] > 0, packs = packed.shape[0] > 0
     cdef ptrdiff_t k, length, width = w.shape[1]
     cdef const value_t* values
-    cdef const index_t* features
+    cdef const int32_t* features
     cdef Row place
     with nogil:
         for k in range(start, stop):
-            place = locate(&X, order[k] if listed else k, <index_t>0)
+            place = locate(&X, order[k] if listed else k)
             values = &data[place.start]
-            features = <const index_t*>place.columns
+            features = place.columns
             length = place.length
             if packs:
                 length = pack_row(values, length, &packed[0], &places[0])
                 values = &packed[0]
                 features = &places[0]
             add_all_scores(values, features, length, &w[0, 0], width, &out[k, 0])
+    close(&X)
 
 
 def add_rows(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
     const double[:, ::1] factors,
     double[:, ::1] out,
     value_t[::1] packed,
-    index_t[::1] places,
+    int32_t[::1] places,
 ):
     """Add to `out`, of shape (n_features, width), the rows times ``factors[k]``.
 
     Rows are as in `scores`.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef bint listed = order.shape[0] > 0, packs = packed.shape[0] > 0
     cdef ptrdiff_t k, length, width = out.shape[1]
     cdef const value_t* values
-    cdef const index_t* features
+    cdef const int32_t* features
     cdef Row place
     with nogil:
         for k in range(start, stop):
             if not any_differs(&factors[k, 0], width):
                 continue
-            place = locate(&X, order[k] if listed else k, <index_t>0)
+            place = locate(&X, order[k] if listed else k)
             values = &data[place.start]
-            features = <const index_t*>place.columns
+            features = place.columns
             length = place.length
             if packs:
                 length = pack_row(values, length, &packed[0], &places[0])
                 values = &packed[0]
                 features = &places[0]
             add_to_all(values, features, length, &factors[k, 0], width, &out[0, 0])
+    close(&X)
 
 
 cdef inline void project_one(
@@ -197,10 +194,7 @@ def project(
 
 def add_curvature(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -215,21 +209,21 @@ def add_curvature(
     """Add the curvature of free rows to the lower triangle of `out`.
 
     That of row i = ``order[k]`` is ``sigma[k] (D - share[k] q q') (x) x_i x_i'``, as
-    ``joint_system.py`` has it, where ``inside[k]`` names the support. Each x_i has a last
+    ``joint/system.py`` has it, where ``inside[k]`` names the support. Each x_i has a last
     entry 1 if `entries` is longer than it is. `entries` holds zeros but for that, and is
     left so; `support` is scratch for the classes.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef ptrdiff_t n_classes = inside.shape[1], height = entries.shape[0]
     cdef ptrdiff_t k, v, i, j, a, b, one, other, own, count
-    cdef const index_t* features
+    cdef const int32_t* features
     cdef double number, weight, factor
     cdef double* line
     cdef Row place
     with nogil:
         for k in range(start, stop):
-            place = locate(&X, order[k], <index_t>0)
-            features = <const index_t*>place.columns
+            place = locate(&X, order[k])
+            features = place.columns
             for j in range(place.length):
                 entries[j if features == NULL else features[j]] += data[place.start + j]
             own = codes[k]
@@ -262,3 +256,4 @@ def add_curvature(
                             line[j] += factor * entries[j]
             for j in range(place.length):
                 entries[j if features == NULL else features[j]] = 0.0
+    close(&X)

@@ -13,12 +13,11 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
 from ._blocks cimport MOST_LANES, add_row, add_scores
+from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
     fetch_row,
-    index_t,
-    layout,
     locate,
     prefetch,
     value_t,
@@ -34,7 +33,6 @@ cdef enum:
 cdef inline ptrdiff_t take_steps(
     const Layout* X,
     const value_t* data,
-    index_t kind,
     ptrdiff_t* order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -69,11 +67,11 @@ cdef inline ptrdiff_t take_steps(
     for k in range(start, stop):
         if k + AHEAD < stop:
             row = order[k + AHEAD]
-            fetch_row(X, data, row, kind)
+            fetch_row(X, data, row)
             prefetch(&alpha[row * lanes])
             prefetch(&step[row])
         row = order[k]
-        place = locate(X, row, kind)
+        place = locate(X, row)
         mine = &alpha[row * lanes]
         if lane[row] >= 0:
             sign[lane[row]] = 1
@@ -81,7 +79,7 @@ cdef inline ptrdiff_t take_steps(
             score[v] = b[v]
         add_scores(
             &data[place.start],
-            <const index_t*>place.columns,
+            place.columns,
             place.length,
             w,
             lanes,
@@ -116,7 +114,7 @@ cdef inline ptrdiff_t take_steps(
         if moved != 0:
             add_row(
                 &data[place.start],
-                <const index_t*>place.columns,
+                place.columns,
                 place.length,
                 &change[0],
                 lanes,
@@ -131,10 +129,7 @@ cdef inline ptrdiff_t take_steps(
 
 def dual_steps(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -163,39 +158,39 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef ptrdiff_t lanes = alpha.shape[1]
     if stop <= start:
         return kept
     with nogil:
         if lanes == 4:
             kept = take_steps(
-                &X, &data[0], <index_t>0, &order[0], start, stop, kept, &lane[0],
+                &X, &data[0], &order[0], start, stop, kept, &lane[0],
                 top, curvature, &step[0], <weight_t>intercept_step,
                 &shrink_above[0], &live[0], 4, &alpha[0, 0], &w[0, 0],
                 &intercept[0], &worst[0],
             )
         elif lanes == 8:
             kept = take_steps(
-                &X, &data[0], <index_t>0, &order[0], start, stop, kept, &lane[0],
+                &X, &data[0], &order[0], start, stop, kept, &lane[0],
                 top, curvature, &step[0], <weight_t>intercept_step,
                 &shrink_above[0], &live[0], 8, &alpha[0, 0], &w[0, 0],
                 &intercept[0], &worst[0],
             )
         else:
             kept = take_steps(
-                &X, &data[0], <index_t>0, &order[0], start, stop, kept, &lane[0],
+                &X, &data[0], &order[0], start, stop, kept, &lane[0],
                 top, curvature, &step[0], <weight_t>intercept_step,
                 &shrink_above[0], &live[0], 16, &alpha[0, 0], &w[0, 0],
                 &intercept[0], &worst[0],
             )
+    close(&X)
     return kept
 
 
 cdef inline void look_at(
     const Layout* X,
     const value_t* data,
-    index_t kind,
     ptrdiff_t start,
     ptrdiff_t stop,
     const int8_t* lane,
@@ -230,8 +225,8 @@ cdef inline void look_at(
         loss[v] = gain[v] = imbalance[v] = 0.0
     for row in range(start, stop):
         if X.index != NULL and row + AHEAD < stop:
-            fetch_row(X, data, row + AHEAD, kind)
-        place = locate(X, row, kind)
+            fetch_row(X, data, row + AHEAD)
+        place = locate(X, row)
         own_lane = lane[row]
         if own_lane >= 0:
             sign[own_lane] = 1.0
@@ -240,7 +235,7 @@ cdef inline void look_at(
             score[v] = intercept[v]
         add_scores(
             &data[place.start],
-            <const index_t*>place.columns,
+            place.columns,
             place.length,
             w,
             lanes,
@@ -280,7 +275,7 @@ cdef inline void look_at(
         if total != 0.0:
             add_row(
                 &data[place.start],
-                <const index_t*>place.columns,
+                place.columns,
                 place.length,
                 &change[0],
                 lanes,
@@ -295,10 +290,7 @@ cdef inline void look_at(
 
 def survey(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t start,
     ptrdiff_t stop,
     const int8_t[::1] lane,
@@ -321,32 +313,33 @@ def survey(
     ``alpha_r y_r x_r`` to `own`, and to the rows of `sums` the losses, a - q a^2 / 2,
     and a y. All sums are float64.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef ptrdiff_t lanes = alpha.shape[1]
     if stop <= start:
         return
     with nogil:
         if lanes == 4:
             look_at(
-                &X, &data[0], <index_t>0, start, stop, &lane[0], top, bound,
+                &X, &data[0], start, stop, &lane[0], top, bound,
                 curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
                 &factors[0, 0], 4,
                 &shortfall[0, 0], &own[0, 0], &sums[0, 0],
             )
         elif lanes == 8:
             look_at(
-                &X, &data[0], <index_t>0, start, stop, &lane[0], top, bound,
+                &X, &data[0], start, stop, &lane[0], top, bound,
                 curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
                 &factors[0, 0], 8,
                 &shortfall[0, 0], &own[0, 0], &sums[0, 0],
             )
         else:
             look_at(
-                &X, &data[0], <index_t>0, start, stop, &lane[0], top, bound,
+                &X, &data[0], start, stop, &lane[0], top, bound,
                 curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
                 &factors[0, 0], 16,
                 &shortfall[0, 0], &own[0, 0], &sums[0, 0],
             )
+    close(&X)
 
 
 def add_squares(const weight_t[:, ::1] w, double[::1] out):

@@ -11,13 +11,14 @@ the GIL while it works.
 
 from libc.math cimport INFINITY, fabs, isinf
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int8_t
+from libc.stdint cimport int32_t, int8_t
 from libc.string cimport memcpy, memset
 
 from ._line cimport Slopes
 from ._parts cimport Part, expand, gather, moved_by
 from ._products cimport STRIP, dot
-from ._rows cimport Layout, Row, fetch_row, index_t, layout, locate, value_t
+from ._places cimport Places, close, opened
+from ._rows cimport Layout, Row, fetch_row, locate, value_t
 from ._sums cimport values_of
 from ._tiles cimport (
     TILE,
@@ -40,7 +41,7 @@ cdef enum:
     PADDED = 4
 
 cdef enum:
-    # As ``batch.py`` and ``proximal.py`` have them.
+    # As ``newton/until.py`` and ``newton/proximal.py`` have them.
     QUICK = 5
     SLOW = 15
     MOST_INNER = 25
@@ -52,7 +53,7 @@ cdef enum:
     # Free rows for each column of a system while the gap is large.
     SAMPLE = 16
 
-# As ``proximal.py`` has them.
+# As ``newton/proximal.py`` has them.
 cdef double GROWTH = 3.0
 cdef double LARGEST_RHO = 1e100
 cdef double VISIBLE = 1e-3
@@ -116,29 +117,26 @@ def room_for(ptrdiff_t size):
 
 def fill_tiles(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const int8_t[::1] signs,
     value_t[:, :, ::1] tiles,
 ):
     """Copy rows to tiles; the last one is filled up with zeros."""
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef Row place
     cdef ptrdiff_t row, j, size = tiles.shape[1], n = signs.shape[0]
     cdef value_t sign
     cdef const value_t* values
-    cdef const index_t* named
+    cdef const int32_t* named
     cdef value_t* out
     with nogil:
-        if row_starts.shape[0]:
+        if X.row_starts != NULL:
             memset(&tiles[0, 0, 0], 0, tiles.shape[0] * size * TILE * sizeof(value_t))
         for row in range(n):
             if row + AHEAD < n:
-                fetch_row(&X, &data[0], row + AHEAD, <index_t>0)
-            place = locate(&X, row, <index_t>0)
-            values, named = &data[place.start], <const index_t*>place.columns
+                fetch_row(&X, &data[0], row + AHEAD)
+            place = locate(&X, row)
+            values, named = &data[place.start], place.columns
             out = &tiles[row // TILE, 0, row % TILE]
             sign = <value_t>signs[row]
             # A sparse row may name a column twice.
@@ -146,15 +144,16 @@ def fill_tiles(
                 for j in range(place.length):
                     out[named[j] * TILE] += sign * values[j]
             else:
-                for j in range(n_features):
+                for j in range(X.n_features):
                     out[j * TILE] = sign * values[j]
-            if size > n_features:
-                out[n_features * TILE] = sign
+            if size > X.n_features:
+                out[X.n_features * TILE] = sign
         if n % TILE:
             out = &tiles[n // TILE, 0, 0]
             for j in range(size):
                 for row in range(n % TILE, TILE):
                     out[j * TILE + row] = 0.0
+    close(&X)
 
 
 def turn_tiles(const int8_t[::1] signs, const int8_t[::1] old, value_t[:, :, ::1] tiles):
@@ -283,7 +282,7 @@ def solve(
     double[:, ::1] looks,
     double[::1] room,
 ):
-    """Solve one inner problem after the other, as ``batch.py`` describes it.
+    """Solve one inner problem after the other, as ``newton/until.py`` describes it.
 
     Parameters
     ----------

@@ -12,12 +12,11 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
 from ._box cimport clip
+from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
     fetch_row,
-    index_t,
-    layout,
     locate,
     row_add,
     row_dot,
@@ -37,10 +36,7 @@ cdef enum:
 
 def survey(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t start,
     ptrdiff_t stop,
     const int8_t[::1] signs,
@@ -62,8 +58,8 @@ def survey(
     alpha_r is first set to minus the subgradient c_r dl(m_r). Where `scales` is not
     empty, ``reach[r]`` becomes the norm of x_r with columns multiplied by `scales`.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
-    cdef bint scattered = index.shape[0] > 0
+    cdef Layout X = opened(where)
+    cdef bint scattered = X.index != NULL
     cdef bint with_reach = scales.shape[0] > 0
     cdef double short
     cdef ptrdiff_t row
@@ -71,13 +67,13 @@ def survey(
     with nogil:
         for row in range(stop - start):
             if scattered and start + row + AHEAD < stop:
-                fetch_row(&X, &data[0], start + row + AHEAD, <index_t>0)
-            place = locate(&X, start + row, <index_t>0)
+                fetch_row(&X, &data[0], start + row + AHEAD)
+            place = locate(&X, start + row)
             short = 1.0 - signs[row] * (
                 intercept
                 + row_dot(
                     &data[place.start],
-                    <const index_t*>place.columns,
+                    place.columns,
                     place.length,
                     &w[0],
                     <double>0,
@@ -95,7 +91,7 @@ def survey(
                 reach[row] = <float>sqrt(
                     row_scaled_norm(
                         &data[place.start],
-                        <const index_t*>place.columns,
+                        place.columns,
                         place.length,
                         &scales[0],
                     )
@@ -103,19 +99,17 @@ def survey(
             if alpha[row] != 0.0:
                 row_add(
                     &data[place.start],
-                    <const index_t*>place.columns,
+                    place.columns,
                     place.length,
                     alpha[row] * signs[row],
                     &own[0],
                 )
+    close(&X)
 
 
 def settle(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t start,
     ptrdiff_t stop,
     const int8_t[::1] signs,
@@ -139,7 +133,7 @@ def settle(
     int
         The new length of `free`.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef double raw, new
     cdef ptrdiff_t row
     cdef Row place
@@ -152,23 +146,21 @@ def settle(
                 free[n_free] = row
                 n_free += 1
             if new != before[row]:
-                place = locate(&X, row, <index_t>0)
+                place = locate(&X, row)
                 row_add(
                     &data[place.start],
-                    <const index_t*>place.columns,
+                    place.columns,
                     place.length,
                     (new - before[row]) * signs[row],
                     &own[0],
                 )
+    close(&X)
     return n_free
 
 
 def gather(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     const double[::1] factors,
     bint bordered,
@@ -178,7 +170,7 @@ def gather(
 
     If `bordered`, a last column holds the factors.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef ptrdiff_t k, j
     cdef real_t factor
     cdef Row place
@@ -187,23 +179,21 @@ def gather(
     with nogil:
         for k in range(order.shape[0]):
             if k + AHEAD < order.shape[0]:
-                fetch_row(&X, &data[0], order[k + AHEAD], <index_t>0)
-            place = locate(&X, order[k], <index_t>0)
+                fetch_row(&X, &data[0], order[k + AHEAD])
+            place = locate(&X, order[k])
             values = &data[place.start]
             target = &out[k, 0]
             factor = <real_t>factors[k]
-            for j in range(n_features):
+            for j in range(X.n_features):
                 target[j] = factor * <real_t>values[j]
             if bordered:
-                target[n_features] = factor
+                target[X.n_features] = factor
+    close(&X)
 
 
 def gram(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -215,27 +205,29 @@ def gram(
 
     If `bordered`, x_i has a last entry 1.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef ptrdiff_t k, a, b, i, j
-    cdef double scaled, product
+    cdef double value, scaled, product
     cdef Row place
     with nogil:
         for k in range(start, stop):
-            place = locate(&X, order[k], <index_t>0)
+            place = locate(&X, order[k])
             if bordered:
-                out[n_features, n_features] += factors[k]
-            for a in range(place.start, place.start + place.length):
-                i = columns[a]
-                scaled = factors[k] * <double>data[a]
-                out[i, i] += scaled * <double>data[a]
+                out[X.n_features, X.n_features] += factors[k]
+            for a in range(place.length):
+                i = place.columns[a]
+                value = <double>data[place.start + a]
+                scaled = factors[k] * value
+                out[i, i] += scaled * value
                 if bordered:
-                    out[n_features, i] += scaled
-                for b in range(place.start, a):
-                    j = columns[b]
-                    product = scaled * <double>data[b]
+                    out[X.n_features, i] += scaled
+                for b in range(a):
+                    j = place.columns[b]
+                    product = scaled * <double>data[place.start + b]
                     if j < i:
                         out[i, j] += product
                     elif j > i:
                         out[j, i] += product
                     else:
                         out[i, i] += 2.0 * product
+    close(&X)

@@ -13,11 +13,26 @@ cdef extern from * nogil:
     #if defined(__GNUC__) || defined(__clang__)
     #define hingesvm_prefetch(address) __builtin_prefetch(address)
     #define hingesvm_prefetch_far(address) __builtin_prefetch(address, 0, 2)
+    #define hingesvm_rarely(condition) __builtin_expect(!!(condition), 0)
+    #define HINGESVM_APART __attribute__((noinline, cold, unused))
     #else
     #define hingesvm_prefetch(address) ((void)(address))
     #define hingesvm_prefetch_far(address) ((void)(address))
+    #define hingesvm_rarely(condition) (condition)
+    #define HINGESVM_APART
     #endif
+
+    /* Apart, so that what rows of 32-bit indices take stays small. */
+    static HINGESVM_APART void hingesvm_narrow(
+        const int64_t* wide, ptrdiff_t length, int32_t* room
+    ) {
+        for (ptrdiff_t k = 0; k < length; ++k) room[k] = (int32_t)wide[k];
+    }
     """
+    bint rarely "hingesvm_rarely"(bint condition) noexcept
+    void narrow "hingesvm_narrow"(
+        const int64_t* wide, ptrdiff_t length, int32_t* room
+    ) noexcept
     void prefetch "hingesvm_prefetch"(const void* address) noexcept
     # To the second cache alone, as much would push out what is in the first.
     void prefetch_far "hingesvm_prefetch_far"(const void* address) noexcept
@@ -34,11 +49,6 @@ ctypedef fused sum_t:
     float
     double
 
-ctypedef fused index_t:
-    int32_t
-    int64_t
-
-
 cdef enum:
     # Bytes of a row that are fetched ahead; the hardware follows from there. Of a long
     # dense row a page is, as it follows too late, and not from page to page.
@@ -47,38 +57,28 @@ cdef enum:
 
 
 cdef struct Layout:
-    # Where the entries of X are: all but their values.
+    # Where the entries of X are: all but their values. `index` lists the rows that take
+    # part, or is NULL. Indices are of 64 bits if `is_wide`; those of a row are then
+    # copied into `room`, so that one loop serves both.
     const void* columns
     const void* row_starts
     const ptrdiff_t* index
     ptrdiff_t n_features
+    bint is_wide
+    int32_t* room
 
 
 cdef struct Row:
     # Where the entries of one row are; `columns` is NULL in a dense one.
-    const void* columns
+    const int32_t* columns
     ptrdiff_t start
     ptrdiff_t length
 
 
-cdef inline Layout layout(
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
-) noexcept nogil:
-    """Return the layout of X; empty arrays stand for a dense X and for all rows."""
-    cdef Layout X
-    X.row_starts = &row_starts[0] if row_starts.shape[0] else NULL
-    X.columns = &columns[0] if row_starts.shape[0] else NULL
-    X.index = &index[0] if index.shape[0] else NULL
-    X.n_features = n_features
-    return X
-
-
-cdef inline Row locate(const Layout* X, ptrdiff_t row, index_t kind) noexcept nogil:
-    """Return where a row of the problem is; `kind` only names the type of indices."""
-    cdef const index_t* starts = <const index_t*>X.row_starts
+cdef inline Row find(const Layout* X, ptrdiff_t row) noexcept nogil:
+    """Return where a row of the problem is; no columns of wide indices."""
+    cdef const int32_t* starts = <const int32_t*>X.row_starts
+    cdef const int64_t* wide_starts = <const int64_t*>X.row_starts
     cdef Row place
     if X.index != NULL:
         row = X.index[row]
@@ -86,69 +86,75 @@ cdef inline Row locate(const Layout* X, ptrdiff_t row, index_t kind) noexcept no
         place.columns = NULL
         place.start = row * X.n_features
         place.length = X.n_features
+    elif rarely(X.is_wide):
+        place.columns = NULL
+        place.start = wide_starts[row]
+        place.length = wide_starts[row + 1] - place.start
     else:
         place.start = starts[row]
         place.length = starts[row + 1] - starts[row]
-        place.columns = <const index_t*>X.columns + place.start
+        place.columns = <const int32_t*>X.columns + place.start
     return place
 
 
-cdef inline void row_prefetch(
-    const value_t* values, const index_t* columns, ptrdiff_t length
-) noexcept nogil:
-    """Ask for the first entries of a row that is needed soon."""
-    cdef const char* address = <const char*>values
-    cdef ptrdiff_t size = min(length * <ptrdiff_t>sizeof(value_t), PREFETCHED)
-    cdef ptrdiff_t k
-    if columns == NULL and length * <ptrdiff_t>sizeof(value_t) > PREFETCHED:
-        size = min(length * <ptrdiff_t>sizeof(value_t), <ptrdiff_t>PAGE)
-        for k in range(0, size, 64):
-            prefetch_far(address + k)
-        return
-    for k in range(0, size, 64):
-        prefetch(address + k)
-    if columns != NULL:
-        address = <const char*>columns
-        size = min(length * <ptrdiff_t>sizeof(index_t), PREFETCHED)
-        for k in range(0, size, 64):
-            prefetch(address + k)
+cdef inline Row locate(const Layout* X, ptrdiff_t row) noexcept nogil:
+    """Return where a row of the problem is; wide indices are good until the next one."""
+    cdef Row place = find(X, row)
+    if rarely(X.is_wide):
+        narrow(<const int64_t*>X.columns + place.start, place.length, X.room)
+        place.columns = X.room
+    return place
 
 
 cdef inline void fetch_row(
-    const Layout* X, const value_t* data, ptrdiff_t row, index_t kind
+    const Layout* X, const value_t* data, ptrdiff_t row
 ) noexcept nogil:
-    """Ask for the first entries of a row of the problem."""
-    cdef Row place = locate(X, row, kind)
-    row_prefetch(
-        &data[place.start], <const index_t*>place.columns, place.length
-    )
-
-
-cdef inline bint increase(const index_t* columns, ptrdiff_t length) noexcept nogil:
-    """Whether each column index of a row is larger than the one before."""
+    """Ask for the first entries of a row of the problem that is needed soon."""
+    cdef Row place = find(X, row)
+    cdef const char* address = <const char*>&data[place.start]
+    cdef ptrdiff_t size = place.length * <ptrdiff_t>sizeof(value_t)
+    cdef ptrdiff_t each = sizeof(int64_t) if X.is_wide else sizeof(int32_t)
     cdef ptrdiff_t k
-    cdef bint increasing = True
-    for k in range(1, length):
-        increasing &= columns[k - 1] < columns[k]
-    return increasing
+    if X.columns == NULL and size > PREFETCHED:
+        for k in range(0, min(size, <ptrdiff_t>PAGE), 64):
+            prefetch_far(address + k)
+        return
+    for k in range(0, min(size, <ptrdiff_t>PREFETCHED), 64):
+        prefetch(address + k)
+    if X.columns != NULL:
+        address = <const char*>X.columns + place.start * each
+        size = place.length * each
+        for k in range(0, min(size, <ptrdiff_t>PREFETCHED), 64):
+            prefetch(address + k)
 
 
-cdef inline bint columns_exist(
-    const index_t* columns, ptrdiff_t length, ptrdiff_t n_features, bint increasing
+cdef inline bint columns_are_valid(
+    const Layout* X, const Row* place, bint* increasing
 ) noexcept nogil:
-    """Whether all column indices of a row lie within its columns."""
+    """Whether all column indices of a row are those of columns.
+
+    `increasing` is set to whether each is larger than the one before. It is done before
+    wide indices are made narrow.
+    """
+    cdef const int32_t* columns = place.columns
+    cdef const int64_t* wide = <const int64_t*>X.columns + place.start
+    cdef int64_t column, last = -1
+    cdef bint valid = True
     cdef ptrdiff_t k
-    cdef bint exist = True
-    if increasing:
-        return length == 0 or (columns[0] >= 0 and columns[length - 1] < n_features)
-    for k in range(length):
-        exist &= (columns[k] >= 0) & (columns[k] < n_features)
-    return exist
+    increasing[0] = True
+    if X.columns == NULL:
+        return True
+    for k in range(place.length):
+        column = wide[k] if X.is_wide else columns[k]
+        valid &= (column >= 0) & (column < X.n_features)
+        increasing[0] &= last < column
+        last = column
+    return valid
 
 
 cdef inline double row_dot(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     const weight_t* w,
     sum_t kind,
@@ -171,7 +177,7 @@ cdef inline double row_dot(
 
 cdef inline void row_add(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     double factor,
     weight_t* w,
@@ -189,7 +195,7 @@ cdef inline void row_add(
 
 cdef inline double row_squared_norm(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     bint increasing,
     double* scratch,
@@ -214,7 +220,7 @@ cdef inline double row_squared_norm(
 
 cdef inline double row_scaled_norm(
     const value_t* values,
-    const index_t* columns,
+    const int32_t* columns,
     ptrdiff_t length,
     const value_t* scales,
 ) noexcept nogil:

@@ -9,7 +9,6 @@ from ._rows cimport (
     Layout,
     Row,
     fetch_row,
-    index_t,
     locate,
     prefetch,
     row_add,
@@ -60,7 +59,6 @@ cdef inline void permute(
 cdef inline ptrdiff_t take_steps(
     const Layout* X,
     const value_t* data,
-    index_t kind,
     ptrdiff_t* order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -88,18 +86,18 @@ cdef inline ptrdiff_t take_steps(
     for k in range(start, stop):
         if k + AHEAD < stop:
             row = order[k + AHEAD]
-            fetch_row(X, data, row, kind)
+            fetch_row(X, data, row)
             prefetch(&alpha[row])
             prefetch(&step[row])
         row = order[k]
-        place = locate(X, row, kind)
+        place = locate(X, row)
         sign = signs[row]
         old = alpha[row]
         gradient = 1.0 - curvature[row] * old - sign * (
             intercept
             + row_dot(
                 &data[place.start],
-                <const index_t*>place.columns,
+                place.columns,
                 place.length,
                 w,
                 <weight_t>0,
@@ -130,7 +128,7 @@ cdef inline ptrdiff_t take_steps(
             intercept += intercept_step * change
             row_add(
                 &data[place.start],
-                <const index_t*>place.columns,
+                place.columns,
                 place.length,
                 change,
                 w,

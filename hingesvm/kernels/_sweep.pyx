@@ -2,24 +2,22 @@
 # cython: initializedcheck=False, cdivision=True
 """The hot loops over the rows of X.
 
-Every function over X takes it as ``(data, columns, row_starts, n_features, index)``: the
-arrays of a CSR matrix, or for a dense matrix its flat C-ordered values with empty
-`columns` and `row_starts`. Row r of the problem is row ``index[r]`` of X, or row
-r where `index` is empty. No function holds the GIL while it works, and callers
-pass short ranges, so that a fit can be interrupted between two calls.
+Every function over X takes it as ``(data, where)``: the values, flat and C-ordered, and
+the Places that tell which of them make up a row of the problem. No function holds the
+GIL while it works, and callers pass short ranges, so that a fit can be interrupted
+between two calls.
 """
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint64_t
 
+from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
-    columns_exist,
+    columns_are_valid,
     fetch_row,
-    increase,
-    index_t,
-    layout,
+    find,
     locate,
     row_add,
     row_dot,
@@ -49,10 +47,7 @@ def shuffle(
 
 def margins(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -65,9 +60,9 @@ def margins(
 
     Times y_k, where there are signs.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef bint listed = order.shape[0] > 0
-    cdef bint scattered = listed or index.shape[0] > 0
+    cdef bint scattered = listed or X.index != NULL
     cdef bint signed = signs.shape[0] > 0
     cdef double score
     cdef ptrdiff_t k
@@ -75,24 +70,22 @@ def margins(
     with nogil:
         for k in range(start, stop):
             if scattered and k + AHEAD < stop:
-                fetch_row(&X, &data[0], order[k + AHEAD] if listed else k + AHEAD, <index_t>0)
-            place = locate(&X, order[k] if listed else k, <index_t>0)
+                fetch_row(&X, &data[0], order[k + AHEAD] if listed else k + AHEAD)
+            place = locate(&X, order[k] if listed else k)
             score = intercept + row_dot(
                 &data[place.start],
-                <const index_t*>place.columns,
+                place.columns,
                 place.length,
                 &w[0],
                 <double>0,
             )
             out[k] = signs[k] * score if signed else score
+    close(&X)
 
 
 def combine(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -100,7 +93,7 @@ def combine(
     double[::1] out,
 ):
     """Add ``factors[k] * x_i`` to `out` for i = ``order[k]``, start <= k < stop."""
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef bint listed = order.shape[0] > 0
     cdef ptrdiff_t k
     cdef Row place
@@ -108,22 +101,20 @@ def combine(
         for k in range(start, stop):
             if factors[k] == 0.0:
                 continue
-            place = locate(&X, order[k] if listed else k, <index_t>0)
+            place = locate(&X, order[k] if listed else k)
             row_add(
                 &data[place.start],
-                <const index_t*>place.columns,
+                place.columns,
                 place.length,
                 factors[k],
                 &out[0],
             )
+    close(&X)
 
 
 def squared_norms(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t start,
     ptrdiff_t stop,
     double[::1] scratch,
@@ -137,37 +128,31 @@ def squared_norms(
         False if a column index is not one of a column; the rows behind are then left
         out.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef ptrdiff_t row
     cdef Row place
     cdef bint valid = True, increasing
     with nogil:
         for row in range(start, stop):
-            place = locate(&X, row, <index_t>0)
-            increasing = place.columns == NULL or increase(
-                <const index_t*>place.columns, place.length
-            )
-            valid = place.columns == NULL or columns_exist(
-                <const index_t*>place.columns, place.length, n_features, increasing
-            )
+            place = find(&X, row)
+            valid = columns_are_valid(&X, &place, &increasing)
             if not valid:
                 break
+            place = locate(&X, row)
             out[row] = row_squared_norm(
                 &data[place.start],
-                <const index_t*>place.columns,
+                place.columns,
                 place.length,
                 increasing,
                 &scratch[0] if scratch.shape[0] else NULL,
             )
+    close(&X)
     return valid
 
 
 def dual_steps(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -199,13 +184,12 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     if start < stop:
         with nogil:
             kept = take_steps(
                 &X,
                 &data[0],
-                <index_t>0,
                 &order[0],
                 start,
                 stop,
@@ -221,15 +205,13 @@ def dual_steps(
                 &scalars[0],
                 1.0,
             )
+    close(&X)
     return kept
 
 
 def dual_sweeps(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t[::1] order,
     ptrdiff_t n_active,
     double n_visits,
@@ -250,7 +232,7 @@ def dual_sweeps(
     """Take sweeps of `dual_steps` in random order over ``order[:n_active]``.
 
     After each, rows are dropped above a part `safely` of the largest violation seen, and
-    the intercept takes the step that ``stochastic.py`` describes. ``scalars`` holds the
+    the intercept takes the step that ``sweeping/until.py`` describes. ``scalars`` holds the
     intercept, the present `shrink_above`, and the sum of a y. It ends when that
     `shrink_above` is at most `enough`, when no row is left, or after `n_visits` steps, a
     sweep counting as `least_visits` at least.
@@ -261,11 +243,11 @@ def dual_sweeps(
     visits : float
         The steps that were counted.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
     cdef double before, visits = 0.0
     cdef double[2] state
     if order.shape[0] == 0:
         return 0, least_visits
+    cdef Layout X = opened(where)
     with nogil:
         while True:
             visits += max(<double>n_active, least_visits)
@@ -275,7 +257,6 @@ def dual_sweeps(
             n_active = take_steps(
                 &X,
                 &data[0],
-                <index_t>0,
                 &order[0],
                 0,
                 n_active,
@@ -300,15 +281,13 @@ def dual_sweeps(
                 )
             if n_active == 0 or scalars[1] <= enough or visits >= n_visits:
                 break
+    close(&X)
     return n_active, visits
 
 
 def averaged_steps(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     const ptrdiff_t[::1] order,
     ptrdiff_t start,
     ptrdiff_t stop,
@@ -334,7 +313,7 @@ def averaged_steps(
     `scalars` holds the fixed part of the intercept, its part in the scale, the
     scale, the time t, and the total of t * scale.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef double fixed = scalars[0], moving = scalars[1], scale = scalars[2]
     cdef double time = scalars[3], total = scalars[4]
     cdef double n_rows = <double>alpha.shape[0]
@@ -344,7 +323,7 @@ def averaged_steps(
     with nogil:
         for k in range(start, stop):
             row = order[k]
-            place = locate(&X, row, <index_t>0)
+            place = locate(&X, row)
             sign = signs[row]
             shortfall = 1.0 - sign * (
                 fixed
@@ -353,7 +332,7 @@ def averaged_steps(
                     moving
                     + row_dot(
                         &data[place.start],
-                        <const index_t*>place.columns,
+                        place.columns,
                         place.length,
                         &w[0],
                         <double>0,
@@ -375,7 +354,7 @@ def averaged_steps(
                 moving += intercept_step * change
                 row_add(
                     &data[place.start],
-                    <const index_t*>place.columns,
+                    place.columns,
                     place.length,
                     change,
                     &w[0],
@@ -385,3 +364,4 @@ def averaged_steps(
     scalars[2] = scale
     scalars[3] = time
     scalars[4] = total
+    close(&X)

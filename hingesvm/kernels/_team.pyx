@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True
-"""Sweeps that several threads share; see ``shares.py``.
+"""Sweeps that several threads share; see ``sweeping/shares.py``.
 
 X is given as in ``_sweep.pyx``. Every thread calls the same function with a number of
 its own, and they meet in it. The work is divided among members, of which a thread does
@@ -12,7 +12,8 @@ from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
 from ._meeting cimport Meeting
-from ._rows cimport Layout, index_t, layout, value_t, weight_t
+from ._places cimport Places, close, opened
+from ._rows cimport Layout, value_t, weight_t
 from ._steps cimport permute, take_steps
 
 
@@ -102,10 +103,7 @@ cdef inline (ptrdiff_t, ptrdiff_t, ptrdiff_t) hand_of(
 
 def shared_sweeps(
     const value_t[::1] data,
-    const index_t[::1] columns,
-    const index_t[::1] row_starts,
-    ptrdiff_t n_features,
-    const ptrdiff_t[::1] index,
+    Places where,
     ptrdiff_t[::1] order,
     ptrdiff_t bucket,
     ptrdiff_t[::1] sizes,
@@ -153,7 +151,7 @@ def shared_sweeps(
     same for all, and of the member's own. The threads wait for each other at `meeting`, which
     has been begun, and end if it is cancelled.
     """
-    cdef Layout X = layout(columns, row_starts, n_features, index)
+    cdef Layout X = opened(where)
     cdef ptrdiff_t n_members = copies.shape[0], size = w.shape[0]
     cdef ptrdiff_t n_buckets = sizes.shape[0]
     cdef ptrdiff_t first_member = n_members * thread // n_threads
@@ -210,7 +208,6 @@ def shared_sweeps(
                 line[KEPT] = take_steps(
                     &X,
                     &data[0],
-                    <index_t>0,
                     hand,
                     count * part // n_ranges,
                     count * (part + 1) // n_ranges,
@@ -301,3 +298,4 @@ def shared_sweeps(
             scalars[SPREAD] = spread
             scalars[RANGE] = part
             scalars[VISITS] = visits
+    close(&X)

@@ -228,7 +228,7 @@ cdef inline bint factorise(Band* band, double shift) noexcept nogil:
 
 
 cdef inline void set_direction(const value_t* tiles, Band* band) noexcept nogil:
-    """Set the Newton direction, as ``newton.py`` has it."""
+    """Set the Newton direction, as ``newton/system.py`` has it."""
     cdef ptrdiff_t size = band.size, padded = band.padded, i, j
     cdef double* x = band.direction
     cdef double shift = 0.0
@@ -262,7 +262,7 @@ cdef inline void move_intercept(Band* band) noexcept nogil:
     cdef ptrdiff_t k
     for k in range(band.n):
         rounding += band.alpha[k]
-    # As ``batch.py`` has it.
+    # As ``newton/until.py`` has it.
     rounding *= 1e-14
     shift = zero_along(
         &band.slopes,
@@ -340,7 +340,7 @@ cdef inline bint step(const value_t* tiles, Band* band) noexcept nogil:
         length,
         1.0,
         0.0,
-        # As ``batch.py`` has it.
+        # As ``newton/until.py`` has it.
         1e-3 * fabs(at_start),
         0.0,
     )

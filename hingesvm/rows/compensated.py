@@ -59,7 +59,7 @@ def longest_row(rows: Rows) -> int:
     """Return the largest number of stored values in a row."""
     if not rows.is_sparse:
         return rows.n_features
-    starts = rows.arrays[2]
+    starts = rows.row_starts
     if len(rows.index):
         lengths = starts[rows.index + 1] - starts[rows.index]
     else:

@@ -40,8 +40,8 @@ class Divided:
     is_sparse : bool
     index : ndarray of intp, of shape (n_rows,) or (0,)
         Where the rows stand in X, if these are not all of its rows.
-    arrays : tuple
-        The arguments by which the kernels know X.
+    row_starts : ndarray of int32 or int64
+        Where the rows of a sparse X begin.
     check_cancelled : callable
         Called at each chunk; may raise.
     team : Team
@@ -53,9 +53,13 @@ class Divided:
     n_entries: int
     is_sparse: bool
     index: NDArray[np.intp]
-    arrays: tuple[Any, ...]
     check_cancelled: Callable[[], None]
     team: Team
+
+    @property
+    def row_starts(self) -> NDArray[np.signedinteger[Any]]:
+        """Where the rows of a sparse X begin, those that take no part included."""
+        raise NotImplementedError
 
     def chunk_size(self, work: float = 1.0) -> int:
         """Return how many rows make up a few milliseconds of work.
@@ -115,7 +119,7 @@ class Divided:
         if size == 1:
             return [work(0, self.n_rows, 0)]
         if self.is_sparse and not len(self.index):
-            starts = self.arrays[2]
+            starts = self.row_starts
             aims = np.linspace(starts[0], starts[-1], size + 1)
             edges = np.searchsorted(starts, aims.round().astype(starts.dtype))
             edges[-1] = self.n_rows

@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from hingesvm.kernels._places import Places
 from hingesvm.kernels.build import _newton, _sweep
 from hingesvm.rows.csr import inner_products, with_like_indices
 from hingesvm.rows.divided import Divided
@@ -35,6 +36,9 @@ _ENTRIES_PER_BLOCK, _ENTRIES_PER_COPY = 1 << 18, 1 << 16
 # Rows up to which all their inner products are kept: in any case, and where at least so
 # many problems share them, as each needs those of a part of the rows.
 _FEW_ROWS, _MANY_ROWS, _MANY_PROBLEMS = 256, 2000, 8
+
+# Column indices are read as int32, or copied to it row by row.
+_MOST_COLUMNS = int(np.iinfo(np.int32).max)
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
 _NO_SIGNS = np.empty(0, dtype=np.int8)
@@ -77,7 +81,7 @@ class Rows(Divided):
     n_sharing : int
         How many problems are to have these rows.
     reach : ndarray of float32, of shape (n_rows,), or None
-        What one of them has found, for the others; see ``bands.py``.
+        What one of them has found, for the others; see ``newton/bands.py``.
     extent : float
         A bound of the norms of all rows, if one is known that needed no pass; else inf.
     rooms : list
@@ -110,19 +114,33 @@ class Rows(Divided):
         self._lock = threading.Lock()
         if self.is_sparse:
             self._X = X = with_like_indices(X)
-            data, columns, row_starts = X.data, X.indices, X.indptr
-        else:
-            data = X.reshape(-1)
-            columns = row_starts = np.empty(0, dtype=np.int32)
-        #: The arguments by which the kernels know X.
-        self.arrays = (data, columns, row_starts, self.n_features, self.index)
+        #: The arguments by which the kernels know X: its values, and where they are.
+        self.arrays = X.data if self.is_sparse else X.reshape(-1), self._where()
         self.n_entries = self._count_entries(index is None)
+
+    def _where(self) -> Places:
+        """Return where the entries of the rows are, as the kernels take it."""
+        if not self.is_sparse:
+            return Places(self.n_features, self.index)
+        if self.n_features > _MOST_COLUMNS:
+            raise ValueError(
+                f"X has {self.n_features} columns, of which {_MOST_COLUMNS} are as "
+                "many as a sparse X may have: leave out those without entries."
+            )
+        X = self._X
+        return Places(self.n_features, self.index, X.indices, X.indptr)
+
+    @property
+    def row_starts(self) -> NDArray[np.signedinteger[Any]]:
+        """Where the rows of a sparse X begin, those that take no part included."""
+        starts: NDArray[np.signedinteger[Any]] = self._X.indptr
+        return starts
 
     def _count_entries(self, has_all: bool) -> int:
         """Return the number of stored values in the rows that take part."""
-        starts = self.arrays[2]
         if not self.is_sparse:
             return self.n_rows * self.n_features
+        starts = self.row_starts
         if has_all:
             return int(starts[-1]) - int(starts[0])
         return int((starts[self.index + 1] - starts[self.index]).sum(dtype=np.int64))
@@ -132,7 +150,7 @@ class Rows(Divided):
         """Bytes of the stored values in the rows that take part, and their indices."""
         each = self.dtype.itemsize
         if self.is_sparse:
-            each += self.arrays[1].itemsize
+            each += self.row_starts.itemsize
         return int(self.n_entries * each)
 
     def margins(
@@ -366,7 +384,7 @@ class Rows(Divided):
         part = copy(self)
         part.index = np.ascontiguousarray(self._places(rows), np.intp)
         part.n_rows = len(rows)
-        part.arrays = (*self.arrays[:-1], part.index)
+        part.arrays = self.arrays[0], part._where()
         part.n_entries = part._count_entries(False)
         part.n_sharing, part.reach, part._kernel = 1, None, None
         part._longest_square = None

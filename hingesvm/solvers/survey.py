@@ -75,7 +75,7 @@ class Survey:
         self,
         problem: Problem,
         start: int,
-        shortfall: NDArray[np.floating],
+        shortfall: Float64Array,
         alpha: Float64Array,
     ) -> None:
         """Add rows from `start` on to the sums, given in float64."""
@@ -210,9 +210,10 @@ def survey_rows(
         count = count_inside(survey.duals, first)
         for start, stop in problem.rows.chunks(last, work=2.0, first=first):
             some = slice(start, stop)
-            short = survey.shortfall[some]
-            if narrow:
-                short = np.empty(stop - start)
+            short = np.empty(stop - start if narrow else 0)
+            if not narrow:
+                # Written to in place.
+                short = survey.shortfall[some].astype(np.float64, copy=False)
             if duals is None:
                 alpha = np.empty(stop - start)
             else:

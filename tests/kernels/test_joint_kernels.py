@@ -64,7 +64,7 @@ def storages(X):
 
 def room(rows, packs):
     size = rows.n_features + 1 if packs else 0
-    return np.empty(size, rows.dtype), np.empty(size, rows.arrays[1].dtype)
+    return np.empty(size, rows.dtype), np.empty(size, np.int32)
 
 
 @every_count

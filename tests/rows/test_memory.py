@@ -454,18 +454,41 @@ def test_rounded(pair):
     assert (intercept == 0.1) == (rows.dtype == np.float64)
 
 
+def arrays_of(rows):
+    """Columns and row starts that the kernels read."""
+    return rows._X.indices, rows._X.indptr
+
+
+def test_wide_indices_are_no_others_when_they_are_made_narrow():
+    # 2**32 + 1 would be column 1 of int32.
+    X = csr(values(), np.int64)
+    X.indices[3] += 2**32
+    with pytest.raises(ValueError, match="column indices outside"):
+        Rows(X).squared_norms()
+
+
+def test_as_many_columns_as_int32_can_number():
+    empty = np.zeros(3, np.int64)
+    few = np.ones(1), np.array([2**31 - 2]), np.array([0, 1])
+    assert Rows(sp.csr_array(few, shape=(1, 2**31 - 1))).n_features == 2**31 - 1
+    X = sp.csr_array((np.empty(0), empty[:0], empty), shape=(2, 2**31))
+    with pytest.raises(ValueError, match="leave out those without entries"):
+        Rows(X)
+
+
 @pytest.mark.parametrize("dtypes", [(np.int32, np.int64), (np.int64, np.int32)])
 def test_of_two_types_of_indices_row_starts_are_converted_once(dtypes):
     X = csr(values(), dtypes[0], start_dtype=dtypes[1])
     given = X.data, X.indices, X.indptr
     rows = Rows(X)
-    data, columns, starts, *_ = rows.arrays
+    columns, starts = arrays_of(rows)
     assert np.shares_memory(columns, X.indices)
-    assert np.shares_memory(data, X.data)
+    assert np.shares_memory(rows.arrays[0], X.data)
     assert starts.dtype == columns.dtype == dtypes[0]
     part = rows.subset(np.array([3, 1, 9])).subset(np.array([2, 0]))
     for again in [part, rows.shared_by(rows.team, rows.check_cancelled)]:
-        for one, other in zip(again.arrays[:3], rows.arrays[:3], strict=True):
+        assert again.arrays[0] is rows.arrays[0]
+        for one, other in zip(arrays_of(again), (columns, starts), strict=True):
             assert one is other
     assert np.array_equal(part.take(np.array([0, 1])), values()[[9, 3]])
     for before, after in zip(given, (X.data, X.indices, X.indptr), strict=True):
@@ -476,8 +499,9 @@ def test_of_two_types_of_indices_row_starts_are_converted_once(dtypes):
 def test_indices_of_other_types_are_converted_once(dtype):
     X = csr(values(), dtype)
     rows = Rows(X)
-    assert rows.arrays[1].dtype == rows.arrays[2].dtype == np.int64
-    assert rows.subset(np.array([1])).arrays[1] is rows.arrays[1]
+    columns, starts = arrays_of(rows)
+    assert columns.dtype == starts.dtype == np.int64
+    assert arrays_of(rows.subset(np.array([1])))[0] is columns
     assert np.array_equal(rows.take(np.arange(N)), values())
 
 

@@ -1,7 +1,7 @@
 """Newton steps for a joint multi-class problem: the batch method of all classes.
 
-As in ``batch.py``, an augmented Lagrangian on the dual with semismooth Newton steps
-inside (Yan and Li, "An efficient augmented Lagrangian method for support vector
+As in ``newton/until.py``, an augmented Lagrangian on the dual with semismooth Newton
+steps inside (Yan and Li, "An efficient augmented Lagrangian method for support vector
 machine", Optimization Methods and Software 35, 2020). With multipliers a and
 sigma_i, the inner problem is to minimise over W and b
 

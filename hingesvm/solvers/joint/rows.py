@@ -28,15 +28,14 @@ _AT_ONCE = 4096
 _ALL = np.empty(0, dtype=np.intp)
 
 
-def room_to_pack(rows: Rows) -> tuple[FloatArray, NDArray[np.integer]]:
+def room_to_pack(rows: Rows) -> tuple[FloatArray, NDArray[np.int32]]:
     """Return room for a row's entries, if a dense X has many that are 0."""
-    places: NDArray[np.integer] = np.empty(0, dtype=rows.arrays[1].dtype)
     if not rows.is_sparse:
         some = np.linspace(0, rows.n_rows - 1, _LOOKED_AT).astype(np.intp)
         if share_of_nonzeros(rows, np.unique(some)) < _FEW_ENTRIES:
             size = rows.n_features + 1
-            return np.empty(size, rows.dtype), np.empty(size, places.dtype)
-    return np.empty(0, rows.dtype), places
+            return np.empty(size, rows.dtype), np.empty(size, np.int32)
+    return np.empty(0, rows.dtype), np.empty(0, np.int32)
 
 
 class JointRows:

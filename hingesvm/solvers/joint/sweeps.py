@@ -1,14 +1,15 @@
 """Sweeps over the rows of a joint multi-class problem, until the gap is certified.
 
 A step takes the duals of a row, one for each class but its own, to their best values
-while all others stay as they are: the subgradient step of ``sweeps.py`` with an exact
-search over a set in place of a line (Keerthi, Sundararajan, Chang, Hsieh and Lin, "A
-sequential dual method for large scale multi-class linear SVMs", KDD 2008). The best are
+while all others stay as they are: the subgradient step of ``sweeping/steps.py`` with an
+exact search over a set in place of a line (Keerthi, Sundararajan, Chang, Hsieh and Lin,
+"A sequential dual method for large scale multi-class linear SVMs", KDD 2008). The best
+are
 
     a_k = clip(p_k - theta, 0, c),   p_k = a_k + sum a + g_k / ||x_i||^2,
 
 with the theta at which their sum is min(theta, t c). Intercepts are treated as in
-``sweeps.py``, one for each class.
+``sweeping/steps.py``, one for each class.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class _Blocks:
     shrink_above: float
     random_state: NDArray[np.uint64]
     packed: FloatArray
-    places: NDArray[np.integer]
+    places: NDArray[np.int32]
     unmended: float = 0.0
     gap: float = 0.0
     push: float = 1.0

@@ -1,6 +1,6 @@
 r"""Newton directions where products of columns have lost the digits that matter.
 
-The system of ``newton.py`` is that of a least-squares problem,
+The system of ``system.py`` is that of a least-squares problem,
 
 .. math::
 

@@ -3,7 +3,7 @@
 The problems share their rows and differ in signs only, so a row that is read for one
 of them can be stepped on for all: its indices are read once, and the weights of all
 classes for a feature lie side by side (`_lanes.pyx`). The steps are those of
-``sweeps.py``, and each class has its own certificate.
+``sweeping/steps.py``, and each class has its own certificate.
 """
 
 from __future__ import annotations

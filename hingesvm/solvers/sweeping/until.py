@@ -1,7 +1,7 @@
 """Sweeps of subgradient steps with exact line search, until the gap is certified.
 
-The steps are those of ``sweeps.py``. Rows that stay at a bound are passed over; every
-look at the gap takes in all rows, and certifies the result.
+The steps are those of ``sweeping/steps.py``. Rows that stay at a bound are passed over;
+every look at the gap takes in all rows, and certifies the result.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def _move(problem: Problem, state: Sweeps, ahead: Float64Array) -> bool:
 def _wake(problem: Problem, state: Sweeps, survey: Survey) -> tuple[int, float]:
     """Put the rows that matter first; return how many, and the largest violation."""
     n_awake, worst = _vectors.wake(
-        survey.shortfall,
+        np.asarray(survey.shortfall, dtype=np.float64),
         state.alpha,
         problem.bound,
         problem.curvature,

@@ -1,0 +1,15 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Places:
+    def __init__(
+        self,
+        n_features: int,
+        index: NDArray[np.intp],
+        columns: NDArray[np.signedinteger[Any]] | None = None,
+        row_starts: NDArray[np.signedinteger[Any]] | None = None,
+    ) -> None: ...
+    @property
+    def n_features(self) -> int: ...
