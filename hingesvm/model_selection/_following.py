@@ -180,7 +180,8 @@ def _training_of(params: Any, rows: Rows, fold: Fold) -> Training:
         f" of the training rows of {fold.name}",
     )
     # Scores need no more than the tolerance; models that are averaged are used.
-    return replace(training, verbose=params.verbose > 1, exact=not params.refit)
+    settings = replace(training.settings, exact=not params.refit)
+    return replace(training, settings=settings, verbose=params.verbose > 1)
 
 
 def _score(

@@ -130,8 +130,9 @@ def _path_ends(training: Training, low: float) -> float:
     That is ten times the last C that has told on the loss of some class. The search for
     it passes over plateaus, on which the largest columns alone are in use.
     """
-    tol = max(training.tol, _ROUGH)
-    rough = replace(training, tol=tol, verbose=False, exact=False)
+    tol = max(training.settings.tol, _ROUGH)
+    settings = replace(training.settings, tol=tol, exact=False)
+    rough = replace(training, settings=settings, verbose=False)
     columns = _columns_begin(training)
     longest = max(_DECADE**_LONGEST, _DECADE**_FARTHER * columns / low)
     # Rounding must not make a decade of difference.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from hingesvm.solvers.choice import (
 )
 from hingesvm.solvers.joint.choice import solve_jointly
 from hingesvm.solvers.progress import CHEAP, Check, Progress, Report, Solution
+from hingesvm.solvers.settings import Method, Settings
 from hingesvm.solvers.sweeping.lanes import most_lanes
 from hingesvm.solvers.sweeping.pegasos import step_until
 from hingesvm.solvers.sweeping.steps import work_of_sweep
@@ -37,6 +38,7 @@ __all__ = [
     "Method",
     "Progress",
     "Report",
+    "Settings",
     "Solution",
     "begin_together",
     "go_on",
@@ -45,7 +47,7 @@ __all__ = [
     "solve_jointly",
 ]
 
-Method = Literal["auto", "stochastic", "batch", "pegasos"]
+_DEFAULTS = Settings()
 
 # Sums whose squares are finite.
 _LARGEST = 1e150
@@ -53,32 +55,20 @@ _LARGEST = 1e150
 
 def solve(
     problem: Problem,
+    settings: Settings = _DEFAULTS,
     *,
-    method: Method = "auto",
-    tol: float = 1e-4,
-    max_iter: int = 1000,
     seed: int = 0,
     start: Start | None = None,
     report: Report | None = None,
-    exact: bool = True,
     n_problems: int = 1,
+    **changes: Any,
 ) -> Solution:
     """Solve a binary problem to a relative duality gap.
 
     Parameters
     ----------
     problem : Problem
-    method : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
-        "auto" sweeps and takes Newton steps in turns (``choice.py``), by work that is
-        counted in arithmetic rather than in seconds so that the choice is reproducible.
-        With 1000 rows or more for each column it takes the batch method from the start.
-        A small problem (up to 10,000 rows and n_rows * n_features up to 4 million) ends
-        exact to rounding where that is cheap.
-        It begins with the batch method if it has up to 64 columns.
-    tol : float, default=1e-4
-        Relative duality gap to reach.
-    max_iter : int, default=1000
-        Bound on sweeps and Newton steps together.
+    settings : Settings, optional
     seed : int, default=0
         Of the order of rows.
     start : Start, optional
@@ -88,20 +78,20 @@ def solve(
     report : callable, optional
         Called at each look at the gap with what it found, a Check, and the
         certificate; True ends the fit with the best points so far.
-    exact : bool, default=True
-        Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
     n_problems : int, default=1
         Problems of the same fit, which share the work that an exact finish may take.
+    **changes
+        Settings that are to be others than those of `settings`.
 
     Returns
     -------
     Solution
         Its certificate is computed from scratch on all rows.
     """
+    settings = replace(settings, **changes)
+    method = settings.method
     _check_range(problem)
-    progress = Progress(
-        problem, tol, max_iter, report=report, exact=exact, cheap=CHEAP / n_problems
-    )
+    progress = _progress(problem, settings, report, n_problems)
     first = Start(repeated(0.0, problem.n_rows))
     if start is not None:
         first = start = feasible_start(problem, start)
@@ -140,31 +130,30 @@ def _choose(progress: Progress, start: Start | None, seed: int) -> None:
 
 
 def most_together(
-    problem: Problem, n_problems: int, *, method: Method = "auto", tol: float = 1e-4
+    problem: Problem, n_problems: int, settings: Settings = _DEFAULTS, **changes: Any
 ) -> int:
     """Return how many of the problems of a fit `begin_together` had better begin.
 
     1 if each is better solved alone.
     """
-    if method == "auto":
+    settings = replace(settings, **changes)
+    if settings.method == "auto":
         by_sweeps = are_swept_first(problem, n_problems)
     else:
-        by_sweeps = method == "stochastic"
-    return most_lanes(problem, tol) if by_sweeps else 1
+        by_sweeps = settings.method == "stochastic"
+    return most_lanes(problem, settings.tol) if by_sweeps else 1
 
 
 def begin_together(
     problems: Sequence[Problem],
     lane: NDArray[np.int8],
+    settings: Settings = _DEFAULTS,
     *,
-    method: Method = "auto",
-    tol: float = 1e-4,
-    max_iter: int = 1000,
     seed: int = 0,
     reports: Sequence[Report | None],
     starts: Sequence[Start] | None = None,
-    exact: bool = True,
     n_problems: int = 1,
+    **changes: Any,
 ) -> list[Progress]:
     """Sweep over several classes, each against the rest, as far as that pays.
 
@@ -174,16 +163,17 @@ def begin_together(
         No more than `most_together` says; they share all but their signs.
     lane : ndarray of int8, of shape (n_rows,)
         For each row the place of its class among the problems, or -1.
-    method : {"auto", "stochastic"}, default="auto"
-    tol, max_iter, seed
+    settings : Settings, optional
+        With the method "auto" or "stochastic".
+    seed : int, default=0
         As of `solve`.
     reports : sequence of callable or None
         As of `solve`, one for each problem.
     starts : sequence of Start, optional
         Where to start, with weights, one for each problem. The dual variables may be of
         other costs.
-    exact : bool, default=True
     n_problems : int, default=1
+    **changes
         As of `solve`.
 
     Returns
@@ -191,11 +181,10 @@ def begin_together(
     list of Progress
         For `go_on`, one for each problem.
     """
+    settings = replace(settings, **changes)
     _check_range(problems[0])
     each = [
-        Progress(
-            problem, tol, max_iter, report=report, exact=exact, cheap=CHEAP / n_problems
-        )
+        _progress(problem, settings, report, n_problems)
         for problem, report in zip(problems, reports, strict=True)
     ]
     for progress in each:
@@ -203,7 +192,7 @@ def begin_together(
     if all(progress.exhausted for progress in each):
         return each
     is_dearer: Callable[[float, float], bool] | None = None
-    if method == "auto":
+    if settings.method == "auto":
         suits_newton = is_small(problems[0]) or is_tall(problems[0])
         is_dearer = hand_over_soon if suits_newton else hand_over(each[0])
     if starts is not None:
@@ -241,6 +230,20 @@ def _check_range(problem: Problem) -> None:
             "The values of X, or C times those of X, are so large that their squares "
             "overflow: scale X or reduce C."
         )
+
+
+def _progress(
+    problem: Problem, settings: Settings, report: Report | None, n_problems: int
+) -> Progress:
+    """Return the progress of a problem that nobody has worked on yet."""
+    return Progress(
+        problem,
+        settings.tol,
+        settings.max_iter,
+        report=report,
+        exact=settings.exact,
+        cheap=CHEAP / n_problems,
+    )
 
 
 def _goal(progress: Progress, method: Method) -> float:

@@ -19,8 +19,8 @@ from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.memory import Rows
 from hingesvm.rows.team import Team
 from hingesvm.solvers import (
-    Method,
     Progress,
+    Settings,
     Solution,
     begin_together,
     go_on,
@@ -57,8 +57,6 @@ class Classes:
     watch : Watch or None
     keep_duals : bool
         Whether the solutions are to have dual variables.
-    exact : bool, default=True
-        Whether small problems end exact to rounding; if not, they end at `tol` too.
     """
 
     rows: Rows
@@ -69,13 +67,10 @@ class Classes:
     starts: list[Start | None]
     loss: MarginLoss
     rule: InterceptRule
-    method: Method
-    tol: float
-    max_iter: int
+    settings: Settings
     n_jobs: int | None
     watch: Watch | None
     keep_duals: bool
-    exact: bool = True
 
     def solve(self) -> list[Solved]:
         """Solve all problems; return coefficients in the dtype of X and their gap."""
@@ -145,7 +140,7 @@ class Classes:
         """Return how many problems are begun together at most."""
         if any(start is not None and start.found is not None for start in self.starts):
             return 1
-        return most_together(first, len(self.targets), method=self.method, tol=self.tol)
+        return most_together(first, len(self.targets), self.settings)
 
     def _begin(
         self, first: Problem, numbers: range
@@ -159,13 +154,10 @@ class Classes:
         begun = begin_together(
             [self._problem(first, number) for number in numbers],
             lane,
-            method=self.method,
-            tol=self.tol,
-            max_iter=self.max_iter,
+            self.settings,
             seed=self.seeds[numbers.start],
             reports=[self._report(number) for number in numbers],
             starts=None if None in starts else [start for start in starts if start],
-            exact=self.exact,
             n_problems=len(self.targets),
         )
         done: dict[int, Solved] = {}
@@ -179,7 +171,7 @@ class Classes:
 
     def _go_on(self, progress: Progress, number: int) -> Solved:
         """Solve the problem of a class that was begun with others."""
-        solution = go_on(progress, self.seeds[number], self.method)
+        solution = go_on(progress, self.seeds[number], self.settings.method)
         return self._round(progress.problem, solution, number)
 
     def _take_start(self, number: int) -> Start | None:
@@ -198,13 +190,10 @@ class Classes:
             start = along_ray(problem, start)
         solution = solve(
             problem,
-            method=self.method,
-            tol=self.tol,
-            max_iter=self.max_iter,
+            self.settings,
             seed=self.seeds[number],
             start=start,
             report=self._report(number),
-            exact=self.exact,
             n_problems=len(self.targets),
         )
         return self._round(problem, solution, number)
@@ -215,7 +204,7 @@ class Classes:
         if watch is not None:
             watch.end(solution)
         certificate = solution.certificate
-        rounded = round_to(problem, certificate, self.rows.dtype, self.tol)
+        rounded = round_to(problem, certificate, self.rows.dtype, self.settings.tol)
         if not self.keep_duals:
             nothing = np.empty(0)
             certificate = replace(certificate, weights=nothing, duals=nothing, own=None)

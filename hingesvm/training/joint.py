@@ -20,7 +20,7 @@ from hingesvm.problems.rays import along_ray
 from hingesvm.problems.start import Start
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.memory import Rows
-from hingesvm.solvers import Method, Solution, solve_jointly
+from hingesvm.solvers import Method, Settings, Solution, solve_jointly
 from hingesvm.training.watching import Watch
 
 __all__ = [
@@ -62,13 +62,10 @@ class Jointly:
     costs: Float64Array
     loss: MulticlassLoss
     rule: InterceptRule
-    method: Method
-    tol: float
-    max_iter: int
+    settings: Settings
     seed: int
     start: Start | None
     watch: Watch | None
-    exact: bool = True
 
     def solve(self) -> JointlySolved:
         """Solve it; return coefficients in the dtype of X and their gap."""
@@ -85,13 +82,10 @@ class Jointly:
         watch = None if self.watch is None else self.watch.of(0)
         solution = solve_jointly(
             problem,
-            method=self.method,
-            tol=self.tol,
-            max_iter=self.max_iter,
+            self.settings,
             seed=self.seed,
             start=start,
             report=watch,
-            exact=self.exact,
         )
         if watch is not None:
             watch.end(solution)

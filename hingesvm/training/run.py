@@ -13,7 +13,7 @@ from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
 from hingesvm.problems.start import Start
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.memory import Rows
-from hingesvm.solvers import Method
+from hingesvm.solvers import Settings
 from hingesvm.training.callbacks import Task
 from hingesvm.training.classes import Classes
 from hingesvm.training.joint import Jointly, joint_loss_of, two_class_factors
@@ -49,8 +49,6 @@ class Training:
         None for one against the rest.
     seeds : list of int
         One for each problem.
-    exact : bool, default=True
-        Whether small problems end exact to rounding; if not, they end at `tol` too.
     """
 
     rows: Rows
@@ -60,13 +58,10 @@ class Training:
     loss: MarginLoss
     joint: MulticlassLoss | None
     rule: InterceptRule
-    method: Method
-    tol: float
-    max_iter: int
+    settings: Settings
     seeds: list[int]
     n_jobs: int | None
     verbose: bool
-    exact: bool = True
 
     @classmethod
     def build(
@@ -114,9 +109,7 @@ class Training:
             loss=get_loss(params.loss),
             joint=joint,
             rule=rule if params.fit_intercept else "none",
-            method=params.solver,
-            tol=params.tol,
-            max_iter=params.max_iter,
+            settings=Settings(params.solver, params.tol, params.max_iter),
             seeds=draw_seeds(params.random_state, 1 if one_problem else len(classes)),
             n_jobs=params.n_jobs,
             verbose=bool(params.verbose),
@@ -224,13 +217,10 @@ class Training:
             starts=starts or [None] * len(self.targets),
             loss=self.loss,
             rule=self.rule,
-            method=self.method,
-            tol=self.tol,
-            max_iter=self.max_iter,
+            settings=self.settings,
             n_jobs=self.n_jobs,
             watch=watch,
             keep_duals=keep_duals,
-            exact=self.exact,
         ).solve()
         _, longer, scale = self.factors_of_two
         dtype = self.rows.dtype.type
@@ -260,8 +250,8 @@ class Training:
                 number,
                 count,
                 self.rows.n_rows,
-                self.tol,
-                self.max_iter,
+                self.settings.tol,
+                self.settings.max_iter,
                 scale,
                 where,
             )
@@ -297,12 +287,9 @@ class Training:
             costs=costs,
             loss=self.joint,
             rule=self.rule,
-            method=self.method,
-            tol=self.tol,
-            max_iter=self.max_iter,
+            settings=self.settings,
             seed=self.seeds[0],
             start=start,
             watch=watch,
-            exact=self.exact,
         ).solve()
         return Trained(coef, intercept, [solution], gap, 1.0, costs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from hingesvm.solvers.joint.newton import newton_jointly
 from hingesvm.solvers.joint.sweeps import sweep_jointly
 from hingesvm.solvers.joint.system import FEW_UNKNOWNS
 from hingesvm.solvers.progress import ProgressOf, Report, Solution
+from hingesvm.solvers.settings import Settings
 
 __all__ = ["solve_jointly"]
 
@@ -40,31 +43,26 @@ _DENSE_SPEEDUP = 8.0
 # Part of the tolerance that Newton steps aim at.
 _BEYOND = 0.99
 
+_DEFAULTS = Settings()
+
 
 def solve_jointly(
     problem: JointProblem,
+    settings: Settings = _DEFAULTS,
     *,
-    method: str = "auto",
-    tol: float = 1e-4,
-    max_iter: int = 1000,
     seed: int = 0,
     start: Start | None = None,
     report: Report | None = None,
-    exact: bool = True,
+    **changes: Any,
 ) -> Solution:
     """Solve a joint multi-class problem to a relative duality gap.
 
     Parameters
     ----------
     problem : JointProblem
-    method : {"auto", "stochastic", "batch"}, default="auto"
-        "auto" sweeps, and takes Newton steps where the progress measured so far
-        predicts that very many sweeps remain. A small problem (rows times weights up to
-        200,000) ends exact to rounding.
-    tol : float, default=1e-4
-        Relative duality gap to reach.
-    max_iter : int, default=1000
-        Bound on sweeps and Newton steps together.
+    settings : Settings, optional
+        With any method but "pegasos". "auto" sweeps, and takes Newton steps where the
+        progress measured so far predicts that very many sweeps remain.
     seed : int, default=0
         Of the order of rows.
     start : Start, optional
@@ -72,8 +70,8 @@ def solve_jointly(
         if better ones than theirs are known.
     report : callable, optional
         As of `solve`.
-    exact : bool, default=True
-        Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
+    **changes
+        Settings that are to be others than those of `settings`.
 
     Returns
     -------
@@ -85,13 +83,15 @@ def solve_jointly(
     ValueError
         If X, the costs or the margin are so large that the arithmetic could fail.
     """
+    settings = replace(settings, **changes)
+    method, tol, max_iter = settings.method, settings.tol, settings.max_iter
     _check_range(problem)
     progress = ProgressOf(problem, tol, max_iter, report=report)
     progress.record(problem.origin())
     if progress.exhausted:
         return progress.solution()
     is_small = method != "stochastic" and _is_small(problem)
-    exact = exact and is_small
+    exact = settings.exact and is_small
     if start is not None:
         found = start.found
         if found is None:
