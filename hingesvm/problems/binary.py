@@ -300,10 +300,14 @@ class Problem(Values):
         """How bounds of rounding errors can be found, the cheapest way first."""
         return CARES if self.rows.has_rough_length else CARES[1:]
 
+    @property
+    def terms(self) -> int:
+        """Number of terms of all sums in an objective value."""
+        return self.n_rows + self.rows.n_features + _MORE
+
     def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P."""
-        terms = self.n_rows + self.rows.n_features + _MORE
-        above = terms * UNIT * found.primal
+        above = self.terms * UNIT * found.primal
         if care != "rows":
             longest = self.rows.longest(roughly=care == "glance")
             error = self._margin_error(found, longest)

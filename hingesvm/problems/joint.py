@@ -310,10 +310,10 @@ class JointProblem:
         size = self.rows.longest(roughly=care == "glance") * _largest_norm(found.w)
         size += float(np.abs(found.intercept).max()) + self.margin
         error = 2.0 * (longest_row(self.rows) + _MORE) * UNIT * size
-        return others * error * sum_of(self.cost) + self._terms * UNIT * found.primal
+        return others * error * sum_of(self.cost) + self.terms * UNIT * found.primal
 
     @property
-    def _terms(self) -> int:
+    def terms(self) -> int:
         """Numbers that P is summed of, at most."""
         others = 1 if self.total == 1.0 else self.n_classes - 1
         return self.n_classes * self.rows.n_features + self.n_rows * others + _MORE
@@ -325,7 +325,7 @@ class JointProblem:
         gain = self.margin * taken
         own = math.sqrt(2.0 * max(gain - found.dual, 0.0))
         below = (n * self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(found.dual))
-        below += self._terms * UNIT * own * own
+        below += self.terms * UNIT * own * own
         turned = 2.0 * (n + self.n_classes + _MORE) * UNIT * taken
         moved = turned * longest
         below += moved * (own + 0.5 * moved)

@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.problems.certificate import Care, Certificate
+from hingesvm.rows.compensated import UNIT
 
 __all__ = ["Provable", "gap_at", "prove"]
 
 Float64Array = NDArray[np.float64]
 
 # Part of the gap up to which rounding errors do not matter, and the relative gap that
-# counts as none.
-_PART, _EXACT = 0.1, 1e-10
+# counts as none: so much, or so many rounding errors for each term of the sums.
+_PART, _EXACT, _TIMES = 0.1, 1e-10, 300.0
 # Times that weights are stretched, and shortfalls of margins that can be rounding.
 _STRETCHES, _NOISE = 6, 1e-12
 
@@ -35,6 +36,11 @@ class Provable(Protocol):
     @property
     def cares(self) -> Sequence[Care]:
         """How their bounds can be found, the cheapest way first."""
+        ...
+
+    @property
+    def terms(self) -> int:
+        """Number of terms of all sums in an objective value."""
         ...
 
     def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
@@ -77,7 +83,8 @@ def prove(problem: Provable, found: Certificate, tol: float) -> Certificate:
     if not math.isfinite(found.primal):
         return found
     seen = found.bounded(0.0, 0.0)
-    matters = _PART * max(seen.gap, min(tol, _EXACT) * found.primal)
+    nothing = max(_EXACT, _TIMES * UNIT * problem.terms)
+    matters = _PART * max(seen.gap, min(tol, nothing) * found.primal)
     for care in problem.cares:
         above = problem.primal_rounding(found, care)
         below = problem.dual_rounding(found, care)

@@ -238,6 +238,22 @@ def test_sums_in_twice_the_precision(form, dtype):
     assert dot(np.array([1e8, 1.0, -1e8]), np.array([1e8, 1e-3, 1e8])) == 1e-3
 
 
+def test_long_sums_that_are_exact_enough_are_only_bounded(monkeypatch):
+    # Their errors may be more than those of small problems, if far below `tol`.
+    X = sp.random(500, 200_000, 1e-4, "csr", random_state=0)
+    X.data[:] = 1.0
+    y = np.arange(500) % 2
+
+    def refuse(*args):
+        raise AssertionError("twice the precision")
+
+    monkeypatch.setattr(Problem, "precise_primal", refuse)
+    model = HingeSVC(C=1e-6, penalized_intercept=True).fit(X, y)
+    # 300 rounding errors for each term, of which a tenth matters.
+    limit = 0.1 * 300.0 * 200_500 * 2.0**-53
+    assert 0.0 < model.dual_gap_ / model.objective_ <= limit < 1e-4
+
+
 def test_a_false_certificate_is_corrected_and_a_small_error_only_bounded(monkeypatch):
     X, y = rows_and_labels(0, separable=False)
     problem = make_problem(X, np.where(y == 1, 1, -1), Hinge(), "free")
