@@ -7,9 +7,7 @@ class Places:
     def __init__(
         self,
         n_features: int,
-        index: NDArray[np.intp],
         columns: NDArray[np.signedinteger[Any]] | None = None,
         row_starts: NDArray[np.signedinteger[Any]] | None = None,
     ) -> None: ...
-    @property
-    def n_features(self) -> int: ...
+    def of(self, index: NDArray[np.intp]) -> Places: ...

@@ -6,9 +6,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport malloc
 
-ctypedef fused index_t:
-    int32_t
-    int64_t
+from ._rows cimport index_t
 
 
 cdef class Places:
@@ -17,37 +15,39 @@ cdef class Places:
     Parameters
     ----------
     n_features : int
-    index : ndarray of intp
-        Row r of the problem is row ``index[r]`` of X, or row r where it is empty.
     columns, row_starts : ndarray of int32 or of int64, optional
         Those of a CSR matrix; a dense one has its rows one behind the other.
     """
 
-    def __init__(
-        self,
-        ptrdiff_t n_features,
-        const ptrdiff_t[::1] index,
-        columns=None,
-        row_starts=None,
-    ):
+    def __init__(self, ptrdiff_t n_features, columns=None, row_starts=None):
         self.layout.n_features = n_features
-        self.layout.index = &index[0] if index.shape[0] else NULL
+        self.layout.index = NULL
         self.layout.columns = self.layout.row_starts = NULL
         self.layout.room = NULL
         self.layout.is_wide = False
         self.longest = 0
-        self.owners = (index, columns, row_starts)
-        if row_starts is not None:
-            take_arrays(self, row_starts, columns)
+        self.owners = (columns, row_starts)
+        if row_starts is None:
+            return
+        if row_starts.itemsize == sizeof(int64_t):
+            take[int64_t](self, columns, row_starts)
+        else:
+            take[int32_t](self, columns, row_starts)
 
-    @property
-    def n_features(self):
-        """Number of columns of X."""
-        return self.layout.n_features
+    def of(self, const ptrdiff_t[::1] index):
+        """Return where the entries of some rows are: row r is row ``index[r]`` of X.
+
+        Of all rows where `index` is empty.
+        """
+        cdef Places some = Places.__new__(Places)
+        some.layout, some.longest = self.layout, self.longest
+        some.layout.index = &index[0] if index.shape[0] else NULL
+        some.owners = (self.owners, index)
+        return some
 
 
 cdef void take(
-    Places where, const index_t[::1] row_starts, const index_t[::1] columns
+    Places where, const index_t[::1] columns, const index_t[::1] row_starts
 ) except *:
     """Take the arrays of a CSR matrix, and see how long its longest row is."""
     cdef ptrdiff_t row
@@ -60,14 +60,6 @@ cdef void take(
     if where.layout.is_wide:
         for row in range(row_starts.shape[0] - 1):
             where.longest = max(where.longest, row_starts[row + 1] - row_starts[row])
-
-
-def take_arrays(Places where, row_starts, columns):
-    """Take the arrays of a CSR matrix, whose indices have 32 or 64 bits."""
-    if row_starts.dtype.itemsize == sizeof(int64_t):
-        take[int64_t](where, row_starts, columns)
-    else:
-        take[int32_t](where, row_starts, columns)
 
 
 cdef Layout opened(Places where) except *:

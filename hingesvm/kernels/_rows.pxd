@@ -49,6 +49,10 @@ ctypedef fused sum_t:
     float
     double
 
+ctypedef fused index_t:
+    int32_t
+    int64_t
+
 cdef enum:
     # Bytes of a row that are fetched ahead; the hardware follows from there. Of a long
     # dense row a page is, as it follows too late, and not from page to page.
@@ -128,28 +132,44 @@ cdef inline void fetch_row(
             prefetch(address + k)
 
 
-cdef inline bint columns_are_valid(
+cdef inline bint increase(const index_t* columns, ptrdiff_t length) noexcept nogil:
+    """Whether each column index of a row is larger than the one before."""
+    cdef ptrdiff_t k
+    cdef bint increasing = True
+    for k in range(1, length):
+        increasing &= columns[k - 1] < columns[k]
+    return increasing
+
+
+cdef inline bint columns_exist(
+    const index_t* columns, ptrdiff_t length, ptrdiff_t n_features, bint* increasing
+) noexcept nogil:
+    """Whether all column indices of a row lie within its columns, and `increasing`."""
+    cdef ptrdiff_t k
+    cdef bint exist = True
+    increasing[0] = increase(columns, length)
+    if increasing[0]:
+        return length == 0 or (columns[0] >= 0 and columns[length - 1] < n_features)
+    for k in range(length):
+        exist &= (columns[k] >= 0) & (columns[k] < n_features)
+    return exist
+
+
+cdef inline bint is_valid(
     const Layout* X, const Row* place, bint* increasing
 ) noexcept nogil:
-    """Whether all column indices of a row are those of columns.
-
-    `increasing` is set to whether each is larger than the one before. It is done before
-    wide indices are made narrow.
-    """
-    cdef const int32_t* columns = place.columns
-    cdef const int64_t* wide = <const int64_t*>X.columns + place.start
-    cdef int64_t column, last = -1
-    cdef bint valid = True
-    cdef ptrdiff_t k
+    """Whether a row that was found names columns of X only, before it is made narrow."""
     increasing[0] = True
     if X.columns == NULL:
         return True
-    for k in range(place.length):
-        column = wide[k] if X.is_wide else columns[k]
-        valid &= (column >= 0) & (column < X.n_features)
-        increasing[0] &= last < column
-        last = column
-    return valid
+    if rarely(X.is_wide):
+        return columns_exist(
+            <const int64_t*>X.columns + place.start,
+            place.length,
+            X.n_features,
+            increasing,
+        )
+    return columns_exist(place.columns, place.length, X.n_features, increasing)
 
 
 cdef inline double row_dot(

@@ -15,9 +15,9 @@ from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
-    columns_are_valid,
     fetch_row,
     find,
+    is_valid,
     locate,
     row_add,
     row_dot,
@@ -135,7 +135,7 @@ def squared_norms(
     with nogil:
         for row in range(start, stop):
             place = find(&X, row)
-            valid = columns_are_valid(&X, &place, &increasing)
+            valid = is_valid(&X, &place, &increasing)
             if not valid:
                 break
             place = locate(&X, row)

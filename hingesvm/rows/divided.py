@@ -41,7 +41,7 @@ class Divided:
     index : ndarray of intp, of shape (n_rows,) or (0,)
         Where the rows stand in X, if these are not all of its rows.
     row_starts : ndarray of int32 or int64
-        Where the rows of a sparse X begin.
+        Where the rows of a sparse X begin, those that take no part included.
     check_cancelled : callable
         Called at each chunk; may raise.
     team : Team
@@ -53,13 +53,9 @@ class Divided:
     n_entries: int
     is_sparse: bool
     index: NDArray[np.intp]
+    row_starts: NDArray[np.signedinteger[Any]]
     check_cancelled: Callable[[], None]
     team: Team
-
-    @property
-    def row_starts(self) -> NDArray[np.signedinteger[Any]]:
-        """Where the rows of a sparse X begin, those that take no part included."""
-        raise NotImplementedError
 
     def chunk_size(self, work: float = 1.0) -> int:
         """Return how many rows make up a few milliseconds of work.

@@ -112,29 +112,21 @@ class Rows(Divided):
         self._longest_square: float | None = None
         self._kernel: Float64Array | None = None
         self._lock = threading.Lock()
+        self.row_starts = np.empty(0, dtype=np.intp)
         if self.is_sparse:
+            if self.n_features > _MOST_COLUMNS:
+                raise ValueError(
+                    f"X has {self.n_features} columns, of which {_MOST_COLUMNS} are as "
+                    "many as a sparse X may have: leave out those without entries."
+                )
             self._X = X = with_like_indices(X)
+            self.row_starts = X.indptr
+            data, where = X.data, Places(self.n_features, X.indices, X.indptr)
+        else:
+            data, where = X.reshape(-1), Places(self.n_features)
         #: The arguments by which the kernels know X: its values, and where they are.
-        self.arrays = X.data if self.is_sparse else X.reshape(-1), self._where()
+        self.arrays = data, where.of(self.index)
         self.n_entries = self._count_entries(index is None)
-
-    def _where(self) -> Places:
-        """Return where the entries of the rows are, as the kernels take it."""
-        if not self.is_sparse:
-            return Places(self.n_features, self.index)
-        if self.n_features > _MOST_COLUMNS:
-            raise ValueError(
-                f"X has {self.n_features} columns, of which {_MOST_COLUMNS} are as "
-                "many as a sparse X may have: leave out those without entries."
-            )
-        X = self._X
-        return Places(self.n_features, self.index, X.indices, X.indptr)
-
-    @property
-    def row_starts(self) -> NDArray[np.signedinteger[Any]]:
-        """Where the rows of a sparse X begin, those that take no part included."""
-        starts: NDArray[np.signedinteger[Any]] = self._X.indptr
-        return starts
 
     def _count_entries(self, has_all: bool) -> int:
         """Return the number of stored values in the rows that take part."""
@@ -384,7 +376,7 @@ class Rows(Divided):
         part = copy(self)
         part.index = np.ascontiguousarray(self._places(rows), np.intp)
         part.n_rows = len(rows)
-        part.arrays = self.arrays[0], part._where()
+        part.arrays = self.arrays[0], self.arrays[1].of(part.index)
         part.n_entries = part._count_entries(False)
         part.n_sharing, part.reach, part._kernel = 1, None, None
         part._longest_square = None

@@ -240,22 +240,20 @@ class _Turns:
         if self.price(progress, 1) > room:
             return
         before, first = progress.work, _log_odds(progress)
-        last = np.inf
-        while not _is_done(progress) and _log_odds(progress) <= last + _GAINED:
-            taken = progress.work - before
-            least = _AS_FAST * self.pace_of_sweeps * taken
-            if taken and first - _log_odds(progress) < least:
-                break
+        goes_on = True
+        while goes_on:
             last = min(_log_odds(progress), _LARGEST_ODDS)
             progress.budget = progress.work + room
             self.ahead = finish(progress, self.start(progress), seed)
             self.gap = progress.relative_gap
             self.is_cut_short = progress.exhausted
-            if not self.is_cut_short:
-                break
-        work = progress.work - before
+            work, odds = progress.work - before, _log_odds(progress)
+            self.pace_of_steps = (first - odds) / max(work, 1.0)
+            has_gained = odds <= last + _GAINED
+            is_as_fast = self.pace_of_steps >= _AS_FAST * self.pace_of_sweeps
+            goes_on = has_gained and is_as_fast and self.is_cut_short
+            goes_on = goes_on and not _is_done(progress)
         self.stepped += work
-        self.pace_of_steps = (first - _log_odds(progress)) / max(work, 1.0)
 
     def _room(self, progress: Progress) -> float:
         """Return how much work Newton steps may take in their turn."""

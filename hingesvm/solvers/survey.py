@@ -210,10 +210,12 @@ def survey_rows(
         count = count_inside(survey.duals, first)
         for start, stop in problem.rows.chunks(last, work=2.0, first=first):
             some = slice(start, stop)
-            short = np.empty(stop - start if narrow else 0)
-            if not narrow:
-                # Written to in place.
-                short = survey.shortfall[some].astype(np.float64, copy=False)
+            # Written to in place, unless they are kept as float32.
+            short = (
+                np.empty(stop - start)
+                if narrow
+                else survey.shortfall[some].astype(np.float64, copy=False)
+            )
             if duals is None:
                 alpha = np.empty(stop - start)
             else:
