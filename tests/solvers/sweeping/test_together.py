@@ -234,6 +234,26 @@ def test_many_classes_of_small_weights_end_with_sweeps():
     assert_allclose(model.objective_, steps.objective_, rtol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+@pytest.mark.parametrize("options", [{}, {"n_jobs": 2}, {"warm_start": True}])
+@pytest.mark.parametrize("rule", ["none", "penalized"])
+@pytest.mark.parametrize("n_rows", [400, 9000], ids=["small", "tall"])
+def test_many_classes_that_are_swept_first(n_rows, rule, options, form, dtype):
+    # Some end with sweeps, others go on by Newton steps, small or from a sample.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 8)).astype(dtype)
+    y = (X @ rng.normal(size=(8, 17))).argmax(axis=1)
+    for C in (1e-3, 1.0):
+        options = options | RULE_PARAMS[rule]
+        model = HingeSVC(C=C, **options).fit(form(X), y)
+        assert np.all(model.n_iter_ > 0)
+        assert model.dual_gap_ <= 1e-4 * model.objective_
+        best = HingeSVC(C=C, solver="batch", **RULE_PARAMS[rule]).fit(form(X), y)
+        both = model.dual_gap_ + best.dual_gap_
+        assert abs(model.objective_ - best.objective_) <= both
+
+
 def test_many_small_classes_go_on_to_rounding():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(300, 5)), np.arange(300) % 20
