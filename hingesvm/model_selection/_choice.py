@@ -12,7 +12,8 @@ Float64Array = NDArray[np.float64]
 # Part of a score by which another must exceed it, so that more than rounding tells them
 # apart.
 _ROUNDING = 1e-12
-# Values of C that a grid must have for its last one to tell of what lies beyond.
+# Values of C that a grid must have for its last one to tell of what lies beyond: of two
+# one is always the better.
 _FEWEST = 3
 
 

@@ -52,19 +52,23 @@ __all__ = ["grid_of", "path_begins"]
 
 Float64Array = NDArray[np.float64]
 
-# Factor between two values of C by which the end of a path is looked for.
-_DECADE = 10.0
-# How many of these a path is long, at least and at most.
-_SHORTEST, _LONGEST = 3, 12
+# Factor between two values of C by which the end of a path is looked for, and how many
+# of these a path is long, at least and at most: longer ones fit more values of C that
+# tell nothing, shorter ones end before the best (docs/experiments.md#constants).
+_DECADE, _SHORTEST, _LONGEST = 10.0, 3, 12
 # How many of these it is longer at most than to where the smallest column would do, and
-# how long it is then.
+# how long it is then (docs/experiments.md#constants).
 _FARTHER, _FARTHEST = 5, 17
-# Relative gap to which the end is looked for.
+
+# When a path has come to its end: later if these are smaller, and for `_PATIENCE`
+# larger (docs/experiments.md#constants).
+# Relative gap to which the end is looked for: a larger one sees losses that are not
+# there.
 _ROUGH = 1e-2
 # Ten times the C has told on a loss if it lowers it by more than these parts, of the
 # loss and of the weights of the rows outside the largest class.
 _STILL, _LITTLE = 0.05, 0.04
-# How many times it must not have told, one after the other, for the path to end.
+# How many times it must not have told, one after the other.
 _PATIENCE = 3
 # Part of the objective that the losses of separated classes are below.
 _SEPARATED = 0.02

@@ -19,12 +19,9 @@ __all__ = ["balancing_factors"]
 
 Float64Array = NDArray[np.float64]
 
-# Imbalance, relative to all flows, that means nothing.
-_ROUNDING = 1e-15
-# What is left of a flow, relative to all flows, that means nothing.
-_CRUMB = 2e-16
-# The same, where nothing better can be done.
-_NOISE = 1e-11
+# Parts of all flows that are rounding: an imbalance, what is left of a flow, and an
+# imbalance where nothing better can be done.
+_ROUNDING, _CRUMB, _NOISE = 1e-15, 2e-16, 1e-11
 # Looks at flows between two looks for an interrupt: some milliseconds.
 _LOOKS = 1 << 21
 

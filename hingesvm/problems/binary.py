@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.losses import MarginLoss
-from hingesvm.problems.certificate import CARES, Care, Certificate, Fixed
+from hingesvm.problems.certificate import CARES, NOTHING, Care, Certificate, Fixed
 from hingesvm.problems.duals import (
     DeferredDuals,
     Duals,
@@ -27,6 +27,7 @@ from hingesvm.problems.duals import (
 from hingesvm.problems.stretching import stretch, worst_of_signs
 from hingesvm.problems.values import TINY, InterceptRule, Values, squared_norm
 from hingesvm.rows.compensated import (
+    SPARE,
     UNIT,
     combined,
     dot,
@@ -44,10 +45,6 @@ Float64Array = NDArray[np.float64]
 
 # Weights this small, relative to the terms that they sum, are rounding errors.
 _NOISE = 1e-13
-# Relative gap at which no other point can be better by more than rounding.
-_EXACT = 1e-14
-# Operations beside those of a sum, with room to spare.
-_MORE = 8
 
 
 @dataclass(frozen=True)
@@ -198,7 +195,7 @@ class Problem(Values):
         own = found.w
         if w is not None:
             found = given = self._at(found, w, intercept)
-        if not found.relative_gap <= _EXACT:
+        if not found.relative_gap <= NOTHING:
             # Of two equally good points the iterate is nearer the optimum than w(a).
             found = self._at(found, own).join(found)
             if w is not None:
@@ -303,7 +300,7 @@ class Problem(Values):
     @property
     def terms(self) -> int:
         """Number of terms of all sums in an objective value."""
-        return self.n_rows + self.rows.n_features + _MORE
+        return self.n_rows + self.rows.n_features + SPARE
 
     def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P."""
@@ -328,13 +325,13 @@ class Problem(Values):
         else:
             lengths, alpha = np.sqrt(self.rows.squared_norms()), found.alpha
             moved, used = float(alpha @ lengths), int(np.count_nonzero(alpha))
-        return self._dual_error(found.dual, gain, excess, moved, used + _MORE)
+        return self._dual_error(found.dual, gain, excess, moved, used + SPARE)
 
     def _margin_error(self, found: Certificate, length: Any) -> Any:
         """Return a bound of the errors in margins of rows of this length, or these."""
         size = length * math.sqrt(squared_norm(found.weights))
         size += abs(found.intercept) + 1.0
-        return (longest_row(self.rows) + _MORE) * UNIT * size
+        return (longest_row(self.rows) + SPARE) * UNIT * size
 
     def _loss_error(self, margin: float, losses: float) -> float:
         """Return by how much errors in all margins can change the sum of the losses."""
@@ -355,7 +352,7 @@ class Problem(Values):
         own = math.sqrt(2.0 * max(gain - dual, 0.0))
         moved, turned = terms * UNIT * size, terms * UNIT * gain
         value = 3.0 * turned + terms * UNIT * abs(dual)
-        value += (self.rows.n_features + _MORE) * UNIT * own * own
+        value += (self.rows.n_features + SPARE) * UNIT * own * own
         value += moved * (own + 0.5 * moved)
         if self.intercept_rule == "penalized":
             value += turned * (own + 0.5 * turned)
@@ -383,7 +380,7 @@ class Problem(Values):
         error = np.sqrt(self.rows.squared_norms())
         error *= math.sqrt(squared_norm(w))
         error += abs(intercept) + 1.0
-        error *= (longest_row(self.rows) + _MORE) * UNIT
+        error *= (longest_row(self.rows) + SPARE) * UNIT
         # The others have no loss, whatever the rounding errors.
         near = np.flatnonzero(shortfall + error > 0.0)
         value, rest, error[near] = scores(self.rows, w, intercept, near)
@@ -396,7 +393,7 @@ class Problem(Values):
             total(self.losses(short)) for short in (shortfall, shortfall + error)
         )
         primal = self.primal_from(dot(w, w), intercept, losses)
-        above = max(most - losses, 0.0) + _MORE * UNIT * primal
+        above = max(most - losses, 0.0) + SPARE * UNIT * primal
         return replace(found, primal=primal, above=above), shortfall + error
 
     def precise_dual(self, found: Certificate) -> Certificate:
@@ -411,7 +408,7 @@ class Problem(Values):
             penalty = 0.5 * total(self.curvature * alpha * alpha)
         imbalance = total(signed)
         dual = self.dual_from(2.0 * half, gain - penalty, imbalance)
-        below = error + _MORE * UNIT * (3.0 * gain + 2.0 * penalty + abs(dual))
+        below = error + SPARE * UNIT * (3.0 * gain + 2.0 * penalty + abs(dual))
         if self.intercept_rule == "free" and imbalance:
             below += self._precise_cost(alpha, imbalance, weights.value)
         return replace(found, dual=dual, below=below, own=weights.value)

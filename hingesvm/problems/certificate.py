@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.problems.duals import DeferredDuals, Duals, unpacked
+from hingesvm.rows.compensated import ROUNDING
 
-__all__ = ["CARES", "Care", "Certificate", "Fixed", "Intercept"]
+__all__ = ["CARES", "NOTHING", "Care", "Certificate", "Fixed", "Intercept"]
 
 Float64Array = NDArray[np.float64]
 #: How a bound of rounding errors is found: from a bound of the lengths of rows that
@@ -21,8 +22,8 @@ CARES: tuple[Care, ...] = ("glance", "longest", "rows")
 #: A float, or of several classes an array.
 Intercept = Any
 
-# Relative differences of objective values that mean nothing.
-_ROUNDING = 4e-16
+#: Relative gap that is rounding: no other point can be better by more.
+NOTHING = 1e-14
 # How far the dual value may exceed the primal one by rounding.
 _WRONG = 1e-9
 
@@ -122,7 +123,7 @@ class Certificate:
 
         Where they differ by rounding only, the newer point is taken.
         """
-        noise = _ROUNDING * (abs(self.primal) + abs(self.dual))
+        noise = ROUNDING * (abs(self.primal) + abs(self.dual))
         highest, least = self.primal + self.above, self.dual - self.below
         primal = newer if newer.primal + newer.above <= highest + noise else self
         dual = newer if newer.dual - newer.below >= least - noise else self

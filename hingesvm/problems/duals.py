@@ -23,7 +23,7 @@ __all__ = [
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Rows that are counted in one go.
+# Rows that are counted in one go: a bound of memory and of what an interrupt waits for.
 _AT_ONCE = 1 << 16
 # The places of those at their bound and inside their box.
 _AT_BOUND, _INSIDE = 1, 2

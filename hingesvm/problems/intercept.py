@@ -15,18 +15,25 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _certify, _vectors
 from hingesvm.rows.per_row import scaled
 
-__all__ = ["minimise_over_intercept", "minimise_smoothed", "smoothed"]
+__all__ = ["JUDGES", "minimise_over_intercept", "minimise_smoothed", "smoothed"]
 
 Float64Array = NDArray[np.float64]
 
-# Rows up to which a guess is tried as it is: to sort all kinks takes little time.
+# Search for the best free intercept (docs/experiments.md#which-method-when).
+# Rows up to which a guess is tried as it is: with more, kinks that a smoothed search
+# would have left out are sorted, with fewer the search is for nothing
+# (docs/experiments.md#constants).
 _FEW_ROWS = 10_000
-# Rows from which the intercept is judged at first.
-_JUDGES = 5000
-# Half the width of the window around a guess in which kinks are sorted.
+#: Rows from which something is judged at first: more take time, fewer misjudge.
+JUDGES = 5000
+# Half the width of the window around a guess in which kinks are sorted: a wider one has
+# more of them, a narrower one can miss the minimum, and then all are sorted.
 _NEARBY = 1e-2
-# A derivative this small, relative to its terms, is zero but for the tolerance.
+# A derivative this small, relative to its terms, is zero but for the tolerance: a
+# larger one leaves the minimum out of the window, a smaller one takes more steps
+# (docs/experiments.md#constants).
 _NEARLY_FLAT = 1e-4
+
 # A derivative this small, relative to its terms, is zero but for rounding.
 _FLAT = 1e-13
 
@@ -154,7 +161,7 @@ def _minimise_smoothed(
     flat = _NEARLY_FLAT * float(active.sum())
     del active
     change = signs.astype(np.float64)
-    some = slice(None, None, max(1, len(here) // _JUDGES))
+    some = slice(None, None, max(1, len(here) // JUDGES))
     shift = 0.0
     for rows, steepness in (some, 10.0), (slice(None), 1000.0):
         rest, pace = smoothed(bound, curvature, steepness)

@@ -36,7 +36,10 @@ from numpy.typing import NDArray
 from hingesvm.problems.balance import balancing_factors
 from hingesvm.problems.binary import InterceptRule, squared_norm
 from hingesvm.problems.certificate import CARES, Care, Certificate
+from hingesvm.problems.stretching import LONGEST
 from hingesvm.rows.compensated import (
+    ROUNDING,
+    SPARE,
     UNIT,
     combined,
     difference,
@@ -54,13 +57,8 @@ __all__ = ["JointDuals", "JointProblem"]
 Float64Array = NDArray[np.float64]
 
 # Numbers of an array for each row and class that is made in one piece, and rows of it
-# at least.
+# at least: larger pieces take memory, smaller ones calls.
 _AT_ONCE, _LEAST_ROWS = 1 << 15, 1024
-# Operations beside those of a sum, with room to spare.
-_MORE = 8
-# Shortfalls by which weights are stretched at most, as a part of the margin, and what
-# is added for the rounding of the weights themselves.
-_LONGEST_STRETCH, _ROUNDING = 0.1, 4e-16
 
 
 @dataclass(frozen=True)
@@ -309,14 +307,14 @@ class JointProblem:
         others = 1 if self.total == 1.0 else self.n_classes - 1
         size = self.rows.longest(roughly=care == "glance") * _largest_norm(found.w)
         size += float(np.abs(found.intercept).max()) + self.margin
-        error = 2.0 * (longest_row(self.rows) + _MORE) * UNIT * size
+        error = 2.0 * (longest_row(self.rows) + SPARE) * UNIT * size
         return others * error * sum_of(self.cost) + self.terms * UNIT * found.primal
 
     @property
     def terms(self) -> int:
         """Numbers that P is summed of, at most."""
         others = 1 if self.total == 1.0 else self.n_classes - 1
-        return self.n_classes * self.rows.n_features + self.n_rows * others + _MORE
+        return self.n_classes * self.rows.n_features + self.n_rows * others + SPARE
 
     def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in D, likewise."""
@@ -324,9 +322,9 @@ class JointProblem:
         taken = float(found.alpha.sum())
         gain = self.margin * taken
         own = math.sqrt(2.0 * max(gain - found.dual, 0.0))
-        below = (n * self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(found.dual))
+        below = (n * self.n_classes + SPARE) * UNIT * (3.0 * gain + abs(found.dual))
         below += self.terms * UNIT * own * own
-        turned = 2.0 * (n + self.n_classes + _MORE) * UNIT * taken
+        turned = 2.0 * (n + self.n_classes + SPARE) * UNIT * taken
         moved = turned * longest
         below += moved * (own + 0.5 * moved)
         if self.intercept_rule == "penalized":
@@ -368,7 +366,7 @@ class JointProblem:
         most = gradients + sizes
         lower, upper = (total(self._losses_of(each)) for each in (gradients, most))
         primal = self.primal_of(w, found.intercept, lower)
-        terms = w.size + self.n_classes + _MORE
+        terms = w.size + self.n_classes + SPARE
         above = max(upper - lower, 0.0) + terms * UNIT * primal
         return replace(found, primal=primal, above=above), most
 
@@ -395,7 +393,7 @@ class JointProblem:
         dual = gain - half
         if self.intercept_rule == "penalized":
             dual -= 0.5 * dot(imbalance, imbalance)
-        below += (self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(dual))
+        below += (self.n_classes + SPARE) * UNIT * (3.0 * gain + abs(dual))
         if self.intercept_rule == "free":
             excess, norm = float(np.abs(imbalance).sum()), math.sqrt(2.0 * half)
             below += self._cost_of_balance(excess, norm, self.rows.longest())
@@ -413,9 +411,9 @@ class JointProblem:
         if self.total == 1.0:
             loose = np.broadcast_to(alpha.sum(axis=1) < self.cost, alpha.T.shape).T
         short = float(gradients[loose].max(initial=-np.inf)) / self.margin
-        if not 0.0 < short < _LONGEST_STRETCH:
+        if not 0.0 < short < LONGEST:
             return None
-        factor = (1.0 + _ROUNDING) / (1.0 - short)
+        factor = (1.0 + ROUNDING) / (1.0 - short)
         return factor, factor * found.w, factor * np.asarray(found.intercept)
 
 

@@ -17,17 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.problems.certificate import Care, Certificate
+from hingesvm.problems.values import TINY
 from hingesvm.rows.compensated import UNIT
 
-__all__ = ["Provable", "gap_at", "prove"]
+__all__ = ["EXACT", "Provable", "gap_at", "prove"]
 
 Float64Array = NDArray[np.float64]
 
-# Part of the gap up to which rounding errors do not matter, and the relative gap that
-# counts as none: so much, or so many rounding errors for each term of the sums.
-_PART, _EXACT, _TIMES = 0.1, 1e-10, 300.0
-# Times that weights are stretched, and shortfalls of margins that can be rounding.
-_STRETCHES, _NOISE = 6, 1e-12
+# When sums are computed in twice the precision
+# (docs/experiments.md#rounding-errors-in-the-certificate).
+# Part of the gap up to which rounding errors do not matter: a larger one leaves gaps
+# that are mostly their bounds, a smaller one computes sums anew that were good enough.
+_PART = 0.1
+#: Relative gap that counts as none, and is exact: less is not asked for.
+EXACT = 1e-10
+# The same in rounding errors for each term of the sums: with more, errors stay in the
+# gap; with fewer, large problems of small C take twice as long
+# (docs/experiments.md#which-method-when).
+_TIMES = 300.0
+# Times that weights are stretched: a bound of passes (docs/experiments.md#constants).
+_STRETCHES = 6
 
 
 class Provable(Protocol):
@@ -83,7 +92,7 @@ def prove(problem: Provable, found: Certificate, tol: float) -> Certificate:
     if not math.isfinite(found.primal):
         return found
     seen = found.bounded(0.0, 0.0)
-    nothing = max(_EXACT, _TIMES * UNIT * problem.terms)
+    nothing = max(EXACT, _TIMES * UNIT * problem.terms)
     matters = _PART * max(seen.gap, min(tol, nothing) * found.primal)
     for care in problem.cares:
         above = problem.primal_rounding(found, care)
@@ -104,7 +113,7 @@ def _precisely(problem: Provable, found: Certificate) -> Certificate:
     found, shortfall = problem.precise_primal(found)
     slack = 0.0
     for _ in range(_STRETCHES):
-        if found.relative_gap <= _EXACT:
+        if found.relative_gap <= EXACT:
             break
         longer = problem.stretched(found, shortfall + slack)
         if longer is None:
@@ -113,14 +122,14 @@ def _precisely(problem: Provable, found: Certificate) -> Certificate:
         other, rest = problem.precise_primal(other)
         if other.primal + other.above < found.primal + found.above:
             found, shortfall = other, rest
-        slack += float(rest.max(where=rest < _NOISE, initial=0.0))
+        slack += float(rest.max(where=rest < TINY, initial=0.0))
     return problem.precise_dual(found)
 
 
 def gap_at(problem: Provable, found: Certificate, point: Certificate) -> float:
     """Return the relative gap of a point with the dual value of another certificate."""
     least = found.primal - found.gap
-    matters = _PART * max(point.primal - least, _EXACT * point.primal)
+    matters = _PART * max(point.primal - least, EXACT * point.primal)
     for care in problem.cares:
         above = problem.primal_rounding(point, care)
         if above <= matters:

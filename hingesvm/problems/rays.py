@@ -37,17 +37,20 @@ from hingesvm.problems.binary import Problem, squared_norm
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.start import Start, feasible_start
+from hingesvm.rows.compensated import ROUNDING
 
 __all__ = ["along_ray", "with_bounds"]
 
 Float64Array = NDArray[np.float64]
 
-# Relative distance from their bound of dual variables that are to go up with it.
+# The best point along a ray of dual variables (docs/experiments.md#constants).
+# Relative distance from their bound of dual variables that are to go up with it: a
+# larger one takes inner rows along, a smaller one leaves behind those that rounding or
+# the tolerance kept from their bound.
 _NEARLY = 0.01
-# Rounds of steps in the factors of groups, at most, and the change that ends them.
+# Rounds of steps in the factors of groups, at most, and the change that ends them: the
+# start is to be good, not best.
 _ROUNDS, _ENOUGH = 100, 1e-3
-# Rounding errors of a difference, relative to what is subtracted from.
-_DIFFERENCE = 4e-16
 
 
 def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
@@ -94,7 +97,7 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
         there.dual,
         there.own,
         # The losses are a difference, times the ratio.
-        start.ratio * (found.above + _DIFFERENCE * found.primal),
+        start.ratio * (found.above + ROUNDING * found.primal),
         there.below,
     )
     return replace(start, alpha=there.alpha, own=there.own, found=known, ratio=1.0)

@@ -12,25 +12,28 @@ from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.proof import gap_at
 
-__all__ = ["Rounded", "round_to"]
+__all__ = ["WORSE", "Rounded", "round_to"]
 
 Float64Array = NDArray[np.float64]
 #: Weights, intercept, and their relative gap.
 Rounded = tuple[NDArray[np.floating], np.floating, float]
 
+# Coefficients in the dtype of X (docs/experiments.md#which-method-when, "float32").
 # Weights are rounded anew, each time stretched by what falls short and so many times
-# more than that, as rounding may take as much again.
+# more than that, as rounding may take as much again: too little leaves losses, too much
+# is paid for in the norm.
 _MORE = (1.0, 8.0, 8.0)
-# Numbers that a search among neighbours looks at, at most, in one step and in all.
-_LARGEST_STEP, _MOST_WORK = 1 << 20, 1 << 24
-# Steps of a search, at most.
-_MOST_STEPS = 500
 # Neighbours: so many units in the last place away. The farthest come first.
 _DISTANCES = (64.0, 16.0, 4.0, 1.0)
-# Relative gap, as a multiple of that before, from which rounding is what matters.
-_WORSE = 2.0
 # Parts of the tolerance by which weights are stretched before a search.
 _PARTS = (0.25, 0.0, 0.1)
+#: Relative gap, as a multiple of that before, from which rounding is what matters: a
+#: larger one lets rounded models be worse, a smaller one searches for nothing.
+WORSE = 2.0
+
+# Numbers that a search among neighbours looks at, at most, in one step and in all, and
+# its steps: bounds of memory and time.
+_LARGEST_STEP, _MOST_WORK, _MOST_STEPS = 1 << 20, 1 << 24, 500
 
 
 def round_to(
@@ -50,7 +53,7 @@ def round_to(
         return w, intercept, certificate.relative_gap
     best = _stretched(problem, certificate, dtype)
     gap = gap_at(problem, certificate, best)
-    enough = max(tol, _WORSE * certificate.relative_gap)
+    enough = max(tol, WORSE * certificate.relative_gap)
     if gap > enough:
         for part in _PARTS:
             there = _searched(problem, certificate, dtype, 1.0 + part * tol)

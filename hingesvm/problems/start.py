@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate, Intercept
+from hingesvm.rows.compensated import SUM_ROUNDING
 from hingesvm.rows.inner import KeptInnerProducts
 
 __all__ = ["Start", "feasible_start"]
 
 Float64Array = NDArray[np.float64]
-
-# Change of dual variables, relative to their sum, that is rounding.
-_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,6 @@ def feasible_start(problem: Problem, start: Start) -> Start:
     """
     alpha = problem.repair(start.alpha)
     change = float(np.abs(alpha - start.alpha).sum())
-    if change <= _ROUNDING * float(alpha.sum()):
+    if change <= SUM_ROUNDING * float(alpha.sum()):
         return replace(start, alpha=alpha)
     return replace(start, alpha=alpha, own=None, found=None)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["stretch", "worst_of_signs"]
+__all__ = ["LONGEST", "stretch", "worst_of_signs"]
 
-# Shortfalls by which weights are stretched at most.
-_LONGEST = 0.1
+#: Shortfalls by which weights are stretched at most: beyond that the longer weights
+#: cost more than the losses that they save (docs/experiments.md#constants).
+LONGEST = 0.1
+
+# Spacing of float64 at 1.
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -63,9 +66,9 @@ def stretch(
     """
     short, other = worst
     shortest = max(worst)
-    if not 0.0 < shortest < _LONGEST:
+    if not 0.0 < shortest < LONGEST:
         return None
-    if not has_intercept or min(worst) < -_LONGEST:
+    if not has_intercept or min(worst) < -LONGEST:
         short = other = shortest
     mean = 0.5 * (short + other)
     factor = (1.0 + 2.0 * precision) / (1.0 - mean)

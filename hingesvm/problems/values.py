@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _certify, _vectors
 from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.intercept import minimise_over_intercept, minimise_smoothed
+from hingesvm.rows.compensated import ROUNDING
 from hingesvm.rows.memory import Rows
 
 __all__ = ["TINY", "InterceptRule", "Values", "squared_norm"]
@@ -36,12 +37,14 @@ __all__ = ["TINY", "InterceptRule", "Values", "squared_norm"]
 Float64Array = NDArray[np.float64]
 InterceptRule = Literal["none", "penalized", "free"]
 
-# Sum of a_i y_i, relative to that of a_i, that means nothing.
-_ROUNDING = 4e-16
 #: Shortfalls that can be rounding errors.
 TINY = 1e-12
-# Part of the duals inside their box that can be taken from them alone.
+# Part of the duals inside their box that can be taken from them alone: a larger one
+# changes these much, a smaller one takes a whole class from its bound, so that all of
+# it enters the next band (docs/experiments.md#which-method-when).
 _LITTLE = 1e-6
+
+# Stands for no multipliers.
 _NO_ANCHOR = np.empty(0)
 
 
@@ -233,7 +236,7 @@ class Values:
         heavier, heavy, light = 1, positive, negative - fixed
         if heavy < light:
             heavier, heavy, light = -1, negative, positive + fixed
-        if heavy - light <= _ROUNDING * (positive + negative):
+        if heavy - light <= ROUNDING * (positive + negative):
             return True
         if light < 0.0:
             return False

@@ -20,7 +20,8 @@ IndexArray = NDArray[np.intp]
 
 # Part of a sum of squares below which a difference is made of rounding errors.
 _ROUNDING = 1e-12
-# Columns, and rows of a sample, whose condition number takes up to a second.
+# Columns, and rows of a sample, whose condition number takes up to a second: a bound of
+# the time that a warning may take.
 _MOST_COLUMNS, _SAMPLE = 1000, 2000
 
 

@@ -17,6 +17,9 @@ from hingesvm.rows.memory import Rows
 from hingesvm.rows.per_row import repeated
 
 __all__ = [
+    "ROUNDING",
+    "SPARE",
+    "SUM_ROUNDING",
     "UNIT",
     "Sums",
     "combined",
@@ -41,10 +44,15 @@ class Sums(NamedTuple):
 
 #: Largest relative error of an operation in float64.
 UNIT = 2.0**-53
-# Arithmetic for one value of a row, as `Rows.chunks` counts it.
+#: Difference of two numbers, relative to these, that can be rounding: four such errors.
+ROUNDING = 4e-16
+#: Sum over rows, relative to that of absolute values, that can be rounding.
+SUM_ROUNDING = 1e-14
+#: Operations beside those of a sum, with room to spare: more only widen the bounds.
+SPARE = 8
+# Arithmetic for one value of a row, as `Rows.chunks` counts it: too little and an
+# interrupt waits (docs/experiments.md#rounding-errors-in-the-certificate).
 _WORK = 8.0
-# Operations beside those of a sum, with room to spare.
-_MORE = 8
 
 
 def _rest_error(terms: int) -> float:
@@ -52,7 +60,7 @@ def _rest_error(terms: int) -> float:
 
     Relative to the sum of their sizes, and beside UNIT times its own size.
     """
-    return ((terms + _MORE) * UNIT) ** 2
+    return ((terms + SPARE) * UNIT) ** 2
 
 
 def longest_row(rows: Rows) -> int:

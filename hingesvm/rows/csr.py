@@ -17,16 +17,21 @@ Float64Array = NDArray[np.float64]
 # What the kernels read; other types of indices are converted.
 _INDEX_TYPES = (np.dtype(np.int32), np.dtype(np.int64))
 # Copies of rows that are multiplied by each other are a part of all of them at most, or
-# have so many entries.
+# have so many entries: larger copies take more memory, smaller ones more calls.
 _PARTS, _FEW_ENTRIES = 8, 1 << 16
-# Columns, as a part of the entries of X, up to which full ones are looked for.
-_FULL_PART = 0.25
-# Rows in a part, at least, where columns are multiplied as dense ones.
+# Rows in a part, at least, where columns are multiplied as dense ones: a bound of
+# calls.
 _FEWEST_ROWS = 64
-# Products of dense columns in the time of one of sparse ones.
-_DENSE_SPEEDUP = 64.0
 # Products between two looks for an interrupt: some milliseconds.
 _PRODUCTS = 1 << 19
+
+# Columns, as a part of the entries of X, up to which full ones are looked for: among
+# more, looking takes longer than it saves (docs/experiments.md#constants).
+_FULL_PART = 0.25
+# Products of dense columns in the time of one of sparse ones: if it is too high,
+# columns are made dense for nothing; if too low, full ones take the time of sparse
+# products (docs/experiments.md#which-method-when).
+_DENSE_SPEEDUP = 64.0
 
 
 def with_like_indices(X: Any) -> Any:

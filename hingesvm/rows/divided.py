@@ -14,18 +14,22 @@ __all__ = ["Divided"]
 
 _T = TypeVar("_T")
 
-# Entries of X handled between two looks for an interrupt: some milliseconds.
+# Entries of X handled between two looks for an interrupt, some milliseconds: more make
+# Ctrl-C wait, fewer make calls (docs/experiments.md#builds-sums-and-interrupts).
 _ENTRIES_PER_CHUNK = 1 << 21
-# Entries that a thread of a team handles, at least: to ask it takes as long as 20,000.
+# Entries that a thread of a team handles, at least: to ask it takes as long as 20,000,
+# so fewer are slower than one thread (docs/experiments.md#one-problem-several-threads).
 _ENTRIES_PER_SHARE = 1 << 17
 # The same for each column, where each share has an array of sums over rows: all these
 # arrays then have at most a quarter as many numbers as X has entries.
 _ENTRIES_PER_SUM = 4
 
-# Multiply-adds of dense linear algebra in the time of one of sparse one.
-_DENSE_SPEEDUP = 8.0
+# Prices of Newton steps: if they are too high sweeps go on for too long, if too low
+# they are left too soon (docs/experiments.md#which-method-when).
+#: Multiply-adds of dense linear algebra in the time of one of sparse one.
+DENSE_SPEEDUP = 8.0
 # How much more often two sparse rows have a column in common than if columns were
-# alike, with the slowness of their products.
+# alike, with the slowness of their products (docs/experiments.md#constants).
 _CROWDING = 8.0
 
 
@@ -133,6 +137,6 @@ class Divided:
         """
         pairs = float(count) * float(others)
         if not self.is_sparse:
-            return pairs * self.n_features / _DENSE_SPEEDUP
+            return pairs * self.n_features / DENSE_SPEEDUP
         per_row = self.n_entries / max(self.n_rows, 1)
         return pairs * per_row * min(_CROWDING * per_row / self.n_features, 1.0)

@@ -12,9 +12,10 @@ __all__ = ["KeptInnerProducts", "most_kept"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Bytes of the inner products at most: so many, or as many as X has.
+# Bytes of the inner products at most, so many or as many as X has: more take memory,
+# fewer are computed anew (docs/experiments.md#which-method-when).
 _FEW_BYTES = 1 << 25
-# Rows for which there is room at first.
+# Rows for which there is room at first: more are memory for nothing, fewer more copies.
 _FIRST_ROOM = 64
 
 

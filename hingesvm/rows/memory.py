@@ -30,11 +30,15 @@ Matrix = Any
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Entries of a float64 copy of some rows that are multiplied, and of other copies.
-_ENTRIES_PER_BLOCK, _ENTRIES_PER_COPY = 1 << 18, 1 << 16
+# Entries of a float64 copy of some rows that are multiplied: blocks beyond the cache
+# are no faster, small ones are many calls (docs/experiments.md#batch-method).
+_ENTRIES_PER_BLOCK = 1 << 18
+# Entries of other copies: a bound of their memory.
+_ENTRIES_PER_COPY = 1 << 16
 
 # Rows up to which all their inner products are kept: in any case, and where at least so
-# many problems share them, as each needs those of a part of the rows.
+# many problems share them. Of more rows most products are never asked for; of fewer
+# they are computed again and again (docs/experiments.md#which-method-when).
 _FEW_ROWS, _MANY_ROWS, _MANY_PROBLEMS = 256, 2000, 8
 
 # Column indices are read as int32, or copied to it row by row.

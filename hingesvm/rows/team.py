@@ -12,7 +12,8 @@ __all__ = ["Team"]
 
 _T = TypeVar("_T")
 
-# Seconds after which a thread that waits looks for an interrupt, where none wakes it.
+# Seconds after which a thread that waits looks for an interrupt, where none wakes it:
+# the longest that Ctrl-C can wait for it.
 _LOOK = 0.05
 
 

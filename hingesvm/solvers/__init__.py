@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.problems.binary import Problem
+from hingesvm.problems.proof import EXACT
 from hingesvm.problems.rays import with_bounds
 from hingesvm.problems.start import Start, feasible_start
 from hingesvm.rows.per_row import repeated
 from hingesvm.solvers.choice import (
-    EXACT,
     are_swept_first,
     finish,
     hand_over,

@@ -22,17 +22,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hingesvm.problems.binary import Problem
+from hingesvm.problems.proof import EXACT
 from hingesvm.problems.start import Start
-from hingesvm.solvers.newton.bands import Rounds, band_until, nest
+from hingesvm.solvers.newton.bands import LEAST_BAND, Rounds, band_until, nest
 from hingesvm.solvers.newton.narrow import is_narrow
 from hingesvm.solvers.newton.system import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.newton.until import newton_until
-from hingesvm.solvers.progress import CALL_WORK, Progress
+from hingesvm.solvers.progress import (
+    CALL_WORK,
+    EVIDENCE,
+    FIRST_SWEEPS,
+    OUT_OF_REACH,
+    ROUGH,
+    Progress,
+)
 from hingesvm.solvers.sweeping.steps import price_of_sweep, work_of_sweep
 from hingesvm.solvers.sweeping.until import LONGEST_WAIT, sweep_until
 
 __all__ = [
-    "EXACT",
     "are_swept_first",
     "finish",
     "hand_over",
@@ -43,29 +50,27 @@ __all__ = [
     "solve_tall",
 ]
 
-# Rows, and n_rows * n_features, of a problem that is finished exactly where that is
-# cheap.
+# Exact finishes of small problems (docs/experiments.md#which-method-when).
+# Rows, and n_rows * n_features, up to which there is one: of larger problems it would
+# take longer than the fit (docs/experiments.md#constants).
 _FEW_ROWS, _SMALL = 10_000, 4_000_000
-# Relative gap that an exact finish aims at, so that rounding alone ends it.
-_OUT_OF_REACH = -1.0
-# Relative gap that an exact finish must certify.
-EXACT = 1e-10
-# Relative gap from which an exact finish that was cut short is not worth going on.
+# Relative gap from which one that was cut short goes on: below, rounding is in the way.
 _NOISE = 1e-12
-# Work of an exact finish, as a part of that before it, and its Newton steps at least,
-# after others and after sweeps.
+# Work of one, as a part of that before it: with more fits take longer, with less fewer
+# end exact. Newton steps of one at least, after others and after sweeps: with more it
+# is begun less often, with fewer it is cut short.
 _EXACT_PART, _LAST_STEPS, _STEPS_TO_EXACT = 0.5, 3, 10
-# Sweeps of the first turn of a small problem, and the relative gap that ends it.
-_FIRST_SWEEPS, _ROUGH = 10, 1e-3
-# Rows up to which a band would have all of them.
-_NO_BANDS = 3000
-# Columns up to which the predicted price of Newton steps is trusted on small problems.
+
+# Turns of sweeps and Newton steps (docs/experiments.md#which-method-when).
+# Columns up to which the predicted price of Newton steps is trusted on small problems:
+# of more it can be wrong by a factor of hundreds.
 _NARROW = 256
 # Relative gap of the best points, over that where Newton steps ended, from which these
-# go on from there.
+# go on from there: with less of it what sweeps gained is lost, with more an iterate is.
 _PASSED = 0.5
 # Times the predicted price that the first Newton steps may take on bands, where it is
-# too low as a rule, and the same up to little work.
+# too low as a rule, and the same up to little work: with less they end before they
+# gain.
 _PATIENCE, _MORE_PATIENCE, _LITTLE = 2.0, 8.0, 1e9
 # Logarithm of the part of the gap over the dual value that a turn leaves at most if it
 # is prolonged; above the second number it says nothing.
@@ -73,26 +78,30 @@ _GAINED, _LARGEST_ODDS = math.log(0.1), math.log(1e6)
 # Pace of Newton steps, over that of sweeps, from which their turn may be prolonged.
 _AS_FAST = 0.5
 # Work of a method with its turn, as a part of that of the other one so far: where it
-# gained more in its last turn, and where it did not. One that is ahead takes a part of
-# its own work at least.
-_AHEAD, _BEHIND, _GROWTH = 1.5, 0.5, 0.5
-# The same of first turns, as nothing is known of their gains.
-_AT_FIRST = 1.0
-# Rows for each column from which a sample tells more than sweeps do.
+# gained more in its last turn, where it did not, and at first. One that is ahead takes
+# a part of its own work at least. Large ones waste work, small ones begin anew too
+# often.
+_AHEAD, _BEHIND, _AT_FIRST, _GROWTH = 1.5, 0.5, 1.0, 0.5
+# Iterations of `max_iter` that are left for Newton steps, and part of the others that a
+# turn of sweeps may take: few rows are swept over hundreds of times in no time.
+_RESERVE, _PART_OF_LEFT = 100, 0.25
+
+# Which method begins (docs/experiments.md#which-method-when).
+# Rows for each column from which a sample tells more than sweeps do: with fewer it is
+# as wrong as they are (docs/experiments.md#constants).
 _TALL = 1000
 # Classes from which small and tall problems without a free intercept begin with sweeps
 # over all of them at once, which then cost each next to nothing.
 _MANY_CLASSES = 16
-# Newton steps of a finish on bands, and the price of each beside its linear algebra.
+
+# Price of Newton steps, from which sweeps are given up: if it is too high they go on in
+# vain, if too low they end just before the goal
+# (docs/experiments.md#which-method-when).
+# Steps of a finish on bands, and the price of each beside its linear algebra.
 _TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
-# Sweeps taken before a prediction is believed, as a part of the other's price: of so
-# many to come, and that there is no end to them.
-_EVIDENCE, _MORE_EVIDENCE = 0.1, 0.2
-# Iterations of `max_iter` that are left for Newton steps, and part of the others that a
-# turn of sweeps may take: few rows are swept over hundreds of times in no time.
-_RESERVE, _PART_OF_LEFT = 100, 0.25
-# Part of the rows that is strictly inside its box in a typical step: at least, and at
-# most.
+# As `EVIDENCE`, that there is no end to sweeps (docs/experiments.md#constants).
+_MORE_EVIDENCE = 0.2
+# Part of the rows that is inside its box in a typical step: at least, and at most.
 _FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
 
 
@@ -265,7 +274,7 @@ class _Turns:
         if self.stepped or not is_trusted:
             return room
         price = _newton_price(problem) * price_of_sweep(problem.rows)
-        if problem.n_rows > _NO_BANDS:
+        if problem.n_rows > LEAST_BAND:
             most = _LITTLE if problem.rows.is_sparse else np.inf
             price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, most))
         return max(room, price)
@@ -273,17 +282,17 @@ class _Turns:
     def sweep_first(self, progress: Progress, first: Start, seed: int) -> None:
         """Sweep a little; no farther than a rough gap if Newton steps are cheap."""
         pass_work = work_of_sweep(progress.problem.rows)
-        progress.budget = _FIRST_SWEEPS * (pass_work + CALL_WORK)
+        progress.budget = FIRST_SWEEPS * (pass_work + CALL_WORK)
         is_spent = self._end_of_turn(progress)
 
         def is_enough(taken: float, remaining: float) -> bool:
-            is_rough = progress.exact and progress.relative_gap <= _ROUGH
+            is_rough = progress.exact and progress.relative_gap <= ROUGH
             if is_rough and self.price(progress, _STEPS_TO_EXACT) <= progress.cheap:
                 return True
             return is_spent(taken, remaining)
 
         max_iter, most = progress.max_iter, _most_sweeps(progress)
-        progress.max_iter = min(max_iter, progress.n_iter + max(most, _FIRST_SWEEPS))
+        progress.max_iter = min(max_iter, progress.n_iter + max(most, FIRST_SWEEPS))
         sweep_until(progress, first, seed, is_enough)
         progress.max_iter, progress.budget = max_iter, np.inf
 
@@ -350,7 +359,7 @@ def _most_sweeps(progress: Progress) -> int:
 
 def _takes_bands(problem: Problem) -> bool:
     """Whether Newton steps are on bands of rows."""
-    return not is_small(problem) and problem.n_rows > _NO_BANDS
+    return not is_small(problem) and problem.n_rows > LEAST_BAND
 
 
 def _log_odds(progress: Progress) -> float:
@@ -384,7 +393,7 @@ def finish(
         return newton_until(progress, start, goal=progress.tol)
     tol = progress.tol
     progress.tol = min(tol, EXACT)
-    ahead = newton_until(progress, start, goal=_OUT_OF_REACH)
+    ahead = newton_until(progress, start, goal=OUT_OF_REACH)
     progress.tol = tol
     return ahead
 
@@ -405,7 +414,7 @@ def hand_over(progress: Progress) -> Callable[[float, float], bool]:
     def is_dearer(taken: float, remaining: float) -> bool:
         left = progress.max_iter - progress.n_iter
         # A look can find no progress by chance.
-        part = _EVIDENCE if np.isfinite(remaining) else _MORE_EVIDENCE
+        part = EVIDENCE if np.isfinite(remaining) else _MORE_EVIDENCE
         if remaining > price and taken > part * price:
             return True
         return remaining > left and left - LONGEST_WAIT * taken < _RESERVE

@@ -27,10 +27,26 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
-# Work of the Python between two calls of kernels: a look, or a Newton step.
+#: Work of the Python between two calls of kernels, a look or a Newton step: if it is
+#: too high small problems are left to sweeps, if too low to Newton steps
+#: (docs/experiments.md#which-method-when).
 CALL_WORK = 3e5
-#: Work that the exact finish of a fit may take in any case: 2 to 5 ms.
+
+#: Relative gap that an exact finish aims at, so that rounding alone ends it.
+OUT_OF_REACH = -1.0
+
+# Exact finishes of small problems (docs/experiments.md#which-method-when).
+#: Work that one may take in any case, 2 to 5 ms: more makes short fits longer, less
+#: leaves digits that would cost next to nothing.
 CHEAP = 4e6
+#: Sweeps before one, and the relative gap that ends them: after more of them Newton
+#: steps save nothing, after fewer they begin too far away
+#: (docs/experiments.md#constants).
+FIRST_SWEEPS, ROUGH = 10, 1e-3
+#: Part of the price of Newton steps that must be paid in sweeps before a prediction of
+#: so many to come is believed: with more of it sweeps go on in vain, with less early
+#: progress, which is slow on text, has them given up.
+EVIDENCE = 0.1
 
 
 class Certifying(Provable, Protocol):

@@ -13,16 +13,19 @@ from hingesvm.problems.certificate import Certificate, Fixed
 from hingesvm.problems.duals import Duals, PackedDuals, count_inside, read_duals
 from hingesvm.problems.stretching import stretch, worst_of_signs
 
-__all__ = ["COARSE", "Survey", "survey_rows"]
+__all__ = ["COARSE", "LARGEST_SINGLE", "Survey", "survey_rows"]
 
 Float64Array = NDArray[np.float64]
 
 # Relative gap that weights in the precision of X can be expected to reach. From there
 # on it is these that are looked at: what is certified is then what an estimator keeps.
+# If it is larger sweeps read twice the memory for nothing, if smaller rounding stops
+# them (docs/experiments.md#sweeps).
 COARSE = 1e-5
-# Shortfalls that are stored as float32 are at most this large.
-_FAR = 1e30
 
+#: Largest number that float32 is to hold, with room for products by small ones.
+LARGEST_SINGLE = 1e30
+# Stands for no multipliers.
 _NO_ANCHOR = np.empty(0)
 
 
@@ -238,7 +241,7 @@ def survey_rows(
             )
             part.add(problem, start, short, alpha)
             if narrow:
-                np.clip(short, -_FAR, _FAR, out=short)
+                np.clip(short, -LARGEST_SINGLE, LARGEST_SINGLE, out=short)
                 survey.shortfall[some] = short
             if duals is None:
                 judged.append(PackedDuals.pack(alpha, problem.bound[some]))

@@ -22,20 +22,23 @@ End = Literal["hidden", "nothing", "few", "falling", "stuck"]
 
 Float64Array = NDArray[np.float64]
 
-# Part of a gap from which rounding errors that may be there are the cause of it.
-_MOST_OF_IT = 0.5
 # Relative gaps below this are made of rounding errors.
 _ROUNDING_ERRORS = 1e-13
+# Part of a gap from which rounding errors that may be there are the cause of it.
+_MOST_OF_IT = 0.5
 # Iterations that next to no fit needs more of: the default of `max_iter`.
 _MANY_ITERATIONS = 1000
 # Part of the iterations, the last ones, over which a gap falls or not; to what part.
 _LAST_PART, _FALLS = 0.25, 0.9
-# Ratios from which columns of different scale slow a fit down, as weights do, and rows
-# of different length.
+
+# From where on something is named as a cause: lower ones name what does no harm, higher
+# ones leave a warning without a cause, and `benchmarks/fuzz.py` counts these.
+# Ratios of scales of columns, or of weights, and of lengths of rows.
 _UNEVEN_COLUMNS, _UNEVEN_ROWS = 1e3, 1e2
 # Condition numbers of columns of length 1 from which they nearly depend on each other,
 # and C ||x||^2 from which a margin is nearly a hard one; far below 1 weights are none.
 _DEPENDENT, _HARD = 1e4, 1e4
+
 # Relative gaps from here on are told in per cent.
 _PER_CENT = 0.01
 

@@ -6,6 +6,7 @@ import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
+from hingesvm.problems.rounding import WORSE
 from hingesvm.rows.memory import Rows
 from hingesvm.solvers import Method
 from hingesvm.training.causes import causes_of, told
@@ -17,9 +18,6 @@ __all__ = [
     "warn_search_stopped",
 ]
 
-# Relative gap of rounded coefficients, as a multiple of that before rounding, from
-# which a warning tells of it.
-_FAR_WORSE = 2.0
 # Frames between the warning and the call of `fit`.
 _STACK_LEVEL = 6
 
@@ -112,7 +110,7 @@ def _warn_not_converged(
         warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=_STACK_LEVEL)
         return
     message += " ".join(causes_of(rows, [trained], tol, max_iter, method))
-    if trained.rounded_gap > _FAR_WORSE * max(worst, tol):
+    if trained.rounded_gap > WORSE * max(worst, tol):
         message += (
             " Rounded to float32, the coefficients have a gap of up to "
             f"{told(trained.rounded_gap)}: pass X as float64."

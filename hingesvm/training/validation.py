@@ -36,7 +36,7 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
-# Labels looked at in one go.
+# Labels looked at in one go: a bound of what an interrupt waits for.
 _LABELS = 1 << 19
 # Costs whose squares and reciprocals are finite.
 _SMALLEST_COST, _LARGEST_COST = 1e-150, 1e150

@@ -17,7 +17,8 @@ __all__ = ["KeptDuals"]
 
 Float64Array = NDArray[np.float64]
 
-# Relative distance from the cost of a row up to which its dual variable is at it.
+# Relative distance from the cost of a row up to which its dual variable is at it: that
+# of rounding, as C and weights are multiplied and divided on the way.
 _NEARLY = 1e-6
 
 

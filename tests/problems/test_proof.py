@@ -263,7 +263,7 @@ def test_a_false_certificate_is_corrected_and_a_small_error_only_bounded(monkeyp
         Problem, "precise_primal", lambda *args: calls.append(1) or real(*args)
     )
     rough = prove(problem, found.__class__(**{**vars(found), "above": 0.0}), 1e-4)
-    assert rough.hidden <= proof._PART * max(found.gap, proof._EXACT * found.primal)
+    assert rough.hidden <= proof._PART * max(found.gap, proof.EXACT * found.primal)
     # As a step along a path to a far larger C may leave it.
     false = found.__class__(
         **{**vars(found), "primal": found.dual, "above": found.primal}

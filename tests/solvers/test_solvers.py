@@ -332,7 +332,7 @@ def test_auto_on_large_problems_hands_over_when_that_is_cheaper(
     monkeypatch, cost, tol, handed_over
 ):
     monkeypatch.setattr(choice, "_SMALL", 0)
-    monkeypatch.setattr(choice, "_NO_BANDS", 0)
+    monkeypatch.setattr(choice, "LEAST_BAND", 0)
     newton = Spy(monkeypatch, "band_until")
     X, y = breast_cancer()  # at C=1 collinear columns make sweeps slow
     solution = exact(X, y, cost=cost, tol=tol)
@@ -409,10 +409,10 @@ def trace(monkeypatch, *names):
 def taken(monkeypatch):
     """As if a few hundred rows were many."""
     monkeypatch.setattr(choice, "_FEW_ROWS", 100)
-    monkeypatch.setattr(choice, "_NO_BANDS", 50)
+    monkeypatch.setattr(choice, "LEAST_BAND", 50)
     monkeypatch.setattr(bands, "_LEAST_ROWS", 30)
     monkeypatch.setattr(bands, "_ROWS_PER_COLUMN", 1)
-    monkeypatch.setattr(bands, "_LEAST_BAND", 50)
+    monkeypatch.setattr(bands, "LEAST_BAND", 50)
     return trace(monkeypatch, "nest", "band_until", "sweep_until", "newton_until")
 
 

@@ -10,11 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.problems.joint import JointProblem
+from hingesvm.problems.proof import EXACT
 from hingesvm.problems.start import Start
+from hingesvm.rows.divided import DENSE_SPEEDUP
 from hingesvm.solvers.joint.newton import newton_jointly
 from hingesvm.solvers.joint.sweeps import sweep_jointly
 from hingesvm.solvers.joint.system import FEW_UNKNOWNS
-from hingesvm.solvers.progress import ProgressOf, Report, Solution
+from hingesvm.solvers.progress import (
+    EVIDENCE,
+    FIRST_SWEEPS,
+    OUT_OF_REACH,
+    ROUGH,
+    ProgressOf,
+    Report,
+    Solution,
+)
 from hingesvm.solvers.settings import Settings
 
 __all__ = ["solve_jointly"]
@@ -24,24 +34,22 @@ Float64Array = NDArray[np.float64]
 # What scores and margins must stay below, and duals relative to steps: the kernels'
 # infinity is 1e30.
 _LARGEST = 1e28
-# Rows times unknowns of a problem that is always finished exactly.
+
+# Rows times unknowns of a problem that is always finished exactly: a larger one would
+# take much longer than to `tol` (docs/experiments.md#constants).
 _SMALL = 200_000
-# Relative gap that an exact finish aims at, so that rounding alone ends it, and the one
-# that it must certify.
-_OUT_OF_REACH, _EXACT = -1.0, 1e-10
-# Relative gap from which the finish of a small problem takes over, and sweeps before.
-_ROUGH, _FIRST_SWEEPS = 1e-3, 10
-# Newton steps to the tolerance, and the part of their price that must be paid in sweeps
-# before a prediction is believed.
-_TYPICAL_STEPS, _EVIDENCE = 20, 0.1
+# Part of the tolerance that Newton steps aim at, so that what is found from scratch, a
+# little less good, is within it (docs/experiments.md#constants).
+_BEYOND = 0.99
+
+# Price of Newton steps, from which sweeps are given up: if it is too high they go on in
+# vain, if too low they end just before the goal (docs/experiments.md#constants).
+# Steps to the tolerance.
+_TYPICAL_STEPS = 20
 # What a step does beside the multiply-adds, for each class of a row: in a sweep, and in
 # the projections of a Newton step. Part of the rows that is free, and the pairs of
 # classes that each has a block for.
 _STEP, _PROJECTION, _FREE, _PAIRS = 20.0, 75.0, 0.5, 10.0
-# Multiply-adds of dense linear algebra in the time of one of these.
-_DENSE_SPEEDUP = 8.0
-# Part of the tolerance that Newton steps aim at.
-_BEYOND = 0.99
 
 _DEFAULTS = Settings()
 
@@ -97,12 +105,12 @@ def solve_jointly(
         if found is None:
             found = problem.certify(start.alpha, start.w, _intercepts(problem, start))
         progress.record(found, proven=start.found is not None)
-        if progress.relative_gap <= (min(tol, _EXACT) if exact else tol):
+        if progress.relative_gap <= (min(tol, EXACT) if exact else tol):
             return progress.solution()
         start = Start(found.alpha, found.w, found.intercept)
     if is_small and method == "auto":
-        progress.tol = _ROUGH if exact else max(tol, _ROUGH)
-        progress.max_iter = min(_FIRST_SWEEPS, max_iter)
+        progress.tol = ROUGH if exact else max(tol, ROUGH)
+        progress.max_iter = min(FIRST_SWEEPS, max_iter)
         sweep_jointly(progress, start, seed)
         progress.tol, progress.max_iter = tol, max_iter
         start = progress.start()
@@ -111,8 +119,8 @@ def solve_jointly(
     if method == "stochastic":
         sweep_jointly(progress, start, seed)
     elif exact:
-        progress.tol = min(tol, _EXACT)
-        newton_jointly(progress, start, _OUT_OF_REACH)
+        progress.tol = min(tol, EXACT)
+        newton_jointly(progress, start, OUT_OF_REACH)
         progress.tol = tol
     elif is_small or method == "batch":
         newton_jointly(progress, start, _BEYOND * tol)
@@ -169,7 +177,7 @@ def _hand_over(problem: JointProblem) -> Callable[[float, float], bool] | None:
     if _unknowns(problem) > FEW_UNKNOWNS:
         return None
     price = _newton_price(problem)
-    return lambda taken, remaining: remaining > price and taken > _EVIDENCE * price
+    return lambda taken, remaining: remaining > price and taken > EVIDENCE * price
 
 
 def _newton_price(problem: JointProblem) -> float:
@@ -179,6 +187,6 @@ def _newton_price(problem: JointProblem) -> float:
     sweep = n * count * (2.0 * per_row + _STEP)
     projections = n * count * _PROJECTION
     matrix = _FREE * n * _PAIRS * per_row * (per_row + 1.0)
-    factorisation = _unknowns(problem) ** 3 / (3.0 * _DENSE_SPEEDUP)
+    factorisation = _unknowns(problem) ** 3 / (3.0 * DENSE_SPEEDUP)
     step = sweep + projections + matrix + factorisation
     return _TYPICAL_STEPS * step / sweep

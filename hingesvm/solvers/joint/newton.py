@@ -27,7 +27,7 @@ from hingesvm.problems.start import Start
 from hingesvm.solvers.joint.rows import JointRows
 from hingesvm.solvers.joint.system import JointSystem, joint_direction
 from hingesvm.solvers.newton.proximal import LARGEST_RHO, Growth, units
-from hingesvm.solvers.newton.until import LITTLE
+from hingesvm.solvers.newton.until import LITTLE, MAX_INNER_AT_END
 from hingesvm.solvers.progress import ProgressOf
 
 __all__ = ["newton_jointly"]
@@ -35,14 +35,17 @@ __all__ = ["newton_jointly"]
 Float64Array = NDArray[np.float64]
 _NOTHING = np.empty((0, 0))
 
-# Newton steps of an inner problem, at most: at first, and behind the tolerance, where
-# rounding can keep it from being solved.
-_MAX_INNER, _MAX_INNER_AT_END = 40, 8
-# Inner problems in sequence without progress that are the end behind the tolerance.
+# Newton steps of an inner problem at most, as `MAX_INNER_AT_END` behind the tolerance:
+# with more a step length that is too long costs more before it shrinks, with fewer hard
+# inner problems are never solved (docs/experiments.md#constants).
+_MAX_INNER = 40
+# Inner problems in sequence without progress that are the end behind the tolerance:
+# more take steps for nothing, fewer leave digits (docs/experiments.md#constants).
 _PATIENCE_AT_END = 3
-# Part of the first derivative along a direction that may be left.
-_FLAT = 0.1
-_MAX_SEARCH = 30
+# Part of the first derivative along a direction that may be left, and trials for it at
+# most: longer searches save no steps, shorter ones cost some
+# (docs/experiments.md#constants).
+_FLAT, _MAX_SEARCH = 0.1, 30
 
 
 @dataclass
@@ -206,7 +209,7 @@ def _minimise_inner(
     problem = progress.problem
     delta = 1.0 if problem.intercept_rule == "penalized" else 0.0
     has_intercept = problem.intercept_rule != "none"
-    limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
+    limit = MAX_INNER_AT_END if progress.converged else _MAX_INNER
     for step in range(limit + 1):
         gradient = state.w - state.own
         pull = (delta * state.b - state.imbalance) * has_intercept

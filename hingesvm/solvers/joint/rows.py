@@ -20,11 +20,15 @@ IndexArray = NDArray[np.intp]
 BLOCK = 4
 # Stands for infinity, as in the kernels.
 FAR = 1e30
-# Part of the entries of a dense X up to which those that are not 0 are packed, and rows
-# that are looked at for it.
-_FEW_ENTRIES, _LOOKED_AT = 0.5, 500
-# Rows of which an array for each class is made in one piece.
+# Rows of which an array for each class is made in one piece: a bound of memory.
 _AT_ONCE = 4096
+
+# Part of the entries of a dense X up to which those that are not 0 are packed, and rows
+# that are looked at for it: where more are not 0, to pack them takes longer than their
+# zeros do (docs/experiments.md#joint-multi-class-problems).
+_FEW_ENTRIES, _LOOKED_AT = 0.5, 500
+
+# Stands for all rows.
 _ALL = np.empty(0, dtype=np.intp)
 
 

@@ -39,6 +39,7 @@ from hingesvm.solvers.sweeping.steps import (
 )
 from hingesvm.solvers.sweeping.until import (
     LOOK,
+    RELAXED,
     SOLVED,
     needs_mending,
     predicted_sweeps,
@@ -49,14 +50,16 @@ __all__ = ["sweep_jointly"]
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
+# Looks, each of which costs more than two sweeps, where they are not foreseen
+# (docs/experiments.md#joint-multi-class-problems).
 # Sweeps between two looks at the gap, at most: as a part of all, and before the first.
 _LONGEST_WAIT, _FIRST_WAIT = 1.0, 6.0
-# Part of the gap seen at a look that was foreseen, at least.
+# Part of the gap seen at a look that was foreseen, at least: if it is small one bad
+# look makes the next one late, if large looks come before there is anything to find.
 _LEAST_FORESEEN = 0.3
-# Factor of the intercepts' steps, at most.
+
+# Factor of the intercepts' steps, which doubles, at most: their products are finite.
 _LONGEST_PUSH = 2.0**30
-# Factor of the steps from the second sweep on.
-_RELAXED = 1.5
 # Arithmetic for one value of a row and each class, as `Rows.chunks` counts it.
 _WORK = 0.5
 
@@ -149,7 +152,7 @@ def sweep_jointly(
         spent = _sweep_once(problem, state)
         since_look += spent
         if np.isinf(last_gap):
-            state.step *= _RELAXED
+            state.step *= RELAXED
         progress.n_iter = before + math.ceil(visits + since_look)
         gap = _gap_now(problem, state, last_sum)
         remaining = predicted_sweeps(gap, last_gap, spent, progress.tol)

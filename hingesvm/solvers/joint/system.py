@@ -36,14 +36,20 @@ __all__ = ["FEW_UNKNOWNS", "JointSystem", "joint_direction"]
 
 Float64Array = NDArray[np.float64]
 
-# Unknowns up to which the system is solved as it stands.
+# Unknowns up to which the system is solved as it stands: of more, factorisations take
+# longer than conjugate gradients (docs/experiments.md#joint-multi-class-problems).
 FEW_UNKNOWNS = 1000
-# Sum of duals, relative to the cap, that is at it.
-_FULL = 1.0 - 1e-12
+# Conjugate gradients: steps at most, and the residual that ends them, over the first.
+# With a smaller one steps are better and dearer (docs/experiments.md#constants).
 _MAX_CONJUGATE_STEPS, _CONJUGATE_TOL = 100, 0.1
+
+# Sum of duals, relative to the cap, that is at it but for rounding.
+_FULL = 1.0 - 1e-12
 # Numbers in the blocks of all classes at most: in all, or one for so many bytes of X.
 _MOST_NUMBERS, _NUMBERS_PER_BYTES = 1 << 23, 16
-# Curvature in free intercepts, relative to the mean one.
+# Curvature in free intercepts, relative to the mean one, and where reflections are
+# used: with more of it they move too little, with less rounding moves them. And the
+# part of it that a pivot may have lost.
 _RIDGE, _LITTLE_RIDGE, _SMALL_PIVOT = 1e-9, 1e-20, 0.1
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.duals import PackedDuals, unpacked
-from hingesvm.problems.intercept import smoothed
+from hingesvm.problems.intercept import JUDGES, smoothed
 from hingesvm.problems.start import Start
 from hingesvm.rows.columns import mean_squares
 from hingesvm.solvers.newton.line_search import step_length
@@ -33,55 +33,57 @@ from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 from hingesvm.solvers.sweeping.steps import work_of_sweep
 
-__all__ = ["Rounds", "band_until", "nest"]
+__all__ = ["LEAST_BAND", "Rounds", "band_until", "nest"]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Rows of a sample, at least: in all, for each column, and of each class.
-_LEAST_ROWS, _ROWS_PER_COLUMN, _LEAST_OF_CLASS = 1000, 8, 10
-_FACTOR = 8
-# Part of the gap that a round leaves which brought hardly anything; the proximal step
-# then grows if it was cut short.
-_HARDLY = 0.8
-# Relative gap to which a sample is solved.
+# Samples: the larger, the dearer; the smaller, the farther from the solution
+# (docs/experiments.md#few-passes-samples-and-bands).
+# Rows, at least: in all, for each column, and of each class; all rows over those of
+# one.
+_LEAST_ROWS, _ROWS_PER_COLUMN, _LEAST_OF_CLASS, _FACTOR = 1000, 8, 10, 8
+# Relative gap to which one is solved (docs/experiments.md#constants).
 _SAMPLE_GOAL = 1e-2
-# Rows in the band: at least and at most as a part of all, at least in number, and
-# in units of the statistical error of a sample's margins.
-_LEAST_PART, _LARGEST_PART, _LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
-# Size of a later band, as a part of the first: less is still to move.
-_LATER = 0.3
-# Rows from which the width of the band is judged.
-_JUDGES = 5000
-# Rows from which the scales of columns are judged.
+
+# Bands: wide ones take longer, of narrow ones it takes more, each with a pass over all
+# rows (docs/experiments.md#few-passes-samples-and-bands).
+# Rows: at least and at most as a part of all, at least in number, and in units of the
+# statistical error of a sample's margins.
+_LEAST_PART, _LARGEST_PART, LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
+# Size of a later one, as a part of the first, as less is still to move; factor of the
+# reach of rows that have crossed a kink unforeseen; and rows join that are within so
+# many times the distance just moved.
+_LATER, _FARTHER, _LIKELY = 0.3, 4.0, 2.0
+# Rows from which the scales of columns are judged (docs/experiments.md#constants).
 _SEEN = 1000
-# Part of the objective below which a band has lost touch with the other rows.
-_LOST = 0.5
-# Factor of the reach of rows that have crossed a kink unforeseen.
-_FARTHER = 4.0
-# Rows join that are within so many times the distance just moved.
-_LIKELY = 2.0
-# First proximal step, in units of the costs: after a sample, after sweeps, and after
-# nothing.
-_RHO_OF_SAMPLE, _RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
-# Factor by which the step grows in one round, at most.
-_LARGEST_GROWTH = 30.0
-# Rows near a kink, for a line search over all rows, are within one part in this.
-_STEEP = 100.0
-# Newton steps in the first round, before anything is known of the other rows, and
-# after a step that had to be cut short: after a sample, and after sweeps.
+
+# Rounds: with long ones steps are taken in vain on a wrong band, with short ones passes
+# over all rows (docs/experiments.md#few-passes-samples-and-bands).
+# Newton steps in the first one, before anything is known of the other rows, and after a
+# step that had to be cut short: after a sample, and after sweeps.
 _STEPS_OF_SAMPLE, _STEPS_OF_SWEEPS = 12, 4
-# Part of the last gap to which the next round is solved, and of the goal.
-_SHARPER, _ENOUGH = 0.1, 0.5
-# Part of the rows that may cross before the next round is kept short again.
-_FEW = 0.01
+# Part of the last gap to which the next one is solved, and of the goal; and part of the
+# objective below which a band has lost touch with the other rows.
+_SHARPER, _ENOUGH, _LOST = 0.1, 0.5, 0.5
+# Part of the rows that may cross before the next one is kept short again, and rounds
+# without a smaller gap before all rows are taken in. Rows near a kink, for a line
+# search over all rows, are within one part in the last (docs/experiments.md#constants).
+_FEW, _PATIENCE, _STEEP = 0.01, 4, 100.0
 # Relative gap from which a start's dual variables mislead, as where the weights of rows
-# have changed: those at their bound no longer cancel.
+# have changed: those at their bound no longer cancel (docs/experiments.md#warm-starts).
 _MISLED = 0.02
+
+# Proximal steps: long ones make inner problems hard, of short ones it takes more
+# (docs/experiments.md#few-passes-samples-and-bands).
+# The first, in units of the costs: after a sample, after sweeps, and after nothing.
+_RHO_OF_SAMPLE, _RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
+# Part of the gap that a round leaves which brought hardly anything, so that one that
+# was cut short lets the step grow, and by how much one lets it grow at most.
+_HARDLY, _LARGEST_GROWTH = 0.8, 30.0
+
 # By how much rows are longer than a norm in float32 says, at most.
 _LONGER = 1.1
-# Rounds without a smaller gap before all rows are taken in.
-_PATIENCE = 4
 
 
 def nest(progress: Progress, seed: int) -> Start | None:
@@ -356,10 +358,10 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     part = min(max(_ERRORS * error, _LEAST_PART), _LARGEST_PART)
     if np.isfinite(rounds.gap):
         part = max(_LATER * part, _LEAST_PART)
-    wanted = max(_LEAST_BAND, int(part * n_rows))
+    wanted = max(LEAST_BAND, int(part * n_rows))
     near = np.inf
     if wanted < n_rows:
-        step = max(1, n_rows // _JUDGES)
+        step = max(1, n_rows // JUDGES)
         ratio = np.empty(-(-n_rows // step))
         _vectors.distances(
             here.shortfall, reach, problem.bound, problem.curvature, step, ratio

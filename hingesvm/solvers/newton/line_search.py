@@ -13,7 +13,8 @@ __all__ = ["step_length"]
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
-# Derivative along a line, as a part of that at its start, that counts as 0.
+# Derivative along a line, as a part of that at its start, that counts as 0: a smaller
+# one takes more trials and saves no steps (docs/experiments.md#constants).
 _FLAT = 1e-3
 
 

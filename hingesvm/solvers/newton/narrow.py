@@ -15,24 +15,28 @@ from hingesvm.problems.certificate import Certificate
 from hingesvm.rows.memory import Rows
 from hingesvm.solvers.progress import Check, Progress
 
-__all__ = ["Narrow", "is_narrow"]
+__all__ = ["DRIFT", "Narrow", "is_narrow"]
 
 Float64Array = NDArray[np.float64]
 
-# Columns, and numbers in all: entries of X, and others that go with a row. Products of
-# more are faster in BLAS.
+# Steps in one call (docs/experiments.md#batch-method).
+# Columns, and numbers in all, entries of X and others that go with a row, up to which
+# there are any: products of more are faster in BLAS.
 _MOST_COLUMNS, _MOST_NUMBERS, _PER_ROW = 64, 1 << 19, 8
-# Part of the rows that is strictly inside its box in a typical step.
-_TYPICALLY_FREE = 0.3
-# Steps are on a part of the rows where it is this one or smaller.
+# Steps are on a part of the rows where it is this one or smaller: of larger parts the
+# copy costs more than it saves.
 _PART = 4
+#: Relative gap below which sums that follow the steps are summed anew, as their
+#: rounding errors count: above that passes are for nothing, below it the gap stops
+#: falling.
+DRIFT = 1e-8
+# Work of a step: part of the rows that is strictly inside its box in a typical one, and
+# multiply-adds in the time of one unit (docs/experiments.md#which-method-when).
+_TYPICALLY_FREE, _SPEEDUP = 0.3, 4.0
+
 # Multiply-adds between two looks for an interrupt: some milliseconds.
 _WORK = float(1 << 23)
-# Multiply-adds of these steps in the time of one unit of work.
-_SPEEDUP = 4.0
-# Relative gap below which rounding errors of margins count.
-_COARSE = 1e-8
-# Inner problems between two looks of that kind at most.
+# Inner problems between two looks of that kind at most: room for their lines.
 _LOOKS = 64
 
 
@@ -200,7 +204,7 @@ class Narrow:
             self._values[:2] = progress.best.primal, progress.best.dual
         problem, room = self.problem, self._room
         # Near rounding, what is found from scratch later may be a little less good.
-        aim = goal if goal > _COARSE else 0.5 * goal
+        aim = goal if goal > DRIFT else 0.5 * goal
         # Who is told of looks may ask to stop at each of them.
         looks = np.empty((_LOOKS if progress.report is None else 1, 3))
         end = _narrow.INTERRUPTED

@@ -11,12 +11,13 @@ __all__ = ["KeptProducts"]
 
 Float64Array = NDArray[np.float64]
 
-# Rows that have changed, as a part of all: from there on all are multiplied anew.
-_MOST_CHANGED = 0.8
+# Rows that have changed, as a part of all, from which on all are multiplied anew, and
+# updates after which they are, as rounding errors add up: with more products drift,
+# with fewer they are multiplied for nothing (docs/experiments.md#batch-method).
+_MOST_CHANGED, _MOST_UPDATES = 0.8, 20
+
 # Relative change of a weight that is rounding.
 _ROUNDING = 1e-12
-# Updates after which all rows are multiplied anew, as rounding errors add up.
-_MOST_UPDATES = 20
 
 
 class KeptProducts:

@@ -21,20 +21,24 @@ __all__ = ["GROWTH", "LARGEST_RHO", "Growth", "first_rho", "units"]
 
 Float64Array = NDArray[np.float64]
 
-#: Largest rho: far beyond what makes a difference, and its products are finite.
-LARGEST_RHO = 1e100
+# How rho changes: a large one makes inner problems hard, of a small one there are many
+# (docs/experiments.md#batch-method).
 # Inner problems solved in this many Newton steps let rho grow; in more, shrink.
 _QUICK, _SLOW = 5, 15
 #: By how much it grows or shrinks.
 GROWTH = 3.0
 # Inner problems with next to no progress before a method gives up: at nothing certified
-# yet, and behind the tolerance.
+# yet, and behind the tolerance. More take steps for nothing, fewer give up too soon.
 _PATIENCE, _PATIENCE_AT_END = 15, 1
-# Gains that count as progress: as a part of the gap, and of the objective.
-_VISIBLE, _NOISE = 1e-3, 4e-15
-
+# Gain that counts as progress, as a part of the gap (docs/experiments.md#constants).
+_VISIBLE = 1e-3
 # Squared length of the longest row over the median one from which rows are uneven.
 _UNEVEN = 1e4
+
+#: Largest rho: far beyond what makes a difference, and its products are finite.
+LARGEST_RHO = 1e100
+# Gain that is rounding, as a part of the objective.
+_NOISE = 4e-15
 
 
 def units(rows: Rows, cost: Float64Array) -> Float64Array:

@@ -29,8 +29,12 @@ Float64Array = NDArray[np.float64]
 
 # Arithmetic of a factorisation, at most: it must not hold up an interrupt.
 _MOST_WORK = 1 << 27
-# Part of the largest diagonal entry below which one counts as 0, and corrections.
-_NOTHING_LEFT, _CORRECTIONS = 1e-15, 2
+# Part of the largest diagonal entry below which one counts as 0.
+_NOTHING_LEFT = 1e-15
+
+# Corrections of a solution: each takes two products and a solution
+# (docs/experiments.md#batch-method).
+_CORRECTIONS = 2
 
 
 def can_reflect(n_free: int, n_features: int) -> bool:

@@ -24,6 +24,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 from hingesvm.problems.binary import Problem
 from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.divided import DENSE_SPEEDUP
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.rows.memory import Rows
 from hingesvm.solvers.newton.products import KeptProducts
@@ -47,27 +48,38 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
-# Largest dense system: its factorisation must not hold up an interrupt.
+# Largest dense system: the factorisation of a larger one holds up an interrupt
+# (docs/experiments.md#builds-sums-and-interrupts).
 LARGEST_SYSTEM = 2000
-# Below this many columns the first form is used whatever the number of free rows.
+
+# Which system is solved, and how (docs/experiments.md#batch-method).
+# Below this many columns the first form is used whatever the number of free rows: with
+# few of them it takes no time, and is as good where columns differ in scale.
 _FEW_COLUMNS = 64
-_MAX_CONJUGATE_STEPS = 200
 # Columns from which products take most of the time, and the trace of the Hessian up
-# to which single precision is good enough for them, against the 1 on its diagonal.
+# to which single precision is good enough for them, against the 1 on its diagonal: with
+# more of it steps are less good, with less they take twice the time.
 _MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
-# Multiply-adds of dense linear algebra in the time of one in a sweep, and what is done
-# to each entry of a matrix besides.
-_DENSE_SPEEDUP, _LARGE_SPEEDUP, _COPIES = 8.0, 32.0, 4.0
-# Multiply-adds for each entry of X in a Newton step by conjugate gradients.
-_CONJUGATE_GRADIENTS = 1000.0
 # Errors in margins from which products of rows may be too coarse, and the ratio of the
-# scales of columns from which those of columns are better.
+# scales of columns from which those of columns are better: larger ones leave steps that
+# go astray, smaller ones take longer to solve what was solved.
 _LARGEST_MISS, _UNEVEN = 1e-7, 1e3
 #: Part of a diagonal entry left after elimination that rounding errors may falsify.
 LEAST_PIVOT = 1e-7
-# Rows from which a matrix is factorised in blocks, and columns of a block.
+# Rows from which a matrix is factorised in blocks, and columns of a block: of larger
+# blocks less is products, of smaller ones there are more calls.
 _LARGE, _BLOCK = 400, 64
-# The shift grows a hundredfold each time, from 1e-14.
+# Steps of conjugate gradients at most (docs/experiments.md#constants).
+_MAX_CONJUGATE_STEPS = 200
+
+# Prices of Newton steps (docs/experiments.md#which-method-when).
+# Multiply-adds of many dense columns in the time of one in a sweep.
+_LARGE_SPEEDUP = 32.0
+# What is done to each entry of a matrix besides, and multiply-adds for each entry of X
+# in a step by conjugate gradients (docs/experiments.md#constants).
+_COPIES, _CONJUGATE_GRADIENTS = 4.0, 1000.0
+
+# The shift grows a hundredfold each time, from 1e-14: to 1.
 _MAX_SHIFTS = 8
 
 
@@ -152,13 +164,13 @@ def works_of_systems(problem: Problem, n_free: float) -> tuple[float, float, flo
     """
     rows, d = problem.rows, float(problem.rows.n_features)
     per_row = rows.n_entries / max(problem.n_rows, 1)
-    by_columns = d**3 / (3.0 * _DENSE_SPEEDUP)
+    by_columns = d**3 / (3.0 * DENSE_SPEEDUP)
     if rows.is_sparse:
         by_columns += n_free * per_row * per_row
     else:
-        speedup = _LARGE_SPEEDUP if d >= _MANY_COLUMNS else _DENSE_SPEEDUP
+        speedup = _LARGE_SPEEDUP if d >= _MANY_COLUMNS else DENSE_SPEEDUP
         by_columns += n_free * d * d / speedup
-    by_rows = n_free**3 / (3.0 * _DENSE_SPEEDUP) + _COPIES * n_free * n_free
+    by_rows = n_free**3 / (3.0 * DENSE_SPEEDUP) + _COPIES * n_free * n_free
     return by_columns, by_rows, _CONJUGATE_GRADIENTS * rows.n_entries
 
 

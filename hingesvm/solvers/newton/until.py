@@ -30,12 +30,13 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _newton, _vectors
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.certificate import NOTHING, Certificate
 from hingesvm.problems.start import Start
+from hingesvm.rows.compensated import SUM_ROUNDING
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.rows.per_row import scaled
 from hingesvm.solvers.newton.line_search import step_length
-from hingesvm.solvers.newton.narrow import Narrow, is_narrow
+from hingesvm.solvers.newton.narrow import DRIFT, Narrow, is_narrow
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.proximal import Growth, first_rho, units
 from hingesvm.solvers.newton.system import (
@@ -46,23 +47,26 @@ from hingesvm.solvers.newton.system import (
 )
 from hingesvm.solvers.progress import Progress
 
-__all__ = ["LITTLE", "newton_until"]
+__all__ = ["LITTLE", "MAX_INNER_AT_END", "newton_until"]
 
 Float64Array = NDArray[np.float64]
 
-# Newton steps of an inner problem, at most: at first, and behind the tolerance.
-_MAX_INNER, _MAX_INNER_AT_END = 25, 8
-# Sum of a_i y_i, relative to that of a_i, that can be rounding.
-_ROUNDING = 1e-14
-# Relative gap above which sums that are updated step by step are exact enough.
-_COARSE = 1e-8
-# Relative gap that is made of rounding errors, and the inner problems behind it, of a
-# step each, which leave of the weights what rounding permits.
-_NOTHING, _LAST_ONES = 1e-14, 2
-#: Decrement, as a part of what is allowed, from which the Hessian is believed.
+# Newton steps of an inner problem, at most, at first and behind the tolerance: with
+# more a rho that is too large costs more before it shrinks, with fewer hard inner
+# problems are never solved (docs/experiments.md#constants).
+_MAX_INNER = 25
+#: The same behind the tolerance, where rounding can keep it from being solved.
+MAX_INNER_AT_END = 8
+# Inner problems, of a step each, behind a gap that is rounding: they leave of the
+# weights what rounding permits (docs/experiments.md#batch-method).
+_LAST_ONES = 2
+#: Decrement, as a part of what is allowed, from which the Hessian is believed: if it is
+#: larger iterates are less good, if smaller steps are for nothing
+#: (docs/experiments.md#batch-method).
 LITTLE = 1e-6
 # Relative gap above which narrow steps that came to an end, or took this part of all,
-# are followed by others; and how many they may take in any case.
+# are followed by others, and how many they may take in any case: more are in vain where
+# columns nearly depend on each other (docs/experiments.md#batch-method).
 _FAR, _NARROW_PART, _NARROW_STEPS = 1e-7, 0.5, 200
 
 
@@ -212,8 +216,8 @@ def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None
     growth, left = Growth(), _LAST_ONES
     previous: Certificate | None = None
     while not progress.exhausted and growth.patience and left:
-        limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
-        left -= progress.relative_gap <= _NOTHING
+        limit = MAX_INNER_AT_END if progress.converged else _MAX_INNER
+        left -= progress.relative_gap <= NOTHING
         steps, solved = _minimise_inner(progress, state, goal, floor, limit)
         state.is_noisy = not solved
         best = progress.best
@@ -289,7 +293,7 @@ def _settle(problem: Problem, state: _State) -> None:
     """Move a free intercept to its minimiser, and update the dual point."""
     signs, n_rows = problem.signs, problem.n_rows
     if problem.intercept_rule == "free":
-        rounding = _ROUNDING * float(state.alpha.sum())
+        rounding = SUM_ROUNDING * float(state.alpha.sum())
         offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
         shift, _ = _vectors.find_zero(
             state.rest,
@@ -347,7 +351,7 @@ def _minimise_inner(
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
-    if progress.relative_gap < _COARSE or state.is_noisy:
+    if progress.relative_gap < DRIFT or state.is_noisy:
         state.own = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
     for steps in range(limit):
@@ -355,7 +359,7 @@ def _minimise_inner(
         progress.record(certificate)
         if progress.exhausted or progress.relative_gap <= goal:
             return steps, True
-        if progress.relative_gap <= _NOTHING and steps:
+        if progress.relative_gap <= NOTHING and steps:
             return steps, True
         if certificate.primal < floor:
             return steps, True

@@ -21,24 +21,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.rows.memory import Rows
+from hingesvm.solvers.sweeping.steps import FEW_BYTES
 
 __all__ = ["Trail"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
+# Points on the way of sweeps: if they are few or close the limit is that of a few
+# sweeps, if many or far apart it is found late (docs/experiments.md#sweeps).
 # Differences that are combined.
 _COUNT = 6
 # Sweeps before the first point, between the first points, and what they are later as a
 # part of all sweeps.
 _FIRST, _LEAST_APART, _APART = 15.0, 4.0, 0.03
-# Added to the squared lengths of the differences, as a part of them.
+# Bytes for the points, as a part of those of X: a bound of memory.
+_LARGEST_PART = 0.1
+# Added to the squared lengths of the differences, as a part of them: with more of it
+# the limit is less far, with less it is noise (docs/experiments.md#constants).
 _RIDGE = 1e-10
-# Bytes for the points at most: as a part of those of X, or in all.
-_LARGEST_PART, _FEW_BYTES = 0.1, 1_000_000
+
 # Squared length of all differences from which on their products are numbers.
 _LEAST = 1e-200
-# Values that are multiplied at once.
+# Values that are multiplied at once: a bound of memory.
 _AT_ONCE = 100_000
 
 
@@ -56,7 +61,7 @@ class Trail:
         self._points: list[FloatArray] = []
         self._dtype = dtype
         per_entry = rows.dtype.itemsize + (4 if rows.is_sparse else 0)
-        room = max(_LARGEST_PART * rows.n_entries * per_entry, _FEW_BYTES)
+        room = max(_LARGEST_PART * rows.n_entries * per_entry, FEW_BYTES)
         needed = (_COUNT + 1) * rows.n_rows * dtype.itemsize
         self._due = _FIRST if needed <= room else np.inf
 

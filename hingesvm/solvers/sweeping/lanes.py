@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _lanes
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
+from hingesvm.solvers.survey import LARGEST_SINGLE
 from hingesvm.solvers.sweeping.steps import (
     HUGE_STEP,
     LEAST_SWEEP,
@@ -33,15 +34,17 @@ __all__ = ["Lanes", "at_the_origin", "most_lanes", "sweep_all"]
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
-# Lanes there can be.
-_WIDTHS = (4, 8, 16)
+# Whether classes are swept over together (docs/experiments.md#many-classes).
 # Bytes of weights that the cache of most processors holds for one core: with more, each
 # class had better be swept alone.
 _CACHED = 2**20
 # Entries of a row, on average, up to which what all classes share of the work counts.
 _LONGEST_ROWS = 256
-# Bounds of dual variables and steps that float32 lanes can hold.
-_LEAST_SINGLE, _LARGEST_SINGLE = 1e-30, 1e30
+
+# Lanes there can be.
+_WIDTHS = (4, 8, 16)
+# The least bound of dual variables that float32 lanes can hold.
+_LEAST_SINGLE = 1e-30
 # Stands for a lane without a class, in which no row has to be kept.
 _KEEP_NONE = -2.0
 
@@ -106,7 +109,7 @@ def most_lanes(problem: Problem, tol: float) -> int:
     dtype = weights_dtype(problem, tol)
     if dtype == np.float32:
         finite = problem.bound if problem.has_kink else problem.curvature
-        if not (finite.min() > _LEAST_SINGLE and finite.max() < _LARGEST_SINGLE):
+        if not (finite.min() > _LEAST_SINGLE and finite.max() < LARGEST_SINGLE):
             return 1
     rows = problem.rows
     if rows.n_entries > _LONGEST_ROWS * rows.n_rows:
@@ -126,7 +129,7 @@ def at_the_origin(
     tau = intercept_step(
         problem.intercept_rule, squared_norms, problem.cost, problem.curvature
     )
-    huge = HUGE_STEP if dtype == np.float64 else _LARGEST_SINGLE
+    huge = HUGE_STEP if dtype == np.float64 else LARGEST_SINGLE
     live = np.zeros(width, dtype=dtype)
     live[:count] = 1.0
     return Lanes(

@@ -26,8 +26,10 @@ from hingesvm.kernels.build import _team
 from hingesvm.problems.binary import Problem
 from hingesvm.rows.memory import Rows
 from hingesvm.solvers.sweeping.steps import (
+    FEW_BYTES,
     LEAST_SWEEP,
     SAFELY,
+    WIDE,
     WORK,
     Sweeps,
     random_bits,
@@ -35,8 +37,9 @@ from hingesvm.solvers.sweeping.steps import (
 
 __all__ = ["Shares", "can_be_shared", "deal", "sweep_in_shares"]
 
-# Columns from which rows have little in common, and sweeps are shared.
-_WIDE = 2000
+# How often members meet in a sweep: often costs time, seldom costs sweeps, as each goes
+# on from what the others no longer are
+# (docs/experiments.md#one-problem-several-threads).
 # Entries for each column that a member handles in a sweep, at least, and those that it
 # handles between two meetings.
 _LEAST_ENTRIES, _ENTRIES_PER_RANGE = 1.0, 16.0
@@ -51,11 +54,12 @@ _HOLD = 0.9
 _MOST_MEMBERS = 8
 # Active rows that go to a member together, as neighbours share lines of the cache.
 _BUCKET = 128
+
 # Numbers in a line of the cache.
 _LINE = 8
-# Bytes for the copies of the weights at most: as a part of those of X, or in all.
-_LARGEST_PART, _FEW_BYTES = 0.5, 1_000_000
-
+# Bytes for the copies of the weights, as a part of those of X: a bound of memory.
+_LARGEST_PART = 0.5
+# Stands for rows that were not dealt.
 _NO_BUCKETS = np.empty(0, dtype=np.intp)
 
 
@@ -116,7 +120,7 @@ class Shares:
         line = 2 * _LINE
         width = -(-rows.n_features // line) * line
         if self.copies.shape[1] < width:
-            limit = max(_LARGEST_PART * rows.n_bytes, _FEW_BYTES)
+            limit = max(_LARGEST_PART * rows.n_bytes, FEW_BYTES)
             if self.size * width * self.copies.itemsize > limit:
                 return False
             self.copies = np.empty((self.size, width), dtype=self.copies.dtype)
@@ -125,7 +129,7 @@ class Shares:
 
 def can_be_shared(rows: Rows) -> bool:
     """Whether sweeps over these rows can gain from a team."""
-    return rows.team.size > 1 and rows.is_sparse and rows.n_features >= _WIDE
+    return rows.team.size > 1 and rows.is_sparse and rows.n_features >= WIDE
 
 
 def deal(problem: Problem, state: Sweeps, shares: Shares) -> bool:

@@ -29,10 +29,12 @@ from hingesvm.rows.memory import Rows
 from hingesvm.solvers.survey import COARSE
 
 __all__ = [
+    "FEW_BYTES",
     "HUGE_STEP",
     "LEAST_SWEEP",
     "RUN",
     "SAFELY",
+    "WIDE",
     "WORK",
     "Sweeps",
     "intercept_step",
@@ -47,24 +49,36 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
-# A sweep over no active row still counts as this part of one.
-LEAST_SWEEP = 0.01
-# Squared value of the intercept's feature over the mean squared norm of the rows.
-_INTERCEPT_SHARE = 0.1
-# Stands for 1/0: rows without entries go to whichever bound the sign says.
-HUGE_STEP = 1e300
+# Sweeps over some of the rows (docs/experiments.md#sweeps).
 # Part of the largest violation of optimality by which the gradient of a row at a bound
-# points outwards if the row is passed over until the next look.
+# points outwards if the row is passed over until the next look: if it is larger rows
+# are visited for nothing, if smaller rows are missed that were to move.
 SAFELY = 0.1
 # Active rows that are visited one after the other where there are many: they lie near
-# each other in memory.
+# each other in memory, and with more of them there are more sweeps.
 RUN = 8
-# Arithmetic for one value of a row, as `Rows.chunks` counts it.
-WORK = 3.0
-# The same of a dense row, as `Progress` counts it, and what there is to do for a row
-# besides.
-_DENSE_WORK = 1.2
+# A sweep over no active row still counts as this part of one: if it is large few rows
+# end at `max_iter`, if small a fit can look at all rows without end.
+LEAST_SWEEP = 0.01
+# Squared value of the intercept's feature over the mean squared norm of the rows: if it
+# is large line searches are short, if small the intercept is slow.
+_INTERCEPT_SHARE = 0.1
+#: Columns from which rows have little in common: nothing else comes near to sweeps
+#: then, and they can be shared.
+WIDE = 2000
+
+# Prices of sweeps, beside those of Newton steps: if they are too high sweeps are left
+# too soon, if too low they go on for too long (docs/experiments.md#which-method-when).
+# Arithmetic for one value of a row, as `Rows.chunks` counts it, and that of a dense
+# row.
+WORK, _DENSE_WORK = 3.0, 1.2
+# What there is to do for a row besides.
 _ROW_WORK = 40.0
+
+#: Bytes that may be taken beside X in any case.
+FEW_BYTES = 1_000_000
+# Stands for 1/0: rows without entries go to whichever bound the sign says.
+HUGE_STEP = 1e300
 
 
 def random_bits(seed: int) -> NDArray[np.uint64]:

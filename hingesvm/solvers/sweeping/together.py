@@ -38,20 +38,28 @@ __all__ = ["sweep_together"]
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
-# Sweeps before the first look, and how many more before the next at most, as a multiple
-# of those taken.
+# Looks at all classes (docs/experiments.md#many-classes).
+# Sweeps before the first one, and how many more before the next at most, as a multiple
+# of those taken: with more classes that are done go on, with fewer looks take all the
+# time.
 _FIRST_LOOK, _LONGEST_WAIT = 4.0, 1.0
-# Sweeps over all classes behind the first look at a start.
+# Sweeps over all classes behind the first look at a start
+# (docs/experiments.md#warm-starts).
 _AFTER_START = 2.0
-# Part of the largest violation within which a row is worked on for a class alone.
-_WIDELY = 0.4
-# Part of what is otherwise enough down to which rows are worked on.
-_DEEPEST = 0.1
-# Gap at the first look, in units of the tolerance, up to which as many sweeps again are
-# expected to be enough.
-_RATHER_NEAR = 30.0
-# As `NEAR`, for a penalised intercept.
+# As `NEAR`, for a penalised intercept, which sweeps find themselves.
 _NEAR = 3.0
+# Gap at the first look, in units of the tolerance, up to which as many sweeps again are
+# expected to be enough: if it is large sweeps go on in vain, if small Newton steps
+# begin where sweeps were nearly done (docs/experiments.md#which-method-when).
+_RATHER_NEAR = 30.0
+
+# Sweeps over a class alone (docs/experiments.md#many-classes).
+# Part of the largest violation within which a row is worked on: if it is large rows are
+# visited for nothing, if small more classes are short at the next look.
+_WIDELY = 0.4
+# Part of what is otherwise enough down to which rows are worked on
+# (docs/experiments.md#constants).
+_DEEPEST = 0.1
 
 
 def sweep_together(

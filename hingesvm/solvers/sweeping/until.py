@@ -28,6 +28,7 @@ from hingesvm.solvers.sweeping.shares import (
 )
 from hingesvm.solvers.sweeping.steps import (
     SAFELY,
+    WIDE,
     Sweeps,
     intercept_step,
     random_bits,
@@ -41,6 +42,7 @@ __all__ = [
     "LONGEST_WAIT",
     "LOOK",
     "NEAR",
+    "RELAXED",
     "SOLVED",
     "needs_mending",
     "predicted_sweeps",
@@ -50,30 +52,35 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
-# Sweeps between looks at most, as a part of all before: a look costs about as much as
-# half a sweep over all rows.
+# When to look at all rows, which costs half a sweep (docs/experiments.md#sweeps).
+# Sweeps between looks at most, as a part of all before: with more of them the end is
+# seen late, with fewer looks take the time.
 LONGEST_WAIT = 0.5
+# Sweeps before the first look with `WIDE` columns, where there is nothing to hand over
+# to: the first gaps say little.
+_FIRST_LOOK = 3.0
 # Part of all sweeps so far over which progress is measured, at least, before they are
-# given up: that of a short stretch says little.
+# given up: that of a short stretch says little, that of a long one is of the past.
 _WINDOW = 0.2
-# Sweeps before the first look where there are more columns than the second number, and
-# so nothing to hand over to: the first gaps say little.
-_FIRST_LOOK, _WIDE = 3.0, 2000
-# Factor of the steps from the first look on, with as many columns: most rows that are
-# still worked on then stay inside their box.
-_RELAXED = 1.5
-# Relative gap, as a multiple of the tolerance, from which the intercept is moved to its
-# minimiser at a look.
-NEAR = 30.0
+# Part of the violation that a look has left up to which the active rows are worked on:
+# with less of it sweeps over few rows gain nothing, with more looks come too often.
+SOLVED = 0.1
 # Sweeps from an extrapolation to the next look, at most.
 _AFTER_A_MOVE = 3.0
-# Part of the violation that a look has left up to which the active rows are worked on.
-SOLVED = 0.1
-# Sweeps after which weights are computed anew where that takes a pass, in single and in
-# double precision.
-_MEND_SINGLE, _MEND_DOUBLE = 8.0, 64.0
 # Part of an iteration that a look at the gap counts as, with the sweeps before it.
 LOOK = 0.5
+
+# What sweeps do beside steps (docs/experiments.md#sweeps).
+# Factor of the steps from the first look on, with `WIDE` columns: most rows that are
+# still worked on then stay inside their box. Longer steps overshoot.
+RELAXED = 1.5
+# Relative gap, as a multiple of the tolerance, from which the intercept is moved to its
+# minimiser at a look: from a larger one on that is for nothing, a smaller one leaves a
+# gap that is the intercept's alone.
+NEAR = 30.0
+# Sweeps after which weights are computed anew where that takes a pass, in single and in
+# double precision: after more of them rounding errors stop the gap.
+_MEND_SINGLE, _MEND_DOUBLE = 8.0, 64.0
 
 
 def sweep_until(
@@ -126,7 +133,7 @@ def sweep_until(
         is_shared = deal(problem, state, shares)
     # Sweeps, and what these and the looks between them count as.
     swept = visits = since_look = 0.0
-    wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
+    wait = _FIRST_LOOK if problem.rows.n_features > WIDE else 1.0
     # Sweeps and relative gap at each look.
     looks = [(0.0, np.inf if start.found is None else start.found.relative_gap)]
     shrunk_above = 0.0
@@ -256,7 +263,7 @@ def needs_mending(dtype: np.dtype[np.floating], unmended: float) -> bool:
 
 def relaxation(rows: Rows) -> float:
     """Return the factor of steps from the first look on."""
-    return _RELAXED if rows.n_features > _WIDE else 1.0
+    return RELAXED if rows.n_features > WIDE else 1.0
 
 
 def _remaining(

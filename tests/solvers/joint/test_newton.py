@@ -194,7 +194,7 @@ def test_steps_of_an_inner_problem_are_bounded(monkeypatch, rule, total):
     progress = ProgressOf(problem, 0.0, 100)
     assert joint_newton._minimise_inner(progress, rows, state) == (2, False)
     assert progress.n_iter == 2
-    monkeypatch.setattr(joint_newton, "_MAX_INNER_AT_END", 1)
+    monkeypatch.setattr(joint_newton, "MAX_INNER_AT_END", 1)
     rows, state, _ = state_at(problem)
     # Any gap is behind this tolerance.
     progress = ProgressOf(problem, 1.0, 100)

@@ -28,7 +28,7 @@ def small_constants(monkeypatch):
     monkeypatch.setattr(bands, "_FACTOR", 4)
     monkeypatch.setattr(bands, "_LEAST_ROWS", 40)
     monkeypatch.setattr(bands, "_ROWS_PER_COLUMN", 2)
-    monkeypatch.setattr(bands, "_LEAST_BAND", 20)
+    monkeypatch.setattr(bands, "LEAST_BAND", 20)
 
 
 @pytest.fixture
@@ -444,7 +444,7 @@ def test_bands_go_on_where_they_were_interrupted(
     X, y = blobs(N, columns)
     X = X.astype(dtype)
     monkeypatch.setattr(choice, "_SMALL", 0)
-    monkeypatch.setattr(choice, "_NO_BANDS", 0)
+    monkeypatch.setattr(choice, "LEAST_BAND", 0)
     problem = make_problem(kind(X), y, Hinge(), rule, 100.0)
     whole = run(problem)
     parts = Progress(problem, 1e-4, 300)

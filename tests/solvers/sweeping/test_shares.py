@@ -249,7 +249,7 @@ def test_a_member_sleeps_until_the_others_come(use, few_rows, build):
 
 
 def test_copies_of_weights_are_a_part_of_the_data(monkeypatch):
-    monkeypatch.setattr(shares, "_FEW_BYTES", 0)
+    monkeypatch.setattr(shares, "FEW_BYTES", 0)
     monkeypatch.setattr(shares, "_LEAST_ENTRIES", 0.0)
     X, y = text(600)
     for size, fits in [(2, True), (8, False)]:

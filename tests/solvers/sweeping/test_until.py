@@ -308,8 +308,8 @@ def test_longer_steps_on_wide_rows_save_sweeps(monkeypatch, loss):
     X, y = text(2000)
     problem = make_problem(X, y, loss, "none", 100.0)
     sweeps = []
-    for factor in [1.0, stochastic._RELAXED]:
-        monkeypatch.setattr(stochastic, "_RELAXED", factor)
+    for factor in [1.0, stochastic.RELAXED]:
+        monkeypatch.setattr(stochastic, "RELAXED", factor)
         solution = solve(problem, method="stochastic", tol=1e-4)
         assert solution.converged
         check_solution(solution, X, y, 100.0, loss, "none")
