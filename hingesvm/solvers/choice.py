@@ -57,9 +57,9 @@ _FEW_ROWS, _SMALL = 10_000, 4_000_000
 # Relative gap from which one that was cut short goes on: below, rounding is in the way.
 _NOISE = 1e-12
 # Work of one, as a part of that before it: with more fits take longer, with less fewer
-# end exact. Newton steps of one at least, after others and after sweeps: with more it
-# is begun less often, with fewer it is cut short.
-_EXACT_PART, _LAST_STEPS, _STEPS_TO_EXACT = 0.5, 3, 10
+# end exact. Newton steps of one at least: with more it is begun less often, with fewer
+# it is cut short.
+_EXACT_PART, _STEPS_TO_EXACT = 0.5, 10
 
 # Turns of sweeps and Newton steps (docs/experiments.md#which-method-when).
 # Columns up to which the predicted price of Newton steps is trusted on small problems:
@@ -99,8 +99,6 @@ _MANY_CLASSES = 16
 # (docs/experiments.md#which-method-when).
 # Steps of a finish on bands, and the price of each beside its linear algebra.
 _TYPICAL_STEPS, _SWEEPS_PER_STEP = 30, 0.25
-# As `EVIDENCE`, that there is no end to sweeps (docs/experiments.md#constants).
-_MORE_EVIDENCE = 0.2
 # Part of the rows that is inside its box in a typical step: at least, and at most.
 _FREE_IF_TALL, _FREE_IF_WIDE = 0.02, 0.3
 
@@ -174,7 +172,7 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
     is_wanted = small and progress.exact and progress.relative_gap > _NOISE
     if is_wanted and turns.is_cut_short and not progress.is_over:
         room = max(_EXACT_PART * (turns.swept + turns.stepped), progress.cheap)
-        if turns.price(progress, turns.steps_to_exact(progress)) <= room:
+        if turns.price(progress, _STEPS_TO_EXACT) <= room:
             progress.budget = progress.work + room
             finish(progress, turns.start(progress), seed)
     progress.budget = np.inf
@@ -224,11 +222,6 @@ class _Turns:
     def _is_passed(self, progress: Progress) -> bool:
         """Whether sweeps have got farther than the last Newton steps."""
         return progress.relative_gap <= _PASSED * self.gap
-
-    def steps_to_exact(self, progress: Progress) -> int:
-        """Return how many Newton steps an exact finish takes from here at least."""
-        goes_on = self.stepped and not self._is_passed(progress)
-        return _LAST_STEPS if goes_on else _STEPS_TO_EXACT
 
     def price(self, progress: Progress, count: int) -> float:
         """Return about the work of so many Newton steps from here."""
@@ -413,9 +406,7 @@ def hand_over(progress: Progress) -> Callable[[float, float], bool]:
 
     def is_dearer(taken: float, remaining: float) -> bool:
         left = progress.max_iter - progress.n_iter
-        # A look can find no progress by chance.
-        part = EVIDENCE if np.isfinite(remaining) else _MORE_EVIDENCE
-        if remaining > price and taken > part * price:
+        if remaining > price and taken > EVIDENCE * price:
             return True
         return remaining > left and left - LONGEST_WAIT * taken < _RESERVE
 
