@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _lanes
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
-from hingesvm.problems.duals import PackedDuals
 from hingesvm.problems.start import Start
+from hingesvm.rows.duals import PackedDuals
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey
-from hingesvm.solvers.sweeping.lanes import Lanes, at_the_origin, sweep_all
+from hingesvm.solvers.sweeping.lanes import Lanes, at_the_origin, lanes_of, sweep_all
 from hingesvm.solvers.sweeping.steps import SAFELY, Sweeps, sweep
 from hingesvm.solvers.sweeping.until import (
     LOOK,
@@ -146,7 +146,7 @@ def _look_first(
         one.record(found, proven=True, active=n_active[k])
         ended[k] = found.relative_gap <= one.tol or one.exhausted
         # From the weights that were given to those of the dual variables.
-        state.w[:, k] = looks.own[:, k]
+        state.w[:, k] = looks.w_of_duals[:, k]
     state.live[: len(progress)][ended] = 0.0
     state.set_shrink_above(np.full_like(state.live, np.inf))
     return ended
@@ -163,7 +163,7 @@ class _Looks:
     intercept : ndarray of float64, of shape (n_lanes,)
     shortfall : ndarray, of shape (n_rows, n_lanes)
         1 - m.
-    own : ndarray of float64, of shape (n_features, n_lanes)
+    w_of_duals : ndarray of float64, of shape (n_features, n_lanes)
         w(alpha).
     sums : ndarray of float64, of shape (3, n_lanes)
         Of the losses, of a - q a^2 / 2, and of a y.
@@ -174,14 +174,14 @@ class _Looks:
     factors: Float64Array
     intercept: Float64Array
     shortfall: FloatArray
-    own: Float64Array
+    w_of_duals: Float64Array
     sums: Float64Array
     squares: Float64Array
 
 
 def _survey(problem: Problem, state: Lanes) -> _Looks:
     """Look at all rows; if the intercept is free, with duals scaled to sum to 0."""
-    rows, width = problem.rows, len(state.live)
+    width = len(state.live)
     factors = np.ones((2, width))
     sums = np.zeros((2, width))
     _lanes.class_sums(state.lane, state.top, problem.bound, state.alpha, sums)
@@ -197,24 +197,9 @@ def _survey(problem: Problem, state: Lanes) -> _Looks:
         np.zeros((3, width)),
         np.zeros((2, width)),
     )
-    for start, stop in rows.chunks(rows.n_rows, work=float(width)):
-        _lanes.survey(
-            *rows.arrays,
-            start,
-            stop,
-            state.lane,
-            state.top,
-            problem.bound,
-            problem.curvature,
-            state.w,
-            looks.intercept,
-            state.alpha,
-            looks.factors,
-            looks.shortfall,
-            looks.own,
-            looks.sums,
-        )
-    for weights, squares in zip((state.w, looks.own), looks.squares, strict=True):
+    lanes_of(problem).survey(problem, state, looks)
+    weights_of = state.w, looks.w_of_duals
+    for weights, squares in zip(weights_of, looks.squares, strict=True):
         _lanes.add_squares(weights, squares)
     return looks
 
@@ -322,7 +307,7 @@ def _open(
     )
     dtype = state.w.dtype
     if problem.intercept_rule != "free":
-        w = looks.own[:, k].astype(dtype)
+        w = looks.w_of_duals[:, k].astype(dtype)
     elif needs_mending(dtype, state.unmended[k]):
         # From dual variables that are not balanced, unlike the survey's.
         w = problem.combine(alpha).astype(dtype)
