@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import scipy.sparse as sp
 
-from hingesvm.rows.contract import PreciseParts, Rows, RowSums
-from hingesvm.rows.duals import PackedDuals, unpacked
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.duals import PackedDuals, RowSums, unpacked
+from hingesvm.rows.per_row import PreciseParts
 
 
 def slopes_of(short, bound, curvature):

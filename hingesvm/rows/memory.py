@@ -13,13 +13,14 @@ from hingesvm.kernels import _exact
 from hingesvm.kernels._places import Places
 from hingesvm.kernels.build import _narrow, _newton, _sweep
 from hingesvm.rows.columns import share_of_nonzeros
-from hingesvm.rows.contract import Matrix, PreciseParts, Rows, RowSums
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.copied import Matrix
 from hingesvm.rows.csr import inner_products, with_like_indices
 from hingesvm.rows.divided import WORK_OF_STEP
-from hingesvm.rows.duals import Duals
+from hingesvm.rows.duals import Duals, RowSums
 from hingesvm.rows.joint import JointRows
 from hingesvm.rows.lanes import LaneRows
-from hingesvm.rows.per_row import RowLosses, StepState
+from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState
 from hingesvm.rows.shared import SharedRows
 from hingesvm.rows.surveying import surveyed
 from hingesvm.rows.team import Team

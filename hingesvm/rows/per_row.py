@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 
-__all__ = ["RowLosses", "StepState", "loss_sums", "repeated", "scaled", "sum_of"]
+__all__ = [
+    "PreciseParts",
+    "RowLosses",
+    "StepState",
+    "loss_sums",
+    "repeated",
+    "scaled",
+    "sum_of",
+]
 
 Float64Array = NDArray[np.float64]
 
@@ -68,6 +76,17 @@ class StepState(Protocol):
     alpha: Float64Array
     w: NDArray[np.floating]
     random_state: NDArray[np.uint64]
+
+
+class PreciseParts(NamedTuple):
+    """Sums of products in twice the precision: ``value + rest``.
+
+    `size` is the sum of the sizes of the products, which bounds rounding errors.
+    """
+
+    value: Float64Array
+    rest: Float64Array
+    size: Float64Array
 
 
 def loss_sums(

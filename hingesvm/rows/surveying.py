@@ -8,9 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _newton
-from hingesvm.rows.contract import RowSums
 from hingesvm.rows.divided import Divided
-from hingesvm.rows.duals import Duals, PackedDuals, count_inside, read_duals
+from hingesvm.rows.duals import (
+    Duals,
+    PackedDuals,
+    RowSums,
+    count_inside,
+    read_duals,
+)
 from hingesvm.rows.per_row import RowLosses, loss_sums
 
 __all__ = ["surveyed"]

@@ -17,7 +17,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from hingesvm.rows.contract import Matrix, Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.copied import Matrix
 from hingesvm.rows.memory import MemoryRows, no_such_column
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
 

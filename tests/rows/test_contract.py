@@ -88,7 +88,7 @@ def test_products(homes):
 
 
 def test_products_of_many_rows_are_made_in_parts(homes, monkeypatch):
-    monkeypatch.setattr("hingesvm.rows.contract._ENTRIES_PER_COPY", 3 * D)
+    monkeypatch.setattr("hingesvm.rows.copied._ENTRIES_PER_COPY", 3 * D)
     some, weights = np.arange(N), np.linspace(0.1, 1.0, N)
     assert len(list(homes[0].blocks(some))) > 5
     both(homes, lambda rows: np.tril(rows.gram(some, weights)))
