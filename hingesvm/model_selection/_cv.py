@@ -22,7 +22,7 @@ from sklearn.utils.metadata_routing import (
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.model_selection._choice import best_place
-from hingesvm.model_selection._folds import Fold, FoldPath, positive
+from hingesvm.model_selection._folds import Fold, FoldPath, mean_of_best, positive
 from hingesvm.model_selection._following import follow_all, refitted
 from hingesvm.model_selection._grid import grid_of
 from hingesvm.model_selection._notices import check_scores, warn_of, warn_unweighted
@@ -35,8 +35,10 @@ from hingesvm.model_selection._scoring import (
 )
 from hingesvm.rows.memory import Rows
 from hingesvm.solvers import Method
-from hingesvm.svc import HingeSVC
+from hingesvm.svc import BaseHingeSVC, HingeSVC
 from hingesvm.training.callbacks import Task, begin_fit
+from hingesvm.training.docstrings import documented_by
+from hingesvm.training.parameters import BOOLEAN, HingeParameters
 from hingesvm.training.run import Training
 from hingesvm.training.trained import Trained
 from hingesvm.training.validation import checked_input, unchanged_on_error
@@ -45,11 +47,9 @@ __all__ = ["HingeSVCCV"]
 
 Float64Array = NDArray[np.float64]
 
-# Parameters of HingeSVC that have no meaning here.
-_OTHERS = ("C", "warm_start")
 
-
-class HingeSVCCV(HingeSVC):
+@documented_by(HingeSVC)
+class HingeSVCCV(BaseHingeSVC):
     """HingeSVC with C chosen by cross-validation, along the path of C.
 
     In each fold the problems of all C are solved in ascending order, each from the
@@ -85,23 +85,31 @@ class HingeSVCCV(HingeSVC):
         the score, with a warning, as in GridSearchCV (where it is NaN by default). A C
         with a score that is not finite is not chosen, and a fold that failed for every
         C is left out of the means. If all fail, or no C is left, that is an error.
-    loss, multi_class, fit_intercept, penalized_intercept, class_weight
-        As of HingeSVC, for each fit. `class_weight="balanced"` is of the training rows
-        of each fold, as a search has it.
-    solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
-        As of HingeSVC, for each fit.
-    tol : float, default=1e-4
-        As of HingeSVC. The fits of the folds end at it on small data too; only the last
-        fit, on all rows, is then exact to rounding, or, without `refit`, all of them.
-    max_iter : int, default=1000
-        As of HingeSVC, for each fit.
+    loss
+    multi_class
+    fit_intercept
+    penalized_intercept
+    class_weight
+        The weights are summed over the training rows of each fold, and for the last fit
+        over all rows.
+    solver
+    tol
+        With `refit`, the fits of the folds end at `tol` on such small data too, and
+        only the last one, on all rows, goes on.
+    max_iter
+        Each C in each fold is a fit, and so is the last one, on all rows.
     n_jobs : int or None, default=None
-        Number of threads, which take a fold each, and for the last fit as of HingeSVC.
-        Scores and paths do not depend on it.
-    random_state : int, RandomState instance or None, default=None
-        As of HingeSVC, for each fit.
+        Number of threads. Each trains one fold at a time; the last fit, on all rows,
+        uses them for one-vs-rest problems or, with two classes, for one problem on wide
+        sparse rows. None means 1 unless in a joblib context, -1 all processors.
+        No more threads are started than there are processors. Scores and paths do not
+        depend on the number.
+    random_state
+        The fits of all folds have the same seed.
     verbose : int, default=0
-        1 prints a line for each fold and C; 2 also those of HingeSVC for each fit.
+        1 prints a line for each fold and C. 2 also prints, for each fit, a line for
+        each look at the duality gap, and one at the end of each problem that says why
+        it ended.
 
     Attributes
     ----------
@@ -121,13 +129,20 @@ class HingeSVCCV(HingeSVC):
         Primal values and absolute duality gaps of each fit.
     n_iters_ : ndarray of intp, of shape (n_folds, n_Cs)
         Sweeps and Newton steps of each fit, from the last C.
-    classes_, coef_, intercept_, n_features_in_, feature_names_in_
-        As of HingeSVC.
-    n_iter_ : int
-        Sweeps and Newton steps of the last fit; without `refit` the most of any fit
-        with the best score of its fold.
-    objective_, dual_gap_, history_
-        As of HingeSVC, of the last fit; only with `refit`.
+    classes_
+    coef_
+    intercept_
+    objective_
+        Of the last fit; only with `refit`.
+    dual_gap_
+        Of the last fit; only with `refit`.
+    n_iter_
+        Of the last fit; without `refit` the most of any fit with the best score of its
+        fold.
+    history_
+        Of the last fit; only with `refit`.
+    n_features_in_
+    feature_names_in_
 
     See Also
     --------
@@ -162,17 +177,13 @@ class HingeSVCCV(HingeSVC):
     _doc_page = "hingesvm.model_selection.HingeSVCCV"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{
-            name: constraints
-            for name, constraints in HingeSVC._parameter_constraints.items()
-            if name not in _OTHERS
-        },
+        **HingeParameters._parameter_constraints,
         "Cs": ["array-like", Integral],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
-        "refit": ["boolean"],
-        "one_standard_error": ["boolean"],
-        "store_paths": ["boolean"],
+        "refit": BOOLEAN,
+        "one_standard_error": BOOLEAN,
+        "store_paths": BOOLEAN,
         "error_score": [StrOptions({"raise"}), Real],
     }
 
@@ -201,6 +212,19 @@ class HingeSVCCV(HingeSVC):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
+        super().__init__(
+            loss=loss,
+            multi_class=multi_class,
+            fit_intercept=fit_intercept,
+            penalized_intercept=penalized_intercept,
+            class_weight=class_weight,
+            solver=solver,
+            tol=tol,
+            max_iter=max_iter,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.Cs = Cs
         self.cv = cv
         self.scoring = scoring
@@ -208,17 +232,6 @@ class HingeSVCCV(HingeSVC):
         self.one_standard_error = one_standard_error
         self.store_paths = store_paths
         self.error_score = error_score
-        self.loss = loss
-        self.multi_class = multi_class
-        self.fit_intercept = fit_intercept
-        self.penalized_intercept = penalized_intercept
-        self.class_weight = class_weight
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -278,7 +291,7 @@ class HingeSVCCV(HingeSVC):
                 rows,
                 labels,
                 score_params,
-                self._shown(),
+                self._shared_parameters(),
             )
             cv = check_cv(self.cv, labels, classifier=True)
             count = cv.get_n_splits(X, labels, **split_params)
@@ -384,11 +397,6 @@ class HingeSVCCV(HingeSVC):
         training = Training.build(self, rows, labels, weights)
         return replace(training, verbose=self.verbose > 1)
 
-    def _shown(self) -> dict[str, Any]:
-        """Return the parameters of the estimator that scorers are shown."""
-        names = HingeSVC().get_params(deep=False)
-        return {name: getattr(self, name) for name in names if name not in _OTHERS}
-
     def _set_paths(
         self, training: Training, Cs: Float64Array, paths: list[FoldPath]
     ) -> None:
@@ -422,18 +430,9 @@ class HingeSVCCV(HingeSVC):
             self._set_model(training.classes, last)
             return [last]
         paths = [path for path in paths if path.best >= 0]
-        best = [path.aligned(path.best, training) for path in paths]
-        intercepts = np.stack([intercept for _, intercept in best])
-        absent = np.all(np.isnan(intercepts), axis=0)
-        if np.any(absent):
-            raise ValueError(
-                f"Class {training.classes[absent].tolist()[0]!r} is among the training "
-                "rows of no fold, so that there is nothing to average: set refit=True."
-            )
+        self.coef_, self.intercept_ = mean_of_best(paths, training)
         self.C_ = float(np.mean([self.Cs_[path.best] for path in paths]))
         self.classes_ = training.classes
-        self.coef_ = np.nanmean([coef for coef, _ in best], axis=0)
-        self.intercept_ = np.nanmean(intercepts, axis=0)
         self.n_iter_ = max(int(path.n_iters[path.best]) for path in paths)
         return []
 

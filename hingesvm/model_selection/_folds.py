@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from hingesvm.training.callbacks import Task
 from hingesvm.training.run import Training
 from hingesvm.training.trained import Trained
 
-__all__ = ["Fold", "FoldPath", "positive"]
+__all__ = ["Fold", "FoldPath", "mean_of_best", "positive"]
 
 Float64Array = NDArray[np.float64]
 
@@ -146,6 +147,35 @@ class FoldPath:
             coef[row] = sign * trained.coef[0]
             intercept[row] = sign * trained.intercept[0]
         return coef, intercept
+
+
+def mean_of_best(
+    paths: Sequence[FoldPath], training: Training
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return the means of the coefficients and intercepts with the best scores.
+
+    Parameters
+    ----------
+    paths : sequence of FoldPath
+        Each has a best score.
+    training : Training
+        On all rows. A class counts in the folds that have it.
+
+    Raises
+    ------
+    ValueError
+        If a class is among the training rows of no fold.
+    """
+    best = [path.aligned(path.best, training) for path in paths]
+    intercepts = np.stack([intercept for _, intercept in best])
+    absent = np.all(np.isnan(intercepts), axis=0)
+    if np.any(absent):
+        raise ValueError(
+            f"Class {training.classes[absent].tolist()[0]!r} is among the training "
+            "rows of no fold, so that there is nothing to average: set refit=True."
+        )
+    coef: NDArray[np.floating] = np.nanmean([coef for coef, _ in best], axis=0)
+    return coef, np.nanmean(intercepts, axis=0)
 
 
 def positive(

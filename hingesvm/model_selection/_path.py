@@ -13,6 +13,8 @@ from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.model_selection._grid import grid_of
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
+from hingesvm.training.docstrings import documented_by
+from hingesvm.training.parameters import HingeParameters
 from hingesvm.training.reporting import warn_path_short
 from hingesvm.training.run import Training
 from hingesvm.training.trained import Trained
@@ -88,6 +90,7 @@ class HingePath:
         )
 
 
+@documented_by(HingeParameters)
 def hinge_path(
     X: ArrayLike,
     y: ArrayLike,
@@ -137,12 +140,19 @@ def hinge_path(
         scale the grid can span many decades, which more values then cover better.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
-    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver
-        As of HingeSVC.
-    tol, max_iter, n_jobs, random_state, verbose
-        As of HingeSVC; `tol` and `max_iter` hold for each C. As there, small problems
-        are solved exact to rounding whatever `tol` is: these are models to be used, and
-        not only compared as those of a search.
+    loss
+    multi_class
+    fit_intercept
+    penalized_intercept
+    class_weight
+    solver
+    tol
+        This holds for each C.
+    max_iter
+        Each C is a fit.
+    n_jobs
+    random_state
+    verbose
 
     Returns
     -------

@@ -18,6 +18,7 @@ from hingesvm.training.callbacks import Task
 from hingesvm.training.classes import Classes
 from hingesvm.training.joint import Jointly, joint_loss_of, two_class_factors
 from hingesvm.training.lines import Lines
+from hingesvm.training.parameters import HingeParameters
 from hingesvm.training.trained import Trained, history_table
 from hingesvm.training.validation import (
     draw_seeds,
@@ -66,7 +67,7 @@ class Training:
     @classmethod
     def build(
         cls,
-        params: Any,
+        params: HingeParameters,
         rows: Rows,
         y: NDArray[Any],
         weights: Float64Array | None,
@@ -76,8 +77,8 @@ class Training:
 
         Parameters
         ----------
-        params : object
-            With the parameters of HingeSVC as attributes; C is not used.
+        params : HingeParameters
+            An estimator; only the shared parameters are used.
         rows : Rows
         y : ndarray of shape (n_rows,)
             Labels.
