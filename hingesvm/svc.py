@@ -1,4 +1,4 @@
-"""HingeSVC, the scikit-learn face of the solvers."""
+"""HingeSVC, and the base class that it shares with HingeSVCCV."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from hingesvm.solvers import Method
 from hingesvm.training.callbacks import CallbackSupportMixin, begin_fit
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
-from hingesvm.training.reporting import warn_if_short
+from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.run import Training
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import (
     check_indices,
     checked_input,
     is_plain,
     unchanged_on_error,
 )
-from hingesvm.training.warm import KeptDuals
+from hingesvm.training.warm_start import KeptDuals
 
 __all__ = ["BaseHingeSVC", "HingeSVC"]
 
@@ -98,7 +98,7 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         return predicted
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
-        """Return what the address of the documentation is made of."""
+        """Return the variable part of the address of the documentation."""
         return {"page": self._doc_page}
 
     def __sklearn_tags__(self) -> Any:
@@ -108,8 +108,8 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         tags.classifier_tags.poor_score = not self.fit_intercept
         return tags
 
-    def _set_model(self, classes: NDArray[Any], trained: Trained) -> None:
-        """Set the attributes that a model has, whoever trained it."""
+    def _set_model(self, classes: NDArray[Any], trained: TrainedModel) -> None:
+        """Set the fitted attributes of a trained model."""
         for name, value in trained.attributes(classes).items():
             setattr(self, name, value)
 
@@ -328,9 +328,20 @@ class HingeSVC(BaseHingeSVC):
         kept: NDArray[np.intp] | None,
         given: tuple[Any, Any, Any],
     ) -> None:
-        """Fit to the rows `kept` (None: all) and set the fitted attributes.
+        """Fit to some of the rows and set the fitted attributes.
 
-        Callbacks see X, y and the weights as they were `given`.
+        Parameters
+        ----------
+        rows : Rows
+            All rows of X.
+        y : ndarray of shape (n_samples,)
+            Their labels.
+        weights : ndarray of float64, of shape (n_samples,), or None
+            Their sample weights.
+        kept : ndarray of intp, or None
+            The indices of the training rows; None trains on all.
+        given : tuple
+            X, y and sample_weight as the user gave them, for callbacks.
         """
         n_samples = rows.n_rows
         if kept is not None:
@@ -348,15 +359,15 @@ class HingeSVC(BaseHingeSVC):
             del self.dual_coef_, self._dual_costs
         if task is not None:
             task.end(dict)
-        warn_if_short(rows, trained, self.tol, self.max_iter, self.solver)
+        warn_if_not_converged(rows, trained, self.tol, self.max_iter, self.solver)
 
     def _starts(
         self, training: Training, n_samples: int, kept: NDArray[np.intp] | None
     ) -> list[Start | None] | None:
-        """Return where to start, one for each problem.
+        """Return warm starts, one for each problem; None starts from zero.
 
-        At the last fit if it was of the same classes and columns and the rows have
-        stayed or rows were added at the end.
+        There are warm starts if the last fit had the same classes and columns, and the
+        rows are the same or some were added at the end.
         """
         if not (self.warm_start and hasattr(self, "dual_coef_")):
             return None
