@@ -93,8 +93,8 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         """
         scores = self.decision_function(X)
         one_score = scores.ndim == 1
-        places = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
-        predicted: NDArray[Any] = self.classes_[places]
+        codes = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
+        predicted: NDArray[Any] = self.classes_[codes]
         return predicted
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:

@@ -92,8 +92,8 @@ def causes_of(
         if not solution.converged:
             worst.setdefault(end_of(solution, max_iter), (solution, model))
     causes = [
-        _sentence(end, solution, "Another one" if place else "It")
-        for place, (end, (solution, _)) in enumerate(worst.items())
+        _sentence(end, solution, "Another one" if position else "It")
+        for position, (end, (solution, _)) in enumerate(worst.items())
     ]
     if {"few", "falling", "stuck"} & set(worst):
         # A few iterations do not show where rounding would end them.

@@ -38,9 +38,10 @@ class HingeParameters(BaseEstimator):
     multi_class : str or MulticlassLoss, default="ovr"
         How more than two classes are trained: each against the rest, "ovr", or jointly
         by a loss of all scores, "crammer_singer", "weston_watkins" or an object such as
-        ``WestonWatkins(margin=2.0)``, with the plain hinge only. Of two classes a joint
-        problem is solved as the binary one that it is: its objective is half that of
-        "ovr" at twice the C, and its one score is the difference of those of both.
+        ``WestonWatkins(margin=2.0)``, with the plain hinge only. With two classes the
+        joint problem is solved as the binary one that it equals: its objective is half
+        that of "ovr" at twice the C, and its one score is the difference of the scores
+        of both classes.
     fit_intercept : bool, default=True
         Whether the model has an intercept b. Without one, b is 0, and
         `penalized_intercept` has no effect.
@@ -63,16 +64,16 @@ class HingeParameters(BaseEstimator):
         10,000 rows and 4 million values (rows times columns), and joint ones with up to
         1000 weights and 200,000 rows times weights, are solved as far as rounding
         permits, normally to 1e-10 or better: by "batch" in any case, and by "auto"
-        where that takes no more arithmetic than to reach `tol`, or some milliseconds.
+        where that takes no more arithmetic than to reach `tol`, or a few milliseconds.
     max_iter : int, default=1000
         Largest number of sweeps and Newton steps, counted together, of a fit.
     n_jobs : int or None, default=None
         Number of threads, for one-vs-rest problems or, with two classes, for one
-        problem on wide sparse rows; joint problems are solved by one. None means 1
-        unless in a joblib context, -1 all processors. No more threads are started than
-        there are processors. The same number gives the same bits, on however many
-        processors; another one may not with two classes, but is certified to the same
-        `tol`.
+        problem on wide sparse rows; a joint problem is solved by one thread. None means
+        1 unless in a joblib context, -1 all processors. No more threads are started
+        than there are processors. The same number gives the same result to the last
+        bit, whatever the number of processors. With two classes another number can give
+        another result, which is certified to the same `tol`.
     random_state : int, RandomState instance or None, default=None
         Seed of the order in which rows are visited. None is the seed 0: fits are
         reproducible in any case, and none uses NumPy's global random state.

@@ -1,4 +1,4 @@
-"""Calls in several threads, of which the calling one is one, without polling."""
+"""Calls in several threads, the calling thread among them, without polling."""
 
 from __future__ import annotations
 
