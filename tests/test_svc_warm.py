@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from hingesvm import HingeSVC
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.training.run import Training
-from hingesvm.training.warm import KeptDuals
+from hingesvm.training.warm_start import KeptDuals
 
 RULES = [{}, {"penalized_intercept": True}, {"fit_intercept": False}]
 

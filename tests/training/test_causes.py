@@ -15,7 +15,7 @@ from hingesvm.rows.columns import condition_of_columns
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Check, Solution
 from hingesvm.training.causes import causes_of, end_of
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 
 FORMS = ["ovr", "crammer_singer", "weston_watkins"]
 
@@ -41,7 +41,7 @@ def told(*solutions, X=None, max_iter=1000, tol=1e-4, cost=1.0):
     """Return what is said of problems."""
     X = make_data(20, 3)[0] if X is None else X
     nothing = np.empty(0)
-    trained = Trained(
+    trained = TrainedModel(
         nothing, nothing, list(solutions), 0.0, 1.0, np.full(1, float(cost))
     )
     return " ".join(causes_of(MemoryRows(X), [trained], tol, max_iter))
@@ -150,7 +150,7 @@ def test_coefficients_that_are_nearly_zero_and_weights_that_differ():
     assert "nearly 0" not in told(STUCK, X=np.eye(3), cost=1e-3)
     nothing = np.empty(0)
     costs = np.array([1.0, 1e-4, 1.0])
-    trained = Trained(nothing, nothing, [STUCK], 0.0, 1.0, costs)
+    trained = TrainedModel(nothing, nothing, [STUCK], 0.0, 1.0, costs)
     (_, text) = causes_of(MemoryRows(np.eye(3)), [trained], 1e-4, 1000)
     assert text.startswith("The weights of rows differ by a factor of 1e+04")
 
