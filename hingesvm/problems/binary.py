@@ -127,7 +127,7 @@ class Problem(Values):
         part = self.subset(chosen)
         gain, imbalance = part._gain_and_imbalance(taken)
         fixed = Fixed(
-            totals.own - part.combine(taken),
+            totals.w_of_duals - part.combine(taken),
             totals.imbalance - imbalance,
             totals.gain - gain,
         )
@@ -195,12 +195,12 @@ class Problem(Values):
             Its intercept; a free intercept is minimised over anyway.
         """
         found = self._of_duals(alpha)
-        own = found.w
+        w_of_duals = found.w
         if w is not None:
             found = given = self._at(found, w, intercept)
         if not found.relative_gap <= _EXACT:
             # Of two equally good points the iterate is nearer the optimum than w(a).
-            found = self._at(found, own).join(found)
+            found = self._at(found, w_of_duals).join(found)
             if w is not None:
                 margins = self.margins(given.w, given.intercept)
                 found = found.join(self._counterbalanced(found, margins))
@@ -291,9 +291,9 @@ class Problem(Values):
     def _of_duals(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables, no point being known."""
         feasible = self.repair(alpha)
-        own = self.combine(feasible)
-        dual = self.dual(feasible, own)
-        return Certificate(own, 0.0, feasible, np.inf, dual, own)
+        w_of_duals = self.combine(feasible)
+        dual = self.dual(feasible, w_of_duals)
+        return Certificate(w_of_duals, 0.0, feasible, np.inf, dual, w_of_duals)
 
     @property
     def cares(self) -> Sequence[Care]:
@@ -352,16 +352,16 @@ class Problem(Values):
         Given the sums of a, of a y and of a ||x||, and the number of their terms.
         """
         # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
-        own = math.sqrt(2.0 * max(gain - dual, 0.0))
+        norm = math.sqrt(2.0 * max(gain - dual, 0.0))
         moved, turned = terms * UNIT * size, terms * UNIT * gain
         value = 3.0 * turned + terms * UNIT * abs(dual)
-        value += (self.rows.n_features + _MORE) * UNIT * own * own
-        value += moved * (own + 0.5 * moved)
+        value += (self.rows.n_features + _MORE) * UNIT * norm * norm
+        value += moved * (norm + 0.5 * moved)
         if self.intercept_rule == "penalized":
-            value += turned * (own + 0.5 * turned)
+            value += turned * (norm + 0.5 * turned)
         elif self.intercept_rule == "free" and gain > 0.0:
             # All of the class with the larger sum are lowered by one factor.
-            value += _cost_of_balance(abs(excess) + turned, own, 2.0 * size / gain)
+            value += _cost_of_balance(abs(excess) + turned, norm, 2.0 * size / gain)
         return value
 
     def _sums_of(self, duals: Duals | DeferredDuals) -> tuple[float, float]:
@@ -414,18 +414,20 @@ class Problem(Values):
         below = error + _MORE * UNIT * (3.0 * gain + 2.0 * penalty + abs(dual))
         if self.intercept_rule == "free" and imbalance:
             below += self._precise_cost(alpha, imbalance, weights.value)
-        return replace(found, dual=dual, below=below, own=weights.value)
+        return replace(found, dual=dual, below=below, w_of_duals=weights.value)
 
     def _precise_cost(
-        self, alpha: Float64Array, imbalance: float, own: Float64Array
+        self, alpha: Float64Array, imbalance: float, w_of_duals: Float64Array
     ) -> float:
         """Return what it costs D to balance duals by lowering that of one short row."""
         excess, lengths = abs(imbalance), np.sqrt(self.rows.squared_norms())
         able = (self.signs * imbalance > 0.0) & (alpha >= excess)
         if not able.any():
-            return _cost_of_balance(excess, math.sqrt(own @ own), float(lengths.max()))
+            return _cost_of_balance(
+                excess, math.sqrt(w_of_duals @ w_of_duals), float(lengths.max())
+            )
         row = np.array([np.where(able, lengths, np.inf).argmin()])
-        score, _, error = scores(self.rows, own, 0.0, row)
+        score, _, error = scores(self.rows, w_of_duals, 0.0, row)
         size, length = abs(float(score[0])) + float(error[0]), float(lengths[row][0])
         return excess * (1.0 + size + 0.5 * excess * length * length)
 

@@ -41,7 +41,7 @@ class Certificate:
         Feasible dual variables; of these of shape (n_rows, n_classes).
     primal, dual : float
         P(w, intercept) and D(alpha).
-    own : ndarray of float64, of the shape of the weights, optional
+    w_of_duals : ndarray of float64, of the shape of the weights, optional
         w(alpha), when it is known.
     above, below : float
         How far rounding errors may have hidden that P lies above `primal`, and D of
@@ -53,7 +53,7 @@ class Certificate:
     duals: Duals | DeferredDuals
     primal: float
     dual: float
-    own: Float64Array | None = None
+    w_of_duals: Float64Array | None = None
     above: float = 0.0
     below: float = 0.0
 
@@ -101,7 +101,14 @@ class Certificate:
     ) -> Certificate:
         """Return it with another primal point, of which errors are not yet known."""
         return Certificate(
-            weights, intercept, self.duals, primal, self.dual, self.own, 0.0, self.below
+            weights,
+            intercept,
+            self.duals,
+            primal,
+            self.dual,
+            self.w_of_duals,
+            0.0,
+            self.below,
         )
 
     def bounded(self, above: float, below: float) -> Certificate:
@@ -112,7 +119,7 @@ class Certificate:
             self.duals,
             self.primal,
             self.dual,
-            self.own,
+            self.w_of_duals,
             above,
             below,
         )
@@ -132,7 +139,7 @@ class Certificate:
             dual.duals,
             primal.primal,
             dual.dual,
-            dual.own,
+            dual.w_of_duals,
             primal.above,
             dual.below,
         )
@@ -147,7 +154,7 @@ class Fixed:
 
     Attributes
     ----------
-    own : ndarray of float64, of shape (n_features,)
+    w_of_duals : ndarray of float64, of shape (n_features,)
         The sum of a_i y_i x_i.
     imbalance : float
         The sum of a_i y_i.
@@ -155,6 +162,6 @@ class Fixed:
         The sum of a_i - q_i a_i^2 / 2.
     """
 
-    own: Float64Array
+    w_of_duals: Float64Array
     imbalance: float
     gain: float

@@ -178,11 +178,11 @@ class JointProblem:
     def combine(self, alpha: Float64Array) -> Float64Array:
         """Return W(a), of shape (n_classes, n_features)."""
         sums = alpha.sum(axis=1)
-        own = np.empty((self.n_classes, self.rows.n_features))
+        w_of_duals = np.empty((self.n_classes, self.rows.n_features))
         for k in range(self.n_classes):
             signed = np.where(self.codes == k, sums, -alpha[:, k])
-            own[k] = self.rows.combine(signed)
-        return own
+            w_of_duals[k] = self.rows.combine(signed)
+        return w_of_duals
 
     def imbalance(self, alpha: Float64Array) -> Float64Array:
         """Return b(a), of shape (n_classes,)."""
@@ -197,10 +197,10 @@ class JointProblem:
         return self.dual_of(self.combine(alpha), gain, self.imbalance(alpha))
 
     def dual_of(
-        self, own: NDArray[np.floating], gain: float, imbalance: Float64Array
+        self, w_of_duals: NDArray[np.floating], gain: float, imbalance: Float64Array
     ) -> float:
         """Return D(a), given W(a), the first sum and b(a)."""
-        value = gain - 0.5 * squared_norm(own.ravel())
+        value = gain - 0.5 * squared_norm(w_of_duals.ravel())
         if self.intercept_rule == "penalized":
             value -= 0.5 * float(imbalance @ imbalance)
         return value
@@ -286,18 +286,18 @@ class JointProblem:
             Its intercepts.
         """
         feasible = self.repair(alpha)
-        own = self.combine(feasible)
+        w_of_duals = self.combine(feasible)
         if weights is None:
-            weights = own
+            weights = w_of_duals
         if self.intercept_rule == "none":
             intercepts = np.zeros(self.n_classes)
         elif intercepts is None:
             is_free = self.intercept_rule == "free"
             intercepts = self.imbalance(feasible) * (0.0 if is_free else 1.0)
         gain = self.margin * float(feasible.sum())
-        dual = self.dual_of(own, gain, self.imbalance(feasible))
+        dual = self.dual_of(w_of_duals, gain, self.imbalance(feasible))
         primal = self.primal(weights, intercepts)
-        return Certificate(weights, intercepts, feasible, primal, dual, own)
+        return Certificate(weights, intercepts, feasible, primal, dual, w_of_duals)
 
     @property
     def cares(self) -> Sequence[Care]:
@@ -323,17 +323,17 @@ class JointProblem:
         n, longest = self.n_rows, self.rows.longest(roughly=care == "glance")
         taken = float(found.alpha.sum())
         gain = self.margin * taken
-        own = math.sqrt(2.0 * max(gain - found.dual, 0.0))
+        norm = math.sqrt(2.0 * max(gain - found.dual, 0.0))
         below = (n * self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(found.dual))
-        below += self.terms * UNIT * own * own
+        below += self.terms * UNIT * norm * norm
         turned = 2.0 * (n + self.n_classes + _MORE) * UNIT * taken
         moved = turned * longest
-        below += moved * (own + 0.5 * moved)
+        below += moved * (norm + 0.5 * moved)
         if self.intercept_rule == "penalized":
-            below += turned * (own + 0.5 * turned)
+            below += turned * (norm + 0.5 * turned)
         elif self.intercept_rule == "free":
             excess = float(np.abs(self.imbalance(found.alpha)).sum()) + turned
-            below += self._cost_of_balance(excess, own, longest)
+            below += self._cost_of_balance(excess, norm, longest)
         return below
 
     def _cost_of_balance(self, excess: float, norm: float, longest: float) -> float:
@@ -357,8 +357,8 @@ class JointProblem:
             np.stack(each, axis=1) for each in zip(*columns, strict=True)
         )
         sizes += sizes[rows, self.codes][:, np.newaxis]
-        own = value[rows, self.codes][:, np.newaxis]
-        gradients, rounding = difference(value, own)
+        of_true_class = value[rows, self.codes][:, np.newaxis]
+        gradients, rounding = difference(value, of_true_class)
         rest += rounding
         rest -= rest[rows, self.codes][:, np.newaxis]
         gradients += self.margin
@@ -375,17 +375,17 @@ class JointProblem:
     def precise_dual(self, found: Certificate) -> Certificate:
         """Return it with D in twice the precision."""
         alpha = found.alpha
-        own, own_rest = np.zeros((2, self.n_rows))
+        row_sums, row_sums_rest = np.zeros((2, self.n_rows))
         for column in alpha.T:
-            own, rounding = difference(own, -column)
-            own_rest += rounding
+            row_sums, rounding = difference(row_sums, -column)
+            row_sums_rest += rounding
         half = below = 0.0
         imbalance = np.empty(self.n_classes)
         weights = np.empty((self.n_classes, self.rows.n_features))
         for k in range(self.n_classes):
-            is_own = self.codes == k
-            factors = np.where(is_own, own, -alpha[:, k])
-            corrections = np.where(is_own, own_rest, 0.0)
+            is_true_class = self.codes == k
+            factors = np.where(is_true_class, row_sums, -alpha[:, k])
+            corrections = np.where(is_true_class, row_sums_rest, 0.0)
             part = combined(self.rows, factors)
             part.rest[:] += self.rows.combine(corrections)
             square, error = half_square(part)
@@ -399,7 +399,7 @@ class JointProblem:
         if self.intercept_rule == "free":
             excess, norm = float(np.abs(imbalance).sum()), math.sqrt(2.0 * half)
             below += self._cost_of_balance(excess, norm, self.rows.longest())
-        return replace(found, dual=dual, below=below, own=weights)
+        return replace(found, dual=dual, below=below, w_of_duals=weights)
 
     def stretched(
         self, found: Certificate, gradients: Float64Array

@@ -78,26 +78,34 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
     if isinstance(problem, Problem) and problem.has_kink and factor < longest:
         there = _by_groups(problem, start, factor)
     else:
-        own = None if found is None or found.own is None else factor * found.own
+        w_of_duals = (
+            None
+            if found is None or found.w_of_duals is None
+            else factor * found.w_of_duals
+        )
         below = 0.0 if found is None else factor * factor * found.below
         dual = factor * (total - 0.5 * factor * square)
-        there = _Point(factor * alpha, own, dual, below)
+        there = _Point(factor * alpha, w_of_duals, dual, below)
     if isinstance(problem, Problem):
         np.minimum(there.alpha, problem.bound, out=there.alpha)
     if found is None:
-        return replace(start, alpha=there.alpha, own=there.own, found=None)
+        return replace(
+            start, alpha=there.alpha, w_of_duals=there.w_of_duals, found=None
+        )
     known = Certificate(
         found.weights,
         found.intercept,
         there.alpha,
         _primal(problem, found, start.ratio),
         there.dual,
-        there.own,
+        there.w_of_duals,
         # The losses are a difference, times the ratio.
         start.ratio * (found.above + _DIFFERENCE * found.primal),
         there.below,
     )
-    return replace(start, alpha=there.alpha, own=there.own, found=known, ratio=1.0)
+    return replace(
+        start, alpha=there.alpha, w_of_duals=there.w_of_duals, found=known, ratio=1.0
+    )
 
 
 def with_bounds(problem: Problem, start: Start) -> Start:
@@ -112,14 +120,16 @@ def with_bounds(problem: Problem, start: Start) -> Start:
     alpha = start.alpha
     if start.is_at_bound is not None and problem.has_kink:
         alpha = np.where(start.is_at_bound, problem.bound, alpha)
-    return feasible_start(problem, replace(start, alpha=alpha, own=None, found=None))
+    return feasible_start(
+        problem, replace(start, alpha=alpha, w_of_duals=None, found=None)
+    )
 
 
 class _Point(NamedTuple):
     """Dual variables, w of them if it is known, the dual value, and its error."""
 
     alpha: Float64Array
-    own: Float64Array | None
+    w_of_duals: Float64Array | None
     dual: float
     below: float = 0.0
 
@@ -162,10 +172,12 @@ def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
     there = alpha.copy()
     for rows, times in zip(groups, factors, strict=True):
         there[rows] *= times
-    own, imbalance = factors @ weights, float(factors @ balance)
+    w_of_duals, imbalance = factors @ weights, float(factors @ balance)
     # From w, as its inner products with parts of itself cancel.
-    dual = problem.dual_from(float(own @ own), float(factors @ gains), imbalance)
-    return _Point(there, own, dual)
+    dual = problem.dual_from(
+        float(w_of_duals @ w_of_duals), float(factors @ gains), imbalance
+    )
+    return _Point(there, w_of_duals, dual)
 
 
 def _best_factors(
@@ -239,8 +251,8 @@ def _longest(problem: Problem | JointProblem, alpha: Float64Array) -> float:
 
 def _square(problem: Problem | JointProblem, alpha: Float64Array) -> float:
     """Return B."""
-    own = problem.combine(alpha)
-    square = float(np.vdot(own, own))
+    w_of_duals = problem.combine(alpha)
+    square = float(np.vdot(w_of_duals, w_of_duals))
     if problem.intercept_rule == "penalized":
         imbalance = np.asarray(problem.imbalance(alpha))
         square += float(np.vdot(imbalance, imbalance))

@@ -38,7 +38,7 @@ class Start:
         Proximal step of the batch method.
     unit : ndarray of float64, of shape (n_rows,), optional
         Units of that step; by default the costs.
-    own : ndarray of float64, of shape (n_features,), optional
+    w_of_duals : ndarray of float64, of shape (n_features,), optional
         w(alpha), when it is known.
     found : Certificate, optional
         What is known of this point without a look.
@@ -60,7 +60,7 @@ class Start:
     intercept: Intercept = 0.0
     shortfall: NDArray[np.floating] | None = None
     rho: float | None = None
-    own: Float64Array | None = None
+    w_of_duals: Float64Array | None = None
     found: Certificate | None = None
     ratio: float = 1.0
     is_unseen: bool = False
@@ -80,4 +80,4 @@ def feasible_start(problem: Problem, start: Start) -> Start:
     change = float(np.abs(alpha - start.alpha).sum())
     if change <= _ROUNDING * float(alpha.sum()):
         return replace(start, alpha=alpha)
-    return replace(start, alpha=alpha, own=None, found=None)
+    return replace(start, alpha=alpha, w_of_duals=None, found=None)

@@ -152,7 +152,7 @@ class Values:
         """Return P(w, b), given the sum of the losses."""
         value = self.primal_from(squared_norm(w), intercept, losses)
         if self.fixed is not None:
-            value += self.fixed.gain - float(self.fixed.own @ w)
+            value += self.fixed.gain - float(self.fixed.w_of_duals @ w)
             value -= self.fixed.imbalance * intercept
         return value
 
@@ -169,8 +169,8 @@ class Values:
 
     def combine(self, alpha: Float64Array) -> Float64Array:
         """Return w(a), the sum of a_i y_i x_i."""
-        own = self.rows.combine(alpha * self.signs)
-        return own if self.fixed is None else own + self.fixed.own
+        w_of_duals = self.rows.combine(alpha * self.signs)
+        return w_of_duals if self.fixed is None else w_of_duals + self.fixed.w_of_duals
 
     def imbalance(self, alpha: Float64Array) -> float:
         """Return the sum of a_i y_i."""

@@ -332,14 +332,14 @@ class _Turns:
         return self.pace_of_steps < self.pace_of_sweeps
 
     def _share(
-        self, own: float, other: float, is_behind: bool, progress: Progress
+        self, spent: float, by_other: float, is_behind: bool, progress: Progress
     ) -> float:
-        """Return how much work a method may take in its turn."""
+        """Return how much work a method may take, given that of both so far."""
         both = self.swept and self.stepped
         if is_behind and both and not _takes_bands(progress.problem):
-            return max(_BEHIND * other - own, progress.cheap)
+            return max(_BEHIND * by_other - spent, progress.cheap)
         ahead = _AHEAD if both else _AT_FIRST
-        return max(ahead * other - own, _GROWTH * own, progress.cheap)
+        return max(ahead * by_other - spent, _GROWTH * spent, progress.cheap)
 
 
 def _most_sweeps(progress: Progress) -> int:

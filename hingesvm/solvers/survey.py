@@ -155,8 +155,10 @@ class Survey:
         primal = problem.primal_of(self.weights, self.intercept, self.loss)
         dual = problem.dual_of(self.own, self.gain, self.imbalance)
         # A copy, as the next survey may use the room of this one.
-        own = self.own.copy()
-        return Certificate(self.weights, self.intercept, self.duals, primal, dual, own)
+        w_of_duals = self.own.copy()
+        return Certificate(
+            self.weights, self.intercept, self.duals, primal, dual, w_of_duals
+        )
 
 
 def survey_rows(

@@ -207,7 +207,9 @@ class Classes:
         rounded = round_to(problem, certificate, self.rows.dtype, self.settings.tol)
         if not self.keep_duals:
             nothing = np.empty(0)
-            certificate = replace(certificate, weights=nothing, duals=nothing, own=None)
+            certificate = replace(
+                certificate, weights=nothing, duals=nothing, w_of_duals=None
+            )
         if not self.keep_duals or len(self.targets) > 1:
             # Shortfalls of many classes would take more memory than their duals.
             solution = replace(

@@ -92,7 +92,7 @@ class Trained:
 
     def without_duals(self) -> Trained:
         """Return the same without dual variables, which are many."""
-        return self._with_certificates(duals=np.empty(0), own=None)
+        return self._with_certificates(duals=np.empty(0), w_of_duals=None)
 
     def without_coefficients(self) -> Trained:
         """Return the same without coefficients."""

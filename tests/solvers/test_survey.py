@@ -112,7 +112,7 @@ def test_certificate_at_the_optimum_closes_the_gap(loss, rule):
     survey = survey_rows(problem, best.w, best.intercept, duals)
     assert survey.certificate(problem).relative_gap <= 1e-9
     totals = survey.totals()
-    assert totals.own is survey.own
+    assert totals.w_of_duals is survey.own
     assert (totals.gain, totals.imbalance) == (survey.gain, survey.imbalance)
 
 

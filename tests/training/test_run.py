@@ -55,9 +55,9 @@ def test_starts_know_their_certificate_at_other_costs(params, C, rule):
         b = found.intercept
         assert found.primal == pytest.approx(problem.primal(found.w, b), rel=1e-12)
         assert found.dual == pytest.approx(problem.dual(found.alpha), rel=1e-9)
-        own = problem.combine(found.alpha)
-        if found.own is not None:
-            np.testing.assert_allclose(found.own, own, rtol=0, atol=1e-9)
+        w_of_duals = problem.combine(found.alpha)
+        if found.w_of_duals is not None:
+            np.testing.assert_allclose(found.w_of_duals, w_of_duals, rtol=0, atol=1e-9)
 
 
 def test_what_is_kept():

@@ -65,7 +65,7 @@ class JointRows:
 
     def sums(self, alpha: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Return W(a), of shape (n_features, width), and b(a), of shape (width,)."""
-        own = np.zeros((self.rows.n_features, self.width))
+        w_of_duals = np.zeros((self.rows.n_features, self.width))
         imbalance = np.zeros(self.width)
         for start in range(0, len(alpha), _AT_ONCE):
             some = np.arange(start, min(start + _AT_ONCE, len(alpha)))
@@ -73,8 +73,8 @@ class JointRows:
             signed = -alpha[some]
             signed[some - start, self.codes[some]] = alpha[some].sum(axis=1)
             imbalance += signed.sum(axis=0)
-            self._add_rows(signed, some, own)
-        return own, imbalance
+            self._add_rows(signed, some, w_of_duals)
+        return w_of_duals, imbalance
 
     def _add_rows(
         self, factors: Float64Array, order: IndexArray, out: Float64Array

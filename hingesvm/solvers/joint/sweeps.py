@@ -285,7 +285,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         # Only their differences matter.
         moved = state.intercepts[:count]
         moved -= moved.mean(dtype=np.float64)
-    own, losses, gain, worst, imbalance = _survey(problem, state, factors)
+    w_of_duals, losses, gain, worst, imbalance = _survey(problem, state, factors)
     # A copy, as sweeps go on in the same memory.
     weights = state.w[:, :count].T.copy()
     intercepts = state.intercepts[:count].astype(np.float64)
@@ -295,7 +295,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         intercepts,
         duals,
         problem.primal_of(weights, intercepts, losses),
-        problem.dual_of(own, gain, imbalance),
+        problem.dual_of(w_of_duals, gain, imbalance),
     )
     best = progress.best
     if best is None or best.join(certificate).duals is duals:
@@ -308,11 +308,11 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     if problem.intercept_rule == "free" and needs_mending(
         state.w.dtype, state.unmended
     ):
-        own, *_, imbalance = _survey(problem, state, np.empty((0, 0)))
+        w_of_duals, *_, imbalance = _survey(problem, state, np.empty((0, 0)))
         state.unmended = 0.0
     elif problem.intercept_rule == "free":
         return certificate.relative_gap
-    np.copyto(state.w, own, casting="same_kind")
+    np.copyto(state.w, w_of_duals, casting="same_kind")
     state.imbalance = imbalance
     return certificate.relative_gap
 

@@ -224,7 +224,7 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
             matrix,
         )
     diagonal = matrix.reshape(-1)[:: count * height + 1].reshape(count, height)
-    diagonal += _own_curvature(system, free)
+    diagonal += _ridge_of(system, free)
     return matrix
 
 
@@ -265,31 +265,29 @@ def _by_reflections(
     row, k = np.nonzero(free.inside)
     squares = differs[row, k][:, :, np.newaxis] * some[row][:, np.newaxis, :]
     squares = squares.reshape(len(row), count * height)
-    own = _own_curvature(system, free, _LITTLE_RIDGE if free.is_connected else _RIDGE)
+    ridge = _ridge_of(system, free, _LITTLE_RIDGE if free.is_connected else _RIDGE)
     # Only differences of free intercepts matter: the last one may stay.
     unknowns = count * height - (system.problem.intercept_rule == "free")
-    solve = solver_by_reflections(squares[:, :unknowns], own.ravel()[:unknowns])
+    solve = solver_by_reflections(squares[:, :unknowns], ridge.ravel()[:unknowns])
     solution = np.zeros((count, height))
     solution.reshape(-1)[:unknowns] = solve(right.ravel()[:unknowns])
     solution[:, d:] -= (solution[:, :d] @ centre)[:, np.newaxis]
     return solution
 
 
-def _own_curvature(
-    system: JointSystem, free: _Free, little: float = _RIDGE
-) -> Float64Array:
+def _ridge_of(system: JointSystem, free: _Free, little: float = _RIDGE) -> Float64Array:
     """Return what P adds to the diagonal: 1 for weights, delta for intercepts.
 
     Free intercepts, of which only differences matter, get a little more.
     """
     count, d = system.problem.n_classes, system.problem.rows.n_features
-    own = np.ones((count, d + system.has_intercept))
+    ridge = np.ones((count, d + system.has_intercept))
     if system.has_intercept:
-        own[:, d] = system.delta
+        ridge[:, d] = system.delta
     if system.problem.intercept_rule == "free":
         sums = [float(free.entries(k, k).sum()) for k in range(count)]
-        own[:, d] = little * (sum(sums) / count)
-    return own
+        ridge[:, d] = little * (sum(sums) / count)
+    return ridge
 
 
 def _by_conjugate_gradients(
@@ -298,11 +296,11 @@ def _by_conjugate_gradients(
     """Return about the solution, of shape (n_classes, n_features + has_intercept)."""
     problem, rows = system.problem, system.rows
     count, d = problem.n_classes, problem.rows.n_features
-    own = _own_curvature(system, free)
+    ridge = _ridge_of(system, free)
     # The blocks of all classes are held at once.
     most = max(_MOST_NUMBERS, problem.rows.n_bytes // _NUMBERS_PER_BYTES)
     largest = min(LARGEST_SYSTEM, math.isqrt(most // count))
-    solvers = [_of_class(system, free, k, own[k], largest) for k in range(count)]
+    solvers = [_of_class(system, free, k, ridge[k], largest) for k in range(count)]
 
     def times(unknowns: Float64Array) -> Float64Array:
         w = np.zeros((d, rows.width))
@@ -311,7 +309,7 @@ def _by_conjugate_gradients(
         if system.has_intercept:
             curved[:, :count] += unknowns[:, -1]
         free.curve(curved[:, :count])
-        out = own * unknowns
+        out = ridge * unknowns
         out[:, :d] += rows.combine(curved, free.order)[:, :count].T
         if system.has_intercept:
             out[:, -1] += curved[:, :count].sum(axis=0)
@@ -345,7 +343,7 @@ def _of_class(
     system: JointSystem,
     free: _Free,
     k: int,
-    own: Float64Array,
+    ridge: Float64Array,
     largest: int | None = None,
 ) -> Callable[[Float64Array], Float64Array]:
     """Return what solves with the block of a class, or with its diagonal at least.
@@ -357,25 +355,25 @@ def _of_class(
     weights = free.entries(k, k)
     some = np.flatnonzero(weights)
     order, weights = free.order[some], weights[some]
-    if len(own) <= min(len(order), largest):
+    if len(ridge) <= min(len(order), largest):
         block = rows.gram(order, weights, bordered=system.has_intercept)
-        add_to_diagonal(block, own)
+        add_to_diagonal(block, ridge)
         return solver_of(block)
     if not 0 < len(order) <= largest:
-        diagonal = own.copy()
+        diagonal = ridge.copy()
         diagonal[d:] += weights.sum()
         return lambda right: right / diagonal
-    # The inverse of own + A' H A, by that of 1 / H + A A' / own.
+    # The inverse of ridge + A' H A, by that of 1 / H + A A' / ridge.
     kernel = rows.kernel(order)
-    kernel += np.sum(1.0 / own[d:])
+    kernel += np.sum(1.0 / ridge[d:])
     add_to_diagonal(kernel, 1.0 / weights)
     inner = solver_of(kernel)
 
     def solve(right: Float64Array) -> Float64Array:
-        out = right / own
+        out = right / ridge
         mu = inner(rows.margins(out[:d], order) + np.sum(out[d:]))
         out[:d] -= rows.combine(mu, order)
-        out[d:] -= mu.sum() / own[d:]
+        out[d:] -= mu.sum() / ridge[d:]
         return out
 
     return solve

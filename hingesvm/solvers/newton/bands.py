@@ -238,8 +238,12 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> Rounds:
         duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
     if duals is not None and start.reach is not None:
         assert start.shortfall is not None
-        own = problem.combine(start.alpha) if start.own is None else start.own
-        here = Survey(start.w, float(start.intercept), duals, start.shortfall, own)
+        w_of_duals = start.w_of_duals
+        if w_of_duals is None:
+            w_of_duals = problem.combine(start.alpha)
+        here = Survey(
+            start.w, float(start.intercept), duals, start.shortfall, w_of_duals
+        )
         here.add_up(problem)
         return Rounds(here, start.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
     known = problem.rows.reach
@@ -315,17 +319,19 @@ def _solve_part(
     problem, here, band = progress.problem, rounds.here, rounds.band
     taken = here.packed.take(band)
     part = problem.restrict(band, taken, here.totals())
-    first, own, last_gap = taken, here.own, rounds.gap
+    first, w_of_duals, last_gap = taken, here.own, rounds.gap
     if rounds.is_centred:
         first = 0.5 * part.bound
-        own = part.combine(first)
+        w_of_duals = part.combine(first)
         last_gap = _SAMPLE_GOAL
         rounds.is_centred = False
     target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * last_gap))
     limit = min(progress.max_iter, progress.n_iter + rounds.steps)
     inner = Progress(part, target, limit, progress.n_iter)
     inner.work, inner.budget = progress.work, progress.budget
-    start = Start(first, here.w, here.intercept, here.shortfall[band], rounds.rho, own)
+    start = Start(
+        first, here.w, here.intercept, here.shortfall[band], rounds.rho, w_of_duals
+    )
     floor = _LOST * problem.primal_of(here.w, here.intercept, here.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)

@@ -154,7 +154,7 @@ class Narrow:
             self._ridge[d] = 0.0
             self._signs = problem.signs.astype(np.float64)
         if problem.fixed is not None:
-            self._fixed[:d] = problem.fixed.own
+            self._fixed[:d] = problem.fixed.w_of_duals
             self._fixed[d:] = problem.fixed.imbalance
             self._fixed_gain = problem.fixed.gain
         free = _TYPICALLY_FREE * n

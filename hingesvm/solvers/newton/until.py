@@ -77,7 +77,7 @@ class _State:
         Units of the proximal steps, by default the costs.
     w, intercept, shortfall
         The iterate and 1 - m.
-    alpha, own, free
+    alpha, w_of_duals, free
         a+, w(a+), and the rows where a+ is strictly inside its box.
     spare, turning
         Room for `free`, and the signs as float64 if the intercept is free.
@@ -100,7 +100,7 @@ class _State:
     intercept: float
     shortfall: Float64Array
     alpha: Float64Array
-    own: Float64Array
+    w_of_duals: Float64Array
     spare: NDArray[np.intp]
     turning: Float64Array
     kept: KeptProducts | None
@@ -251,12 +251,12 @@ def _begin(
         rho = first_rho(problem, unit, alpha)
     unit = problem.cost if unit is None else unit
     narrow = is_narrow(problem) and not is_plain
-    own = start.own
-    if own is None and not (narrow and start.w is not None):
-        own = problem.combine(alpha)
+    w_of_duals = start.w_of_duals
+    if w_of_duals is None and not (narrow and start.w is not None):
+        w_of_duals = problem.combine(alpha)
     if start.w is None:
-        assert own is not None
-        w, intercept = own, problem.intercept_of(alpha, start.intercept)
+        assert w_of_duals is not None
+        w, intercept = w_of_duals, problem.intercept_of(alpha, start.intercept)
     else:
         w = start.w
         with_intercept = problem.intercept_rule != "none"
@@ -274,12 +274,12 @@ def _begin(
     spare = np.empty(problem.n_rows, dtype=np.intp)
     with_turning = problem.signs if problem.intercept_rule == "free" else ()
     turning = np.asarray(with_turning, dtype=np.float64)
-    assert own is not None
+    assert w_of_duals is not None
     kept = keeps_products(problem)
     inner = start.inner
     if inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
-    point = w, intercept, shortfall, alpha, own
+    point = w, intercept, shortfall, alpha, w_of_duals
     state = _State(problem, unit, *point, spare, turning, kept, inner)
     state.take_anchor(alpha if start.anchor is None else start.anchor, rho)
     return state
@@ -309,7 +309,7 @@ def _settle(problem: Problem, state: _State) -> None:
             state.intercept += shift
             state.shortfall -= shift * state.turning
     before, state.alpha = state.alpha, np.empty(n_rows)
-    own = state.own.copy()
+    own = state.w_of_duals.copy()
     n_free = 0
     for first, last in problem.rows.chunks(n_rows):
         n_free = _newton.settle(
@@ -327,7 +327,7 @@ def _settle(problem: Problem, state: _State) -> None:
             n_free,
             own,
         )
-    state.own, state.free = own, state.spare[:n_free].copy()
+    state.w_of_duals, state.free = own, state.spare[:n_free].copy()
     state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
         signs,
         state.unit,
@@ -348,7 +348,7 @@ def _minimise_inner(
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
     if progress.relative_gap < _COARSE or state.is_noisy:
-        state.own = problem.combine(state.alpha)
+        state.w_of_duals = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
     for steps in range(limit):
         certificate = _certificate(problem, state)
@@ -359,7 +359,7 @@ def _minimise_inner(
             return steps, True
         if certificate.primal < floor:
             return steps, True
-        gradient = state.w - state.own
+        gradient = state.w - state.w_of_duals
         pull = 0.0
         if problem.intercept_rule == "penalized":
             pull = state.intercept - state.imbalance
@@ -388,7 +388,7 @@ def _minimise_inner(
 
 def _certificate(problem: Problem, state: _State) -> Certificate:
     """Return the certificate of the present iterate; needs no pass over X."""
-    dual = problem.dual_of(state.own, state.gain, state.imbalance)
+    dual = problem.dual_of(state.w_of_duals, state.gain, state.imbalance)
     if problem.intercept_rule == "free":
         # About what a repair of rounding errors in sum a_i y_i = 0 would cost.
         dual -= abs(state.imbalance) * (2.0 + abs(state.intercept))

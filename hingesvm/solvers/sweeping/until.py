@@ -107,12 +107,14 @@ def sweep_until(
         problem.intercept_rule, squared_norms, problem.cost, problem.curvature
     )
     alpha = start.alpha.copy()
-    own = problem.combine(alpha) if start.own is None else start.own
+    w_of_duals = start.w_of_duals
+    if w_of_duals is None:
+        w_of_duals = problem.combine(alpha)
     state = Sweeps(
         row_steps(problem, squared_norms, tau),
         tau,
         alpha,
-        own.astype(weights_dtype(problem, progress.tol)),
+        w_of_duals.astype(weights_dtype(problem, progress.tol)),
         problem.intercept_of(alpha, start.intercept),
         np.arange(n_rows, dtype=np.intp),
         n_rows,
@@ -223,12 +225,12 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
 def _move(problem: Problem, state: Sweeps, ahead: Float64Array) -> bool:
     """Go on from other dual variables, made feasible, if the dual is larger there."""
     alpha = problem.repair(ahead)
-    own = problem.combine(alpha)
+    w_of_duals = problem.combine(alpha)
     now = problem.dual(problem.repair(state.alpha))
-    if not problem.dual(alpha, own) > now:
+    if not problem.dual(alpha, w_of_duals) > now:
         return False
     state.alpha = alpha
-    np.copyto(state.w, own, casting="same_kind")
+    np.copyto(state.w, w_of_duals, casting="same_kind")
     state.imbalance = problem.imbalance(alpha)
     state.intercept = problem.intercept_of(alpha, state.intercept)
     state.unmended = 0.0
