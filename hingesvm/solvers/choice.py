@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,6 +25,11 @@ from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
 from hingesvm.solvers.newton.bands import Rounds, band_until, nest
 from hingesvm.solvers.newton.narrow import is_narrow
+from hingesvm.solvers.newton.starts import (
+    InterruptedStart,
+    NewtonStart,
+    WeightsStart,
+)
 from hingesvm.solvers.newton.system import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import CALL_WORK, Progress
@@ -184,7 +189,7 @@ class _Turns:
     ----------
     swept, stepped : float
         Work of sweeps and of Newton steps.
-    ahead : Start, Rounds or None
+    ahead : NewtonStart, Rounds or None
         Where the last Newton steps ended.
     gap : float
         The relative gap then.
@@ -196,7 +201,7 @@ class _Turns:
 
     swept: float = 0.0
     stepped: float = 0.0
-    ahead: Start | Rounds | None = None
+    ahead: NewtonStart | Rounds | None = None
     gap: float = np.inf
     is_cut_short: bool = True
     pace_of_sweeps: float = 0.0
@@ -206,11 +211,13 @@ class _Turns:
         """Return where Newton steps go on: there, unless sweeps have got farther."""
         if self.ahead is not None and not self._is_passed(progress):
             return self.ahead
-        if not isinstance(self.ahead, Start):
-            return progress.start()
-        here = progress.start()
-        point = {"alpha": here.alpha, "w": here.w, "intercept": here.intercept}
-        return replace(self.ahead, **point, anchor=None)
+        best = progress.start()
+        return self.ahead.moved(best) if isinstance(self.ahead, NewtonStart) else best
+
+    @property
+    def _keeps_products(self) -> bool:
+        """Whether the last Newton steps have left inner products of rows."""
+        return isinstance(self.ahead, NewtonStart) and self.ahead.inner is not None
 
     def _is_passed(self, progress: Progress) -> bool:
         """Whether sweeps have got farther than the last Newton steps."""
@@ -227,7 +234,7 @@ class _Turns:
         assert best is not None
         inside = (best.alpha > 0.0) & (best.alpha < problem.bound)
         first, each = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
-        if problem.rows.keeps_kernel or getattr(self.ahead, "inner", None):
+        if problem.rows.keeps_kernel or self._keeps_products:
             first = 0.0
         return first + count * (each + work_of_sweep(problem.rows) + CALL_WORK)
 
@@ -360,24 +367,25 @@ def _log_odds(progress: Progress) -> float:
 
 
 def finish(
-    progress: Progress, start: Start | Rounds | None, seed: int
-) -> Start | Rounds | None:
+    progress: Progress, start: Start | WeightsStart | Rounds | None, seed: int
+) -> NewtonStart | Rounds | None:
     """Take Newton steps to the tolerance, or on a small problem to rounding.
 
     Returns
     -------
-    Start, Rounds or None
+    NewtonStart, Rounds or None
         Where they ended, if they can go on there.
     """
     problem = progress.problem
     small = is_small(problem)
-    if isinstance(start, Rounds):
+    if isinstance(start, Rounds | WeightsStart):
         return band_until(progress, start, progress.tol)
-    goes_on = start is not None and start.anchor is not None
+    goes_on = isinstance(start, InterruptedStart)
     if (_takes_bands(problem) and not goes_on) or (not small and start is None):
+        first: Start | WeightsStart | None = start
         if start is None or not (start.alpha.any() or start.w is not None):
-            start = nest(progress, seed)
-        return band_until(progress, start, progress.tol, lambda: nest(progress, seed))
+            first = nest(progress, seed)
+        return band_until(progress, first, progress.tol, lambda: nest(progress, seed))
     if start is None:
         start = Start(np.zeros(problem.n_rows))
     if not (small and progress.exact):

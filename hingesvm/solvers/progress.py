@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate, Intercept
 from hingesvm.problems.proof import Provable, prove
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import KnownMargins, Start
 
 __all__ = [
     "CALL_WORK",
@@ -96,10 +96,8 @@ class Solution:
     converged : bool
         Whether the certified relative gap is at most the tolerance.
     history : list of Check
-    shortfall : ndarray of float32 or float64, of shape (n_rows,), optional
-        1 - m at the primal point, if it was at hand.
-    reach : ndarray of float32, of shape (n_rows,), optional
-        How far the margins of the rows move, compared with each other; with it.
+    margins : KnownMargins, optional
+        Those at the primal point, if they were at hand.
     is_stopped : bool, default=False
         Whether the report asked to stop.
     noise : float, default=0.0
@@ -111,8 +109,7 @@ class Solution:
     n_iter: int
     converged: bool
     history: list[Check]
-    shortfall: NDArray[np.floating] | None = None
-    reach: NDArray[np.float32] | None = None
+    margins: KnownMargins | None = None
     is_stopped: bool = False
     noise: float = 0.0
 
@@ -137,7 +134,7 @@ class ProgressOf(Generic[_Problem]):
         Called with each line of the history as it is written; may ask to stop.
     is_stopped : bool
         Whether it did, which counts as exhausted.
-    shortfall, reach
+    margins : KnownMargins or None
         As of `Solution`, if the method that ends has them at hand.
     work, budget : float
         Arithmetic so far, in units of about a nanosecond on one core, and how much may
@@ -157,8 +154,7 @@ class ProgressOf(Generic[_Problem]):
     history: list[Check] = field(default_factory=list)
     report: Report | None = None
     began: float = field(default_factory=time.perf_counter)
-    shortfall: NDArray[np.floating] | None = None
-    reach: NDArray[np.float32] | None = None
+    margins: KnownMargins | None = None
     exact: bool = True
     work: float = 0.0
     budget: float = np.inf
@@ -258,15 +254,14 @@ class ProgressOf(Generic[_Problem]):
             certificate = self._bound_rounding(certificate)
             self.note(certificate)
         if certificate.weights is not best.weights:
-            self.shortfall = self.reach = None
+            self.margins = None
         converged = certificate.relative_gap <= self.tol
         return Solution(
             certificate,
             self.n_iter,
             converged,
             self.history,
-            self.shortfall,
-            self.reach,
+            self.margins,
             self.is_stopped,
             0.0 if converged or self.is_stopped else self._noise(certificate),
         )

@@ -14,7 +14,7 @@ from hingesvm.losses import MarginLoss
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.rays import along_ray
 from hingesvm.problems.rounding import Rounded, round_to
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.memory import Rows
 from hingesvm.rows.team import Team
@@ -138,7 +138,7 @@ class Classes:
 
     def _most_together(self, first: Problem) -> int:
         """Return how many problems are begun together at most."""
-        if any(start is not None and start.found is not None for start in self.starts):
+        if any(isinstance(start, PathStart) for start in self.starts):
             return 1
         return most_together(first, len(self.targets), self.settings)
 
@@ -211,10 +211,8 @@ class Classes:
                 certificate, weights=nothing, duals=nothing, w_of_duals=None
             )
         if not self.keep_duals or len(self.targets) > 1:
-            # Shortfalls of many classes would take more memory than their duals.
-            solution = replace(
-                solution, certificate=certificate, shortfall=None, reach=None
-            )
+            # Margins of many classes would take more memory than their duals.
+            solution = replace(solution, certificate=certificate, margins=None)
         return solution, rounded
 
 

@@ -109,8 +109,7 @@ class Trained:
                 replace(
                     solution,
                     certificate=replace(solution.certificate, **changes),
-                    shortfall=None,
-                    reach=None,
+                    margins=None,
                 )
                 for solution in self.solutions
             ],

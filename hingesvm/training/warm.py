@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import KeptStart, Start
 from hingesvm.training.joint import joint_start, signed_duals
 from hingesvm.training.run import Training
 from hingesvm.training.trained import Trained
@@ -83,7 +83,7 @@ class KeptDuals:
             used[: self.signed.shape[1]] = self.signed.any(axis=0)
             factors = _within_classes(now / before, before * used[places], training)
         targets = range(len(self.signed)) if training.is_joint else training.targets
-        starts = []
+        starts: list[Start] = []
         # One after the other, as the cache holds the dual variables of one.
         for number, target in enumerate(targets):
             signed = np.zeros(n_samples)
@@ -94,7 +94,7 @@ class KeptDuals:
                 alpha *= factors
             w = coef[number].astype(np.float64) / longer
             b = float(intercept[number]) / longer
-            starts.append(Start(alpha, w, b, is_at_bound=at_bound))
+            starts.append(KeptStart(alpha, w, b, is_at_bound=at_bound))
         if training.is_joint:
             return [joint_start(starts, training.codes)]
         return list(starts)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.problems.joint import JointProblem
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import CertifiedStart, Start
 from hingesvm.solvers.joint.newton import newton_jointly
 from hingesvm.solvers.joint.sweeps import sweep_jointly
 from hingesvm.solvers.joint.system import FEW_UNKNOWNS
@@ -93,13 +93,15 @@ def solve_jointly(
     is_small = method != "stochastic" and _is_small(problem)
     exact = settings.exact and is_small
     if start is not None:
-        found = start.found
-        if found is None:
-            found = problem.certify(start.alpha, start.w, _intercepts(problem, start))
-        progress.record(found, proven=start.found is not None)
+        if isinstance(start, CertifiedStart):
+            certificate = start.certificate
+        else:
+            intercepts = _intercepts(problem, start)
+            certificate = problem.certify(start.alpha, start.w, intercepts)
+        progress.record(certificate, proven=isinstance(start, CertifiedStart))
         if progress.relative_gap <= (min(tol, _EXACT) if exact else tol):
             return progress.solution()
-        start = Start(found.alpha, found.w, found.intercept)
+        start = Start(certificate.alpha, certificate.w, certificate.intercept)
     if is_small and method == "auto":
         progress.tol = _ROUGH if exact else max(tol, _ROUGH)
         progress.max_iter = min(_FIRST_SWEEPS, max_iter)

@@ -15,7 +15,7 @@ the costs, found in the same way, down to about a thousand rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,11 @@ from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.duals import PackedDuals, unpacked
 from hingesvm.problems.intercept import smoothed
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import KnownMargins, Start, UnseenStart, WarmStart
 from hingesvm.rows.columns import mean_squares
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.proximal import GROWTH
+from hingesvm.solvers.newton.starts import BandStart, NewtonStart, WeightsStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
@@ -84,7 +85,7 @@ _LONGER = 1.1
 _PATIENCE = 4
 
 
-def nest(progress: Progress, seed: int) -> Start | None:
+def nest(progress: Progress, seed: int) -> WeightsStart | None:
     """Return a start from the solution of a sample, or None where there is none.
 
     Parameters
@@ -109,7 +110,7 @@ def nest(progress: Progress, seed: int) -> Start | None:
     progress.n_iter, progress.work = inner.n_iter, progress.work + inner.work
     if inner.best is None:
         return None
-    return Start(np.empty(0), inner.best.w, inner.best.intercept)
+    return WeightsStart(inner.best.w, inner.best.intercept)
 
 
 def _sample(n_rows: int, seed: int) -> IndexArray:
@@ -161,20 +162,19 @@ class Rounds:
 
 def band_until(
     progress: Progress,
-    start: Start | Rounds | None,
+    start: Start | WeightsStart | Rounds | None,
     goal: float,
-    other: Callable[[], Start | None] | None = None,
-) -> Start | Rounds | None:
+    other: Callable[[], WeightsStart | None] | None = None,
+) -> NewtonStart | Rounds | None:
     """Take Newton steps on bands of rows to a relative gap on all rows.
 
     Parameters
     ----------
     progress : Progress
         Keeps what is found, and bounds the number of steps.
-    start : Start or Rounds, optional
-        Weights to start from, and dual variables unless these are of length 0.
-        Without weights, all rows make up the one and only band. Or rounds that are to
-        go on.
+    start : Start, WeightsStart or Rounds, optional
+        Weights to start from, with dual variables if they are known. Without weights,
+        all rows make up the one and only band. Or rounds that are to go on.
     goal : float
         Relative gap to reach.
     other : callable, optional
@@ -182,7 +182,7 @@ def band_until(
 
     Returns
     -------
-    Start, Rounds or None
+    NewtonStart, Rounds or None
         Where it was interrupted, if it was: with steps on all rows, or on bands.
     """
     problem = progress.problem
@@ -193,7 +193,7 @@ def band_until(
         return None
     else:
         rounds = _first_survey(problem, start, goal)
-        if start.is_unseen:
+        if isinstance(start, UnseenStart):
             found = rounds.here.certificate(problem)
             progress.record(found, proven=True)
             if progress.relative_gap <= goal:
@@ -207,7 +207,7 @@ def band_until(
         progress.record(certificate, proven=True, active=len(rounds.band))
         if progress.relative_gap <= goal:
             if progress.best is not None and progress.best.weights is there.weights:
-                progress.shortfall, progress.reach = there.shortfall, rounds.reach
+                progress.margins = KnownMargins(there.shortfall, rounds.reach)
             return None
         patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
         if rounds.is_cut_short and certificate.relative_gap > _HARDLY * rounds.gap:
@@ -226,26 +226,28 @@ def _cold_start(problem: Problem) -> Start:
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     zero = np.zeros(problem.rows.n_features)
     shortfall = np.ones(problem.n_rows)
-    return Start(0.5 * problem.bound, zero, 0.0, shortfall, _COLD_RHO)
+    return BandStart(0.5 * problem.bound, zero, shortfall=shortfall, rho=_COLD_RHO)
 
 
-def _first_survey(problem: Problem, start: Start, goal: float) -> Rounds:
+def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) -> Rounds:
     """Look at all rows at the start."""
     assert start.w is not None
-    with_duals = len(start.alpha) > 0
     duals = None
-    if with_duals:
+    if isinstance(start, Start):
         duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
-    if duals is not None and start.reach is not None:
-        assert start.shortfall is not None
-        w_of_duals = start.w_of_duals
-        if w_of_duals is None:
-            w_of_duals = problem.combine(start.alpha)
+    if isinstance(start, WarmStart) and start.margins is not None:
+        assert duals is not None
         here = Survey(
-            start.w, float(start.intercept), duals, start.shortfall, w_of_duals
+            start.w,
+            float(start.intercept),
+            duals,
+            start.margins.shortfall,
+            start.combined(problem),
         )
         here.add_up(problem)
-        return Rounds(here, start.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
+        reach = start.margins.reach
+        return Rounds(here, reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
+    with_duals = duals is not None
     known = problem.rows.reach
     reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
     scales = _scales(problem) if known is None else None
@@ -276,7 +278,7 @@ def _begin_anew(
     start: Start,
     primal: float,
     goal: float,
-    other: Callable[[], Start | None] | None,
+    other: Callable[[], WeightsStart | None] | None,
 ) -> Rounds:
     """Look at the weights of a start without its dual variables, or at another start.
 
@@ -287,7 +289,8 @@ def _begin_anew(
         rounds = _first_survey(problem, instead, goal)
         if rounds.here.certificate(problem).primal < primal:
             return rounds
-    return _first_survey(problem, replace(start, alpha=np.empty(0)), goal)
+    assert start.w is not None
+    return _first_survey(problem, WeightsStart(start.w, start.intercept), goal)
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
@@ -329,8 +332,13 @@ def _solve_part(
     limit = min(progress.max_iter, progress.n_iter + rounds.steps)
     inner = Progress(part, target, limit, progress.n_iter)
     inner.work, inner.budget = progress.work, progress.budget
-    start = Start(
-        first, here.w, here.intercept, here.shortfall[band], rounds.rho, w_of_duals
+    start = BandStart(
+        first,
+        here.w,
+        here.intercept,
+        w_of_duals,
+        shortfall=here.shortfall[band],
+        rho=rounds.rho,
     )
     floor = _LOST * problem.primal_of(here.w, here.intercept, here.loss)
     if progress.best is not None:
@@ -341,7 +349,6 @@ def _solve_part(
     # And the look at all rows that follows.
     progress.work = inner.work + work_of_sweep(problem.rows)
     assert ahead.w is not None
-    assert ahead.rho is not None
     # A band whose rows could hardly move says little of what suits the next one.
     rounds.rho = min(ahead.rho, _LARGEST_GROWTH * rounds.rho)
     alpha = ahead.alpha.copy()

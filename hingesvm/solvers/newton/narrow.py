@@ -142,7 +142,6 @@ class Narrow:
         n, d = rows.n_rows, rows.n_features
         size = d + (rule != "none")
         self.problem = problem
-        self.inner = None
         self.unit = problem.cost if unit is None else unit
         self._room = _borrowed(rows)
         self._room.take(rows, size, problem.signs)

@@ -38,6 +38,7 @@ from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.narrow import Narrow, is_narrow
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.proximal import Growth, first_rho, units
+from hingesvm.solvers.newton.starts import BandStart, InterruptedStart, NewtonStart
 from hingesvm.solvers.newton.system import (
     NewtonSystem,
     keeps_products,
@@ -137,7 +138,7 @@ class _State:
 
 def newton_until(
     progress: Progress, start: Start, goal: float, floor: float = -np.inf
-) -> Start:
+) -> NewtonStart:
     """Take Newton steps to a relative gap, or until they no longer bring it closer.
 
     Parameters
@@ -154,7 +155,7 @@ def newton_until(
 
     Returns
     -------
-    Start
+    NewtonStart
         Where it ends.
     """
     state = _begin(progress.problem, start)
@@ -193,16 +194,21 @@ def _go_narrowly(progress: Progress, state: Narrow, goal: float, floor: float) -
 
 def _end(
     progress: Progress, state: _State | Narrow, goal: float, floor: float
-) -> Start:
+) -> NewtonStart:
     """Return where steps ended."""
     best = progress.best
     if best is not None and floor <= best.primal and best.relative_gap <= goal:
         point = best.alpha, best.w, best.intercept
     else:
         point = state.alpha, state.w, state.intercept
-    anchor = None if isinstance(state, Narrow) else state.anchor
-    return Start(
-        *point, rho=state.rho, unit=state.unit, inner=state.inner, anchor=anchor
+    if isinstance(state, Narrow):
+        return NewtonStart(*point, rho=state.rho, unit=state.unit)
+    return InterruptedStart(
+        *point,
+        rho=state.rho,
+        unit=state.unit,
+        inner=state.inner,
+        anchor=state.anchor,
     )
 
 
@@ -245,11 +251,13 @@ def _begin(
     alpha = np.ascontiguousarray(start.alpha)
     if problem.fixed is None and alpha.any():
         alpha = problem.repair(alpha)
-    unit, rho = start.unit, start.rho
-    if rho is None:
+    if isinstance(start, NewtonStart):
+        unit, rho = start.unit, start.rho
+    elif isinstance(start, BandStart):
+        unit, rho = problem.cost, start.rho
+    else:
         unit = units(problem.rows, problem.cost)
         rho = first_rho(problem, unit, alpha)
-    unit = problem.cost if unit is None else unit
     narrow = is_narrow(problem) and not is_plain
     w_of_duals = start.w_of_duals
     if w_of_duals is None and not (narrow and start.w is not None):
@@ -262,7 +270,7 @@ def _begin(
         with_intercept = problem.intercept_rule != "none"
         intercept = start.intercept if with_intercept else 0.0
     shortfall: Float64Array
-    if start.shortfall is not None:
+    if isinstance(start, BandStart):
         shortfall = start.shortfall.astype(np.float64)
     elif w.any():
         shortfall = 1.0 - problem.margins(w, intercept)
@@ -276,12 +284,13 @@ def _begin(
     turning = np.asarray(with_turning, dtype=np.float64)
     assert w_of_duals is not None
     kept = keeps_products(problem)
-    inner = start.inner
+    inner = start.inner if isinstance(start, NewtonStart) else None
     if inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
     point = w, intercept, shortfall, alpha, w_of_duals
     state = _State(problem, unit, *point, spare, turning, kept, inner)
-    state.take_anchor(alpha if start.anchor is None else start.anchor, rho)
+    anchor = start.anchor if isinstance(start, InterruptedStart) else alpha
+    state.take_anchor(anchor, rho)
     return state
 
 

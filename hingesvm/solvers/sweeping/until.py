@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.duals import PackedDuals
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import CertifiedStart, Start, UnseenStart
 from hingesvm.rows.memory import Rows
 from hingesvm.solvers.progress import CALL_WORK, Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
@@ -107,9 +107,7 @@ def sweep_until(
         problem.intercept_rule, squared_norms, problem.cost, problem.curvature
     )
     alpha = start.alpha.copy()
-    w_of_duals = start.w_of_duals
-    if w_of_duals is None:
-        w_of_duals = problem.combine(alpha)
+    w_of_duals = start.combined(problem)
     state = Sweeps(
         row_steps(problem, squared_norms, tau),
         tau,
@@ -130,12 +128,14 @@ def sweep_until(
     swept = visits = since_look = 0.0
     wait = _FIRST_LOOK if problem.rows.n_features > _WIDE else 1.0
     # Sweeps and relative gap at each look.
-    looks = [(0.0, np.inf if start.found is None else start.found.relative_gap)]
+    looks = [(0.0, np.inf)]
+    if isinstance(start, CertifiedStart):
+        looks = [(0.0, start.certificate.relative_gap)]
     shrunk_above = 0.0
     trail = Trail(problem.rows, state.w.dtype)
     before, began = progress.n_iter, progress.work
     pass_work = work_of_sweep(problem.rows)
-    if start.is_unseen:
+    if isinstance(start, UnseenStart):
         looks = [(0.0, _look(progress, state, start))]
         shrunk_above = state.shrink_above
         if progress.converged:
