@@ -23,8 +23,9 @@ import numpy as np
 
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
-from hingesvm.solvers.newton.bands import Rounds, band_until, nest
+from hingesvm.solvers.newton.bands import band_until, nest
 from hingesvm.solvers.newton.narrow import is_narrow
+from hingesvm.solvers.newton.rounds import Rounds
 from hingesvm.solvers.newton.starts import (
     InterruptedStart,
     NewtonStart,
