@@ -219,26 +219,37 @@ class Values:
         return feasible
 
     def balance(self, alpha: Float64Array) -> bool:
-        """Lower the duals of the class with the larger sum to the sum of the other.
+        """Lower the dual variables of one class so that the sum of a_i y_i is 0.
 
-        In place, and only with a free intercept; `alpha` lies in its box. A rounding
-        error is taken from rows inside their box, so that no row leaves its bound.
-        False if the class has too little to be lowered, as it can have in a restricted
-        problem.
+        Only with a free intercept. It is the class with the larger sum, lowered to that
+        of the other. A rounding error is taken from rows inside their box alone, so
+        that no row leaves its bound.
+
+        Parameters
+        ----------
+        alpha : ndarray of float64, of shape (n_rows,)
+            Dual variables in their box; changed in place.
+
+        Returns
+        -------
+        bool
+            False if the class has too little to be lowered, as it can have in a
+            restricted problem.
         """
         if self.intercept_rule != "free":
             return True
         positive, negative = _vectors.class_sums(alpha, self.signs)
         fixed = 0.0 if self.fixed is None else self.fixed.imbalance
-        heavier, heavy, light = 1, positive, negative - fixed
-        if heavy < light:
-            heavier, heavy, light = -1, negative, positive + fixed
-        if heavy - light <= _ROUNDING * (positive + negative):
+        # The larger sum, and what it must be in view of the other and of fixed rows.
+        sign, heavy, wanted = 1, positive, negative - fixed
+        if heavy < wanted:
+            sign, heavy, wanted = -1, negative, positive + fixed
+        if heavy - wanted <= _ROUNDING * (positive + negative):
             return True
-        if light < 0.0:
+        if wanted < 0.0:
             return False
         _vectors.lower_class(
-            alpha, self.bound, self.signs, heavier, heavy, light, _LITTLE
+            alpha, self.bound, self.signs, sign, heavy, wanted, _LITTLE
         )
         return True
 
