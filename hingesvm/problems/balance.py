@@ -77,10 +77,10 @@ def _excess(flows: Float64Array) -> Float64Array:
 def _in_proportion(
     flows: Float64Array, excess: Float64Array, _: Callable[[], None]
 ) -> Float64Array:
-    """Return flows in balance, if those between two classes alone can be lowered to it.
+    """Return flows of which those from classes with too much to others are lowered.
 
-    What goes from a class with too much to one with too little is lowered in proportion
-    to both. Where one of these flows has less than that, all are returned as they are.
+    To classes with too little, in proportion to both, which balances them. If one of
+    these flows is smaller than what is to be taken, all are returned as they are.
     """
     more, less = np.maximum(excess, 0.0), np.maximum(-excess, 0.0)
     if not less.any():

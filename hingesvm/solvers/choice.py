@@ -33,6 +33,7 @@ from hingesvm.solvers.newton.starts import (
 )
 from hingesvm.solvers.newton.system import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.newton.until import newton_until
+from hingesvm.solvers.price import are_dearer, newton_price
 from hingesvm.solvers.progress import CALL_WORK, Progress
 from hingesvm.solvers.sweeping.steps import price_of_sweep, work_of_sweep
 from hingesvm.solvers.sweeping.until import LONGEST_WAIT, sweep_until
@@ -272,7 +273,7 @@ class _Turns:
         is_trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
         if self.stepped or not is_trusted:
             return room
-        price = _newton_price(problem) * price_of_sweep(problem.rows)
+        price = _price_of_finish(problem) * price_of_sweep(problem.rows)
         if problem.n_rows > _NO_BANDS:
             most = _LITTLE if problem.rows.is_sparse else np.inf
             price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, most))
@@ -409,27 +410,28 @@ def hand_over(progress: Progress) -> Callable[[float, float], bool]:
     When they are predicted to cost more, or more than `max_iter` allows and the next
     look could leave too few iterations for Newton steps.
     """
-    price = _newton_price(progress.problem)
+    price = _price_of_finish(progress.problem)
 
     def is_dearer(taken: float, remaining: float) -> bool:
         left = progress.max_iter - progress.n_iter
         # A look can find no progress by chance.
         part = _EVIDENCE if np.isfinite(remaining) else _MORE_EVIDENCE
-        if remaining > price and taken > part * price:
+        if are_dearer(taken, remaining, price, part):
             return True
         return remaining > left and left - LONGEST_WAIT * taken < _RESERVE
 
     return is_dearer
 
 
-def _newton_price(problem: Problem) -> float:
+def _price_of_finish(problem: Problem) -> float:
     """Return the price of a finish by Newton steps, in sweeps over all rows."""
     n, d = problem.n_rows, problem.rows.n_features
     # At the optimum about as many rows are free as there are columns, if so many are.
     free = min(max(_FREE_IF_TALL * n, d), _FREE_IF_WIDE * n)
-    first, each = _works(problem, free)
+    products, each = _works(problem, free)
     sweep = price_of_sweep(problem.rows)
-    return _TYPICAL_STEPS * (_SWEEPS_PER_STEP + each / sweep) + first / sweep
+    step = _SWEEPS_PER_STEP * sweep + each
+    return newton_price(_TYPICAL_STEPS, step, sweep, products)
 
 
 def _works(problem: Problem, n_free: float) -> tuple[float, float]:

@@ -162,7 +162,9 @@ def test_an_exact_finish_takes_no_more_than_the_fit_before_it(monkeypatch, name)
         assert progress.converged
         works.append(progress.work)
     # A Newton step can end beyond its budget.
-    step = 2.0 * max(choice._newton_price(problem), 1.0) * price_of_sweep(problem.rows)
+    step = (
+        2.0 * max(choice._price_of_finish(problem), 1.0) * price_of_sweep(problem.rows)
+    )
     assert works[1] <= 4.0 * works[0] + 2.0 * progress.cheap + step / 30.0
 
 

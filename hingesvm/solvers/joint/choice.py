@@ -14,6 +14,7 @@ from hingesvm.problems.start import CertifiedStart, Start
 from hingesvm.solvers.joint.newton import newton_jointly
 from hingesvm.solvers.joint.sweeps import sweep_jointly
 from hingesvm.solvers.joint.system import FEW_UNKNOWNS
+from hingesvm.solvers.price import are_dearer, newton_price
 from hingesvm.solvers.progress import ProgressOf, Report, Solution
 from hingesvm.solvers.settings import Settings
 
@@ -170,11 +171,11 @@ def _hand_over(problem: JointProblem) -> Callable[[float, float], bool] | None:
     """Return the rule by which sweeps are left for Newton steps, if they ever are."""
     if _unknowns(problem) > FEW_UNKNOWNS:
         return None
-    price = _newton_price(problem)
-    return lambda taken, remaining: remaining > price and taken > _EVIDENCE * price
+    price = _price_of_joint_finish(problem)
+    return lambda taken, remaining: are_dearer(taken, remaining, price, _EVIDENCE)
 
 
-def _newton_price(problem: JointProblem) -> float:
+def _price_of_joint_finish(problem: JointProblem) -> float:
     """Return the price of a finish by Newton steps, in sweeps over all rows."""
     n, count = problem.n_rows, problem.n_classes
     per_row = problem.rows.n_entries / n
@@ -183,4 +184,4 @@ def _newton_price(problem: JointProblem) -> float:
     matrix = _FREE * n * _PAIRS * per_row * (per_row + 1.0)
     factorisation = _unknowns(problem) ** 3 / (3.0 * _DENSE_SPEEDUP)
     step = sweep + projections + matrix + factorisation
-    return _TYPICAL_STEPS * step / sweep
+    return newton_price(_TYPICAL_STEPS, step, sweep)
