@@ -149,8 +149,8 @@ class JointProblem:
     def _losses_of(self, gradients: Float64Array) -> Float64Array:
         """Return c_i times the loss of each row, given what `gradients` returns."""
         shortfall = np.maximum(gradients, 0.0)
-        each = shortfall.max(axis=1) if self.total == 1.0 else shortfall.sum(axis=1)
-        return np.asarray(self.cost * each)
+        of_rows = shortfall.max(axis=1) if self.total == 1.0 else shortfall.sum(axis=1)
+        return np.asarray(self.cost * of_rows)
 
     def primal(self, weights: Float64Array, intercepts: Float64Array) -> float:
         """Return P(W, b)."""
@@ -304,13 +304,15 @@ class JointProblem:
         """How bounds of rounding errors can be found, the cheapest way first."""
         return CARES if self.rows.has_rough_length else CARES[1:]
 
-    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+    def primal_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P, as of `Problem`."""
         others = 1 if self.total == 1.0 else self.n_classes - 1
-        size = self.rows.longest(roughly=care == "glance") * _largest_norm(found.w)
-        size += float(np.abs(found.intercept).max()) + self.margin
+        longest = self.rows.longest(roughly=care == "glance")
+        size = longest * _largest_norm(certificate.w)
+        size += float(np.abs(certificate.intercept).max()) + self.margin
         error = 2.0 * (longest_row(self.rows) + _MORE) * UNIT * size
-        return others * error * sum_of(self.cost) + self.terms * UNIT * found.primal
+        rounding = self.terms * UNIT * certificate.primal
+        return others * error * sum_of(self.cost) + rounding
 
     @property
     def terms(self) -> int:
@@ -318,13 +320,14 @@ class JointProblem:
         others = 1 if self.total == 1.0 else self.n_classes - 1
         return self.n_classes * self.rows.n_features + self.n_rows * others + _MORE
 
-    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
+    def dual_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in D, likewise."""
         n, longest = self.n_rows, self.rows.longest(roughly=care == "glance")
-        taken = float(found.alpha.sum())
+        taken = float(certificate.alpha.sum())
         gain = self.margin * taken
-        norm = math.sqrt(2.0 * max(gain - found.dual, 0.0))
-        below = (n * self.n_classes + _MORE) * UNIT * (3.0 * gain + abs(found.dual))
+        norm = math.sqrt(2.0 * max(gain - certificate.dual, 0.0))
+        size = 3.0 * gain + abs(certificate.dual)
+        below = (n * self.n_classes + _MORE) * UNIT * size
         below += self.terms * UNIT * norm * norm
         turned = 2.0 * (n + self.n_classes + _MORE) * UNIT * taken
         moved = turned * longest
@@ -332,7 +335,7 @@ class JointProblem:
         if self.intercept_rule == "penalized":
             below += turned * (norm + 0.5 * turned)
         elif self.intercept_rule == "free":
-            excess = float(np.abs(self.imbalance(found.alpha)).sum()) + turned
+            excess = float(np.abs(self.imbalance(certificate.alpha)).sum()) + turned
             below += self._cost_of_balance(excess, norm, longest)
         return below
 
@@ -346,15 +349,17 @@ class JointProblem:
         taken = 0.5 * excess * (self.n_classes - 1)
         return taken * (self.margin + 2.0 * longest * (norm + taken * longest))
 
-    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
+    def precise_primal(
+        self, certificate: Certificate
+    ) -> tuple[Certificate, Float64Array]:
         """Return it with P in twice the precision, and bounds of `gradients`."""
-        w, rows = found.w, np.arange(self.n_rows)
+        w, rows = certificate.w, np.arange(self.n_rows)
         columns = [
             scores(self.rows, weights, float(intercept), rows)
-            for weights, intercept in zip(w, found.intercept, strict=True)
+            for weights, intercept in zip(w, certificate.intercept, strict=True)
         ]
         value, rest, sizes = (
-            np.stack(each, axis=1) for each in zip(*columns, strict=True)
+            np.stack(parts, axis=1) for parts in zip(*columns, strict=True)
         )
         sizes += sizes[rows, self.codes][:, np.newaxis]
         of_true_class = value[rows, self.codes][:, np.newaxis]
@@ -366,15 +371,15 @@ class JointProblem:
         sizes += 4.0 * UNIT * (np.abs(gradients) + np.abs(rest))
         gradients[rows, self.codes] = -np.inf
         most = gradients + sizes
-        lower, upper = (total(self._losses_of(each)) for each in (gradients, most))
-        primal = self.primal_of(w, found.intercept, lower)
+        lower, upper = (total(self._losses_of(bounds)) for bounds in (gradients, most))
+        primal = self.primal_of(w, certificate.intercept, lower)
         terms = w.size + self.n_classes + _MORE
         above = max(upper - lower, 0.0) + terms * UNIT * primal
-        return replace(found, primal=primal, above=above), most
+        return replace(certificate, primal=primal, above=above), most
 
-    def precise_dual(self, found: Certificate) -> Certificate:
+    def precise_dual(self, certificate: Certificate) -> Certificate:
         """Return it with D in twice the precision."""
-        alpha = found.alpha
+        alpha = certificate.alpha
         row_sums, row_sums_rest = np.zeros((2, self.n_rows))
         for column in alpha.T:
             row_sums, rounding = difference(row_sums, -column)
@@ -399,16 +404,16 @@ class JointProblem:
         if self.intercept_rule == "free":
             excess, norm = float(np.abs(imbalance).sum()), math.sqrt(2.0 * half)
             below += self._cost_of_balance(excess, norm, self.rows.longest())
-        return replace(found, dual=dual, below=below, w_of_duals=weights)
+        return replace(certificate, dual=dual, below=below, w_of_duals=weights)
 
     def stretched(
-        self, found: Certificate, gradients: Float64Array
+        self, certificate: Certificate, gradients: Float64Array
     ) -> tuple[float, Float64Array, Float64Array] | None:
         """Return a factor, and the point times it, where rows fall short without need.
 
         These have duals below their bound. None where none does.
         """
-        alpha, bound = found.alpha, self.cost[:, np.newaxis]
+        alpha, bound = certificate.alpha, self.cost[:, np.newaxis]
         loose = alpha < bound
         if self.total == 1.0:
             loose = np.broadcast_to(alpha.sum(axis=1) < self.cost, alpha.T.shape).T
@@ -416,7 +421,8 @@ class JointProblem:
         if not 0.0 < short < _LONGEST_STRETCH:
             return None
         factor = (1.0 + _ROUNDING) / (1.0 - short)
-        return factor, factor * found.w, factor * np.asarray(found.intercept)
+        intercepts = np.asarray(certificate.intercept)
+        return factor, factor * certificate.w, factor * intercepts
 
 
 def _largest_norm(weights: Float64Array) -> float:

@@ -190,27 +190,27 @@ def begin_together(
     """
     settings = replace(settings, **changes)
     _check_range(problems[0])
-    each = [
+    progresses = [
         _progress(problem, settings, report, n_problems)
         for problem, report in zip(problems, reports, strict=True)
     ]
-    for progress in each:
+    for progress in progresses:
         progress.record(progress.problem.origin())
-    if all(progress.exhausted for progress in each):
-        return each
+    if all(progress.exhausted for progress in progresses):
+        return progresses
     is_dearer: Callable[[float, float], bool] | None = None
     if settings.method == "auto":
         suits_newton = is_small(problems[0]) or is_tall(problems[0])
-        is_dearer = hand_over_soon if suits_newton else hand_over(each[0])
+        is_dearer = hand_over_soon if suits_newton else hand_over(progresses[0])
     if starts is not None:
         starts = [
             with_bounds(problem, start)
             for problem, start in zip(problems, starts, strict=True)
         ]
-    sweep_together(each, lane, seed, is_dearer, starts)
-    for progress in each:
+    sweep_together(progresses, lane, seed, is_dearer, starts)
+    for progress in progresses:
         progress.work = progress.n_iter * work_of_sweep(progress.problem.rows)
-    return each
+    return progresses
 
 
 def go_on(progress: Progress, seed: int, method: Method = "auto") -> Solution:

@@ -235,10 +235,10 @@ class _Turns:
         problem, best = progress.problem, progress.best
         assert best is not None
         inside = (best.alpha > 0.0) & (best.alpha < problem.bound)
-        first, each = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
+        products, step_work = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
         if problem.rows.keeps_kernel or self._keeps_products:
-            first = 0.0
-        return first + count * (each + work_of_sweep(problem.rows) + CALL_WORK)
+            products = 0.0
+        return products + count * (step_work + work_of_sweep(problem.rows) + CALL_WORK)
 
     def step(self, progress: Progress, seed: int) -> None:
         """Take Newton steps until they have taken more work than sweeps.
@@ -428,18 +428,18 @@ def _price_of_finish(problem: Problem) -> float:
     n, d = problem.n_rows, problem.rows.n_features
     # At the optimum about as many rows are free as there are columns, if so many are.
     free = min(max(_FREE_IF_TALL * n, d), _FREE_IF_WIDE * n)
-    products, each = _works(problem, free)
+    products, step_work = _works(problem, free)
     sweep = price_of_sweep(problem.rows)
-    step = _SWEEPS_PER_STEP * sweep + each
+    step = _SWEEPS_PER_STEP * sweep + step_work
     return newton_price(_TYPICAL_STEPS, step, sweep, products)
 
 
 def _works(problem: Problem, n_free: float) -> tuple[float, float]:
     """Return the work of inner products, if the system needs any, and of each step."""
     by_columns, by_rows, by_gradients = works_of_systems(problem, n_free)
-    each = by_gradients
+    step_work = by_gradients
     if problem.rows.n_features <= LARGEST_SYSTEM:
-        each = min(each, by_columns)
-    if n_free <= LARGEST_SYSTEM and by_rows <= each:
+        step_work = min(step_work, by_columns)
+    if n_free <= LARGEST_SYSTEM and by_rows <= step_work:
         return problem.rows.work_of_products(n_free, n_free), by_rows
-    return 0.0, each
+    return 0.0, step_work

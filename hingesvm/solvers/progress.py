@@ -201,20 +201,20 @@ class ProgressOf(Generic[_Problem]):
         """Whether both values of the best points were computed from scratch."""
         return self._proven_primal and self._proven_dual
 
-    def _bound_rounding(self, found: Certificate) -> Certificate:
+    def _bound_rounding(self, certificate: Certificate) -> Certificate:
         """Take rounding errors into the gap of the best points, and return them."""
         if not self._is_bounded:
-            self.best = found = prove(self.problem, found, self.tol)
+            self.best = certificate = prove(self.problem, certificate, self.tol)
             self._is_bounded = True
-        return found
+        return certificate
 
-    def note(self, found: Certificate, active: int | None = None) -> None:
+    def note(self, certificate: Certificate, active: int | None = None) -> None:
         """Add a line to the history, without keeping the points."""
         seconds = time.perf_counter() - self.began
         rows = self.problem.n_rows if active is None else active
-        check = Check(self.n_iter, seconds, found.primal, found.gap, rows)
+        check = Check(self.n_iter, seconds, certificate.primal, certificate.gap, rows)
         self.history.append(check)
-        if self.report is not None and self.report(check, found):
+        if self.report is not None and self.report(check, certificate):
             self.is_stopped = True
 
     @property
@@ -266,12 +266,12 @@ class ProgressOf(Generic[_Problem]):
             0.0 if converged or self.is_stopped else self._noise(certificate),
         )
 
-    def _noise(self, found: Certificate) -> float:
+    def _noise(self, certificate: Certificate) -> float:
         """Return a bound of the rounding errors in float64 values of both points."""
-        if not np.isfinite(found.primal):
+        if not np.isfinite(certificate.primal):
             return 0.0
-        above = self.problem.primal_rounding(found)
-        return above + self.problem.dual_rounding(found)
+        above = self.problem.primal_rounding(certificate)
+        return above + self.problem.dual_rounding(certificate)
 
 
 #: Of a binary problem.

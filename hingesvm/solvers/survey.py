@@ -106,7 +106,7 @@ class Survey:
         self.add_up(problem)
 
     def stretched(
-        self, problem: Problem, found: Certificate, goal: float, *, rounded: bool
+        self, problem: Problem, certificate: Certificate, goal: float, *, rounded: bool
     ) -> Certificate:
         """Return the certificate of weights scaled up, if it is within a relative gap.
 
@@ -118,7 +118,7 @@ class Survey:
         ----------
         problem : Problem
             With a loss that has a kink.
-        found : Certificate
+        certificate : Certificate
             That of this survey, returned where scaling does not help enough.
         goal : float
         rounded : bool
@@ -131,20 +131,20 @@ class Survey:
             precision=float(np.finfo(self.weights.dtype).eps),
         )
         if longer is None:
-            return found
+            return certificate
         factor, shift = longer
         shortfall = 1.0 - factor * (1.0 - self.shortfall) - problem.signs * shift
         square = factor * factor * squared_norm(self.weights)
         intercept = factor * self.intercept + shift
         primal = problem.primal_from(square, intercept, problem.loss_sum(shortfall))
-        if replace(found, primal=primal).relative_gap > goal:
-            return found
+        if replace(certificate, primal=primal).relative_gap > goal:
+            return certificate
         w = factor * self.w
         if rounded:
             w, intercept = problem.rows.rounded(w, intercept)
         primal = problem.primal(w, intercept)
-        there = replace(found, weights=w, intercept=intercept, primal=primal)
-        return there if there.relative_gap <= goal else found
+        stretched = replace(certificate, weights=w, intercept=intercept, primal=primal)
+        return stretched if stretched.relative_gap <= goal else certificate
 
     def totals(self) -> Fixed:
         """Return the sums that count of rows whose duals are held fixed."""

@@ -162,9 +162,9 @@ def sweep_jointly(
         state.unmended += since_look
         visits += max(since_look, LOOK)
         progress.n_iter = before + math.ceil(visits)
-        found = _look(progress, state)
+        relative_gap = _look(progress, state)
         # Where a look finds more than was foreseen, the next one waits for less.
-        foreseen = math.sqrt(gap / found) if found > 0.0 else 1.0
+        foreseen = math.sqrt(gap / relative_gap) if relative_gap > 0.0 else 1.0
         aim = progress.tol * min(max(foreseen, _LEAST_FORESEEN), 1.0)
         since_look = 0.0
         shrunk_above = state.shrink_above

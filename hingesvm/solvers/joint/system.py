@@ -172,25 +172,25 @@ class _Free:
 
     def curve(self, scores: Float64Array) -> None:
         """Multiply some f, of shape (m, n_classes), by the curvature in f, in place."""
-        each = np.arange(len(self.order))
-        scores -= scores[each, self.codes][:, np.newaxis]
+        rows = np.arange(len(self.order))
+        scores -= scores[rows, self.codes][:, np.newaxis]
         scores *= self.inside
         mean = (self.share * scores.sum(axis=1))[:, np.newaxis]
         np.subtract(scores, mean, out=scores, where=self.inside)
         scores *= self.sigma[:, np.newaxis]
-        scores[each, self.codes] = -scores.sum(axis=1)
+        scores[rows, self.codes] = -scores.sum(axis=1)
 
-    def entries(self, one: int, other: int) -> Float64Array:
+    def entries(self, j: int, k: int) -> Float64Array:
         """Return entries of the curvature in f, of shape (m,)."""
         # I_A extends to the own class by M, which makes its entry minus the sum.
-        first, second = self._column(one), self._column(other)
+        first, second = self._column(j), self._column(k)
         value = -self.share * first * second
-        if one == other:
+        if j == k:
             number = self.inside.sum(axis=1)
-            value += np.where(self.codes == one, number, self.inside[:, one])
+            value += np.where(self.codes == j, number, self.inside[:, j])
         else:
-            value -= np.where(self.codes == one, self.inside[:, other], 0.0)
-            value -= np.where(self.codes == other, self.inside[:, one], 0.0)
+            value -= np.where(self.codes == j, self.inside[:, k], 0.0)
+            value -= np.where(self.codes == k, self.inside[:, j], 0.0)
         return np.asarray(self.sigma * value)
 
     def _column(self, k: int) -> Float64Array:
@@ -255,10 +255,10 @@ def _by_reflections(
         right[:, :d] -= right[:, d:] * centre
     if system.has_intercept:
         some = np.hstack([some, np.ones((len(some), 1))])
-    each = np.arange(len(some))
+    order = np.arange(len(some))
     differs = np.zeros((len(some), count, count))
     differs[:, range(count), range(count)] = 1.0
-    differs[each, :, free.codes] -= 1.0
+    differs[order, :, free.codes] -= 1.0
     differs *= free.inside[:, :, np.newaxis]
     differs -= (free.share[:, np.newaxis] * differs.sum(axis=1))[:, np.newaxis, :]
     differs *= np.sqrt(free.sigma)[:, np.newaxis, np.newaxis]
@@ -316,8 +316,8 @@ def _by_conjugate_gradients(
         return out
 
     def preconditioned(residual: Float64Array) -> Float64Array:
-        each = zip(solvers, residual, strict=True)
-        return np.stack([solve(part) for solve, part in each])
+        parts = zip(solvers, residual, strict=True)
+        return np.stack([solve(part) for solve, part in parts])
 
     solution, residual = np.zeros_like(right), right.copy()
     enough = _CONJUGATE_TOL * float(np.linalg.norm(right))

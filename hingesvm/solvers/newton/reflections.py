@@ -102,9 +102,9 @@ def solver_by_reflections(
 
     def solve(right: Float64Array) -> Float64Array:
         right = right * scale
-        found = roughly(right)
+        solution = roughly(right)
         for _ in range(_CORRECTIONS):
-            found += roughly(right - stacked.T @ (stacked @ found))
-        return found * scale
+            solution += roughly(right - stacked.T @ (stacked @ solution))
+        return solution * scale
 
     return solve
