@@ -89,7 +89,7 @@ class Problem(Values):
         )
 
     def with_signs(self, signs: NDArray[np.int8]) -> Problem:
-        """Return the same problem of other signs."""
+        """Return the same problem with other signs."""
         return Problem(
             self.rows,
             signs,
@@ -210,7 +210,7 @@ class Problem(Values):
     def _at(
         self, certificate: Certificate, w: Float64Array, intercept: float | None = None
     ) -> Certificate:
-        """Return it with other weights, and the intercept that is best for them."""
+        """Return a certificate with other weights and the best intercept for them."""
         scores = self.rows.margins(w)
         if self.intercept_rule != "penalized" or intercept is None:
             intercept = self.best_intercept(scores, certificate.alpha, intercept)
@@ -227,10 +227,11 @@ class Problem(Values):
     def _counterbalanced(
         self, certificate: Certificate, margins: Float64Array
     ) -> Certificate:
-        """Return it with duals where a class has none, if its costs dwarf the other's.
+        """Return the certificate of balanced duals where one class seems to have none.
 
-        Then the margins that its duals tell of fall short by less than a rounding
-        error. The row with the smallest one takes what balances the other class.
+        If its costs dwarf those of the other class, the margins that its duals tell of
+        fall short by less than a rounding error. Then its row with the smallest margin
+        takes what balances the other class.
         """
         if self.intercept_rule != "free":
             return certificate
@@ -265,11 +266,11 @@ class Problem(Values):
     def stretched(
         self, certificate: Certificate, shortfall: NDArray[np.floating]
     ) -> tuple[float, Float64Array, float] | None:
-        """Return a factor of w, and (w, b) for which rows without need are not short.
+        """Return a factor of w, and (w, b) at which no row falls short that need not.
 
-        None where none is. These are rows with duals below their bound, or, where the
-        loss has no kink, those short by what can be a rounding error. `shortfall` is
-        1 - m.
+        These are rows with duals below their bound or, where the loss has no kink, rows
+        that fall short by what can be a rounding error. None where there is no such
+        row. `shortfall` is 1 - m.
         """
         loose = certificate.alpha < self.bound if self.has_kink else shortfall < TINY
         return self._longer(certificate, worst_of_signs(shortfall, loose, self.signs))
@@ -277,7 +278,7 @@ class Problem(Values):
     def _longer(
         self, certificate: Certificate, worst: tuple[float, float]
     ) -> tuple[float, Float64Array, float] | None:
-        """Return the same, given by how much such rows of either sign fall short."""
+        """Return what `stretched` does, given by how much rows of either sign lack."""
         longer = stretch(worst, has_intercept=self.intercept_rule != "none")
         if longer is None:
             return None
@@ -319,9 +320,9 @@ class Problem(Values):
         return above + max(self.loss_sum(most) - self.loss_sum(short), 0.0)
 
     def dual_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
-        """Return a bound of the rounding error in D, likewise.
+        """Return a bound of the rounding error in D.
 
-        That of an exactly feasible point beside the dual variables.
+        It is that of an exactly feasible point beside the dual variables.
         """
         gain, excess = self._sums_of(certificate.duals)
         if care != "rows":
@@ -333,7 +334,7 @@ class Problem(Values):
         return self._dual_error(certificate.dual, gain, excess, moved, used + _MORE)
 
     def _margin_error(self, certificate: Certificate, length: Any) -> Any:
-        """Return a bound of the errors in margins of rows of this length, or these."""
+        """Return bounds of the errors in the margins of rows of one length or many."""
         size = length * math.sqrt(squared_norm(certificate.weights))
         size += abs(certificate.intercept) + 1.0
         return (longest_row(self.rows) + _MORE) * UNIT * size
@@ -351,7 +352,8 @@ class Problem(Values):
     ) -> float:
         """Return a bound of the rounding error in D.
 
-        Given the sums of a, of a y and of a ||x||, and the number of their terms.
+        `gain`, `excess` and `size` are the sums of a, of a y and of a ||x||, and
+        `terms` is the number of terms of each.
         """
         # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
         norm = math.sqrt(2.0 * max(gain - dual, 0.0))
@@ -381,7 +383,7 @@ class Problem(Values):
     def precise_primal(
         self, certificate: Certificate
     ) -> tuple[Certificate, Float64Array]:
-        """Return it with P in twice the precision, and upper bounds of 1 - m."""
+        """Return a certificate with P in twice the precision, and bounds of 1 - m."""
         w, intercept = certificate.w, float(certificate.intercept)
         shortfall = 1.0 - self.margins(w, intercept)
         error = np.sqrt(self.rows.squared_norms())
@@ -404,7 +406,7 @@ class Problem(Values):
         return replace(certificate, primal=primal, above=above), shortfall + error
 
     def precise_dual(self, certificate: Certificate) -> Certificate:
-        """Return it with D in twice the precision."""
+        """Return a certificate with D in twice the precision."""
         alpha = certificate.alpha
         signed = alpha * self.signs
         weights = combined(self.rows, signed)

@@ -86,7 +86,7 @@ class Certificate:
 
     @property
     def hidden(self) -> float:
-        """What of the gap is rounding errors that may be there."""
+        """The part of the gap that rounding errors may have hidden."""
         return self.above + self.below
 
     @property
@@ -99,7 +99,7 @@ class Certificate:
     def at(
         self, weights: NDArray[np.floating], intercept: Intercept, primal: float
     ) -> Certificate:
-        """Return it with another primal point, of which errors are not yet known."""
+        """Return the certificate with another primal point, of unknown errors."""
         return Certificate(
             weights,
             intercept,
@@ -112,7 +112,7 @@ class Certificate:
         )
 
     def bounded(self, above: float, below: float) -> Certificate:
-        """Return it with other bounds of its rounding errors."""
+        """Return the certificate with other bounds of its rounding errors."""
         return Certificate(
             self.weights,
             self.intercept,

@@ -127,7 +127,7 @@ def minimise_smoothed(
     """Return about the minimiser of weight b^2 / 2 + sum_i c_i l(y_i (scores_i + b)).
 
     It is that of losses whose kinks are smoothed over a thousandth of a margin. The
-    other parameters are as above.
+    other parameters are as of `minimise_over_intercept`.
     """
     shortfall = signs - scores
     shortfall -= guess
@@ -143,7 +143,7 @@ def _minimise_smoothed(
     guess: float,
     weight: float = 0.0,
 ) -> float:
-    """Return the minimiser but for smoothed kinks: of some rows, then of all.
+    """Return the minimiser with smoothed kinks, found on some rows, then on all.
 
     `shortfall` is 1 - m_i at the guess.
     """

@@ -80,7 +80,7 @@ class JointDuals:
     factors: Float64Array
 
     def unpacked(self) -> Float64Array:
-        """Return them as an array of shape (n_rows, n_classes)."""
+        """Return feasible dual variables, of shape (n_rows, n_classes)."""
         alpha = self.problem.within(self.raw)
         if len(self.factors):
             self.problem.lower(alpha, self.factors)
@@ -199,7 +199,7 @@ class JointProblem:
     def dual_of(
         self, w_of_duals: NDArray[np.floating], gain: float, imbalance: Float64Array
     ) -> float:
-        """Return D(a), given W(a), the first sum and b(a)."""
+        """Return D(a), given W(a), m times the sum of a, and b(a)."""
         value = gain - 0.5 * squared_norm(w_of_duals.ravel())
         if self.intercept_rule == "penalized":
             value -= 0.5 * float(imbalance @ imbalance)
@@ -316,12 +316,12 @@ class JointProblem:
 
     @property
     def terms(self) -> int:
-        """Numbers that P is summed of, at most."""
+        """Number of terms of all sums in an objective value, at most."""
         others = 1 if self.total == 1.0 else self.n_classes - 1
         return self.n_classes * self.rows.n_features + self.n_rows * others + _MORE
 
     def dual_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
-        """Return a bound of the rounding error in D, likewise."""
+        """Return a bound of the rounding error in D, as of `Problem`."""
         n, longest = self.n_rows, self.rows.longest(roughly=care == "glance")
         taken = float(certificate.alpha.sum())
         gain = self.margin * taken
@@ -340,9 +340,9 @@ class JointProblem:
         return below
 
     def _cost_of_balance(self, excess: float, norm: float, longest: float) -> float:
-        """Return what it costs D at most to balance flows that are not by so much.
+        """Return by how much D falls at most where flows with an excess are balanced.
 
-        They are the sum of cycles and of paths from classes with too much to classes
+        Flows are the sum of cycles and of paths from classes with too much to classes
         with too little. The paths are half of the excess, and to take a unit of one
         away lowers at most n_classes - 1 dual variables by one.
         """
@@ -352,7 +352,7 @@ class JointProblem:
     def precise_primal(
         self, certificate: Certificate
     ) -> tuple[Certificate, Float64Array]:
-        """Return it with P in twice the precision, and bounds of `gradients`."""
+        """Return a certificate with P in twice the precision; bounds of `gradients`."""
         w, rows = certificate.w, np.arange(self.n_rows)
         columns = [
             scores(self.rows, weights, float(intercept), rows)
@@ -378,7 +378,7 @@ class JointProblem:
         return replace(certificate, primal=primal, above=above), most
 
     def precise_dual(self, certificate: Certificate) -> Certificate:
-        """Return it with D in twice the precision."""
+        """Return a certificate with D in twice the precision."""
         alpha = certificate.alpha
         row_sums, row_sums_rest = np.zeros((2, self.n_rows))
         for column in alpha.T:
@@ -409,9 +409,9 @@ class JointProblem:
     def stretched(
         self, certificate: Certificate, gradients: Float64Array
     ) -> tuple[float, Float64Array, Float64Array] | None:
-        """Return a factor, and the point times it, where rows fall short without need.
+        """Return a factor, and the point at which no row falls short that need not.
 
-        These have duals below their bound. None where none does.
+        These are rows with duals below their bound. None where there is no such row.
         """
         alpha, bound = certificate.alpha, self.cost[:, np.newaxis]
         loose = alpha < bound

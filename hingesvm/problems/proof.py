@@ -35,7 +35,7 @@ class Provable(Protocol):
 
     @property
     def cares(self) -> Sequence[Care]:
-        """How their bounds can be found, the cheapest way first."""
+        """How bounds of rounding errors can be found, the cheapest way first."""
         ...
 
     @property
@@ -54,20 +54,20 @@ class Provable(Protocol):
     def precise_primal(
         self, certificate: Certificate
     ) -> tuple[Certificate, Float64Array]:
-        """Return it with P in twice the precision, and by how much margins fall short.
+        """Return a certificate with P in twice the precision, and bounds of shortfalls.
 
-        By no more than that, in exact arithmetic.
+        In exact arithmetic, no margin falls short by more than these.
         """
         ...
 
     def precise_dual(self, certificate: Certificate) -> Certificate:
-        """Return it with D in twice the precision."""
+        """Return a certificate with D in twice the precision."""
         ...
 
     def stretched(
         self, certificate: Certificate, shortfall: Float64Array
     ) -> tuple[float, Float64Array, Any] | None:
-        """Return a factor, and a point that is longer, where that may help."""
+        """Return a factor, and a point longer by it; None where that is no use."""
         ...
 
 
@@ -90,9 +90,8 @@ def prove(problem: Provable, certificate: Certificate, tol: float) -> Certificat
     for care in problem.cares:
         above = problem.primal_rounding(certificate, care)
         below = problem.dual_rounding(certificate, care)
-        bounded = certificate.bounded(
-            certificate.above + above, certificate.below + below
-        )
+        above, below = above + certificate.above, below + certificate.below
+        bounded = certificate.bounded(above, below)
         decides = seen.relative_gap <= tol < bounded.relative_gap
         if bounded.hidden <= matters and not decides:
             return bounded
@@ -100,10 +99,11 @@ def prove(problem: Provable, certificate: Certificate, tol: float) -> Certificat
 
 
 def _precisely(problem: Provable, certificate: Certificate) -> Certificate:
-    """Return it with both values in twice the precision, at a better point if one is.
+    """Return a certificate with both values in twice the precision.
 
-    That is weights a little longer, by which no margin falls short of 1. They are
-    rounded each time, so what still falls short of 1 is added to the next try.
+    It is at weights a little longer, with which no margin falls short of 1, if these
+    are better. They are rounded each time, so what still falls short of 1 is added to
+    the next try.
     """
     certificate, shortfall = problem.precise_primal(certificate)
     slack = 0.0

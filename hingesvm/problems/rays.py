@@ -117,7 +117,7 @@ class _Point(NamedTuple):
 
 @dataclass(frozen=True)
 class _Ray:
-    """All multiples of some dual variables, and the parabola that the dual is there.
+    """All multiples of some dual variables, along which the dual is a parabola.
 
     Attributes
     ----------
@@ -199,7 +199,10 @@ def _certified(
 
 
 def _best_of_groups(problem: Problem, alpha: Float64Array, factor: float) -> _Point:
-    """Return the best point with a factor for each group of rows, from one for all."""
+    """Return the best point with a factor for each group of rows.
+
+    The search starts from one factor for all of them.
+    """
     groups, bound = _groups(problem, alpha), problem.bound
     gains = np.array([alpha[rows].sum() for rows in groups])
     weights = np.stack(
@@ -228,9 +231,10 @@ def _best_of_groups(problem: Problem, alpha: Float64Array, factor: float) -> _Po
 
 
 def _groups(problem: Problem, alpha: Float64Array) -> list[IndexArray]:
-    """Return the rows with dual variables: of each class at its bound, and inside.
+    """Return the rows with dual variables: those of each class at a bound, and inside.
 
-    At its bound is what is nearly as large a part of it as any of its class.
+    Rows count as at their bound whose dual variables are nearly as large a part of it
+    as any of their class.
     """
     positive = problem.signs > 0
     at_bound = np.zeros(problem.n_rows, np.bool_)
@@ -259,8 +263,8 @@ def _best_factors(
 ) -> Float64Array:
     """Return the s that maximises g . s - s Q s / 2, found by exact steps.
 
-    Subject to 0 <= s <= limits and k . s = k . (f, f, ...). Each step from (f, f, ...)
-    on is in one entry, or in two that leave k . s as it is.
+    The s are those with 0 <= s <= limits and k . s = k . (f, f, ...). Each step from
+    (f, f, ...) on is in one entry, or in two that leave k . s as it is.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ def round_to(
 def _point(
     problem: Problem, like: Certificate, w: Float64Array, intercept: float
 ) -> tuple[Certificate, Float64Array]:
-    """Return a certificate of another point, and its shortfalls."""
+    """Return a certificate like another one at another point, and its shortfalls."""
     shortfall = 1.0 - problem.margins(w, intercept)
     primal = problem.primal_of(w, intercept, problem.loss_sum(shortfall))
     point = replace(like, weights=w, intercept=intercept, primal=primal, above=0.0)
@@ -101,8 +101,8 @@ def _searched(
 ) -> Certificate | None:
     """Return the best point that steps from neighbour to neighbour lead to.
 
-    From the rounded weights, times a factor, by the step in one number that lowers the
-    objective most. None if that takes too long.
+    The search starts from the rounded weights times a factor. Each step is the one in
+    one number that lowers the objective most. None if that takes too long.
     """
     w = (factor * certificate.w).astype(dtype).astype(np.float64)
     intercept = float(dtype.type(factor * certificate.intercept))

@@ -184,7 +184,7 @@ class Values:
         return value if self.fixed is None else value + self.fixed.gain
 
     def _gain_and_imbalance(self, alpha: Float64Array) -> tuple[float, float]:
-        """Return the sums of a_i - q_i a_i^2 / 2 and of a_i y_i over its own rows."""
+        """Return the sums of a_i - q_i a_i^2 / 2 and of a_i y_i over rows not fixed."""
         losses = self.signs, self.cost, self.bound, self.curvature
         _, gain, imbalance, _ = _vectors.totals(*losses, alpha, alpha, _NO_ANCHOR)
         return gain, imbalance
@@ -221,9 +221,9 @@ class Values:
     def balance(self, alpha: Float64Array) -> bool:
         """Lower the dual variables of one class so that the sum of a_i y_i is 0.
 
-        Only with a free intercept. It is the class with the larger sum, lowered to that
-        of the other. A rounding error is taken from rows inside their box alone, so
-        that no row leaves its bound.
+        This is done with a free intercept only. The class with the larger sum is
+        lowered to that of the other. A rounding error is taken from rows inside their
+        box alone, so that no row leaves its bound.
 
         Parameters
         ----------
@@ -258,9 +258,9 @@ class Values:
     ) -> float:
         """Return the intercept that goes with scores x_i . w(a).
 
-        None: 0. Penalised: the sum of a_i y_i, as for any other weight. Free: the
-        minimiser of P over b, the midpoint where it is an interval; `guess` is about
-        where it is.
+        Without an intercept it is 0. A penalised one is the sum of a_i y_i, as any
+        other weight is. A free one is the minimiser of P over b, and the midpoint where
+        that is an interval; `guess` is about where it is.
         """
         if self.intercept_rule == "free":
             return self.minimise_over_intercept(scores, guess)
@@ -271,7 +271,7 @@ class Values:
     ) -> float:
         """Return the intercept at which P is least for scores x_i . w.
 
-        Exactly if it is free, nearly if it is penalised; `guess` is about where it is.
+        A free one is exact and a penalised one nearly so. `guess` is about where it is.
         """
         if self.intercept_rule == "none":
             return 0.0

@@ -123,7 +123,7 @@ def solve(
 
 
 def _zeros(problem: Problem) -> Start:
-    """Return the start from nothing."""
+    """Return dual variables of 0 as a start."""
     return Start(repeated(0.0, problem.n_rows))
 
 
@@ -141,7 +141,7 @@ def most_together(
 ) -> int:
     """Return how many of the problems of a fit `begin_together` had better begin.
 
-    1 if each is better solved alone.
+    This is 1 if each is better solved alone.
     """
     settings = replace(settings, **changes)
     if settings.method == "auto":

@@ -210,7 +210,7 @@ class _Turns:
     pace_of_steps: float = 0.0
 
     def start(self, progress: Progress) -> Start | Rounds:
-        """Return where Newton steps go on: there, unless sweeps have got farther."""
+        """Return where Newton steps go on: at their end, or that of better sweeps."""
         if self.ahead is not None and not self._is_passed(progress):
             return self.ahead
         best = progress.start()
@@ -243,7 +243,7 @@ class _Turns:
     def step(self, progress: Progress, seed: int) -> None:
         """Take Newton steps until they have taken more work than sweeps.
 
-        None if one is known to take more than that.
+        None is taken if one alone is known to take more than that.
         """
         room = self._room(progress)
         if self.price(progress, 1) > room:
@@ -407,8 +407,8 @@ def hand_over_soon(taken: float, remaining: float) -> bool:
 def hand_over(progress: Progress) -> Callable[[float, float], bool]:
     """Return the rule by which sweeps are left for Newton steps.
 
-    When they are predicted to cost more, or more than `max_iter` allows and the next
-    look could leave too few iterations for Newton steps.
+    They are left when they are predicted to cost more, or more than `max_iter` allows
+    while the next look could leave too few iterations for Newton steps.
     """
     price = _price_of_finish(progress.problem)
 

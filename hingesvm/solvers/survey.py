@@ -110,7 +110,7 @@ class Survey:
     ) -> Certificate:
         """Return the certificate of weights scaled up, if it is within a relative gap.
 
-        By so much, and with the intercept moved so, that no row has a loss but those
+        They are scaled, and the intercept is moved, so that no row has a loss but those
         with duals at their bound: at large C a margin a little short of 1 costs more
         than all the rest of the gap.
 

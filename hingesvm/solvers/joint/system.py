@@ -73,7 +73,7 @@ class JointSystem:
 
     @property
     def units(self) -> Float64Array:
-        """The proximal steps over rho."""
+        """The proximal steps over rho, of shape (n_rows,)."""
         return self.problem.cost if self.unit is None else self.unit
 
     @property
@@ -145,7 +145,7 @@ class _Free:
 
     @classmethod
     def of(cls, system: JointSystem) -> _Free:
-        """Find them."""
+        """Return the free rows of a system."""
         problem, count = system.problem, system.problem.n_classes
         alpha = system.alpha[:, :count]
         inside = (alpha > 0.0) & (alpha < problem.cost[:, np.newaxis])
@@ -163,7 +163,7 @@ class _Free:
 
     @property
     def is_connected(self) -> bool:
-        """Whether they bind the intercepts of all classes to each other."""
+        """Whether the free rows bind the intercepts of all classes to each other."""
         count = self.inside.shape[1]
         linked = np.zeros((count, count), dtype=bool)
         for k in range(count):
@@ -181,7 +181,7 @@ class _Free:
         scores[rows, self.codes] = -scores.sum(axis=1)
 
     def entries(self, j: int, k: int) -> Float64Array:
-        """Return entries of the curvature in f, of shape (m,)."""
+        """Return the entries (j, k) of the curvatures in f, of shape (m,)."""
         # I_A extends to the own class by M, which makes its entry minus the sum.
         first, second = self._column(j), self._column(k)
         value = -self.share * first * second
@@ -231,7 +231,7 @@ def _matrix(system: JointSystem, free: _Free) -> Float64Array:
 def _least_pivot(system: JointSystem) -> float:
     """Return the pivot of the matrix below which reflections are more exact.
 
-    Where rows are even, those that are due to free intercepts alone do no harm.
+    Where rows are even, small pivots that are due to free intercepts do no harm.
     """
     is_harmless = system.problem.intercept_rule == "free" and system.unit is None
     return _SMALL_PIVOT * _RIDGE if is_harmless else LEAST_PIVOT
@@ -348,7 +348,7 @@ def _of_class(
 ) -> Callable[[Float64Array], Float64Array]:
     """Return what solves with the block of a class, or with its diagonal at least.
 
-    Inner products of its rows or columns are those of `largest` of them at most.
+    No more than `largest` of its rows or columns are multiplied with each other.
     """
     largest = LARGEST_SYSTEM if largest is None else largest
     rows, d = system.problem.rows, system.problem.rows.n_features

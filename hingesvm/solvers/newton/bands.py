@@ -174,7 +174,7 @@ def band_until(
 
 
 def _cold_start(problem: Problem) -> Start:
-    """Return a start from nothing."""
+    """Return the start of steps on all rows where nothing is known."""
     if not problem.has_kink:
         return Start(np.zeros(problem.n_rows))
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
@@ -257,7 +257,7 @@ def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) ->
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
-    """Return what makes the mean square of each column about 1, from some rows."""
+    """Return factors of columns by which their mean squares in some rows are 1."""
     rows = problem.rows
     some = np.arange(0, rows.n_rows, max(1, rows.n_rows // _SEEN), dtype=np.intp)
     squares = mean_squares(rows, some)

@@ -122,7 +122,7 @@ class _State:
         self.w, self.intercept, self.shortfall = w, intercept, shortfall
 
     def take_anchor(self, anchor: Float64Array, rho: float) -> None:
-        """Begin another inner problem."""
+        """Begin the inner problem of other multipliers and another proximal step."""
         self.anchor, self.rho = anchor, rho
         problem = self.problem
         if problem.has_kink:
@@ -246,7 +246,7 @@ def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
 def _begin(
     problem: Problem, start: Start, *, is_plain: bool = False
 ) -> _State | Narrow:
-    """Return the state at the start, that of narrow steps unless they are not to be."""
+    """Return the state at the start: that of narrow steps where they suit."""
     # That of the origin is one number for all rows.
     alpha = np.ascontiguousarray(start.alpha)
     if problem.fixed is None and alpha.any():

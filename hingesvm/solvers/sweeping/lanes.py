@@ -92,7 +92,7 @@ class Lanes:
             self.intercept[k] = start.intercept
 
     def set_shrink_above(self, worst: FloatArray) -> None:
-        """Set what rows are passed over from the largest violations of optimality."""
+        """Set which rows are passed over, given the worst violations of optimality."""
         above = np.where(self.live > 0.0, SAFELY * worst, _KEEP_NONE)
         self.shrink_above = above.astype(self.w.dtype)
 

@@ -327,7 +327,7 @@ class _OneClass:
         return self._open(looks)
 
     def _open(self, looks: _Looks) -> tuple[Sweeps, float]:
-        """Return the same from the intercept as it is."""
+        """Return the state of sweeps from the present intercept, and the violation."""
         problem, state, k = self.progress.problem, self.state, self.k
         alpha, scratch = np.empty((2, problem.n_rows))
         order = np.empty(problem.n_rows, dtype=np.intp)
@@ -372,9 +372,9 @@ class _OneClass:
     def _sweep(self, sweeps: Sweeps, worst: float, most: float) -> float:
         """Sweep over the rows that matter to the class; return how many sweeps.
 
-        These are few of those that matter to any class. It ends when violations of
-        optimality have fallen to a part of `worst` that is the smaller, the farther
-        the gap is from the tolerance, or after `most` sweeps.
+        These are few of those that matter to any class. Sweeps end after `most` of
+        them, or when violations of optimality have fallen to a part of `worst`: the
+        farther the gap is from the tolerance, the smaller the part.
         """
         problem, state, k = self.progress.problem, self.state, self.k
         rows = sweeps.order[: sweeps.n_active].copy()

@@ -398,9 +398,9 @@ def _remaining(
 def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> float:
     """Return how many sweeps the last stretch's progress predicts to remain.
 
-    From the gaps relative to the dual value, which changes less than the objective
-    while that is far off. NaN where no progress is measured yet; inf where there was
-    none, or nothing is proven yet.
+    It is predicted from the gaps relative to the dual value, which changes less than
+    the objective while that is far off. It is NaN where no progress is measured yet,
+    and inf where there was none, or nothing is proven yet.
     """
     if gap <= tol:
         return 0.0
