@@ -36,7 +36,7 @@ class Survey:
         The point looked at.
     shortfall : ndarray of float32 or float64, of shape (n_rows,)
         1 - m.
-    own : ndarray of float64, of shape (n_features,)
+    w_of_duals : ndarray of float64, of shape (n_features,)
         w(alpha).
     loss, gain, imbalance : float
         Sums over the rows: of the losses, of a - q a^2 / 2, and of a y.
@@ -46,7 +46,7 @@ class Survey:
     intercept: float
     duals: Duals
     shortfall: NDArray[np.floating]
-    own: Float64Array
+    w_of_duals: Float64Array
     loss: float = 0.0
     gain: float = 0.0
     imbalance: float = 0.0
@@ -148,14 +148,14 @@ class Survey:
 
     def totals(self) -> Fixed:
         """Return the sums that count of rows whose duals are held fixed."""
-        return Fixed(self.own, self.imbalance, self.gain)
+        return Fixed(self.w_of_duals, self.imbalance, self.gain)
 
     def certificate(self, problem: Problem) -> Certificate:
         """Return the certificate, from sums over all rows."""
         primal = problem.primal_of(self.weights, self.intercept, self.loss)
-        dual = problem.dual_of(self.own, self.gain, self.imbalance)
+        dual = problem.dual_of(self.w_of_duals, self.gain, self.imbalance)
         # A copy, as the next survey may use the room of this one.
-        w_of_duals = self.own.copy()
+        w_of_duals = self.w_of_duals.copy()
         return Certificate(
             self.weights, self.intercept, self.duals, primal, dual, w_of_duals
         )
@@ -188,8 +188,8 @@ def survey_rows(
     narrow : bool, default=False
         Whether to keep the shortfalls as float32. All sums are of float64 ones.
     room : list of ndarray of float64, of shape (n_features,), optional
-        Arrays that the last survey left, the first of which becomes `own`; those that
-        are missing are added.
+        Arrays that the last survey left, the first of which becomes `w_of_duals`; those
+        that are missing are added.
     """
     n_rows = problem.n_rows
     if scales is None or reach is None:
@@ -207,7 +207,7 @@ def survey_rows(
 
     def look(first: int, last: int, member: int) -> tuple[Survey, list[PackedDuals]]:
         room[member].fill(0.0)
-        part = replace(survey, own=room[member])
+        part = replace(survey, w_of_duals=room[member])
         judged: list[PackedDuals] = []
         count = count_inside(survey.duals, first)
         for start, stop in problem.rows.chunks(last, work=2.0, first=first):
@@ -236,7 +236,7 @@ def survey_rows(
                 short,
                 alpha,
                 reach[some],
-                part.own,
+                part.w_of_duals,
             )
             part.add(problem, start, short, alpha)
             if narrow:
@@ -247,10 +247,10 @@ def survey_rows(
         return part, judged
 
     parts = problem.rows.in_shares(look, len(w))
-    survey.own = room[0]
+    survey.w_of_duals = room[0]
     for part, _ in parts:
-        if part.own is not survey.own:
-            survey.own += part.own
+        if part.w_of_duals is not survey.w_of_duals:
+            survey.w_of_duals += part.w_of_duals
         survey.loss += part.loss
         survey.gain += part.gain
         survey.imbalance += part.imbalance

@@ -345,7 +345,7 @@ def _survey(
 ) -> tuple[Float64Array, float, float, float, Float64Array]:
     """Look at all rows; return W(a), losses, gains, the worst violation and b(a)."""
     rows, width = problem.rows, state.width
-    own = np.zeros((rows.n_features, width))
+    w_of_duals = np.zeros((rows.n_features, width))
     sums = np.zeros(3 + width)
     room = np.empty(4 * width)
     for first, last in rows.chunks(rows.n_rows, work=_WORK * width):
@@ -362,11 +362,11 @@ def _survey(
             state.alpha,
             factors,
             state.outward,
-            own,
+            w_of_duals,
             sums,
             state.packed,
             state.places,
             room,
         )
     losses, gain, worst = map(float, sums[:3])
-    return own, losses, gain, worst, sums[3 : 3 + problem.n_classes].copy()
+    return w_of_duals, losses, gain, worst, sums[3 : 3 + problem.n_classes].copy()

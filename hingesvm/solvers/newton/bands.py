@@ -285,7 +285,7 @@ def _solve_part(
     problem, survey, band = progress.problem, rounds.survey, rounds.band
     taken = survey.packed.take(band)
     part = problem.restrict(band, taken, survey.totals())
-    first, w_of_duals, last_gap = taken, survey.own, rounds.gap
+    first, w_of_duals, last_gap = taken, survey.w_of_duals, rounds.gap
     if rounds.is_centred:
         first = 0.5 * part.bound
         w_of_duals = part.combine(first)

@@ -78,10 +78,12 @@ class Rounds:
         """Take the duals at the end of the round past half of the way, else a mean."""
         survey, band = self.survey, self.band
         if part > 0.5:
-            survey.duals, survey.own = ahead.duals, ahead.own
+            survey.duals, survey.w_of_duals = ahead.duals, ahead.w_of_duals
             return
         before, after = survey.packed.take(band), ahead.packed.take(band)
         alpha = before + part * (after - before)
         alpha = np.clip(alpha, 0.0, survey.packed.bound[band])
         survey.duals = survey.packed.replaced(band, alpha)
-        survey.own = survey.own + part * (ahead.own - survey.own)
+        survey.w_of_duals = survey.w_of_duals + part * (
+            ahead.w_of_duals - survey.w_of_duals
+        )

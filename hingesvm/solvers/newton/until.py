@@ -318,7 +318,7 @@ def _settle(problem: Problem, state: _State) -> None:
             state.intercept += shift
             state.shortfall -= shift * state.turning
     before, state.alpha = state.alpha, np.empty(n_rows)
-    own = state.w_of_duals.copy()
+    w_of_duals = state.w_of_duals.copy()
     n_free = 0
     for first, last in problem.rows.chunks(n_rows):
         n_free = _newton.settle(
@@ -334,9 +334,9 @@ def _settle(problem: Problem, state: _State) -> None:
             state.alpha,
             state.spare,
             n_free,
-            own,
+            w_of_duals,
         )
-    state.w_of_duals, state.free = own, state.spare[:n_free].copy()
+    state.w_of_duals, state.free = w_of_duals, state.spare[:n_free].copy()
     state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
         signs,
         state.unit,

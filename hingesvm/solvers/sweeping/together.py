@@ -129,7 +129,7 @@ class _Looks:
     intercept : ndarray of float64, of shape (n_lanes,)
     shortfall : ndarray, of shape (n_rows, n_lanes)
         1 - m.
-    own : ndarray of float64, of shape (n_features, n_lanes)
+    w_of_duals : ndarray of float64, of shape (n_features, n_lanes)
         w(alpha).
     sums : ndarray of float64, of shape (3, n_lanes)
         Of the losses, of a - q a^2 / 2, and of a y.
@@ -140,7 +140,7 @@ class _Looks:
     factors: Float64Array
     intercept: Float64Array
     shortfall: FloatArray
-    own: Float64Array
+    w_of_duals: Float64Array
     sums: Float64Array
     squares: Float64Array
 
@@ -177,10 +177,12 @@ def _survey(problem: Problem, state: Lanes) -> _Looks:
             state.alpha,
             looks.factors,
             looks.shortfall,
-            looks.own,
+            looks.w_of_duals,
             looks.sums,
         )
-    for weights, squares in zip((state.w, looks.own), looks.squares, strict=True):
+    for weights, squares in zip(
+        (state.w, looks.w_of_duals), looks.squares, strict=True
+    ):
         _lanes.add_squares(weights, squares)
     return looks
 
@@ -222,7 +224,7 @@ class _OneClass:
         progress.record(certificate, proven=True, active=self.n_active)
         self.has_ended = certificate.relative_gap <= progress.tol or progress.exhausted
         # From the weights that were given to those of the dual variables.
-        self.state.w[:, self.k] = looks.own[:, self.k]
+        self.state.w[:, self.k] = looks.w_of_duals[:, self.k]
 
     def go_on(
         self, looks: _Looks, hand_over: Callable[[float, float], bool] | None
@@ -362,7 +364,7 @@ class _OneClass:
         state, k = self.state, self.k
         dtype = state.w.dtype
         if self.progress.problem.intercept_rule != "free":
-            return looks.own[:, k].astype(dtype)
+            return looks.w_of_duals[:, k].astype(dtype)
         if needs_mending(dtype, state.unmended[k]):
             # From dual variables that are not balanced, unlike the survey's.
             state.unmended[k] = 0.0

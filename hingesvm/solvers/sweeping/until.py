@@ -319,7 +319,7 @@ def _mend(problem: Problem, state: Sweeps, survey: Survey) -> None:
     """Compute sums that sweeps update anew, so that rounding errors do not pile up."""
     state.imbalance = problem.imbalance(state.alpha)
     if problem.intercept_rule != "free":
-        np.copyto(state.w, survey.own, casting="same_kind")
+        np.copyto(state.w, survey.w_of_duals, casting="same_kind")
     elif needs_mending(state.w.dtype, state.unmended):
         # From dual variables that are not balanced, unlike the survey's.
         state.w = problem.combine(state.alpha).astype(state.w.dtype)
