@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.problems.start import Start
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method
 from hingesvm.training.callbacks import CallbackSupportMixin, begin_fit
 from hingesvm.training.reporting import warn_if_short

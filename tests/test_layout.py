@@ -106,3 +106,30 @@ def test_all_rooms_are_known():
 @pytest.mark.parametrize("module", SOURCES)
 def test_no_module_is_too_long(module):
     assert len(SOURCES[module].read_text().splitlines()) <= LONGEST
+
+
+def names_in(path):
+    """The names of all attributes and variables that a source file mentions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.name.split(".")[-1]
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in SOURCES if room_of(name) not in {"kernels", "rows"}]
+)
+def test_only_rows_know_where_x_is(module):
+    assert not {"arrays", "Places", "_places"} & set(names_in(SOURCES[module]))
+
+
+def test_only_who_checks_input_makes_rows():
+    makers = {
+        module
+        for module, path in SOURCES.items()
+        if "MemoryRows" in set(names_in(path)) and room_of(module) != "rows"
+    }
+    assert makers == {"hingesvm.training.validation"}

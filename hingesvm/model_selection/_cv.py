@@ -33,7 +33,7 @@ from hingesvm.model_selection._scoring import (
     scorer_of,
     with_rows,
 )
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
 from hingesvm.training.callbacks import Task, begin_fit

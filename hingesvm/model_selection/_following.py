@@ -18,7 +18,7 @@ from sklearn import config_context, get_config
 from hingesvm.model_selection._choice import is_better
 from hingesvm.model_selection._folds import Fold, FoldPath
 from hingesvm.model_selection._path import train_along
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.rows.team import Team
 from hingesvm.training.callbacks import Task
 from hingesvm.training.causes import relative

@@ -13,7 +13,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from hingesvm.model_selection._choice import tells_of_the_end
 from hingesvm.model_selection._folds import FoldPath
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.training.reporting import warn_path_short, warn_search_stopped
 from hingesvm.training.trained import Trained
 

@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_method_params
 
 from hingesvm.metrics._scorer import NegHingeLossScorer
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.svc import HingeSVC
 from hingesvm.training.trained import Trained
 

@@ -17,13 +17,6 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _vectors
 from hingesvm.losses import MarginLoss
 from hingesvm.problems.certificate import CARES, Care, Certificate, Fixed
-from hingesvm.problems.duals import (
-    DeferredDuals,
-    Duals,
-    PackedDuals,
-    read_duals,
-    unpacked,
-)
 from hingesvm.problems.stretching import stretch, worst_of_signs
 from hingesvm.problems.values import TINY, InterceptRule, Values, squared_norm
 from hingesvm.rows.compensated import (
@@ -31,11 +24,17 @@ from hingesvm.rows.compensated import (
     combined,
     dot,
     half_square,
-    longest_row,
     scores,
     total,
 )
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.duals import (
+    DeferredDuals,
+    Duals,
+    PackedDuals,
+    read_duals,
+    unpacked,
+)
 from hingesvm.rows.per_row import repeated, scaled, sum_of
 
 __all__ = ["InterceptRule", "Problem", "squared_norm"]
@@ -337,7 +336,7 @@ class Problem(Values):
         """Return bounds of the errors in the margins of rows of one length or many."""
         size = length * math.sqrt(squared_norm(certificate.weights))
         size += abs(certificate.intercept) + 1.0
-        return (longest_row(self.rows) + _MORE) * UNIT * size
+        return (self.rows.longest_row() + _MORE) * UNIT * size
 
     def _loss_error(self, margin: float, losses: float) -> float:
         """Return by how much errors in all margins can change the sum of the losses."""
@@ -389,7 +388,7 @@ class Problem(Values):
         error = np.sqrt(self.rows.squared_norms())
         error *= math.sqrt(squared_norm(w))
         error += abs(intercept) + 1.0
-        error *= (longest_row(self.rows) + _MORE) * UNIT
+        error *= (self.rows.longest_row() + _MORE) * UNIT
         # The others have no loss, whatever the rounding errors.
         near = np.flatnonzero(shortfall + error > 0.0)
         value, rest, error[near] = scores(self.rows, w, intercept, near)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.problems.duals import DeferredDuals, Duals, unpacked
+from hingesvm.rows.duals import DeferredDuals, Duals, unpacked
 
 __all__ = ["CARES", "Care", "Certificate", "Fixed", "Intercept"]
 

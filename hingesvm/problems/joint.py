@@ -42,11 +42,11 @@ from hingesvm.rows.compensated import (
     difference,
     dot,
     half_square,
-    longest_row,
     scores,
     total,
 )
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.joint import JointRows
 from hingesvm.rows.per_row import sum_of
 
 __all__ = ["JointDuals", "JointProblem"]
@@ -116,6 +116,22 @@ class JointProblem:
     def n_rows(self) -> int:
         """Number of rows."""
         return self.rows.n_rows
+
+    def class_rows(self) -> JointRows:
+        """Return the rows for arrays whose last axis is all classes.
+
+        Raises
+        ------
+        ValueError
+            If rows cannot be read so where they are.
+        """
+        rows = self.rows.joint(self.codes, self.n_classes)
+        if rows is None:
+            raise ValueError(
+                "joint losses need all rows in memory: train one class against the "
+                "rest, or load the rows."
+            )
+        return rows
 
     def parts(self) -> Iterator[tuple[slice, JointProblem]]:
         """Yield the problems of a few rows at a time, and which these are."""
@@ -310,7 +326,7 @@ class JointProblem:
         longest = self.rows.longest(roughly=care == "glance")
         size = longest * _largest_norm(certificate.w)
         size += float(np.abs(certificate.intercept).max()) + self.margin
-        error = 2.0 * (longest_row(self.rows) + _MORE) * UNIT * size
+        error = 2.0 * (self.rows.longest_row() + _MORE) * UNIT * size
         rounding = self.terms * UNIT * certificate.primal
         return others * error * sum_of(self.cost) + rounding
 

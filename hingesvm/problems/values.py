@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _certify, _vectors
 from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.intercept import minimise_over_intercept, minimise_smoothed
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 
 __all__ = ["TINY", "InterceptRule", "Values", "squared_norm"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels.build import _newton, _vectors
 from hingesvm.problems.binary import Problem, squared_norm
 from hingesvm.problems.certificate import Certificate, Fixed
-from hingesvm.problems.duals import Duals, PackedDuals, count_inside, read_duals
 from hingesvm.problems.stretching import stretch, worst_of_signs
+from hingesvm.rows.duals import Duals, PackedDuals, read_duals
+from hingesvm.rows.per_row import loss_sums
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
 
@@ -20,10 +20,6 @@ Float64Array = NDArray[np.float64]
 # Relative gap that weights in the precision of X can be expected to reach. From there
 # on it is these that are looked at: what is certified is then what an estimator keeps.
 COARSE = 1e-5
-# Shortfalls that are stored as float32 are at most this large.
-_FAR = 1e30
-
-_NO_ANCHOR = np.empty(0)
 
 
 @dataclass
@@ -69,29 +65,10 @@ class Survey:
         for start, stop in problem.rows.chunks(problem.n_rows):
             alpha, count = read_duals(self.duals, start, stop, count)
             short = self.shortfall[start:stop].astype(np.float64, copy=False)
-            self.add(problem, start, short, alpha)
-
-    def add(
-        self,
-        problem: Problem,
-        start: int,
-        shortfall: Float64Array,
-        alpha: Float64Array,
-    ) -> None:
-        """Add rows from `start` on to the sums, given in float64."""
-        some = slice(start, start + len(alpha))
-        loss, gain, imbalance, _ = _vectors.totals(
-            problem.signs[some],
-            problem.cost[some],
-            problem.bound[some],
-            problem.curvature[some],
-            shortfall,
-            alpha,
-            _NO_ANCHOR,
-        )
-        self.loss += loss
-        self.gain += gain
-        self.imbalance += imbalance
+            loss, gain, imbalance = loss_sums(problem, slice(start, stop), short, alpha)
+            self.loss += loss
+            self.gain += gain
+            self.imbalance += imbalance
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
         """Move the intercept to where P is least, rounded to X's dtype if wanted."""
@@ -191,70 +168,16 @@ def survey_rows(
         Arrays that the last survey left, the first of which becomes `w_of_duals`; those
         that are missing are added.
     """
-    n_rows = problem.n_rows
-    if scales is None or reach is None:
-        scales = np.empty(0, dtype=problem.rows.dtype)
-        reach = np.empty(0, dtype=np.float32)
-    survey = Survey(
+    dtype = np.dtype(np.float32 if narrow else np.float64)
+    shortfall: NDArray[np.floating] = np.empty(problem.n_rows, dtype)
+    w_of_duals, loss, gain, imbalance, known = problem.rows.survey(
+        problem,
         w,
         intercept,
-        PackedDuals.joined([], problem.bound) if duals is None else duals,
-        np.empty(n_rows, dtype=np.float32 if narrow else np.float64),
-        np.empty(0),
+        duals,
+        shortfall,
+        scales=scales,
+        reach=reach,
+        room=room,
     )
-    room = [] if room is None else room
-    room += [np.empty(len(w)) for _ in range(problem.rows.n_shares(len(w)) - len(room))]
-
-    def look(first: int, last: int, member: int) -> tuple[Survey, list[PackedDuals]]:
-        room[member].fill(0.0)
-        part = replace(survey, w_of_duals=room[member])
-        judged: list[PackedDuals] = []
-        count = count_inside(survey.duals, first)
-        for start, stop in problem.rows.chunks(last, work=2.0, first=first):
-            some = slice(start, stop)
-            # Written to in place, unless they are kept as float32.
-            short = (
-                np.empty(stop - start)
-                if narrow
-                else survey.shortfall[some].astype(np.float64, copy=False)
-            )
-            if duals is None:
-                alpha = np.empty(stop - start)
-            else:
-                alpha, count = read_duals(duals, start, stop, count)
-            _newton.survey(
-                *problem.rows.arrays,
-                start,
-                stop,
-                problem.signs[some],
-                problem.bound[some],
-                problem.curvature[some],
-                duals is None,
-                w,
-                intercept,
-                scales,
-                short,
-                alpha,
-                reach[some],
-                part.w_of_duals,
-            )
-            part.add(problem, start, short, alpha)
-            if narrow:
-                np.clip(short, -_FAR, _FAR, out=short)
-                survey.shortfall[some] = short
-            if duals is None:
-                judged.append(PackedDuals.pack(alpha, problem.bound[some]))
-        return part, judged
-
-    parts = problem.rows.in_shares(look, len(w))
-    survey.w_of_duals = room[0]
-    for part, _ in parts:
-        if part.w_of_duals is not survey.w_of_duals:
-            survey.w_of_duals += part.w_of_duals
-        survey.loss += part.loss
-        survey.gain += part.gain
-        survey.imbalance += part.imbalance
-    if duals is None:
-        each = [packed for _, judged in parts for packed in judged]
-        survey.duals = PackedDuals.joined(each, problem.bound)
-    return survey
+    return Survey(w, intercept, known, shortfall, w_of_duals, loss, gain, imbalance)

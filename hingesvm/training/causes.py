@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.rows.columns import column_scales, condition_of_columns
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method, Solution
 from hingesvm.training.trained import Trained
 

@@ -16,7 +16,7 @@ from hingesvm.problems.rays import along_ray
 from hingesvm.problems.rounding import Rounded, round_to
 from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.rows.team import Team
 from hingesvm.solvers import (
     Progress,

@@ -19,7 +19,7 @@ from hingesvm.problems.proof import gap_at
 from hingesvm.problems.rays import along_ray
 from hingesvm.problems.start import Start
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method, Settings, Solution, solve_jointly
 from hingesvm.training.watching import Watch
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
 from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Settings
 from hingesvm.training.callbacks import Task
 from hingesvm.training.classes import Classes

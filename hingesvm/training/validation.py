@@ -17,7 +17,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from hingesvm.rows.memory import Matrix, Rows, no_such_column
+from hingesvm.rows.contract import Matrix, Rows
+from hingesvm.rows.memory import MemoryRows, no_such_column
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
 
 __all__ = [
@@ -69,7 +70,7 @@ def checked_input(
         estimator.n_features_in_ = X.shape[1]
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
-        return Rows(X), y, check_sample_weight(sample_weight, len(y))
+        return MemoryRows(X), y, check_sample_weight(sample_weight, len(y))
     # Whether sparse rows are finite is found with their norms, in one pass.
     is_sparse = sp.issparse(X)
     data, labels = validate_data(
@@ -249,7 +250,7 @@ def checked_rows(X: Matrix) -> Rows:
     """
     if sp.issparse(X):
         _check_row_starts(X)
-    rows = Rows(X)
+    rows = MemoryRows(X)
     unseen = rows.is_sparse or get_config()["assume_finite"]
     if unseen and not np.all(np.isfinite(rows.squared_norms())):
         _refuse_infinite(X, "X", estimator_name="HingeSVC")

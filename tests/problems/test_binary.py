@@ -11,7 +11,7 @@ from reference import LOSSES, RULES, blobs, dual, make_problem, primal
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Fixed
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -251,7 +251,7 @@ def test_a_loss_of_ones_own():
         curvature = 0.25
 
     X, y = blobs(15, 2)
-    problem = Problem.build(Rows(X), y, 0.7, SteepHinge(), "free")
+    problem = Problem.build(MemoryRows(X), y, 0.7, SteepHinge(), "free")
     w, b = np.array([0.3, -1.2]), 0.1
     m = y * (X @ w + b)
     expected = 0.5 * w @ w + 0.7 * SteepHinge().value(m).sum()

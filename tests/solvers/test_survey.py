@@ -6,8 +6,8 @@ import scipy.sparse as sp
 from reference import LOSSES, RULES, blobs, dual, make_problem, primal
 
 from hingesvm.losses import Hinge, SmoothedHinge
-from hingesvm.problems.duals import PackedDuals, unpacked
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.duals import PackedDuals, unpacked
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import solve
 from hingesvm.solvers.survey import Survey, survey_rows
 
@@ -25,7 +25,7 @@ def costs(seed=0):
 
 
 def case(loss, rule, kind=np.asarray, dtype=np.float64, seed=0):
-    """Rows, signs, costs, problem, and a point that is not the best."""
+    """MemoryRows, signs, costs, problem, and a point that is not the best."""
     X, y = blobs(N, D, seed, dtype)
     rng = np.random.default_rng(seed)
     problem = make_problem(kind(X), y, loss, rule, costs())
@@ -249,7 +249,7 @@ def test_add_up_follows_what_is_changed():
 def test_survey_of_some_rows_in_another_order():
     X, y = blobs(N, D)
     index = np.random.default_rng(0).permutation(N)[:25]
-    whole = Rows(X)
+    whole = MemoryRows(X)
     problem = make_problem(X, y, Hinge(), "free", costs()).subset(index)
     w = np.linspace(-1.0, 1.0, D)
     survey = survey_rows(problem, w, 0.5, None)

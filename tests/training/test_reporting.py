@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm import HingeSVC, HingeSVCCV, hinge_path
 from hingesvm.problems.certificate import Certificate
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Check, Solution
 from hingesvm.training.lines import Lines
 from hingesvm.training.reporting import warn_if_short
@@ -212,7 +212,7 @@ def test_rounding_errors_are_blamed_where_they_make_up_the_gap(hidden, blamed):
     with pytest.warns(
         ConvergenceWarning, match="relative duality gap of 50 %"
     ) as caught:
-        warn_if_short(Rows(X), trained, 1e-4, 1000)
+        warn_if_short(MemoryRows(X), trained, 1e-4, 1000)
     text = str(caught[0].message)
     assert ("Rounding errors of float64 hide the rest" in text) == blamed
 
@@ -224,7 +224,7 @@ def test_coefficients_that_are_worse_rounded_are_told_of_in_any_case():
     solution = Solution(certificate, 1000, False, [])
     trained = Trained(nothing, nothing, [solution], 0.99, 1.0, np.ones(1))
     with pytest.warns(ConvergenceWarning, match="gap of up to 99 %: pass X as float64"):
-        warn_if_short(Rows(X), trained, 1e-4, 1000)
+        warn_if_short(MemoryRows(X), trained, 1e-4, 1000)
 
 
 @pytest.mark.parametrize("shape", [(3000, 55), (2100, 60), (400, 6)])

@@ -13,7 +13,7 @@ from hingesvm.problems.binary import Problem
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.rays import along_ray
 from hingesvm.problems.start import CertifiedStart
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Solution
 from hingesvm.solvers.newton import bands
 from hingesvm.training.run import Training
@@ -21,7 +21,7 @@ from hingesvm.training.run import Training
 
 def training_of(X, y, weights=None, where="", **params):
     """Return the training that a fit with these parameters does."""
-    return Training.build(HingeSVC(**params), Rows(X), y, weights, where)
+    return Training.build(HingeSVC(**params), MemoryRows(X), y, weights, where)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -24,7 +24,7 @@ from hingesvm.problems.balance import balancing_factors
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.start import Start
-from hingesvm.solvers.joint.rows import JointRows
+from hingesvm.rows.joint import JointRows
 from hingesvm.solvers.joint.system import JointSystem, joint_direction
 from hingesvm.solvers.newton.proximal import LARGEST_RHO, Growth, units
 from hingesvm.solvers.newton.until import LITTLE
@@ -94,7 +94,7 @@ def newton_jointly(
         Relative gap to aim at; may be below the tolerance, even out of reach.
     """
     problem = progress.problem
-    rows = JointRows(problem)
+    rows = problem.class_rows()
     state = _begin(problem, rows, start)
     # Its dual variables take memory.
     del start

@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from hingesvm.kernels.build import _joint_newton
 from hingesvm.problems.joint import JointProblem
-from hingesvm.solvers.joint.rows import JointRows
+from hingesvm.rows.joint import JointRows
 from hingesvm.solvers.newton.reflections import can_reflect, solver_by_reflections
 from hingesvm.solvers.newton.system import (
     LARGEST_SYSTEM,
@@ -200,29 +199,18 @@ class _Free:
 
 def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     """Return the lower triangle of the matrix of the system."""
-    rows, count = system.problem.rows, system.problem.n_classes
-    height = rows.n_features + system.has_intercept
+    count = system.problem.n_classes
+    height = system.problem.rows.n_features + system.has_intercept
     matrix = np.zeros((count * height, count * height))
-    entries, support = np.zeros(height), np.empty(count + 1, dtype=np.intp)
-    if system.has_intercept:
-        entries[-1] = 1.0
-    inside = free.inside.view(np.uint8)
-    # Each row has a block for each two classes of its support.
-    blocks = float(np.square(1.0 + inside.sum(axis=1)).mean()) / 2.0
-    for first, last in rows.chunks(len(free.order), work=max(blocks * height, 1.0)):
-        _joint_newton.add_curvature(
-            *rows.arrays,
-            free.order,
-            first,
-            last,
-            free.codes,
-            free.sigma,
-            inside,
-            free.share,
-            entries,
-            support,
-            matrix,
-        )
+    system.rows.add_curvature(
+        free.order,
+        free.codes,
+        free.sigma,
+        free.inside,
+        free.share,
+        matrix,
+        has_intercept=system.has_intercept,
+    )
     diagonal = matrix.reshape(-1)[:: count * height + 1].reshape(count, height)
     diagonal += _ridge_of(system, free)
     return matrix

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.duals import PackedDuals, unpacked
 from hingesvm.problems.intercept import smoothed
 from hingesvm.problems.start import KnownMargins, Start, UnseenStart, WarmStart
 from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.duals import PackedDuals, unpacked
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.proximal import GROWTH
 from hingesvm.solvers.newton.rounds import Rounds

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _narrow
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers.progress import Check, Progress
 
 __all__ = ["Narrow", "is_narrow"]
@@ -57,7 +57,7 @@ class _Room:
 
     def __init__(self) -> None:
         self.buffer = np.empty(0)
-        self._arrays: tuple[Any, ...] = ()
+        self._key: object = None
         self._size = 0
         self._signs: NDArray[np.int8] | None = None
 
@@ -67,12 +67,12 @@ class _Room:
         Where the last problem was of the same rows, as that of another class, their
         tiles differ by signs alone, in the rows of these classes.
         """
-        if rows.arrays is not self._arrays or size != self._size:
+        if rows.key is not self._key or size != self._size:
             self._signs = None
             self._divide(rows, size)
-            self._arrays, self._size = rows.arrays, size
+            self._key, self._size = rows.key, size
         if self._signs is None:
-            _narrow.fill_tiles(*rows.arrays, signs, self.tiles)
+            rows.fill_tiles(signs, self.tiles)
         else:
             _narrow.turn_tiles(signs, self._signs, self.tiles)
         self._signs = signs

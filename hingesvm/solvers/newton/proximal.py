@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers.progress import ProgressOf
 
 __all__ = ["GROWTH", "LARGEST_RHO", "Growth", "first_rho", "units"]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 
 __all__ = ["can_reflect", "direction_by_reflections", "solver_by_reflections"]
 

@@ -24,8 +24,8 @@ from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 from hingesvm.problems.binary import Problem
 from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.contract import Rows
 from hingesvm.rows.inner import KeptInnerProducts
-from hingesvm.rows.memory import Rows
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.reflections import can_reflect, direction_by_reflections
 from hingesvm.solvers.progress import CALL_WORK

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels.build import _newton, _vectors
+from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.start import Start
@@ -296,7 +296,6 @@ def _begin(
 
 def _settle(problem: Problem, state: _State) -> None:
     """Move a free intercept to its minimiser, and update the dual point."""
-    signs, n_rows = problem.signs, problem.n_rows
     if problem.intercept_rule == "free":
         rounding = _ROUNDING * float(state.alpha.sum())
         offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
@@ -317,28 +316,19 @@ def _settle(problem: Problem, state: _State) -> None:
         if shift:
             state.intercept += shift
             state.shortfall -= shift * state.turning
-    before, state.alpha = state.alpha, np.empty(n_rows)
     w_of_duals = state.w_of_duals.copy()
-    n_free = 0
-    for first, last in problem.rows.chunks(n_rows):
-        n_free = _newton.settle(
-            *problem.rows.arrays,
-            first,
-            last,
-            signs,
-            state.rest,
-            state.pace,
-            problem.bound,
-            state.shortfall,
-            before,
-            state.alpha,
-            state.spare,
-            n_free,
-            w_of_duals,
-        )
-    state.w_of_duals, state.free = w_of_duals, state.spare[:n_free].copy()
+    state.alpha, free = problem.rows.settle(
+        problem,
+        state.rest,
+        state.pace,
+        state.shortfall,
+        state.alpha,
+        w_of_duals,
+        state.spare,
+    )
+    state.w_of_duals, state.free = w_of_duals, free.copy()
     state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
-        signs,
+        problem.signs,
         state.unit,
         problem.bound,
         problem.curvature,

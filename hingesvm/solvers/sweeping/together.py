@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _lanes
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
-from hingesvm.problems.duals import PackedDuals
 from hingesvm.problems.start import Start
+from hingesvm.rows.duals import PackedDuals
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey
-from hingesvm.solvers.sweeping.lanes import Lanes, at_the_origin, sweep_all
+from hingesvm.solvers.sweeping.lanes import Lanes, at_the_origin, lanes_of, sweep_all
 from hingesvm.solvers.sweeping.steps import SAFELY, Sweeps, sweep
 from hingesvm.solvers.sweeping.until import (
     LOOK,
@@ -147,7 +147,7 @@ class _Looks:
 
 def _survey(problem: Problem, state: Lanes) -> _Looks:
     """Look at all rows; if the intercept is free, with duals scaled to sum to 0."""
-    rows, width = problem.rows, len(state.live)
+    width = len(state.live)
     factors = np.ones((2, width))
     sums = np.zeros((2, width))
     _lanes.class_sums(state.lane, state.top, problem.bound, state.alpha, sums)
@@ -163,26 +163,9 @@ def _survey(problem: Problem, state: Lanes) -> _Looks:
         np.zeros((3, width)),
         np.zeros((2, width)),
     )
-    for start, stop in rows.chunks(rows.n_rows, work=float(width)):
-        _lanes.survey(
-            *rows.arrays,
-            start,
-            stop,
-            state.lane,
-            state.top,
-            problem.bound,
-            problem.curvature,
-            state.w,
-            looks.intercept,
-            state.alpha,
-            looks.factors,
-            looks.shortfall,
-            looks.w_of_duals,
-            looks.sums,
-        )
-    for weights, squares in zip(
-        (state.w, looks.w_of_duals), looks.squares, strict=True
-    ):
+    lanes_of(problem).survey(problem, state, looks)
+    weights_of = state.w, looks.w_of_duals
+    for weights, squares in zip(weights_of, looks.squares, strict=True):
         _lanes.add_squares(weights, squares)
     return looks
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
-from hingesvm.problems.duals import PackedDuals
 from hingesvm.problems.start import CertifiedStart, Start, UnseenStart
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.duals import PackedDuals
 from hingesvm.solvers.progress import CALL_WORK, Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 from hingesvm.solvers.sweeping.extrapolation import Trail

@@ -17,9 +17,8 @@ from joint_cases import (
 )
 from kernel_cases import BUILDS, use_build
 
-from hingesvm.solvers.joint import rows as joint_rows
+from hingesvm.rows import joint as joint_rows
 from hingesvm.solvers.joint import system as joint_system
-from hingesvm.solvers.joint.rows import JointRows
 from hingesvm.solvers.joint.system import JointSystem, _Free, joint_direction
 
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -45,7 +44,7 @@ class Case:
 
     @property
     def system(self):
-        rows = JointRows(self.problem)
+        rows = self.problem.class_rows()
         return JointSystem(self.problem, rows, padded(self.alpha), self.rho, self.delta)
 
     def direction(self):
@@ -132,8 +131,7 @@ def test_direction_equals_a_dense_solve(
 ):
     kernels = {"_joint_newton": None}
     use_build(kernels, build)
-    for module in (joint_system, joint_rows):
-        monkeypatch.setattr(module, "_joint_newton", kernels["_joint_newton"])
+    monkeypatch.setattr(joint_rows, "_joint_newton", kernels["_joint_newton"])
     case = Case(total, rule, n_classes=5, kind=kind, dtype=dtype)
     monkeypatch.setattr(joint_system, "_CONJUGATE_TOL", 1e-12)
     by_matrix = case.direction()
@@ -196,7 +194,7 @@ def few_rows(total):
     def order_of(*duals):
         alpha = np.zeros((10, 4))
         alpha[2 : 2 + len(duals), 1:3] = duals
-        system = JointSystem(problem, JointRows(problem), alpha, 3.0, 0.0)
+        system = JointSystem(problem, problem.class_rows(), alpha, 3.0, 0.0)
         return _Free.of(system)
 
     return order_of

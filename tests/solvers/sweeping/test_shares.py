@@ -16,8 +16,9 @@ from hingesvm import HingeSVC
 from hingesvm.kernels import build
 from hingesvm.losses import Hinge
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.duals import PackedDuals, unpacked
-from hingesvm.rows.memory import Rows
+from hingesvm.rows import shared
+from hingesvm.rows.duals import PackedDuals, unpacked
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.rows.team import Team
 from hingesvm.solvers import solve
 from hingesvm.solvers.survey import survey_rows
@@ -40,7 +41,7 @@ def use(monkeypatch):
     def set_build(build):
         namespace = {"_team": None}
         use_build(namespace, build)
-        monkeypatch.setattr(shares, "_team", namespace["_team"])
+        monkeypatch.setattr("hingesvm.rows.shared._team", namespace["_team"])
 
     return set_build
 
@@ -56,7 +57,7 @@ def few_rows(monkeypatch):
 def begin(team, rule="none", dtype=np.float64, n=500):
     """A problem, and the state of sweeps over it that are about to be shared."""
     X, y = text(n, dtype=dtype)
-    problem = Problem.build(Rows(X, team=team), y, 0.7, Hinge(), rule)
+    problem = Problem.build(MemoryRows(X, team=team), y, 0.7, Hinge(), rule)
     norms = problem.rows.squared_norms()
     tau = intercept_step(problem.intercept_rule, norms, problem.cost, problem.curvature)
     state = Sweeps(
@@ -164,7 +165,9 @@ def test_ending_within_a_sweep_changes_nothing(
     monkeypatch.setattr(shares, "_ENTRIES_PER_RANGE", 1e-9)
     found = []
     for at_once in [10_000, 20]:
-        monkeypatch.setattr(Rows, "chunk_size", lambda *_, at_once=at_once: at_once)
+        monkeypatch.setattr(
+            MemoryRows, "chunk_size", lambda *_, at_once=at_once: at_once
+        )
         monkeypatch.setattr(shares, "_MOST_RANGES", 500 // (20 * size) + 1)
         with Team(size) as team:
             _, _, problem, state, kept = begin(team, rule)
@@ -253,7 +256,7 @@ def test_copies_of_weights_are_a_part_of_the_data(monkeypatch):
     monkeypatch.setattr(shares, "_LEAST_ENTRIES", 0.0)
     X, y = text(600)
     for size, fits in [(2, True), (8, False)]:
-        problem = Problem.build(Rows(X, team=Team(size)), y, 1.0, Hinge(), "none")
+        problem = Problem.build(MemoryRows(X, team=Team(size)), y, 1.0, Hinge(), "none")
         kept = shares.Shares.build(problem.rows, np.dtype(np.float32), seed=0)
         assert kept.copies.nbytes == 0
         state = SimpleNamespace(n_active=len(y))
@@ -280,7 +283,7 @@ def test_shared_sweeps_are_certified(
     found = []
     for _ in range(2):
         with Team(size) as team:
-            problem = Problem.build(Rows(X, team=team), y, 1.0, loss, rule)
+            problem = Problem.build(MemoryRows(X, team=team), y, 1.0, loss, rule)
             found.append(solve(problem, method="stochastic", tol=tol, max_iter=500))
     assert len(calls) > 3
     one, other = (solution.certificate for solution in found)
@@ -305,7 +308,7 @@ def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size, tol
 
     monkeypatch.setattr(stochastic, "sweep_in_shares", spy)
     with Team(size) as team:
-        problem = Problem.build(Rows(X, team=team), y, 1.0, Hinge(), "none")
+        problem = Problem.build(MemoryRows(X, team=team), y, 1.0, Hinge(), "none")
         solution = solve(problem, method="stochastic", tol=tol)
     assert max(spreads) > 1.2
     assert solution.converged
@@ -314,10 +317,10 @@ def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size, tol
 def test_only_wide_sparse_rows_are_shared():
     X, _ = text(200)
     with Team(2) as team:
-        assert shares.can_be_shared(Rows(X, team=team))
-        assert not shares.can_be_shared(Rows(X[:, :1000].tocsr(), team=team))
-        assert not shares.can_be_shared(Rows(X.toarray(), team=team))
-    assert not shares.can_be_shared(Rows(X))
+        assert shares.can_be_shared(MemoryRows(X, team=team))
+        assert not shares.can_be_shared(MemoryRows(X[:, :1000].tocsr(), team=team))
+        assert not shares.can_be_shared(MemoryRows(X.toarray(), team=team))
+    assert not shares.can_be_shared(MemoryRows(X))
 
 
 class InTurn(Team):
@@ -344,7 +347,9 @@ def test_shared_looks_find_the_same(few_rows, order, duals, kind):
     w, alpha = rng.normal(size=300), rng.choice([0.0, 0.3, 1.0], len(y))
     found = []
     for team in [Team(), InTurn(order)]:
-        problem = Problem.build(Rows(X, index, team=team), y, 1.0, Hinge(), "free")
+        problem = Problem.build(
+            MemoryRows(X, index, team=team), y, 1.0, Hinge(), "free"
+        )
         given = {
             "judged": None,
             "packed": PackedDuals.pack(alpha, problem.bound),
@@ -362,7 +367,7 @@ def test_shared_looks_find_the_same(few_rows, order, duals, kind):
 @pytest.mark.parametrize("fails", [0, 1])
 @pytest.mark.parametrize("what", ["look", "norms"])
 def test_shares_end_with_the_one_that_raises(monkeypatch, few_rows, what, fails):
-    monkeypatch.setattr(Rows, "chunk_size", lambda *_: 4)
+    monkeypatch.setattr(MemoryRows, "chunk_size", lambda *_: 4)
     first, chunks = threading.get_ident(), [0, 0]
     failed, is_amid = threading.Event(), threading.Event()
 
@@ -385,7 +390,7 @@ def test_shares_end_with_the_one_that_raises(monkeypatch, few_rows, what, fails)
             return begun(function, failed.set, size)
 
         monkeypatch.setattr(team, "run", run)
-        rows = Rows(X, None, check, team)
+        rows = MemoryRows(X, None, check, team)
         problem = Problem.build(rows, y, 1.0, Hinge(), "none")
         look = partial(survey_rows, problem, np.zeros(300), 0.0, None)
         with pytest.raises(KeyboardInterrupt):
@@ -398,7 +403,7 @@ def test_looks_have_fewer_sums_where_rows_have_few_entries(monkeypatch, few_rows
     X, y = text(400, 300, np.float64)
     wide = sp.csr_matrix((X.data, X.indices, X.indptr), shape=(400, 100_000))
     found = []
-    for rows in [Rows(X, team=Team(16)), Rows(wide, team=Team(16))]:
+    for rows in [MemoryRows(X, team=Team(16)), MemoryRows(wide, team=Team(16))]:
         problem = Problem.build(rows, y, 1.0, Hinge(), "none")
         room = []
         survey_rows(problem, np.zeros(rows.n_features), 0.0, None, room=room)
@@ -413,8 +418,8 @@ def test_looks_have_fewer_sums_where_rows_have_few_entries(monkeypatch, few_rows
 def test_norms_are_shared(few_rows, size):
     X, _ = text(300)
     with Team(size) as team:
-        norms = Rows(X, team=team).squared_norms()
-    assert np.array_equal(norms, Rows(X).squared_norms())
+        norms = MemoryRows(X, team=team).squared_norms()
+    assert np.array_equal(norms, MemoryRows(X).squared_norms())
 
 
 @pytest.mark.parametrize("rule", [{}, {"penalized_intercept": True}])
@@ -446,7 +451,7 @@ def test_states_are_not_shared_by_fits_side_by_side():
 
 
 def test_kernel_is_the_one_of_this_processor():
-    assert shares._team is build._team
+    assert shared._team is build._team
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -468,7 +473,7 @@ def test_shared_sweeps_are_extrapolated(monkeypatch, few_rows, rule):
     found = []
     for _ in range(2):
         with Team(2) as team:
-            problem = Problem.build(Rows(X, team=team), y, 1e4, Hinge(), rule)
+            problem = Problem.build(MemoryRows(X, team=team), y, 1e4, Hinge(), rule)
             params = {"method": "stochastic", "tol": 1e-4, "max_iter": 10_000}
             found.append(solve(problem, **params))
     one, two = found

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from hingesvm import HingeSVC
 from hingesvm.losses import Hinge, SmoothedHinge
 from hingesvm.problems.binary import Problem
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import begin_together, go_on, most_together
 from hingesvm.solvers.sweeping import lanes
 from hingesvm.training import classes as classes_module
@@ -26,7 +26,7 @@ RULE_PARAMS = {
 
 
 def problems_of(X, y, loss, rule, cost=0.5, index=None):
-    rows = Rows(X, index)
+    rows = MemoryRows(X, index)
     codes = y if index is None else y[index]
     cost = np.asarray(cost)
     return [
@@ -196,7 +196,7 @@ def test_when_classes_are_begun_together():
             X = np.ones(shape, dtype=dtype)
         signs = np.ones(shape[0], dtype=np.int8)
         cost = np.asarray(cost)
-        problem = Problem.build(Rows(X), signs, cost, loss or Hinge(), rule)
+        problem = Problem.build(MemoryRows(X), signs, cost, loss or Hinge(), rule)
         return most_together(problem, n_problems, **options)
 
     assert most((20_000, 1000)) == 16
