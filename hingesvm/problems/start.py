@@ -109,7 +109,7 @@ class KeptStart(Start):
 
 @dataclass(frozen=True)
 class WarmStart(Start):
-    """The solution of a problem on the same rows, of which nothing is certified.
+    """The solution of a problem on the same rows; its kinds say what is certified.
 
     Attributes
     ----------
