@@ -32,7 +32,7 @@ class Survey:
         The point looked at.
     shortfall : ndarray of float32 or float64, of shape (n_rows,)
         1 - m.
-    own : ndarray of float64, of shape (n_features,)
+    w_of_duals : ndarray of float64, of shape (n_features,)
         w(alpha).
     loss, gain, imbalance : float
         Sums over the rows: of the losses, of a - q a^2 / 2, and of a y.
@@ -42,7 +42,7 @@ class Survey:
     intercept: float
     duals: Duals
     shortfall: NDArray[np.floating]
-    own: Float64Array
+    w_of_duals: Float64Array
     loss: float = 0.0
     gain: float = 0.0
     imbalance: float = 0.0
@@ -83,11 +83,11 @@ class Survey:
         self.add_up(problem)
 
     def stretched(
-        self, problem: Problem, found: Certificate, goal: float, *, rounded: bool
+        self, problem: Problem, certificate: Certificate, goal: float, *, rounded: bool
     ) -> Certificate:
         """Return the certificate of weights scaled up, if it is within a relative gap.
 
-        By so much, and with the intercept moved so, that no row has a loss but those
+        They are scaled, and the intercept is moved, so that no row has a loss but those
         with duals at their bound: at large C a margin a little short of 1 costs more
         than all the rest of the gap.
 
@@ -95,7 +95,7 @@ class Survey:
         ----------
         problem : Problem
             With a loss that has a kink.
-        found : Certificate
+        certificate : Certificate
             That of this survey, returned where scaling does not help enough.
         goal : float
         rounded : bool
@@ -108,32 +108,34 @@ class Survey:
             precision=float(np.finfo(self.weights.dtype).eps),
         )
         if longer is None:
-            return found
+            return certificate
         factor, shift = longer
         shortfall = 1.0 - factor * (1.0 - self.shortfall) - problem.signs * shift
         square = factor * factor * squared_norm(self.weights)
         intercept = factor * self.intercept + shift
         primal = problem.primal_from(square, intercept, problem.loss_sum(shortfall))
-        if replace(found, primal=primal).relative_gap > goal:
-            return found
+        if replace(certificate, primal=primal).relative_gap > goal:
+            return certificate
         w = factor * self.w
         if rounded:
             w, intercept = problem.rows.rounded(w, intercept)
         primal = problem.primal(w, intercept)
-        there = replace(found, weights=w, intercept=intercept, primal=primal)
-        return there if there.relative_gap <= goal else found
+        stretched = replace(certificate, weights=w, intercept=intercept, primal=primal)
+        return stretched if stretched.relative_gap <= goal else certificate
 
     def totals(self) -> Fixed:
         """Return the sums that count of rows whose duals are held fixed."""
-        return Fixed(self.own, self.imbalance, self.gain)
+        return Fixed(self.w_of_duals, self.imbalance, self.gain)
 
     def certificate(self, problem: Problem) -> Certificate:
         """Return the certificate, from sums over all rows."""
         primal = problem.primal_of(self.weights, self.intercept, self.loss)
-        dual = problem.dual_of(self.own, self.gain, self.imbalance)
+        dual = problem.dual_of(self.w_of_duals, self.gain, self.imbalance)
         # A copy, as the next survey may use the room of this one.
-        own = self.own.copy()
-        return Certificate(self.weights, self.intercept, self.duals, primal, dual, own)
+        w_of_duals = self.w_of_duals.copy()
+        return Certificate(
+            self.weights, self.intercept, self.duals, primal, dual, w_of_duals
+        )
 
 
 def survey_rows(
@@ -163,12 +165,12 @@ def survey_rows(
     narrow : bool, default=False
         Whether to keep the shortfalls as float32. All sums are of float64 ones.
     room : list of ndarray of float64, of shape (n_features,), optional
-        Arrays that the last survey left, the first of which becomes `own`; those that
-        are missing are added.
+        Arrays that the last survey left, the first of which becomes `w_of_duals`; those
+        that are missing are added.
     """
     dtype = np.dtype(np.float32 if narrow else np.float64)
     shortfall: NDArray[np.floating] = np.empty(problem.n_rows, dtype)
-    own, loss, gain, imbalance, found = problem.rows.survey(
+    w_of_duals, loss, gain, imbalance, known = problem.rows.survey(
         problem,
         w,
         intercept,
@@ -178,4 +180,4 @@ def survey_rows(
         reach=reach,
         room=room,
     )
-    return Survey(w, intercept, found, shortfall, own, loss, gain, imbalance)
+    return Survey(w, intercept, known, shortfall, w_of_duals, loss, gain, imbalance)

@@ -14,7 +14,7 @@ from hingesvm.losses import MarginLoss
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.rays import along_ray
 from hingesvm.problems.rounding import Rounded, round_to
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.team import Team
@@ -150,7 +150,7 @@ class OneVsRestSolver:
 
     def _most_together(self, first: Problem) -> int:
         """Return the largest number of problems that begin together."""
-        if any(start is not None and start.found is not None for start in self.starts):
+        if any(isinstance(start, PathStart) for start in self.starts):
             return 1
         return most_together(first, len(self.targets), self.settings)
 
@@ -227,12 +227,12 @@ class OneVsRestSolver:
         rounded = round_to(problem, certificate, self.rows.dtype, self.settings.tol)
         if not self.keep_duals:
             nothing = np.empty(0)
-            certificate = replace(certificate, weights=nothing, duals=nothing, own=None)
-        if not self.keep_duals or len(self.targets) > 1:
-            # With many classes, shortfalls would take more memory than dual variables.
-            solution = replace(
-                solution, certificate=certificate, shortfall=None, reach=None
+            certificate = replace(
+                certificate, weights=nothing, duals=nothing, w_of_duals=None
             )
+        if not self.keep_duals or len(self.targets) > 1:
+            # Margins of many classes would take more memory than their duals.
+            solution = replace(solution, certificate=certificate, margins=None)
         return solution, rounded
 
 

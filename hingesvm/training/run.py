@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Settings
@@ -202,14 +202,13 @@ class Training:
         """Return starts for the same problems with another C, one for each problem."""
         ratio = float(self.costs(C)[0] / trained.costs[0])
         return [
-            Start(
+            PathStart(
                 solution.certificate.alpha,
                 solution.certificate.w,
                 solution.certificate.intercept,
-                solution.shortfall,
-                found=solution.certificate,
+                margins=solution.margins,
+                certificate=solution.certificate,
                 ratio=ratio,
-                reach=solution.reach,
             )
             for solution in trained.solutions
         ]

@@ -93,7 +93,7 @@ class TrainedModel:
 
     def without_duals(self) -> TrainedModel:
         """Return the same model without dual variables, to free their memory."""
-        return self._with_certificates(duals=np.empty(0), own=None)
+        return self._with_certificates(duals=np.empty(0), w_of_duals=None)
 
     def without_coefficients(self) -> TrainedModel:
         """Return the same model without coefficients, to free their memory."""
@@ -110,8 +110,7 @@ class TrainedModel:
                 replace(
                     solution,
                     certificate=replace(solution.certificate, **changes),
-                    shortfall=None,
-                    reach=None,
+                    margins=None,
                 )
                 for solution in self.solutions
             ],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import KeptStart, Start
 from hingesvm.training.joint import joint_start, signed_duals
 from hingesvm.training.run import Training
 from hingesvm.training.trained import TrainedModel
@@ -117,7 +117,7 @@ class KeptDuals:
             has_dual[:n_before] = self.signed.any(axis=0)
             changes = _within_classes(now / before, before * has_dual[used], training)
         targets = range(len(self.signed)) if training.is_joint else training.targets
-        starts = []
+        starts: list[Start] = []
         # One class after the other, as the cache holds the dual variables of one.
         for number, target in enumerate(targets):
             signed = np.zeros(n_samples)
@@ -128,7 +128,7 @@ class KeptDuals:
                 alpha *= changes
             w = coef[number].astype(np.float64) / factor
             b = float(intercept[number]) / factor
-            starts.append(Start(alpha, w, b, is_at_bound=at_bound))
+            starts.append(KeptStart(alpha, w, b, is_at_bound=at_bound))
         if training.is_joint:
             return [joint_start(starts, training.codes)]
         return list(starts)

@@ -342,11 +342,11 @@ def test_restrict_changes_nothing_given():
     problem = make_problem(X, y, Hinge(), "free")
     alpha = random_feasible(problem, np.random.default_rng(0))
     totals = totals_of(problem, alpha)
-    before = alpha.copy(), totals.own.copy()
+    before = alpha.copy(), totals.w_of_duals.copy()
     part = problem.restrict(np.arange(5), alpha[:5], totals)
     part.combine(np.ones(5))
     assert np.array_equal(alpha, before[0])
-    assert np.array_equal(totals.own, before[1])
+    assert np.array_equal(totals.w_of_duals, before[1])
     assert problem.fixed is None
 
 

@@ -12,6 +12,7 @@ from hingesvm.problems.start import Start
 from hingesvm.rows.inner import KeptInnerProducts, most_kept
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Progress, choice, solve
+from hingesvm.solvers.newton.starts import BandStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.sweeping.steps import price_of_sweep
 
@@ -161,7 +162,9 @@ def test_an_exact_finish_takes_no_more_than_the_fit_before_it(monkeypatch, name)
         assert progress.converged
         works.append(progress.work)
     # A Newton step can end beyond its budget.
-    step = 2.0 * max(choice._newton_price(problem), 1.0) * price_of_sweep(problem.rows)
+    step = (
+        2.0 * max(choice._price_of_finish(problem), 1.0) * price_of_sweep(problem.rows)
+    )
     assert works[1] <= 4.0 * works[0] + 2.0 * progress.cheap + step / 30.0
 
 
@@ -208,7 +211,8 @@ def test_newton_steps_go_back_to_the_origin():
     problem = Problem.build(MemoryRows(X), y, 1.0, Hinge(), "free")
     progress = Progress(problem, 1e-4, 60)
     progress.record(problem.origin())
-    start = Start(0.5 * problem.bound, np.zeros(8000), 0.0, np.ones(n), 2.0)
+    point = 0.5 * problem.bound, np.zeros(8000)
+    start = BandStart(*point, shortfall=np.ones(n), rho=2.0)
     newton_until(progress, start, 1e-4)
     assert progress.relative_gap <= 1.0
     assert np.isfinite(progress.best.primal)

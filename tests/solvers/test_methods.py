@@ -160,7 +160,7 @@ def test_sweeps_hand_over_to_bands(taken):
     ],
 )
 def test_when_sweeps_hand_over(monkeypatch, price, taken, remaining, left, expected):
-    monkeypatch.setattr(choice, "_newton_price", lambda problem: price)
+    monkeypatch.setattr(choice, "_price_of_finish", lambda problem: price)
     problem = make_problem(*blobs(50, 3), Hinge(), "free")
     progress = Progress(problem, 1e-3, 1000)
     progress.n_iter = 1000 - left

@@ -52,7 +52,7 @@ def test_shared_looks_find_the_same(few_rows, order, duals, kind):
     one, other = found
     assert np.array_equal(one.shortfall, other.shortfall)
     assert np.array_equal(unpacked(one.duals), unpacked(other.duals))
-    assert other.own == pytest.approx(one.own, abs=1e-12)
+    assert other.w_of_duals == pytest.approx(one.w_of_duals, abs=1e-12)
     for name in ["loss", "gain", "imbalance"]:
         assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-12)
 

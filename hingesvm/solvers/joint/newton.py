@@ -51,7 +51,7 @@ class _State:
 
     Attributes
     ----------
-    w, own, b, imbalance
+    w, w_of_duals, b, imbalance
         W and W(alpha), of shape (n_features, width), b and b(alpha), of shape (width,).
     scores, anchor, alpha : ndarray of float64, of shape (n_rows, width)
         f, the multipliers, and the projections.
@@ -69,7 +69,7 @@ class _State:
     scores: Float64Array
     anchor: Float64Array
     alpha: Float64Array
-    own: Float64Array
+    w_of_duals: Float64Array
     imbalance: Float64Array
     rho: float
     unit: Float64Array
@@ -164,7 +164,7 @@ def _settle(problem: JointProblem, rows: JointRows, state: _State) -> None:
         state.is_known = False
     sums = _project(problem, state, out=state.alpha)
     _, state.change, state.gain, state.losses = map(float, sums)
-    state.own, state.imbalance = rows.sums(state.alpha)
+    state.w_of_duals, state.imbalance = rows.sums(state.alpha)
 
 
 def _project(
@@ -208,7 +208,7 @@ def _minimise_inner(
     has_intercept = problem.intercept_rule != "none"
     limit = _MAX_INNER_AT_END if progress.converged else _MAX_INNER
     for step in range(limit + 1):
-        gradient = state.w - state.own
+        gradient = state.w - state.w_of_duals
         pull = (delta * state.b - state.imbalance) * has_intercept
         size = float(np.vdot(gradient, gradient) + pull @ pull)
         if size <= state.change:
@@ -281,7 +281,7 @@ def _search(
 def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certificate:
     """Return what an iterate proves."""
     count = problem.n_classes
-    alpha, own, imbalance = state.alpha, state.own, state.imbalance
+    alpha, w_of_duals, imbalance = state.alpha, state.w_of_duals, state.imbalance
     gain = problem.margin * state.gain
     if problem.intercept_rule == "free":
         check = problem.rows.check_cancelled
@@ -289,7 +289,7 @@ def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certi
         if np.any(factors < 1.0):
             alpha = alpha.copy()
             problem.lower(alpha[:, :count], factors)
-            own, _ = rows.sums(alpha)
+            w_of_duals, _ = rows.sums(alpha)
             gain = problem.margin * float(alpha.sum())
     weights = np.ascontiguousarray(state.w[:, :count].T)
     intercepts = state.b[:count].copy()
@@ -300,5 +300,5 @@ def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certi
         intercepts,
         alpha[:, :count],
         problem.primal_of(weights, intercepts, state.losses),
-        problem.dual_of(own, gain, imbalance),
+        problem.dual_of(w_of_duals, gain, imbalance),
     )

@@ -160,9 +160,9 @@ def sweep_jointly(
         state.unmended += since_look
         visits += max(since_look, LOOK)
         progress.n_iter = before + math.ceil(visits)
-        found = _look(progress, state)
+        relative_gap = _look(progress, state)
         # Where a look finds more than was foreseen, the next one waits for less.
-        foreseen = math.sqrt(gap / found) if found > 0.0 else 1.0
+        foreseen = math.sqrt(gap / relative_gap) if relative_gap > 0.0 else 1.0
         aim = progress.tol * min(max(foreseen, _LEAST_FORESEEN), 1.0)
         since_look = 0.0
         shrunk_above = state.shrink_above
@@ -258,7 +258,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         # Only their differences matter.
         moved = state.intercepts[:count]
         moved -= moved.mean(dtype=np.float64)
-    own, losses, gain, worst, imbalance = _survey(problem, state, factors)
+    w_of_duals, losses, gain, worst, imbalance = _survey(problem, state, factors)
     # A copy, as sweeps go on in the same memory.
     weights = state.w[:, :count].T.copy()
     intercepts = state.intercepts[:count].astype(np.float64)
@@ -268,7 +268,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         intercepts,
         duals,
         problem.primal_of(weights, intercepts, losses),
-        problem.dual_of(own, gain, imbalance),
+        problem.dual_of(w_of_duals, gain, imbalance),
     )
     best = progress.best
     if best is None or best.join(certificate).duals is duals:
@@ -281,11 +281,11 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     if problem.intercept_rule == "free" and needs_mending(
         state.w.dtype, state.unmended
     ):
-        own, *_, imbalance = _survey(problem, state, np.empty((0, 0)))
+        w_of_duals, *_, imbalance = _survey(problem, state, np.empty((0, 0)))
         state.unmended = 0.0
     elif problem.intercept_rule == "free":
         return certificate.relative_gap
-    np.copyto(state.w, own, casting="same_kind")
+    np.copyto(state.w, w_of_duals, casting="same_kind")
     state.imbalance = imbalance
     return certificate.relative_gap
 
@@ -317,6 +317,6 @@ def _survey(
     problem: JointProblem, state: _Blocks, factors: Float64Array
 ) -> tuple[Float64Array, float, float, float, Float64Array]:
     """Look at all rows; return W(a), losses, gains, the worst violation and b(a)."""
-    own, sums = state.rows.survey(problem, state, factors)
+    w_of_duals, sums = state.rows.survey(problem, state, factors)
     losses, gain, worst = map(float, sums[:3])
-    return own, losses, gain, worst, sums[3 : 3 + problem.n_classes].copy()
+    return w_of_duals, losses, gain, worst, sums[3 : 3 + problem.n_classes].copy()

@@ -37,7 +37,7 @@ _LOOKS = 64
 
 
 def is_narrow(problem: Problem) -> bool:
-    """Whether a problem has so few rows of so few columns."""
+    """Whether a problem has so few rows and columns that `Narrow` suits it."""
     rows = problem.rows
     if rows.n_features > _MOST_COLUMNS:
         return False
@@ -78,7 +78,7 @@ class _Room:
         self._signs = signs
 
     def _divide(self, rows: Rows, size: int) -> None:
-        """Divide it among its parts; fetch more where it is too small."""
+        """Divide the memory among its parts; fetch more where it is too small."""
         tile, doubles = _narrow.ROWS_PER_TILE, rows.dtype.itemsize / 8
         n_tiles = -(-rows.n_rows // tile)
         some = -(-n_tiles // _PART)
@@ -142,7 +142,6 @@ class Narrow:
         n, d = rows.n_rows, rows.n_features
         size = d + (rule != "none")
         self.problem = problem
-        self.inner = None
         self.unit = problem.cost if unit is None else unit
         self._room = _borrowed(rows)
         self._room.take(rows, size, problem.signs)
@@ -154,7 +153,7 @@ class Narrow:
             self._ridge[d] = 0.0
             self._signs = problem.signs.astype(np.float64)
         if problem.fixed is not None:
-            self._fixed[:d] = problem.fixed.own
+            self._fixed[:d] = problem.fixed.w_of_duals
             self._fixed[d:] = problem.fixed.imbalance
             self._fixed_gain = problem.fixed.gain
         free = _TYPICALLY_FREE * n
@@ -181,7 +180,7 @@ class Narrow:
 
     @property
     def w(self) -> Float64Array:
-        """Weights."""
+        """The weights, of shape (n_features,)."""
         return self._points[0, : self.problem.rows.n_features].copy()
 
     @property
@@ -191,7 +190,7 @@ class Narrow:
 
     @property
     def alpha(self) -> Float64Array:
-        """The dual variables a+."""
+        """The dual variables a+, of shape (n_rows,)."""
         return self._per_row[1, : self.problem.n_rows].copy()
 
     def go_on(self, progress: Progress, goal: float, floor: float) -> None:
@@ -243,7 +242,7 @@ class Narrow:
                 progress.record(self._best(progress.best))
 
     def _best(self, before: Certificate | None) -> Certificate:
-        """Return the best points; those of before where none is better."""
+        """Return the best points so far, given those of before."""
         d, (primal, dual) = self.problem.rows.n_features, self._values.tolist()
         has_point, has_duals = self._state[-2:].tolist()
         if before is not None and not has_point:

@@ -92,7 +92,7 @@ class Lanes:
             self.intercept[k] = start.intercept
 
     def set_shrink_above(self, worst: FloatArray) -> None:
-        """Set what rows are passed over from the largest violations of optimality."""
+        """Set which rows are passed over, given the worst violations of optimality."""
         above = np.where(self.live > 0.0, SAFELY * worst, _KEEP_NONE)
         self.shrink_above = above.astype(self.w.dtype)
 
@@ -179,7 +179,7 @@ def _sweep_once(problem: Problem, state: Lanes) -> None:
 
 def _rounded_down(bound: Float64Array, dtype: np.dtype[np.floating]) -> FloatArray:
     """Return bounds in a precision, none above what it was; a scalar stays one."""
-    own = bound[:1] if bound.strides[0] == 0 else bound
-    top = own.astype(dtype)
-    top = np.where(top > own, np.nextafter(top, dtype.type(0.0)), top)
+    stored = bound[:1] if bound.strides[0] == 0 else bound
+    top = stored.astype(dtype)
+    top = np.where(top > stored, np.nextafter(top, dtype.type(0.0)), top)
     return np.broadcast_to(top, bound.shape)

@@ -93,11 +93,11 @@ def intercept_step(
 ) -> float:
     """Return by how much the intercept moves with a dual variable.
 
-    0 without an intercept. With a free one it is a part of the mean of ||x_i||^2 + q_i,
-    next to which it costs the line searches little; and at least so much that it can
-    move by a margin when all dual variables cross their box. A penalised one would be a
-    feature of value 1, next to which rows of text are alike and sweeps slow; a proximal
-    step t on it leaves t / (1 + t).
+    It is 0 without an intercept. With a free one it is a part of the mean of
+    ||x_i||^2 + q_i, next to which it costs the line searches little; and at least so
+    much that it can move by a margin when all dual variables cross their box. A
+    penalised one would be a feature of value 1, next to which rows of text are alike
+    and sweeps slow; a proximal step t on it leaves t / (1 + t).
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def work_of_sweep(rows: Rows) -> float:
 
 
 def price_of_sweep(rows: Rows) -> float:
-    """Return the same as if dense rows took as long as sparse ones.
+    """Return the work of a sweep as if dense rows took as long as sparse ones.
 
     By this measure large dense data are left for Newton steps sooner.
     """
@@ -134,7 +134,7 @@ def price_of_sweep(rows: Rows) -> float:
 
 
 def _rows_work(rows: Rows) -> float:
-    """Return what there is to do for rows besides."""
+    """Return the work of a sweep over all rows beside that for their values."""
     return _ROW_WORK * rows.n_rows
 
 

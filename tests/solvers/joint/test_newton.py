@@ -124,7 +124,7 @@ def test_gradient_is_the_difference_of_psi(rule, total):
     problem = random_problem(total, rule, n_classes=4)
     _, state, (W, b, anchor) = state_at(problem)
     delta = float(rule == "penalized")
-    gradient, pull = state.w - state.own, delta * state.b - state.imbalance
+    gradient, pull = state.w - state.w_of_duals, delta * state.b - state.imbalance
     rng, h = np.random.default_rng(5), 1e-5
     for _ in range(5):
         V, v = rng.normal(size=W.shape), rng.normal(size=4) * (rule != "none")

@@ -243,7 +243,7 @@ def test_preconditioner_of_a_class(monkeypatch, rule, total, name):
     system, X = case.system, dense_rows(case.problem)
     d = X.shape[1]
     free = _Free.of(system)
-    own = joint_system._own_curvature(system, free)
+    ridge = joint_system._ridge_of(system, free)
     for k in range(3):
         block = np.zeros((d, d))
         if rule != "none":
@@ -254,9 +254,9 @@ def test_preconditioner_of_a_class(monkeypatch, rule, total, name):
         if name == "diagonal":
             # Only what it knows without a pass over X.
             block = np.diag(np.append(np.zeros(d), np.diagonal(block)[d:]))
-        block[np.diag_indices_from(block)] += own[k]
+        block[np.diag_indices_from(block)] += ridge[k]
         right = np.random.default_rng(k).normal(size=len(block))
-        found = joint_system._of_class(system, free, k, own[k])(right)
+        found = joint_system._of_class(system, free, k, ridge[k])(right)
         expected = np.linalg.solve(block, right)
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
@@ -269,24 +269,24 @@ def test_preconditioner_of_a_class_without_free_rows(rule):
     case.alpha[np.flatnonzero(case.problem.codes == 0)[0], 1] = 0.1
     system = case.system
     free = _Free.of(system)
-    own = joint_system._own_curvature(system, free)
-    right = np.arange(1.0, len(own[2]) + 1.0)
-    found = joint_system._of_class(system, free, 2, own[2])(right)
-    np.testing.assert_allclose(found, right / own[2], rtol=1e-15)
+    ridge = joint_system._ridge_of(system, free)
+    right = np.arange(1.0, len(ridge[2]) + 1.0)
+    found = joint_system._of_class(system, free, 2, ridge[2])(right)
+    np.testing.assert_allclose(found, right / ridge[2], rtol=1e-15)
 
 
 @every_rule
-def test_own_curvature(rule):
+def test_ridge_of(rule):
     case = Case(np.inf, rule)
-    own = joint_system._own_curvature(case.system, _Free.of(case.system))
-    assert np.all(own[:, :4] == 1.0)
+    ridge = joint_system._ridge_of(case.system, _Free.of(case.system))
+    assert np.all(ridge[:, :4] == 1.0)
     if rule == "none":
-        assert own.shape == (3, 4)
+        assert ridge.shape == (3, 4)
     elif rule == "penalized":
-        assert np.all(own[:, 4] == 1.0)
+        assert np.all(ridge[:, 4] == 1.0)
     else:
         trace = np.trace(case.curvatures().sum(axis=0))
-        np.testing.assert_allclose(own[:, 4], 1e-9 * trace / 3.0, rtol=1e-9)
+        np.testing.assert_allclose(ridge[:, 4], 1e-9 * trace / 3.0, rtol=1e-9)
 
 
 @pytest.mark.parametrize("few", [0, 1000])

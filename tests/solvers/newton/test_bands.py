@@ -11,6 +11,7 @@ from hingesvm.problems.start import Start
 from hingesvm.solvers import Progress, choice, solve
 from hingesvm.solvers.newton import bands
 from hingesvm.solvers.newton.bands import band_until, nest
+from hingesvm.solvers.newton.starts import WeightsStart
 from hingesvm.solvers.sweeping.until import sweep_until
 
 pytestmark = pytest.mark.usefixtures("small_constants")
@@ -103,9 +104,10 @@ def test_bad_weights_to_start_from(loss, rule, size):
     X, y = blobs(N, D)
     problem = make_problem(X, y, loss, rule)
     w, intercept = np.full(D, size), 0.0 if rule == "none" else size
-    for alpha in (np.empty(0), np.linspace(-5.0, 5.0, N)):
-        before = alpha.copy()
-        progress = run(problem, start=Start(alpha, w, intercept))
+    alpha = np.linspace(-5.0, 5.0, N)
+    before = alpha.copy()
+    for start in (WeightsStart(w, intercept), Start(alpha, w, intercept)):
+        progress = run(problem, start=start)
         check(progress, X, y, 1.0, loss, rule, 1e-4)
         assert np.array_equal(w, np.full(D, size))
         assert np.array_equal(alpha, before)
@@ -185,8 +187,9 @@ def test_empty_rows_on_their_kink(kind):
     X, y = blobs(N, D)
     X[40:], y[40:-40], y[-40:] = 0.0, 1, -1
     problem = make_problem(kind(X), y, Hinge(), "free")
-    for alpha in (np.empty(0), np.full(N, 0.1)):
-        progress = run(problem, start=Start(alpha, np.zeros(D), 1.0))
+    point = np.zeros(D), 1.0
+    for start in (WeightsStart(*point), Start(np.full(N, 0.1), *point)):
+        progress = run(problem, start=start)
         check(progress, X, y, 1.0, Hinge(), "free", 1e-4)
 
 
@@ -261,7 +264,7 @@ def test_steps_that_are_cut_short(monkeypatch, rule):
     monkeypatch.setattr(bands, "_LEAST_PART", 0.01)
     monkeypatch.setattr(bands, "_LARGEST_PART", 0.02)
     X, y = blobs(N, D)
-    start = Start(np.empty(0), np.full(D, -5.0), 0.0)
+    start = WeightsStart(np.full(D, -5.0), 0.0)
     progress = run(make_problem(X, y, SquaredHinge(), rule), 1e-6, start=start)
     check(progress, X, y, 1.0, SquaredHinge(), rule, 1e-6)
     assert any(0.0 < part < 1.0 for part in parts)

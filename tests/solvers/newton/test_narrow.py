@@ -18,6 +18,7 @@ from hingesvm.solvers import Progress
 from hingesvm.solvers.newton import narrow
 from hingesvm.solvers.newton import until as batch
 from hingesvm.solvers.newton.narrow import is_narrow
+from hingesvm.solvers.newton.starts import NewtonStart
 from hingesvm.solvers.newton.until import newton_until
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -46,7 +47,7 @@ def case(loss, rule, dtype=np.float64, weights=False, restricted=False, n=N):
         own, imbalance = problem.combine(alpha), problem.imbalance(alpha)
         fixed = Fixed(own, imbalance, problem.gain(alpha))
         problem, alpha = problem.restrict(some, alpha[some], fixed), alpha[some]
-    start = Start(alpha, np.full(D, 0.01), 0.1, rho=1.5)
+    start = NewtonStart(alpha, np.full(D, 0.01), 0.1, rho=1.5, unit=problem.cost)
     return problem, start
 
 
