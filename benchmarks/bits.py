@@ -1,10 +1,10 @@
-"""Keep fits as hashes, and tell which differ in another build: same bits or not.
+"""Keep hashes of fits, and name the fits whose bits differ in another build.
 
-A change that moves code and no result leaves each hash as it is. `python bits.py write
-FILE` fits some 150 problems and writes a hash of coefficients, intercepts, gaps,
-objectives, iterations and what was seen on the way of each, with the numbers that a
-person would look at; `python bits.py compare FILE` fits them again and names those that
-differ. Hashes are those of one machine, its BLAS and its processor.
+A change of the code that changes no result leaves every hash as it is. `python bits.py
+write FILE` fits some 180 problems and writes, for each, a hash of its coefficients,
+intercepts, gaps, objectives, iterations and history, with the numbers that a person
+wants to see; `python bits.py compare FILE` fits them again and names those that differ.
+The hashes hold for one machine, its BLAS and its processor.
 """
 
 import argparse
@@ -31,27 +31,27 @@ RULES: tuple[dict[str, Any], ...] = (
     {"penalized_intercept": True},
     {"fit_intercept": False},
 )
-# Rows, labels, and weights of rows or None.
+# Rows, labels, and weights of the rows or None.
 Data = tuple[Any, np.ndarray, np.ndarray | None]
-Found = dict[str, Any]
-Case = tuple[str, Callable[[], Found]]
+Known = dict[str, Any]
+Case = tuple[str, Callable[[], Known]]
 
 
 def main() -> int:
     """Write the hashes or compare with those written; return 1 if some differ."""
     options = parse()
     warnings.simplefilter("ignore")
-    found = {name: case() for name, case in cases()}
+    results = {name: case() for name, case in cases()}
     if options.what == "write":
-        options.file.write_text(json.dumps(found, indent=1) + "\n")
-        print(f"{len(found)} fits written to {options.file}")
+        options.file.write_text(json.dumps(results, indent=1) + "\n")
+        print(f"{len(results)} fits written to {options.file}")
         return 0
     before = json.loads(options.file.read_text())
-    others = [name for name in found if found[name] != before.get(name)]
+    others = [name for name in results if results[name] != before.get(name)]
     for name in others:
-        print(f"{name}\n  was {before.get(name)}\n  is  {found[name]}")
-    gone = sorted(set(before) - set(found))
-    print(f"{len(others)} of {len(found)} differ; gone: {', '.join(gone) or 'none'}")
+        print(f"{name}\n  was {before.get(name)}\n  is  {results[name]}")
+    gone = sorted(set(before) - set(results))
+    print(f"{len(others)} of {len(results)} differ; gone: {', '.join(gone) or 'none'}")
     return int(bool(others or gone))
 
 
@@ -91,22 +91,22 @@ def cases() -> Iterator[Case]:
 
 
 def fit(name: str, data: Data, **options: Any) -> Case:
-    """Return the case of one fit."""
+    """Return the name of a fit, and a function that fits and returns what is known."""
 
-    def found() -> Found:
+    def result() -> Known:
         X, y, weights = data
         return known(HingeSVC(**options).fit(X, y, sample_weight=weights))
 
-    return f"{name}, {options}", found
+    return f"{name}, {options}", result
 
 
-def known(model: Any) -> Found:
-    """Return the hash of a model, and what a person would look at."""
+def known(model: Any) -> Known:
+    """Return the hash of a model, and the numbers that a person wants to see."""
     histories = model.history_
     if not isinstance(histories, list):
         histories = [histories]
     numbers = (model.coef_, model.intercept_, model.dual_gap_, model.objective_)
-    # All that is seen but the seconds.
+    # All of the history but the seconds.
     seen = [
         np.asarray(history[field], dtype=np.float64)
         for history in histories
@@ -117,7 +117,7 @@ def known(model: Any) -> Found:
     return {"hash": digest(*numbers, *seen), "gap": gap, "iterations": iterations}
 
 
-def warm(data: Data) -> Found:
+def warm(data: Data) -> Known:
     """Return what is known of a fit that starts from another."""
     X, y, weights = data
     model = HingeSVC(C=0.5, warm_start=True).fit(X, y, sample_weight=weights)
@@ -126,23 +126,23 @@ def warm(data: Data) -> Found:
     return known(model) | {"duals": digest(model.dual_coef_)}
 
 
-def search(data: Data) -> Found:
+def search(data: Data) -> Known:
     """Return what is known of a search of C."""
     X, y, weights = data
     model = HingeSVCCV(Cs=5, cv=3).fit(X, y, sample_weight=weights)
     return known(model) | {"scores": digest(model.scores_), "C": np.ravel(model.C_)[0]}
 
 
-def path(data: Data) -> Found:
+def path(data: Data) -> Known:
     """Return what is known of a path of C."""
     X, y, weights = data
-    found = hinge_path(X, y, Cs=5, sample_weight=weights)
-    numbers = (found.coefs, found.intercepts, found.dual_gaps, found.objectives)
-    return {"hash": digest(*numbers), "iterations": int(np.sum(found.n_iters))}
+    solved = hinge_path(X, y, Cs=5, sample_weight=weights)
+    numbers = (solved.coefs, solved.intercepts, solved.dual_gaps, solved.objectives)
+    return {"hash": digest(*numbers), "iterations": int(np.sum(solved.n_iters))}
 
 
 def digest(*arrays: Any) -> str:
-    """Return the hash of arrays, of their types and shapes."""
+    """Return the hash of arrays, with their types and shapes."""
     made = hashlib.sha256()
     for array in map(np.ascontiguousarray, arrays):
         made.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())

@@ -17,7 +17,7 @@ SOLVERS = ("auto", "stochastic", "batch")
 
 @dataclass
 class Case:
-    """A problem, how it is to be solved, and traits by which results are grouped.
+    """A problem, parameters to solve it with, and traits by which results are grouped.
 
     `before` is what is fitted first where the fit is a warm start.
     """

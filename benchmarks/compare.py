@@ -58,8 +58,8 @@ def install(tree: Path, folder: Path) -> str:
     venv.create(folder / "environment", symlinks=True)
     paths = {"base": str(folder / "environment")}
     own = Path(sysconfig.get_path("purelib", scheme="venv", vars=paths))
-    # A path in a .pth file is searched, but the .pth files there are not read: an
-    # editable hingesvm in this interpreter stays out of the way.
+    # A path in a .pth file is searched, but .pth files in it are not read. So an
+    # editable hingesvm of this interpreter is not found.
     (own / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps")
     subprocess.run((*pip, "--target", str(own), str(tree)), check=True)

@@ -42,9 +42,9 @@ PRICES = {
         "_COPIES",
         "_LARGE_SPEEDUP",
     },
-    "solvers/sweeping/steps.py": {"WORK", "_DENSE_WORK", "_ROW_WORK"},
+    "solvers/sweeping/steps.py": {"_DENSE_WORK", "_ROW_WORK"},
     "solvers/sweeping/until.py": {"LOOK"},
-    "rows/divided.py": {"DENSE_SPEEDUP", "_CROWDING"},
+    "rows/divided.py": {"DENSE_SPEEDUP", "WORK_OF_STEP", "_CROWDING"},
 }
 
 

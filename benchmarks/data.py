@@ -19,7 +19,7 @@ CSR_PARTS = ("data", "indices", "indptr")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows, signs, and where they came from."""
+    """Rows, signs, and the name of their source."""
 
     name: str
     X: Matrix
@@ -118,7 +118,7 @@ def load(name: str) -> Dataset:
 
 
 def _cache_folder() -> Path:
-    """Return where prepared problems are kept, apart for each kind of source."""
+    """Return the folder of prepared problems, one for each kind of source."""
     kind = "fetched" if sources.given_folder() is None else "given"
     return Path(tempfile.gettempdir()) / "hingesvm-benchmarks" / kind
 
@@ -157,7 +157,7 @@ def _signs(mask: np.ndarray) -> np.ndarray:
 
 
 def _store(dataset: Dataset, folder: Path) -> None:
-    """Write a problem as .npy files, whole or not at all."""
+    """Write a problem as .npy files: all of them or none."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent))
     np.save(partial / "y.npy", dataset.y)

@@ -1,4 +1,4 @@
-"""Objectives and dual lower bounds in exact arithmetic, apart from the package.
+"""Objectives and dual lower bounds in exact arithmetic, without the package's code.
 
 Every float is an integer times a power of two, and so are sums and products of them:
 arrays are Python's integers with one exponent. Values are fractions without any error.
@@ -15,7 +15,7 @@ Integers = tuple[np.ndarray, int]
 
 
 def integers(values: np.ndarray) -> Integers:
-    """Return integers and k such that the values are these over 2^k."""
+    """Return integers and a k such that the values are the integers divided by 2^k."""
     mantissa, exponent = np.frexp(np.asarray(values, dtype=np.float64))
     whole = (mantissa * 2.0**53).astype(np.int64).astype(object)
     exponent = exponent.astype(np.int64) - 53
@@ -93,7 +93,7 @@ class Binary:
         return max(value, self._dual((lowered, a[1])))
 
     def _row_to_lower(self, a: Integers) -> int | None:
-        """Return the row that can balance the classes at the least cost, if need be."""
+        """Return the row that can balance the classes at the least cost, or None."""
         excess = int(self._known[2].dot(a[0]))
         if self.rule != "free" or not excess:
             return None
@@ -204,7 +204,7 @@ Flows = list[list[Fraction]]
 
 
 def excess_of(flows: Flows) -> list[Fraction]:
-    """Return what each class has for itself less what is against it."""
+    """Return for each class the sum of duals for it less the sum against it."""
     return [sum(flows[j]) - sum(f[j] for f in flows) for j in range(len(flows))]
 
 

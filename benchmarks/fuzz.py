@@ -1,11 +1,11 @@
-"""Fit random hard problems, and hold each certificate against independent judges.
+"""Fit random hard problems, and compare each certificate with independent judges.
 
 Each problem is made from its seed. A fit says that the minimum is between
-`objective_ - dual_gap_` and `objective_`. The first is false if any point at all has a
-lower objective in exact arithmetic: that of an interior-point method, or the model
-itself. The second is if the model's own objective is higher. The dual variables have to
-prove the first again. Fits above `tol` are counted, and must have warned. The table
-names seeds; `--only SEED` shows one.
+`objective_ - dual_gap_` and `objective_`. The lower bound is false if any point has a
+lower objective in exact arithmetic, be it that of an interior-point method or the model
+itself. The upper bound is false if the model's own objective is higher. The dual
+variables have to prove the lower bound again. Fits above `tol` are counted, and must
+have warned. The table names seeds; `--only SEED` shows one.
 """
 
 import argparse
@@ -34,11 +34,11 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 # A minimum counts as known if its bounds are as close as this part of `tol`.
 CLOSE = 0.1
-# Difference of a lower bound that is a rounding error of making duals feasible again.
+# By so much, relatively, rounding errors of making duals feasible may lower a bound.
 ROUNDING = 1e-9
-# Seeds that are named of each kind.
+# The number of seeds that are named of each kind.
 NAMED = 12
-# Balanced again at a higher cost, dual variables may prove less: no fault by itself.
+# Dual variables that are balanced anew at a higher cost prove less, which is no fault.
 UNPROVEN = "not proven again"
 WRONG = (
     "error",
@@ -48,7 +48,7 @@ WRONG = (
     "silent",
     "without a cause",
 )
-# Why a fit ended above `tol`, by what its message says: the first that it does.
+# Why a fit ended above `tol`: the first cause whose words are in its message.
 CAUSES = {
     "rounding hides the rest": ("float64 hide the rest", "permits no smaller gap"),
     "rounding in steps": ("errors in the float64 sums",),
@@ -70,13 +70,14 @@ class Finding:
     Attributes
     ----------
     gap : float
-        The largest relative gap of its problems, as it says.
+        The largest relative gap of its problems that the fit states.
     excess : float
         How far its objective is above the judge's minimum, relative to it.
     judged : bool
         Whether that minimum is known.
     cause : str
-        Of `CAUSES`, why it ended above `tol`, as its message says; empty if it did not.
+        The cause, of `CAUSES`, for which it ended above `tol`, by its message; empty if
+        it did not.
     is_refused : bool
         Whether an error said that its values are too large.
     faults : list of str
@@ -109,61 +110,61 @@ def main() -> None:
     judge = None if options.judge == "none" else judge_named(options.judge)
     jobs = [(seed, options.solver) for seed in seeds]
     if options.jobs == 1 or options.only:
-        found = [examined(seed, solver, judge) for seed, solver in jobs]
+        findings = [examined(seed, solver, judge) for seed, solver in jobs]
     else:
         context = multiprocessing.get_context("fork")
         with context.Pool(options.jobs) as pool:
             work = [(seed, solver, judge) for seed, solver in jobs]
-            found = pool.starmap(examined, work, chunksize=8)
+            findings = pool.starmap(examined, work, chunksize=8)
     if options.only:
-        for one in found:
-            print(told(one))
+        for finding in findings:
+            print(told(finding))
         return
-    lines = list(report(found, options))
+    lines = list(report(findings, options))
     print("\n".join(lines))
     if options.write:
         path = RESULTS / "fuzz.md"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if any(set(one.faults) - {UNPROVEN} for one in found):
+    if any(set(finding.faults) - {UNPROVEN} for finding in findings):
         sys.exit(1)
 
 
 def examined(seed: int, solver: str | None, judge: Judge | None) -> Finding:
-    """Return what there is to find in the problem of a seed; little without a judge."""
-    one = case(seed, solver)
-    parameters = dict(one.parameters)
-    found = Finding(seed, parameters["solver"], one.traits, parameters["tol"])
+    """Fit the problem of a seed; return what is found, little of it without a judge."""
+    problem = case(seed, solver)
+    parameters = dict(problem.parameters)
+    finding = Finding(seed, parameters["solver"], problem.traits, parameters["tol"])
     model = HingeSVC(**parameters)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            if one.before is not None:
-                model.set_params(**one.before.parameters)
-                model.fit(one.before.X, one.before.y, one.before.weights)
+            if problem.before is not None:
+                model.set_params(**problem.before.parameters)
+                model.fit(problem.before.X, problem.before.y, problem.before.weights)
                 model.set_params(**parameters)
             caught.clear()
-            model.fit(one.X, one.y, one.weights)
+            model.fit(problem.X, problem.y, problem.weights)
     except Exception as error:
-        found.message = f"{type(error).__name__}: {error}"
-        found.is_refused = isinstance(error, ValueError) and "scale X" in str(error)
-        found.faults.extend(["error"] * (not found.is_refused))
-        return found
-    found.message = " ".join(str(warning.message) for warning in caught)
+        finding.message = f"{type(error).__name__}: {error}"
+        finding.is_refused = isinstance(error, ValueError) and "scale X" in str(error)
+        finding.faults.extend(["error"] * (not finding.is_refused))
+        return finding
+    finding.message = " ".join(str(warning.message) for warning in caught)
     if any(warning.category is not ConvergenceWarning for warning in caught):
-        found.faults.append("error")
-    found.n_iter = int(model.n_iter_)
+        finding.faults.append("error")
+    finding.n_iter = int(model.n_iter_)
     last = [history[-1] for history in model.history_]
-    found.gap = max(
+    finding.gap = max(
         float(end["gap"] / end["objective"]) if end["objective"] > 0.0 else 0.0
         for end in last
     )
-    if found.above:
-        found.cause = cause_in(found.message)
-        found.faults.extend(["silent"] * (not found.message))
-        found.faults.extend(["without a cause"] * (not found.cause))
+    if finding.above:
+        finding.cause = cause_in(finding.message)
+        finding.faults.extend(["silent"] * (not finding.message))
+        finding.faults.extend(["without a cause"] * (not finding.cause))
     if judge is not None:
-        hold_against(found, one, model, judge)
-    return found
+        hold_against(finding, problem, model, judge)
+    return finding
 
 
 def cause_in(message: str) -> str:
@@ -176,29 +177,29 @@ def cause_in(message: str) -> str:
     return next(named, "")
 
 
-def problems_of(one: Case) -> list[Binary | Joint]:
+def problems_of(problem: Case) -> list[Binary | Joint]:
     """Return the problems that a case is made of."""
-    X, costs, form = one.dense, one.costs, one.parameters["multi_class"]
+    X, costs, form = problem.dense, problem.costs, problem.parameters["multi_class"]
     if form != "ovr":
-        return [Joint(X, one.y, costs, form, one.rule)]
-    n_classes = int(one.y.max()) + 1
+        return [Joint(X, problem.y, costs, form, problem.rule)]
+    n_classes = int(problem.y.max()) + 1
     targets = [1] if n_classes == 2 else range(n_classes)
     return [
         Binary(
             X,
-            np.where(one.y == target, 1, -1),
+            np.where(problem.y == target, 1, -1),
             costs,
-            one.parameters["loss"],
-            one.rule,
+            problem.parameters["loss"],
+            problem.rule,
         )
         for target in targets
     ]
 
 
-def hold_against(found: Finding, one: Case, model: HingeSVC, judge: Judge) -> None:
+def hold_against(finding: Finding, fitted: Case, model: HingeSVC, judge: Judge) -> None:
     """Compare what a model says with exact values of it and of the judge."""
     upper = lower = own = proven = Fraction(0)
-    for k, problem in enumerate(problems_of(one)):
+    for k, problem in enumerate(problems_of(fitted)):
         if isinstance(problem, Joint):
             point: Any = model.coef_, model.intercept_
             alpha = -model.dual_coef_.T
@@ -213,67 +214,67 @@ def hold_against(found: Finding, one: Case, model: HingeSVC, judge: Judge) -> No
             bounds.append(problem.dual(judged[2]))
         upper, lower = upper + min(values), lower + max(bounds)
     objective, gap = Fraction(model.objective_), Fraction(model.dual_gap_)
-    room = Fraction(max(found.tol, 1e-12)) * own if found.message == "" else own
+    room = Fraction(max(finding.tol, 1e-12)) * own if finding.message == "" else own
     if upper < objective - gap:
-        found.faults.append("false bound")
-    is_single = one.X.dtype == np.float32
+        finding.faults.append("false bound")
+    is_single = fitted.X.dtype == np.float32
     if own > objective + gap + (room if is_single else 0):
-        found.faults.append("objective too low")
+        finding.faults.append("objective too low")
     if proven < objective - gap - Fraction(ROUNDING) * objective:
-        found.faults.append(UNPROVEN)
-    found.judged = upper - lower <= Fraction(CLOSE * found.tol) * upper
+        finding.faults.append(UNPROVEN)
+    finding.judged = upper - lower <= Fraction(CLOSE * finding.tol) * upper
     if upper > 0:
-        found.excess = float((own - upper) / upper)
+        finding.excess = float((own - upper) / upper)
 
 
-def told(one: Finding) -> str:
-    """Return all about a fit."""
+def told(fit: Finding) -> str:
+    """Return all that is known of a fit, as text."""
     return (
-        f"seed {one.seed} ({one.solver}): gap {one.gap:.2e}, tol {one.tol:.2e}, "
-        f"{one.excess:.2e} above the judge's point"
-        f"{'' if one.judged else ' (minimum not known)'}, {one.n_iter} iterations; "
-        f"{', '.join(one.faults) or 'nothing wrong'}\n  {', '.join(one.traits)}\n"
-        f"  {one.message}"
+        f"seed {fit.seed} ({fit.solver}): gap {fit.gap:.2e}, tol {fit.tol:.2e}, "
+        f"{fit.excess:.2e} above the judge's point"
+        f"{'' if fit.judged else ' (minimum not known)'}, {fit.n_iter} iterations; "
+        f"{', '.join(fit.faults) or 'nothing wrong'}\n  {', '.join(fit.traits)}\n"
+        f"  {fit.message}"
     )
 
 
-def report(found: list[Finding], options: argparse.Namespace) -> Iterator[str]:
+def report(findings: list[Finding], options: argparse.Namespace) -> Iterator[str]:
     """Yield the lines of the report."""
     yield "# Fits of random hard problems\n"
     solver = f" --solver {options.solver}" if options.solver else ""
     yield (
-        f"Made by `python benchmarks/fuzz.py --count {len(found)} --seed "
+        f"Made by `python benchmarks/fuzz.py --count {len(findings)} --seed "
         f"{options.seed}{solver}`; the judge is {options.judge}. "
         "[README.md](../README.md) says what is checked.\n"
     )
     columns = ("fits", "refused", "judged", *WRONG, "above tol")
     rows = []
     for name in [*SOLVERS, "all"]:
-        some = [one for one in found if name in (one.solver, "all")]
+        some = [fit for fit in findings if name in (fit.solver, "all")]
         if some:
-            above = [one for one in some if one.above]
+            above = [fit for fit in some if fit.above]
             rows.append(
                 [
                     name,
                     len(some),
-                    sum(one.is_refused for one in some),
-                    sum(one.judged for one in some),
-                    *(sum(kind in one.faults for one in some) for kind in WRONG),
+                    sum(fit.is_refused for fit in some),
+                    sum(fit.judged for fit in some),
+                    *(sum(kind in fit.faults for fit in some) for kind in WRONG),
                     len(above),
                 ]
             )
     yield from table(("solver", *columns), rows)
     for kind in WRONG:
-        yield from seeds_of(kind, [one for one in found if kind in one.faults])
-    above = [one for one in found if one.above]
+        yield from seeds_of(kind, [fit for fit in findings if kind in fit.faults])
+    above = [fit for fit in findings if fit.above]
     for name in SOLVERS:
         for cause in CAUSES:
-            some = [one for one in above if (one.solver, one.cause) == (name, cause)]
+            some = [fit for fit in above if (fit.solver, fit.cause) == (name, cause)]
             yield from seeds_of(f"above tol, {name}, {cause} ({len(some)})", some)
     if above:
         yield "Above tol, by what is in the problem:\n"
-        totals = Counter(trait for one in found for trait in one.traits)
-        counts = Counter(trait for one in above for trait in one.traits)
+        totals = Counter(trait for fit in findings for trait in fit.traits)
+        counts = Counter(trait for fit in above for trait in fit.traits)
         yield from table(
             ("trait", "fits", "above tol", "part"),
             sorted(
@@ -287,8 +288,8 @@ def report(found: list[Finding], options: argparse.Namespace) -> Iterator[str]:
 def seeds_of(kind: str, some: list[Finding]) -> Iterator[str]:
     """Yield a line of the seeds of a kind, the farthest from `tol` first."""
     if some:
-        some = sorted(some, key=lambda one: -one.gap / one.tol)
-        seeds = ", ".join(str(one.seed) for one in some[:NAMED])
+        some = sorted(some, key=lambda fit: -fit.gap / fit.tol)
+        seeds = ", ".join(str(fit.seed) for fit in some[:NAMED])
         more = f" and {len(some) - NAMED} more" if len(some) > NAMED else ""
         yield f"{kind}: seeds {seeds}{more}\n"
 

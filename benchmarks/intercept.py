@@ -1,6 +1,6 @@
-"""What a free intercept costs: fits with it and with a penalised one, in turn.
+"""Time that a free intercept takes: fits with it and with a penalised one, in turn.
 
-Each pair of fits has its own random_state, as one can be lucky for one of the two.
+Each pair of fits has its own random_state, as a seed can favour either of the two.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def measure(options: argparse.Namespace) -> Iterator[Result]:
     for name in options.problems:
         problem = data.load(name)
         some = np.random.default_rng(0).permutation(problem.X.shape[0])[:1000]
-        time_pair(problem.X[some], problem.y[some], {})  # loads what there is to load
+        time_pair(problem.X[some], problem.y[some], {})  # loads all libraries
         for C, tol in itertools.product(options.C, options.tol):
             seconds = [
                 time_pair(problem.X, problem.y, {"C": C, "tol": tol}, seed)

@@ -1,8 +1,8 @@
 """Other solvers' solutions of a problem: points, and dual variables.
 
-What they are worth is for ``exactly.py`` to say, so that no judge has to be believed.
-`clarabel` is an interior-point method for all problems, and SciPy's minimisers stand in
-for it on some.
+``exactly.py`` computes their values, so that no judge has to be trusted. `clarabel` is
+an interior-point method for all problems, and SciPy's minimisers stand in for it on
+some.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 Judgement = tuple[np.ndarray, Any, np.ndarray]
 Judge = Callable[[Binary | Joint], Judgement | None]
 
-# Rows up to which SciPy is asked where duals have to be balanced.
+# SciPy is asked up to this number of rows where duals have to be balanced.
 _FEW_ROWS = 60
 
 

@@ -17,7 +17,7 @@ BYTES = 4
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit: megabytes of X, and of the process above it at its peak."""
+    """One fit: the size of X, and the peak of the process above it, in megabytes."""
 
     n: int
     d: int

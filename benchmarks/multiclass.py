@@ -1,10 +1,10 @@
 """Time fits of many classes against LinearSVC's to the same objective.
 
-One-vs-rest, to the same sum of the objectives of the classes, or jointly, with the loss
-of Crammer and Singer. Every problem is certified to `--tol`. LinearSVC's time is that
-of the loosest setting of its grid that comes as low, or of the best where none does.
-Then both are run in turn, with hingesvm on two threads besides where it uses them. The
-test rows are a quarter of all.
+Classes are trained one against the rest, to the same sum of their objectives, or
+jointly, with the loss of Crammer and Singer. Every problem is certified to `--tol`.
+LinearSVC's time is that of the loosest setting of its grid whose objective is as low,
+or of the best setting where none is. Then both are run in turn, hingesvm also on two
+threads where it uses them. The test rows are a quarter of all.
 """
 
 import argparse
@@ -93,22 +93,22 @@ def race(X: Any, y: np.ndarray, C: float, options: argparse.Namespace) -> list[A
     def total(clf: Any) -> float:
         return OBJECTIVES[options.form](clf, X, y, C)
 
-    timed(ours(1), X[:1000], y[:1000])  # loads what there is to load
+    timed(ours(1), X[:1000], y[:1000])  # loads all libraries
     model, _ = timed(ours(1), X, y)
     goal = total(model)
-    found = []
+    reached = []
     for setting in GRID:
         peer, seconds = timed(theirs(*setting), X, y)
-        found.append((total(peer), seconds, setting))
-        if found[-1][0] <= goal:
+        reached.append((total(peer), seconds, setting))
+        if reached[-1][0] <= goal:
             break
-    lowest, _, setting = min(found)
+    lowest, _, setting = min(reached)
     seconds = []
     for seed in range(options.pairs):
         row = [timed(ours(threads, seed), X, y)[1] for threads in (1, 2)]
         row.append(timed(theirs(*setting), X, y)[1])
         seconds.append(row)
-    one, two, peer_seconds = np.median(seconds, axis=0)
+    single, double, peer_seconds = np.median(seconds, axis=0)
     train, test = train_test_split(
         np.arange(len(y)), test_size=0.25, random_state=0, stratify=y
     )
@@ -118,11 +118,11 @@ def race(X: Any, y: np.ndarray, C: float, options: argparse.Namespace) -> list[A
     ]
     return [
         model.dual_gap_ / model.objective_,
-        one,
+        single,
         peer_seconds,
-        peer_seconds / one,
+        peer_seconds / single,
         (lowest - goal) / goal,
-        one / two,
+        single / double,
         *accuracies,
     ]
 

@@ -1,4 +1,4 @@
-"""The objective and its dual in plain float64, apart from all code that is raced.
+"""The objective and its dual in plain float64, without any code of the solvers.
 
 P(w, b) = 1/2 ||w||^2 [+ 1/2 b^2, penalized] + C sum_i max(0, 1 - y_i (x_i . w + b))
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from sources import Matrix
 
-# Rows whose float64 copy is held at a time, as a number of values.
+# At most this many values are held as a float64 copy at a time.
 BLOCK = 1 << 22
 
 

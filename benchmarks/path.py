@@ -1,14 +1,15 @@
 """Time the choice of C by cross-validation: HingeSVCCV against searches.
 
-Ten values of C from 1e-3 to 1e3, five stratified folds, all on one thread, in seconds
-of processor time, medians of the runs. HingeSVCCV and ``GridSearchCV(HingeSVC)``
-certify each fit to `--tol`; ``GridSearchCV(LinearSVC)`` has its own default tolerance
-and `max_iter`, and penalises the intercept. A search is ended after `--limit` seconds,
-which then stand for its time. The process of each run is its own, and kept as a line
-of `--runs`; a report is of all lines there. Scores are the best mean accuracies; where
-they are level, models within the tolerance of each other may choose another C.
-`above X` is the largest resident memory during the fit less that before it, as a part
-of X; where X is small it is mostly the code that is loaded.
+There are ten values of C from 1e-3 to 1e3 and five stratified folds, all on one thread.
+Times are seconds of processor time, medians of the runs. HingeSVCCV and
+``GridSearchCV(HingeSVC)`` certify each fit to `--tol`; ``GridSearchCV(LinearSVC)`` has
+its own default tolerance and `max_iter`, and penalises the intercept. A search is ended
+after `--limit` seconds, which then stand for its time. Each run has a process of its
+own and is kept as a line of `--runs`; the report covers all lines there. Scores are the
+best mean accuracies; where they are equal, models within the tolerance of each other
+may choose different values of C. `above X` is the largest resident memory during the
+fit less that before it, as a part of X; where X is small it is mostly the code that is
+loaded.
 """
 
 import argparse
@@ -106,8 +107,8 @@ def in_process(name: str, who: str, options: argparse.Namespace) -> dict[str, An
         )
     except subprocess.TimeoutExpired:
         return {"seconds": options.limit, **dict.fromkeys(COLUMNS, np.nan)}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    reply: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return reply
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -118,11 +119,11 @@ def measure(options: argparse.Namespace) -> None:
             for who in options.who:
                 if who in ended:
                     continue
-                found = in_process(name, who, options)
-                if found["seconds"] >= options.limit:
-                    found["seconds"] = options.limit
+                reply = in_process(name, who, options)
+                if reply["seconds"] >= options.limit:
+                    reply["seconds"] = options.limit
                     ended.add(who)
-                line = json.dumps({"name": name, "who": who, **found})
+                line = json.dumps({"name": name, "who": who, **reply})
                 print(line, file=sys.stderr, flush=True)
                 with options.runs.open("a", encoding="utf-8") as file:
                     file.write(line + "\n")
@@ -131,19 +132,19 @@ def measure(options: argparse.Namespace) -> None:
 def rows_of(runs: list[dict[str, Any]]) -> Iterator[list[Any]]:
     """Yield a row of the table for each problem."""
     for name in PROBLEMS:
-        each = {
+        runs_of = {
             who: [run for run in runs if (run["name"], run["who"]) == (name, who)]
             for who in WHO
         }
-        if not any(each.values()):
+        if not any(runs_of.values()):
             continue
         seconds = [
-            float(np.median([run["seconds"] for run in each[who]] or [np.nan]))
+            float(np.median([run["seconds"] for run in runs_of[who]] or [np.nan]))
             for who in WHO
         ]
         ours, search, peer = seconds
         nothing = dict.fromkeys(COLUMNS, np.nan)
-        last = {who: (each[who] or [nothing])[-1] for who in WHO}
+        last = {who: (runs_of[who] or [nothing])[-1] for who in WHO}
         row = [name, *seconds, search / ours, peer / ours]
         for column in "C", "score":
             row += [last[who][column] for who in WHO]

@@ -9,15 +9,15 @@ import numpy as np
 import scipy.sparse as sp
 from sources import Matrix
 
-# More sweeps than any fit within a time limit takes.
+# A number of sweeps that no fit within a time limit reaches.
 UNBOUNDED = 1_000_000
-# Rows above which SVC, quadratic in them, is not tried.
+# SVC, whose time is quadratic in the rows, is not tried above this number of rows.
 FEW_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a solver is asked for."""
+    """The problem and the settings that a solver is given."""
 
     C: float
     rule: str
@@ -28,7 +28,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Model:
-    """What a solver answers; `gap` only if it certifies one, absolute."""
+    """What a solver returns; `gap`, absolute, only if it certifies one."""
 
     w: np.ndarray
     b: float
@@ -121,7 +121,7 @@ def _fit_svc(X: Matrix, y: np.ndarray, task: Task) -> Model:
 def _fit_sgd(X: Matrix, y: np.ndarray, task: Task) -> Model:
     from sklearn.linear_model import SGDClassifier
 
-    # It has no penalised intercept: that is an appended column of ones.
+    # It has no penalised intercept, so a column of ones is appended.
     appended = task.rule == "penalized"
     clf = SGDClassifier(
         loss="hinge",
@@ -154,7 +154,7 @@ def _fit_liblinear(X: Matrix, y: np.ndarray, task: Task) -> Model:
     data = liblinearutil.problem(y.astype(np.float64), sp.csr_matrix(X))
     model = liblinearutil.train(data, options)
     w, b = model.get_decfun()
-    # Its weights are those of the label that it saw first.
+    # Its weights are those of the first label in the data.
     sign = float(model.get_labels()[0])
     return Model(sign * np.array(w), sign * float(b))
 
@@ -192,7 +192,7 @@ def _fit_rehline(X: Matrix, y: np.ndarray, task: Task) -> Model:
 OURS = "hingesvm"
 BASELINE = "LinearSVC"
 
-# The loose end of a grid where even a loose tolerance can take longer than the limit.
+# Loose settings for solvers that may reach the limit even at loose tolerances.
 FEW_SWEEPS = tuple((0.1, sweeps) for sweeps in (10, 30, 100, 130, 300, 1_000))
 
 SOLVERS = {
@@ -218,7 +218,7 @@ SOLVERS = {
             "snapml",
             "snapml",
             ("penalized", "none"),
-            # Only the number of sweeps gets it further than 1e-7 does.
+            # Beyond 1e-7 only more sweeps bring it further.
             (
                 *_grid("1e-1 1e-2 1e-3 1e-4 1e-5 1e-6 1e-7", 5_000),
                 (0.0, 1_000),

@@ -24,7 +24,7 @@ STYLES = dict(
 
 
 def style(solver: str, used: int = 1) -> dict[str, Any]:
-    """Return the look of a solver's curve; more threads make it thicker."""
+    """Return the style of a solver's curve; more threads make it thicker."""
     place = list(SOLVERS).index(solver)
     fmt = STYLES[solver]
     return {
@@ -56,7 +56,7 @@ def panels(count: int) -> tuple[Any, list[Any]]:
     axes = list(grid[0])
     for axis in axes:
         axis.set(xscale="log", yscale="log")
-        # Labels between powers of ten collide.
+        # Labels between powers of ten would overlap.
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.grid(alpha=0.3)
     return figure, axes

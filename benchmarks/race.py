@@ -13,14 +13,14 @@ from peers import BASELINE, OURS, SOLVERS, Solver, Task
 from results import FOLDER, LEVELS, RaceResults, Reference, Row
 from runner import Pool
 
-# Peers, fastest first, that are run in turn with hingesvm besides LinearSVC.
+# The number of peers, besides LinearSVC, that are run in turn with hingesvm.
 RIVALS = 2
-# The reference may take this many times the limit of a fit.
+# The reference may take this many times as long as a fit.
 REFERENCE_LIMITS = 10.0
 
 
 def main() -> None:
-    """Run the race that the command line asks for."""
+    """Run the race with the options of the command line."""
     options = parse()
     results = RaceResults(options.output)
     for problem in options.problems:
@@ -78,7 +78,7 @@ class Heat:
         self.results.references.put(Reference(*self.key, **reply))
 
     def walk(self, solver: Solver, used: int) -> None:
-        """Fit from loose to tight until the finest level or the limit is reached."""
+        """Fit at settings from loose to tight, until the finest level or the limit."""
         if not self.options.resume:
             race = (*self.key, self.options.threads, solver.name, used)
             self.results.rows.drop(
@@ -104,8 +104,8 @@ class Heat:
     def known(self, solver: Solver, used: int, tol: float, max_iter: int) -> Row | None:
         """Return a row that need not be measured again.
 
-        These are all that are there, when a race is resumed, and those of a race
-        with other threads, when the solver uses only one.
+        That is a row that is there already, if the race is resumed, or one of a race
+        with other threads, if the solver used as many there.
         """
         setting = (solver.name, used, tol, max_iter)
         threads = self.options.threads
@@ -150,7 +150,7 @@ class Heat:
         return self.pool.get(name, used).fit(task, self.options.limit)
 
     def run_in_turn(self) -> None:
-        """Time the fits that decide again, one after the other, and keep medians."""
+        """Time the deciding fits again, one after the other, and keep medians."""
         rows = self.deciding()
         times: dict[Row, list[float]] = {row: [] for row in rows}
         for _ in range(self.options.pairs):

@@ -15,7 +15,7 @@ from results import FOLDER, LEVELS, RaceResults, Row
 # References with a wider relative gap are named in the report.
 CERTAIN = 1e-7
 
-# What the means are taken over.
+# The groups of problems over which means are taken.
 GROUPS = {
     "Tables": ("ijcnn1", "a9a", "w8a", "letter", "mnist"),
     "Text": ("imdb_tfidf", "20news_tfidf", "reuters_earn_tfidf", "sms_spam_tfidf"),
@@ -86,7 +86,7 @@ def report(results: RaceResults) -> Iterator[str]:
 
 
 def comparisons(results: RaceResults, rule: str, threads: int) -> Iterator[Comparison]:
-    """Yield what each problem, C and level says."""
+    """Yield the comparison for each problem, C and level."""
     heats = dict.fromkeys(
         (row.problem, row.C)
         for row in results.rows
@@ -126,7 +126,7 @@ def time_to(
 
 
 def ratio(peer: Time | None, ours: Time | None) -> str:
-    """Print a ratio, with the sign that says which way it is a bound."""
+    """Return a ratio as text, with a sign if it is a bound."""
     if peer is None or ours is None or not (peer.reached or ours.reached):
         return "-"
     sign = "" if peer.reached and ours.reached else ("≤ " if peer.reached else "≥ ")
@@ -200,7 +200,7 @@ def pictures(results: RaceResults, rule: str, threads: int) -> Iterator[str]:
 
 
 def doubts(results: RaceResults) -> Iterator[str]:
-    """Yield the problems whose minimum is not certified closely."""
+    """Yield the problems whose minimum is certified only loosely."""
     loose = [
         (r.problem, r.C, r.rule, doubt)
         for r in results.references

@@ -1,4 +1,4 @@
-"""Results as CSV files of dataclass rows, and what the rows of a race say."""
+"""Results as CSV files of dataclass rows, and questions to the rows of a race."""
 
 import csv
 import math
@@ -52,7 +52,7 @@ class Store(Generic[T]):
         partial.replace(self.path)
 
     def drop(self, condition: Callable[[T], bool]) -> None:
-        """Forget the rows that meet a condition."""
+        """Remove the rows that meet a condition."""
         self._rows = {k: row for k, row in self._rows.items() if not condition(row)}
 
     def _keep(self, row: T) -> None:
@@ -143,7 +143,7 @@ class RaceResults:
     def best(self, problem: str, C: float, rule: str) -> float:
         """Return the lowest objective known, NaN without a certified reference.
 
-        Without one the first fit of all would look perfect.
+        Without a reference the first fit would seem perfect.
         """
         reference = self.references.get(problem, C, rule)
         if reference is None or not math.isfinite(reference.upper):

@@ -1,4 +1,4 @@
-"""The near end of worker processes: start one, ask it for fits, stop it."""
+"""Worker processes, as seen from the race: start one, ask it for fits, stop it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 from peers import Task
 
-# Tolerance and bound on the iterations of the best known solution.
+# Tolerance and bound on the iterations for the best known solution.
 REFERENCE = (1e-9, 100_000)
 
 
@@ -64,7 +64,7 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # It ends when its input does; a fit in progress, as after Ctrl-C, would not.
+        # A worker ends when its input does, but not during a fit, as after Ctrl-C.
         assert self._process.stdin is not None
         self._process.stdin.close()
         if kind is not None:
@@ -107,6 +107,6 @@ def environment(threads: int) -> dict[str, str]:
     return {
         **os.environ,
         **dict.fromkeys(counts, str(threads)),
-        # Threads that spin while they wait take the cores from those that work.
+        # Threads that spin while they wait would take the cores from those that work.
         "OMP_WAIT_POLICY": "passive",
     }

@@ -1,4 +1,4 @@
-"""How time grows with rows and with columns, and how many passes over X a fit costs."""
+"""How time grows with rows and columns, and how many passes over X a fit takes."""
 
 import argparse
 import math
@@ -17,7 +17,7 @@ from peers import BASELINE, OURS, UNBOUNDED, Task
 from results import FOLDER, Store
 from runner import Worker
 
-# Tolerances as a user leaves them: a relative gap, and a projected gradient.
+# The default tolerances: a relative gap, and a projected gradient.
 TOL = {OURS: 1e-4, BASELINE: 1e-4}
 MAX_ITER = {OURS: 10_000, BASELINE: UNBOUNDED}
 

@@ -1,12 +1,13 @@
 """Time fits on many shapes of data; print the worst ratios first.
 
-For each shape of `zoo.py` and each C: CPU seconds of HingeSVC at its default tolerance,
-of its two pure methods at the same, of LinearSVC(loss="hinge") at its defaults and
-at the loosest tolerance within 1e-3 of the minimum, and of SVC(kernel="linear") up to
-2,000 rows. HingeSVC has the free intercept beside its own methods and SVC, and a
-penalised one beside LinearSVC, so that objectives are the same; how far above the
-minimum a peer ended is found from its coefficients. One thread. A fit is a forked
-process and ends at `--limit` seconds; short ones are repeated, and the median counts.
+For each shape of `zoo.py` and each C, these CPU seconds are measured, on one thread: of
+HingeSVC at its default tolerance, of each of its two methods alone at the same, of
+LinearSVC(loss="hinge") at its defaults and at the loosest tolerance within 1e-3 of the
+minimum, and of SVC(kernel="linear") up to 2,000 rows. To minimise the same objective,
+HingeSVC has the free intercept when compared with its own methods and SVC, and a
+penalised one when compared with LinearSVC. How far above the minimum a peer ended is
+computed from its coefficients. A fit is a forked process and ends at `--limit` seconds;
+short ones are repeated, and the median counts.
 """
 
 import argparse
@@ -30,11 +31,11 @@ from hingesvm import HingeSVC
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
-# Rows up to which SVC is tried; relative suboptimality of LinearSVC that is compared.
+# SVC is tried up to this number of rows; LinearSVC is timed to this suboptimality.
 FEW_ROWS, LEVEL, NEAR = 2000, 1e-3, 1e-2
-# A fit shorter than this is repeated so often.
+# A fit that takes fewer seconds than this is repeated so many times.
 SHORT, REPEATS = 0.05, 5
-# Iterations of ours: enough for any shape, so that times are to the same tolerance.
+# Enough iterations for any shape, so that all of our times are to the same tolerance.
 MOST_ITERATIONS = 10_000
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
@@ -62,9 +63,9 @@ def main() -> None:
     options = parse()
     path = RESULTS / "shapes.csv"
     rows: list[Row] = []
-    for one in chosen(options.shapes):
+    for shape in chosen(options.shapes):
         for C in options.C:
-            row = measured(one, C, options)
+            row = measured(shape, C, options)
             rows.append(row)
             print(line(row), flush=True)
     if options.shapes is None:
@@ -77,21 +78,21 @@ def main() -> None:
         print(text)
 
 
-def measured(one: Shape, C: float, options: argparse.Namespace) -> Row:
+def measured(shape: Shape, C: float, options: argparse.Namespace) -> Row:
     """Return the times of all solvers on a shape."""
-    X, y, weights = one.build()
+    X, y, weights = shape.build()
 
     def timed(model: Any) -> tuple[float, Any]:
         return in_process(lambda: fitted(model, X, y, weights), options.limit)
 
-    row: Row = {"shape": one.name, "n": X.shape[0], "d": X.shape[1], "C": C}
+    row: Row = {"shape": shape.name, "n": X.shape[0], "d": X.shape[1], "C": C}
     row["classes"] = len(np.unique(y))
     ours = partial(HingeSVC, C, max_iter=MOST_ITERATIONS)
-    row["auto"], found = timed(ours())
-    row["gap"] = None if found is None else found["gap"]
+    row["auto"], result = timed(ours())
+    row["gap"] = None if result is None else result["gap"]
     for solver in ("stochastic", "batch"):
-        seconds, found = timed(ours(solver=solver))
-        met = found is not None and found["gap"] <= 1e-4
+        seconds, result = timed(ours(solver=solver))
+        met = result is not None and result["gap"] <= 1e-4
         row[solver] = seconds if met else np.inf
     row["penalized"], best = timed(ours(penalized_intercept=True))
     if options.only_ours:
@@ -99,17 +100,17 @@ def measured(one: Shape, C: float, options: argparse.Namespace) -> Row:
     least = np.nan
     if best is not None:
         least = objective(X, y, weights, C, best) * (1.0 - best["gap"])
-    row["liblinear"], found = timed(LinearSVC(C=C, loss="hinge"))
-    if found is not None:
-        above = objective(X, y, weights, C, found) / least - 1.0
+    row["liblinear"], result = timed(LinearSVC(C=C, loss="hinge"))
+    if result is not None:
+        above = objective(X, y, weights, C, result) / least - 1.0
         row["liblinear_above"] = above
         row["liblinear_equal"] = np.inf
         for tol in TOLERANCES:
             model = LinearSVC(C=C, loss="hinge", tol=tol, max_iter=1_000_000)
-            seconds, found = timed(model)
-            if found is None:
+            seconds, result = timed(model)
+            if result is None:
                 break
-            if objective(X, y, weights, C, found) <= (1.0 + LEVEL) * least:
+            if objective(X, y, weights, C, result) <= (1.0 + LEVEL) * least:
                 row["liblinear_equal"] = seconds
                 break
     if X.shape[0] <= FEW_ROWS:

@@ -1,9 +1,9 @@
 """Time fits on small data, beside LinearSVC, SVC and another build of hingesvm.
 
-Small data is what most people fit, thousands of times inside a search, so that what
-counts is the time of one fit, to the tenth of a millisecond. CPU seconds at defaults,
-one thread; the median of fits in turn. `--against` names a folder with another copy of
-the package and its kernels, which is imported in a process of its own.
+Most fits are of small data, thousands of them inside a search, so that tenths of a
+millisecond of one fit matter. Times are CPU seconds at default settings, on one thread,
+medians of fits in turn. `--against` names a folder with another copy of the package and
+its kernels, which is imported in a process of its own.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from threads import ONE_THREAD
 
-# Seconds for one name, all fits in turn together; turns at least, and at most; seconds
-# of a turn, in which short fits follow each other as they do in a search.
+# Seconds for one set of rows, for the fits of all in turn; the least and the largest
+# number of turns; seconds of a turn, in which short fits follow each other.
 LONG, FEWEST, MOST, TURN = 3.0, 5, 40, 0.02
 Work = Callable[[Any], Any]
 
@@ -153,15 +153,15 @@ def main() -> None:
         ):
             for who, pipe in pipes.items():
                 pipe.send(name)
-                seconds, found = pipe.recv()
+                seconds, value = pipe.recv()
                 times[who].append(seconds)
                 spent += max(seconds, TURN)
-                gap = found if who == "ours" else gap
-        each = {who: 1e3 * statistics.median(times[who]) for who in pipes}
-        line = f"{name:28}" + "".join(f"{each[who]:11.3f}" for who in pipes)
+                gap = value if who == "ours" else gap
+        medians = {who: 1e3 * statistics.median(times[who]) for who in pipes}
+        line = f"{name:28}" + "".join(f"{medians[who]:11.3f}" for who in pipes)
         line += f"  {gap:9.1e}"
-        if "base" in each:
-            speedups.append(each["base"] / each["ours"])
+        if "base" in medians:
+            speedups.append(medians["base"] / medians["ours"])
             line += f"  {speedups[-1]:7.2f}"
         print(line, flush=True)
     if speedups:

@@ -1,9 +1,9 @@
-"""One thread for BLAS, which reads how many to use when NumPy is imported."""
+"""One thread for BLAS, which reads the number of its threads when NumPy is imported."""
 
 import os
 import sys
 
-#: Variables of the environment that say so.
+#: The environment variables that BLAS libraries read.
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )

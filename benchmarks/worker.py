@@ -25,9 +25,9 @@ from peers import SOLVERS, Task, hingesvm_estimator
 
 Reply = dict[str, Any]
 
-# Rows of each class in the fit that loads and compiles what there is to load.
+# Rows of each class in a first fit, which loads and compiles the libraries.
 WARM_UP_ROWS = 20
-# Seconds for everything in a child but what is timed.
+# Seconds that a child may take for all but what is timed.
 GRACE = 300.0
 # Passes over X, of which the median is taken.
 PASSES = 5
@@ -92,7 +92,7 @@ def _run(
 def _fit(
     send: Callable[[str], None], dataset: Dataset, solver: str, **task: Any
 ) -> Reply:
-    """Time a fit, from the rows and labels as they lie to the model."""
+    """Time a fit, from rows and labels in memory to the model."""
     X, y, wanted = dataset.X, dataset.y, Task(**task)
     fit = SOLVERS[solver].fit
     with warnings.catch_warnings(record=True) as caught:
@@ -122,7 +122,7 @@ def _fit(
 def _reference(
     send: Callable[[str], None], dataset: Dataset, solver: str, **task: Any
 ) -> Reply:
-    """Bound the minimum from both sides, each computed apart from the solver."""
+    """Bound the minimum from both sides, with values computed by `objective.py`."""
     X, y, wanted = dataset.X, dataset.y, Task(**task)
     send("ready")
     start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Shapes of data that a person meets, generated: what `shapes.py` times fits on.
+"""Generated data of the shapes that occur in practice, on which `shapes.py` times fits.
 
 Each is made from a seed, in well under a second as a rule, and nothing is downloaded.
-Rows come in float64 as most people have them, text and counts as CSR.
+Rows are float64, as most tables are; text and counts are CSR.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ class Shape:
         rng = np.random.default_rng(sum(self.name.encode()))
         X, y = self.make(rng)
         if sp.issparse(X):
-            # LinearSVC takes no other indices.
+            # LinearSVC accepts no other indices.
             X.indices, X.indptr = X.indices.astype("i4"), X.indptr.astype("i4")
         weights = 10.0 ** rng.uniform(-1.0, 1.0, len(y)) if self.weighted else None
         return X, y, weights
@@ -49,7 +49,7 @@ SHAPES: list[Shape] = []
 
 
 def shape(name: str, *, weighted: bool = False, **options: Any) -> Callable[..., Any]:
-    """Register a function of a generator (and options) as a shape."""
+    """Register a function of a random generator (and options) as a shape."""
 
     def register(function: Callable[..., Made]) -> Callable[..., Made]:
         SHAPES.append(Shape(name, lambda rng: function(rng, **options), weighted))
@@ -71,7 +71,7 @@ def classes(X: Matrix, count: int, rng: Generator, *, noise: float = 0.3) -> np.
     scores = np.asarray(X @ rng.standard_normal((X.shape[1], count)))
     scores = (scores - scores.mean(axis=0)) / (scores.std(axis=0) + 1e-12)
     y = (scores + noise * rng.standard_normal(scores.shape)).argmax(axis=1)
-    # None is absent, and each has two rows at least.
+    # No class is missing, and each has two rows at least.
     y[: 2 * count] = np.arange(2 * count) % count
     return y
 
@@ -85,9 +85,9 @@ def outcome(
     n_classes: int,
     used: float = 1.0,
 ) -> np.ndarray:
-    """Return labels that follow X, or none of it where noise is infinite.
+    """Return labels that depend on X, or do not where noise is infinite.
 
-    Of two classes a part `used` of the columns counts.
+    With two classes they depend on a part `used` of the columns.
     """
     n, d = X.shape
     if n_classes > 2:

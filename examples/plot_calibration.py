@@ -4,9 +4,9 @@ Probabilities from a hinge
 
 The score of a support vector machine orders rows, but it is no probability, as the
 hinge loss does not estimate one. ``CalibratedClassifierCV(HingeSVC(), ensemble=False)``
-learns from scores of held-out rows what share of them is positive. Its reliability and
-Brier score are shown beside those of scores that are merely squeezed between 0 and 1,
-and of a logistic regression.
+learns from the scores of held-out rows what share of them is positive. Its reliability
+and Brier score are compared with those of scores that are merely squeezed between 0 and
+1, and of a logistic regression.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,8 @@ from hingesvm import HingeSVC
 # Rows of known probability
 # -------------------------
 #
-# The probability of class 1 is a logistic function of one direction, but a tenth of the
-# labels are thrown with a coin. So it is never below 5% nor above 95%.
+# The probability of class 1 is a logistic function of one direction, except that a
+# tenth of the labels are decided by a coin. So it is never below 5% nor above 95%.
 
 rng = np.random.default_rng(0)
 n_samples, n_features, n_train = 12_000, 20, 2000
@@ -39,9 +39,10 @@ y_train, y_test = y[:n_train], y[n_train:]
 # Scores, squeezed or calibrated
 # ------------------------------
 #
-# With ``ensemble=False`` the scores to learn from are those of cross-validation, and
-# those to predict from are of one HingeSVC that is trained on all rows. The default
-# method fits a sigmoid to them, "isotonic" any curve that does not fall.
+# With ``ensemble=False`` the calibration is learned from the scores of
+# cross-validation, and applied to those of one HingeSVC that is trained on all rows.
+# The default method fits a sigmoid to the scores, "isotonic" any curve that does not
+# fall.
 
 svc = HingeSVC().fit(X_train, y_train)
 scores = svc.decision_function(X_train)
@@ -65,8 +66,8 @@ print(f"relative duality gap of HingeSVC {relative_gap:.1e}")
 
 # %%
 # The Brier score is the mean square of the error of a probability. A sigmoid lowers it
-# without changing the order of the rows, which the area under the ROC curve depends on;
-# an isotonic curve makes some of them equal. The last line is the best to hope for.
+# without changing the order of the rows, on which the area under the ROC curve depends;
+# an isotonic curve gives some rows equal values. The last line is the best possible.
 
 predicted_or_known = predicted | {"true probability": truth[n_train:]}
 errors = {
@@ -85,14 +86,16 @@ for name, values in predicted_or_known.items():
 #
 # Of the rows that are given a probability of about 30%, about 30% should be of class 1.
 # The rows are put into ten groups of the same size. In the middle, the squeezed scores
-# are far too high: where HingeSVC is undecided is not in the middle of their range. The
-# thrown labels do not fit a sigmoid, so its curve bends, as does that of the logistic
-# regression. The isotonic one follows them.
+# are far too high: a score of 0, where HingeSVC is undecided, is not in the middle of
+# their range. Labels decided by a coin do not fit a sigmoid, so its curve bends, as
+# does that of the logistic regression. The isotonic one follows them.
 
-LOOKS = [("o", ":", "C3"), ("s", "-", "C0"), ("^", "-.", "C2"), ("x", "--", "black")]
+STYLES = [("o", ":", "C3"), ("s", "-", "C0"), ("^", "-.", "C2"), ("x", "--", "black")]
 fig, (left, right) = plt.subplots(1, 2, figsize=(11.0, 5.0), layout="constrained")
 left.plot([0.0, 1.0], [0.0, 1.0], color="0.7", linewidth=3.0, label="reliable")
-for (name, values), (marker, line, color) in zip(predicted.items(), LOOKS, strict=True):
+for (name, values), (marker, line, color) in zip(
+    predicted.items(), STYLES, strict=True
+):
     shares, means = calibration_curve(y_test, values, n_bins=10, strategy="quantile")
     left.plot(means, shares, marker=marker, linestyle=line, color=color, label=name)
 left.set(

@@ -3,8 +3,8 @@ Weights of classes and of rows
 ==============================
 
 Errors need not cost the same. A factor of C for a class, ``class_weight``, or for a
-row, ``sample_weight``, makes its losses dearer, and the line moves away from it. Weight
-2 is exactly the same as the row twice, and weight 0 the same as the row left out.
+row, ``sample_weight``, makes its losses cost more, and the line moves away from it. A
+weight of 2 is exactly the same as the row twice, and 0 the same as the row left out.
 """
 
 import matplotlib.pyplot as plt
@@ -15,12 +15,13 @@ from sklearn.model_selection import train_test_split
 from hingesvm import HingeSVC
 
 # %%
-# A dear class
-# ------------
+# A class whose errors cost more
+# ------------------------------
 #
-# Two overlapping clouds of points, one of them four times as large. To miss a point of
-# the smaller class shall cost 10, and a false alarm 1. "balanced" makes both classes
-# count the same, which is a factor of 4 between their points; costs say it better.
+# There are two overlapping clouds of points, one of them with four times as many. A
+# missed point of the smaller class costs 10, and a false alarm 1. "balanced" gives both
+# classes the same total weight, a factor of 4 between their points; here the costs are
+# known, and better.
 
 MISS, ALARM = 10.0, 1.0
 X, y = make_blobs(
@@ -50,8 +51,9 @@ for name, model in by_class.items():
 # Rows that grow old
 # ------------------
 #
-# What separates the classes here has turned by 60 degrees in the last four years. A
-# weight that halves with every year of age trains a model for today on all rows.
+# The line between the classes here has turned by 60 degrees in the last four years.
+# With weights that halve with every year of age, a model for today is trained on all
+# rows.
 
 rng = np.random.default_rng(0)
 
@@ -81,8 +83,8 @@ for name, model in by_row.items():
 # Weight 2 is the row twice
 # -------------------------
 #
-# Not only nearly: the problem is the same, and both fits certify that they have solved
-# it. A class weight is the sample weight of each row of the class.
+# This holds exactly: the problem is the same, and both fits certify that they have
+# solved it. A class weight is the sample weight of each row of the class.
 
 counts = rng.integers(0, 4, len(y))
 twins = {
@@ -109,7 +111,7 @@ np.testing.assert_allclose(others[2:], np.tile(others[1], (2, 1)), rtol=1e-7)
 # The lines
 # ---------
 
-LOOKS = [
+STYLES = [
     {"color": "black", "linestyle": "-"},
     {"color": "C3", "linestyle": "--"},
     {"color": "C2", "linestyle": "-.", "linewidth": 2.2},
@@ -131,16 +133,16 @@ def draw(ax, models, rows, labels, sizes):
             label=f"class {label}",
         )
     ends = np.array([rows[:, 1].min(), rows[:, 1].max()])
-    for (name, model), look in zip(models.items(), LOOKS, strict=False):
+    for (name, model), style in zip(models.items(), STYLES, strict=False):
         (w,), (b,) = model.coef_, model.intercept_
-        ax.plot(-(b + w[1] * ends) / w[0], ends, label=name, **look)
+        ax.plot(-(b + w[1] * ends) / w[0], ends, label=name, **style)
     ax.set(xlabel="first column (no unit)", ylabel="second column (no unit)")
     ax.set_xlim(rows[:, 0].min() - 0.2, rows[:, 0].max() + 0.2)
 
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(11.0, 5.4), layout="constrained")
 draw(left, by_class, X, y, np.full(len(y), 24.0))
-left.set_title("class_weight: missing class 1 is dear")
+left.set_title("class_weight: missing class 1 costs more")
 draw(right, by_row, Z, z, 70.0 * weights)
 right.set_title("sample_weight: small points are old")
 for ax, ncols in ((left, 3), (right, 2)):

@@ -3,9 +3,9 @@ Convergence, beside SGDClassifier and LinearSVC
 ===============================================
 
 Three estimators train a linear support vector machine, and all get closer to the
-minimum of its objective the longer they run. How close they are, two of them cannot
-tell. HingeSVC looks at its duality gap as it goes, stops when that is small enough, and
-keeps what it saw in ``history_``.
+minimum of its objective the longer they run. Two of them cannot tell how close they
+are. HingeSVC checks its duality gap as it goes, stops when that is small enough, and
+keeps what each check found in ``history_``.
 """
 
 import time
@@ -28,8 +28,8 @@ from hingesvm.losses import Hinge
 # -------------
 #
 # The three treat an intercept differently, so none fits one here. Instead the last
-# column is constant, and its weight is an intercept that is penalised like any other.
-# The C of the others is 1 / (alpha n) in SGDClassifier.
+# column is constant, and its weight is an intercept that is penalised like any other
+# weight. C is 1 / (alpha n) in SGDClassifier.
 
 C, n_samples = 1.0, 12_000
 X, y = make_classification(
@@ -50,7 +50,7 @@ def objective(w):
 
 
 # %%
-# The minimum, to ten digits: no weights have an objective below ``lowest``.
+# This finds the minimum to ten digits: no weights have an objective below ``lowest``.
 
 exact = HingeSVC(C=C, fit_intercept=False, tol=1e-10).fit(X, y)
 lowest = exact.objective_ - exact.dual_gap_
@@ -100,10 +100,10 @@ for name, maker in makers.items():
 # One fit of HingeSVC
 # -------------------
 #
-# A fit that is to prove 1e-6. Its looks are rows of ``history_``, with the lowest
-# objective and gap so far. The gap is what the fit knows; the excess, which only the
-# exact solution shows, is never larger. The time before the first look and after the
-# last one is added to all.
+# This fit has to prove a relative gap of 1e-6. Its duality-gap checks are rows of
+# ``history_``, with the lowest objective and gap so far. The fit knows the gap; the
+# excess, which only the exact solution shows, is never larger. The time before the
+# first check and after the last one is added to all.
 
 model = HingeSVC(C=C, fit_intercept=False, tol=1e-6)
 seconds, excess = run(model)
@@ -117,8 +117,8 @@ for row in zip(history["iteration"], at, excesses, gaps, strict=True):
 assert np.all(excesses <= gaps + 1e-9)
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(11.0, 4.6), layout="constrained")
-LOOKS = [("^", ":", "C2"), ("D", "-.", "C1"), ("s", "--", "C0")]
-for (name, curve), (marker, line, color) in zip(curves.items(), LOOKS, strict=True):
+STYLES = [("^", ":", "C2"), ("D", "-.", "C1"), ("s", "--", "C0")]
+for (name, curve), (marker, line, color) in zip(curves.items(), STYLES, strict=True):
     left.plot(*curve, marker=marker, linestyle=line, color=color, label=name)
 left.plot(at, excesses, "o-", color="black", label="HingeSVC, one fit")
 left.set(

@@ -2,10 +2,10 @@
 Weights of handwritten digits as images
 =======================================
 
-A linear classifier of images has a weight for each pixel and class, which is an image
-itself. One against the rest, the image of a class shows what sets it apart from all
-others at once. Crammer and Singer's loss trains all classes together, and only asks
-that the score of the true one lead.
+A linear classifier of images has a weight for each pixel and class, so the weights of a
+class are an image too. Trained one against the rest, it shows what distinguishes the
+class from all others at once. Crammer and Singer's loss trains all classes together,
+and requires only that the score of the true class be the highest, by a margin.
 """
 
 import time
@@ -27,7 +27,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # Two ways to train ten classes
 # -----------------------------
 #
-# The objectives are of different problems and cannot be compared; the accuracies can.
+# The objectives belong to different problems and cannot be compared; the accuracies
+# can.
 
 models = {
     "one against the rest": HingeSVC(C=0.1),
@@ -49,9 +50,9 @@ for name, model in models.items():
 # Zero sums
 # ---------
 #
-# Only differences of scores count for Crammer and Singer's loss, so at the minimum the
-# images of all classes add up to 0: what speaks for one speaks against others. One
-# against the rest, they need not.
+# Crammer and Singer's loss depends only on differences of scores, so at the minimum the
+# images of all classes add up to 0: what speaks for one class speaks against others.
+# Trained one against the rest, they need not.
 
 for name, model in models.items():
     largest = np.abs(model.coef_).max()
@@ -62,9 +63,9 @@ for name, model in models.items():
 # The images
 # ----------
 #
-# Light pixels speak for the class and dark ones against it; grey ones do not count.
-# Each method has its own scale, whose ends are passed by one weight in a hundred. At
-# the top is the mean of the training rows of each class.
+# Light pixels speak for the class and dark ones against it; grey ones do not matter.
+# Each method has a scale of its own, which one weight in a hundred exceeds. At the top
+# is the mean of the training rows of each class.
 
 means = np.array([X_train[y_train == label].mean(axis=0) for label in range(10)])
 blocks = [("mean image", means, 0.0, 1.0, "ink")]

@@ -21,7 +21,7 @@ labels = [1, -1, 1]
 # Row by row
 # ----------
 #
-# The margin is the label times the score, and the loss what the margin lacks of 1:
+# The margin is the label times the score. The loss is what the margin is short of 1:
 # ``max(0, 1 - margin)``.
 
 margins, losses = [], []
@@ -39,15 +39,15 @@ mean = sum(losses) / len(losses)
 print(f"mean loss ({total}) / {len(losses)} = {mean:.4f}")
 
 # %%
-# All three signs are right, so no row is misclassified. The first two still cost
-# something as their margins are below 1. The third is past 1, and being further past
+# All three signs are right, so no row is misclassified. The first two still have a
+# loss, as their margins are below 1. The margin of the third is above 1; a larger one
 # would not lower the loss.
 #
 # The same from the library
 # -------------------------
 #
-# ``Hinge().value`` is the loss at each margin, ``hinge_loss`` the mean over rows of
-# labels and scores, as in scikit-learn.
+# ``Hinge().value`` is the loss at each margin. ``hinge_loss`` is its mean, computed
+# from labels and scores as in scikit-learn.
 
 values = Hinge().value(np.multiply(labels, scores))
 ours = hinge_loss(labels, scores)

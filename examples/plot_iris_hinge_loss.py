@@ -2,9 +2,9 @@
 The hinge loss of a model of the irises
 =======================================
 
-Three classes of iris, a linear model of standardised columns trained one class against
-the rest, and the hinge loss of rows that it has not seen: in the three forms that
-``hingesvm.metrics.hinge_loss`` knows, and from scikit-learn.
+A linear model of three classes of iris is trained on standardised columns, one class
+against the rest. Its hinge loss on rows that it has not seen is computed in the three
+forms of ``hingesvm.metrics.hinge_loss``, and by scikit-learn.
 """
 
 import matplotlib.pyplot as plt
@@ -34,10 +34,10 @@ print(f"duality gap          {model[-1].dual_gap_:.1e}")
 # The loss of the test rows, in three forms
 # -----------------------------------------
 #
-# "crammer_singer" is the hinge of the lead of the true class over the best other one,
-# and what ``sklearn.metrics.hinge_loss`` computes. "weston_watkins" sums the hinges of
-# the leads over all others. "ovr" sums the hinges of the decisions of each class
-# against the rest, which is what this model was trained to keep low.
+# "crammer_singer" is the hinge of the lead of the true class over the best other one.
+# ``sklearn.metrics.hinge_loss`` computes it too. "weston_watkins" sums the hinges of
+# the leads over all other classes. "ovr" sums the hinges of the decisions of each class
+# against the rest, which this model was trained to keep low.
 
 FORMS = ["crammer_singer", "weston_watkins", "ovr"]
 for form in FORMS:
@@ -50,7 +50,8 @@ np.testing.assert_allclose(theirs, hinge_loss(y_test, decisions), rtol=1e-12)
 # By class
 # --------
 #
-# The rows of one class lack the others, so ``labels`` has to name them all.
+# Among the rows of one class all others are missing, so ``labels`` has to name all
+# classes.
 
 classes = model.classes_
 by_class = {
@@ -100,19 +101,19 @@ left.set(
 )
 left.legend(loc="upper right")
 
-looks = [
+styles = [
     {"color": "white", "hatch": "//"},
     {"color": "0.75"},
     {"color": "C0", "hatch": ".."},
 ]
-for place, (form, look) in enumerate(zip(FORMS, looks, strict=True)):
+for place, (form, style) in enumerate(zip(FORMS, styles, strict=True)):
     bars = right.bar(
         classes + 0.27 * (place - 1),
         by_class[form],
         width=0.25,
         edgecolor="black",
         label=form,
-        **look,
+        **style,
     )
     right.bar_label(bars, fmt="%.2f", fontsize="small", padding=2)
 right.set(

@@ -2,10 +2,10 @@
 Losses of the margin
 ====================
 
-A binary classifier is trained to a loss of the margin m = y f, the label -1 or 1 times
-the score. What one would like to count, the errors, has no slope to descend. The hinge
-and its relatives are convex stand-ins; here they are side by side with the 0-1 loss and
-the logistic loss.
+A binary classifier is trained with a loss of the margin m = y f, the label -1 or 1
+times the score. The number of errors, which one would like to minimise, has no slope to
+descend. The hinge and its relatives are convex and take its place; here they are
+compared with the 0-1 loss and the logistic loss.
 """
 
 import matplotlib.pyplot as plt
@@ -22,9 +22,9 @@ TRAINABLE = {
 
 
 # %%
-# The other two are written with NumPy. In bits, the logistic loss is 1 at margin 0, as
-# are the hinge and its square. These three are nowhere below the 0-1 loss, so the mean
-# of each bounds the share of errors.
+# The other two losses are written in NumPy. In bits, the logistic loss is 1 at margin
+# 0, as are the hinge and its square. These three are nowhere below the 0-1 loss, so the
+# mean of each is an upper bound of the share of errors.
 
 
 def logistic(m):
@@ -38,7 +38,7 @@ def logistic_slope(m):
 
 
 def zero_one(m):
-    """Return 1 for an error and 0 else; a score of 0 decides nothing, and is one."""
+    """Return 1 for an error, which a score of 0 is too, and else 0."""
     return np.where(m > 0.0, 0.0, 1.0)
 
 
@@ -51,9 +51,9 @@ slopes["logistic, in bits"] = logistic_slope
 # Some values
 # -----------
 #
-# Rows beyond margin 1 cost the hinges nothing and do not shape the model; the logistic
-# loss has all rows count a little. Far below, the squared hinge grows with the square,
-# so one outlier can outweigh many rows; the others grow in proportion.
+# Rows beyond margin 1 have no hinge loss and do not influence the model; in the
+# logistic loss all rows count a little. Far below margin 1 the squared hinge grows with
+# the square, so one outlier can outweigh many rows; the others grow in proportion.
 
 margins = np.array([-2.0, -1.0, 0.0, 0.5, 1.0, 2.0])
 

@@ -3,9 +3,9 @@ Margins in the plane
 ====================
 
 A support vector machine draws a line between two classes, and on either side of it a
-line at which the loss begins. C says how dear it is to have rows between these lines or
-beyond: with a small one the margin is wide and many rows are support vectors, with a
-large one it is narrow. ``MarginDisplay`` draws all of it.
+line at which the loss begins. C says how much it costs to have rows between these lines
+or beyond: with a small C the margin is wide and many rows are support vectors, with a
+large C it is narrow. ``MarginDisplay`` draws all of this.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,8 @@ X, y = make_blobs([60, 60], centers=[[0, 0], [3, 2]], cluster_std=1.1, random_st
 # -----------------
 #
 # The lines at which the decision is -1 and 1 are ``2 / norm(w)`` apart. A support
-# vector is a row on the line of its class or on the wrong side of that, which is a
-# margin violation. Beyond the middle line, at decision 0, it is an error too.
+# vector is a row on the line of its class or on the wrong side of it; on the wrong side
+# it is a margin violation. Beyond the middle line, at decision 0, it is also an error.
 
 fig, axes = plt.subplots(
     1, 3, figsize=(12.0, 4.6), layout="constrained", sharex=True, sharey=True
@@ -50,8 +50,8 @@ plt.show()
 # Without the other rows
 # ----------------------
 #
-# The rows that are no support vectors of the last model can be left out: the line stays
-# where it is.
+# The rows that are no support vectors of the last model can be left out without moving
+# the line.
 
 without = HingeSVC(C=C).fit(X[display.support], y[display.support])
 print(f"all {len(y)} rows      ", clf.coef_[0], clf.intercept_)

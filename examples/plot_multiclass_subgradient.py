@@ -2,10 +2,11 @@
 Subgradients of the multi-class hinge: loops and arrays
 =======================================================
 
-With K classes a row has K scores, and the loss asks by how much that of the true class
-leads. Crammer and Singer's counts the nearest other class, Weston and Watkins' all of
-them. Their subgradients are written here as plain double loops and compared with the
-methods of ``hingesvm.losses``: the arrays are equal, the times are not.
+With K classes a row has K scores, and the loss depends on by how much the score of the
+true class leads. Crammer and Singer's counts the nearest other class, Weston and
+Watkins' all others. Their subgradients are written here as plain double loops and
+compared with the methods of ``hingesvm.losses``: the results are equal, the times are
+not.
 """
 
 import timeit
@@ -67,8 +68,8 @@ print("Weston-Watkins, library ", WestonWatkins().subgradient(row, [0])[0])
 # Equal on many rows
 # ------------------
 #
-# Scores of a linear model of random weights. The first thousand rows are rounded to
-# quarters: there classes tie, and leads are exactly 1.
+# The scores are those of a linear model with random weights. Those of the first
+# thousand rows are rounded to quarters: there classes tie, and leads are exactly 1.
 
 rng = np.random.default_rng(0)
 n_samples, n_features, n_classes = 10_000, 30, 20
@@ -111,8 +112,8 @@ for name, (_, loss) in PAIRS.items():
 # Times
 # -----
 #
-# The best of five runs each. The loops get lists, which they read faster than arrays.
-# The library checks its input besides.
+# The times are the best of five runs. The loops get lists, which they read faster than
+# arrays. The library also checks its input.
 
 lists = scores.tolist(), y.tolist()
 times = {}
@@ -124,18 +125,18 @@ for name, (loop, loss) in PAIRS.items():
 
 fig, ax = plt.subplots(figsize=(7.0, 3.6), layout="constrained")
 places = np.arange(len(times))
-looks = {
+styles = {
     "double loop": {"color": "0.8", "hatch": "//"},
     "array method": {"color": "C0"},
 }
-for which, (label, look) in enumerate(looks.items()):
+for which, (label, style) in enumerate(styles.items()):
     bars = ax.barh(
         places + 0.38 * (which - 0.5),
         [pair[which] for pair in times.values()],
         height=0.36,
         edgecolor="black",
         label=label,
-        **look,
+        **style,
     )
     ax.bar_label(bars, fmt="%.1f ms", padding=4)
 ax.set(

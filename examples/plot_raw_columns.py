@@ -4,8 +4,8 @@ Raw columns, with a certificate
 
 The columns of a table can differ in scale by a factor of a hundred thousand and more.
 Coordinate descent, which LinearSVC does, then stalls far above the minimum and warns.
-Both estimators are given the same problem here, hinge loss and penalised intercept, on
-the columns as they come: HingeSVC returns the minimum and a proof of it.
+Here both estimators are given the same problem, hinge loss and penalised intercept, on
+the raw columns: HingeSVC returns the minimum and a proof of it.
 """
 
 import time
@@ -41,8 +41,8 @@ for name, table in TABLES.items():
 # The same objective for both
 # ---------------------------
 #
-# Written out once, for fitted estimators of either kind, and summed over the classes
-# if there are more than two, each against the rest.
+# It is written out once, for fitted estimators of either kind, and summed over the
+# classes if there are more than two, each against the rest.
 
 
 def objective(model, X, y):
@@ -62,12 +62,12 @@ def fit(model, X, y):
         began = time.perf_counter()
         model.fit(X, y)
         seconds = time.perf_counter() - began
-    return objective(model, X, y), seconds, [str(each.message) for each in caught]
+    return objective(model, X, y), seconds, [str(warning.message) for warning in caught]
 
 
 # %%
-# HingeSVC is left at its defaults, but for the intercept. LinearSVC gets more and more
-# passes over the rows; its default is 1000.
+# HingeSVC has its default settings, except for the intercept. LinearSVC may take more
+# and more passes over the rows; its default is 1000.
 
 PASSES = [100, 1000, 10_000, 30_000]
 ratios, warned = {}, []
@@ -93,21 +93,21 @@ for name, table in TABLES.items():
 print(f"LinearSVC said {len(warned)} times: {warned[0]}")
 
 # %%
-# Of how far it is from the minimum that warning says nothing. The duality gap of
-# HingeSVC does: the minimum is between the objective and the objective less the gap. A
-# gap of 0 is one that rounding hides.
+# That warning does not say how far the objective is from the minimum. The duality gap
+# of HingeSVC does: the minimum is between the objective and the objective less the gap.
+# A gap of 0 is one that rounding hides.
 #
 # Standardising the columns is often a good idea, and LinearSVC then converges. But that
-# is another model, as the penalty weighs the columns otherwise, and to compare the two
-# models one has to be able to train both.
+# is another model, as the penalty then weighs the columns differently, and comparing
+# the two models requires training both.
 
 MARKERS = {"breast cancer": "o", "wine": "s"}
 LINES = {"breast cancer": "-", "wine": "--"}
 fig, (left, right) = plt.subplots(1, 2, figsize=(10.0, 4.2), layout="constrained")
 for name in TABLES:
-    look = {"marker": MARKERS[name], "linestyle": LINES[name], "label": name}
-    left.plot(np.arange(1, len(sizes[name]) + 1), sizes[name], **look)
-    right.plot(PASSES, ratios[name], **look | {"label": f"LinearSVC, {name}"})
+    style = {"marker": MARKERS[name], "linestyle": LINES[name], "label": name}
+    left.plot(np.arange(1, len(sizes[name]) + 1), sizes[name], **style)
+    right.plot(PASSES, ratios[name], **style | {"label": f"LinearSVC, {name}"})
 right.axhline(1.0, color="black", linestyle=":", label="HingeSVC, both: certified")
 left.set(
     title="Raw columns",

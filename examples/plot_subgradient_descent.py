@@ -3,9 +3,10 @@ Subgradient descent without a learning rate
 ===========================================
 
 The objective of a linear SVM has kinks, so one descends along subgradients, and the
-textbook needs a step size for that. Here the textbook's method is written out, then the
-one change that makes the step size a closed form and proves how good the result is, and
-then the second-order finish. The derivations are in the documentation, under "Theory".
+textbook's method needs a step size for that. Here that method is written out. Then
+comes the one change that gives the step size in closed form and proves how good the
+result is, and last the Newton steps that finish. The derivations are in the
+documentation, under "Theory".
 """
 
 import warnings
@@ -29,8 +30,9 @@ C = 0.1
 # The objective, and where its minimum is
 # ---------------------------------------
 #
-# Half the squared length of the weights, and C times the sum of the hinge losses. There
-# is no intercept until further down. ``HingeSVC`` knows the minimum to some 15 digits.
+# The objective is half the squared length of the weights, plus C times the sum of the
+# hinge losses. An intercept follows further down. ``HingeSVC`` finds the minimum to
+# some 15 digits.
 
 
 def primal(w, b=0.0, rows=X):
@@ -47,10 +49,9 @@ np.testing.assert_allclose(primal(exact.coef_[0]), lowest, rtol=1e-12)
 # The textbook: steps of size 1/t
 # -------------------------------
 #
-# Pegasos draws a row. If its margin is below 1, n times its own subgradient stands for
-# the sum over all rows; the step size at step t is 1/t. What the weights are at the end
-# depends much on the last rows, so their mean over the steps, with weights t, is kept
-# too.
+# Pegasos draws a row. If its margin is below 1, n times its own subgradient replaces
+# the sum over all rows; the step size at step t is 1/t. The last weights depend much on
+# the last rows, so their mean over the steps, with weights t, is kept too.
 
 N_SWEEPS = 100
 
@@ -59,7 +60,7 @@ def pegasos(seed=0):
     """Return the objectives of the last and of the mean weights after each sweep."""
     rng = np.random.default_rng(seed)
     w, mean = np.zeros(n_features), np.zeros(n_features)
-    t, found = 0, []
+    t, objectives = 0, []
     for _ in range(N_SWEEPS):
         for i in rng.permutation(n_samples):
             t += 1
@@ -68,8 +69,8 @@ def pegasos(seed=0):
             if margin < 1.0:
                 w += n_samples * C / t * y[i] * X[i]
             mean += 2.0 / (t + 1.0) * (w - mean)
-        found.append((primal(w), primal(mean)))
-    return np.array(found).T
+        objectives.append((primal(w), primal(mean)))
+    return np.array(objectives).T
 
 
 last, averaged = pegasos()
@@ -103,7 +104,7 @@ def remembering(rows, squared_norms, n_sweeps=N_SWEEPS, seed=0):
     """Return weights, shares, and both objectives after each sweep."""
     rng = np.random.default_rng(seed)
     w, a = np.zeros(n_features), np.zeros(n_samples)
-    found = []
+    bounds = []
     for _ in range(n_sweeps):
         for i in rng.permutation(n_samples):
             margin = y[i] * (rows[i] @ w)
@@ -111,8 +112,8 @@ def remembering(rows, squared_norms, n_sweeps=N_SWEEPS, seed=0):
             share = min(max(share, 0.0), C)
             w += (share - a[i]) * y[i] * rows[i]
             a[i] = share
-        found.append((primal(w, rows=rows), a.sum() - 0.5 * w @ w))
-    return w, a, np.array(found).T
+        bounds.append((primal(w, rows=rows), a.sum() - 0.5 * w @ w))
+    return w, a, np.array(bounds).T
 
 
 w, a, (upper, lower) = remembering(X, squared_norms)
@@ -125,10 +126,10 @@ for n in (1, 10, N_SWEEPS):
     )
 
 # %%
-# One such step, at three rows met in the first two sweeps: the parabola, where the
-# share is, and where it goes. In the first row the subgradient pulls beyond the end of
-# the box, in the second the top lies within it, and the third has gone past margin 1 by
-# so much that it gives its share back.
+# The picture shows such a step at three rows from the first two sweeps: the parabola,
+# and the share before and after. At the first row the top of the parabola is beyond the
+# end of the box, at the second it is inside. The margin of the third is so far above 1
+# that its share goes back to 0.
 
 rng = np.random.default_rng(0)
 some, shares = np.zeros(n_features), np.zeros(n_samples)
@@ -166,15 +167,16 @@ for ax, kind in zip(axes, sorted(kinds), strict=True):
     ax.axvspan(0.0, C, color="0.95", zorder=0)
     ax.plot(share, gain(share), "o", color="black", label="share before")
     ax.plot(goal, gain(goal), "s", color="C3", label="share after")
-    reach = gain(goal)
-    ax.set(title=kind, xlabel="share $a_i$ of row i", ylim=(-2.0 * reach, 1.6 * reach))
+    rise = gain(goal)
+    ax.set(title=kind, xlabel="share $a_i$ of row i", ylim=(-2.0 * rise, 1.6 * rise))
 axes[0].set_ylabel("change of the dual objective D")
 axes[0].legend(loc="lower right")
 plt.show()
 
 # %%
-# Beside each other. What a row once contributed wrongly stays in the weights of Pegasos
-# and fades with 1/t. The shares are corrected whenever their row comes again.
+# Now both methods side by side. What a row once contributed wrongly stays in the
+# weights of Pegasos and fades with 1/t. The shares are corrected whenever their row
+# comes again.
 
 sweeps = np.arange(1, N_SWEEPS + 1)
 fig, ax = plt.subplots(figsize=(7.0, 4.4), layout="constrained")
@@ -196,9 +198,9 @@ plt.show()
 # The certificate
 # ---------------
 #
-# The dual value is below every objective, so the minimum lies between the two curves,
-# and that is known without knowing the minimum. ``HingeSVC`` shows how its own
-# certificate closed: ``solver="pegasos"``, ``"stochastic"`` (sweeps as above) and
+# The dual value is below every objective, so the minimum lies between the two, which is
+# known without knowing the minimum. ``HingeSVC`` records how its own duality gap
+# closed: here with ``solver="pegasos"``, ``"stochastic"`` (sweeps as above) and
 # ``"auto"``, which goes on with Newton steps.
 
 fits = {}
@@ -219,8 +221,8 @@ plt.show()
 # -------------------------------
 #
 # For a free intercept b the shares of both classes have to balance: the sum of a_i y_i
-# must be 0. Proximal steps do it. Within a sweep b moves by tau times what that sum
-# changes by, as if each row had one more feature of square tau, and after the sweep by
+# must be 0. Proximal steps achieve that. Within a sweep b moves by tau times the change
+# of that sum, as if each row had one more feature of square tau, and after the sweep by
 # tau times the sum that is left. At the end b is that of ``SVC(kernel="linear")``.
 
 tau = 0.1 * squared_norms.mean()
@@ -243,19 +245,19 @@ print(f"HingeSVC : b {free.intercept_[0]:8.5f}")
 print(f"objective {primal(w, b):.4f}, minimum {free.objective_:.4f}")
 
 # %%
-# The second-order finish
-# -----------------------
+# The Newton steps that finish
+# ----------------------------
 #
-# On raw columns, which reach from 0.001 to 4254 here, all rows look alike and sweeps
-# get nowhere. The batch method works on all rows at once. It keeps the shares ``a`` and
-# adds a proximal term, which turns the dual problem into the minimisation of a function
-# of w that has no kinks: its gradient is w less the sum of a+_i y_i x_i, with
+# On raw columns, with values from 0.001 to 4254 here, all rows are nearly parallel, and
+# sweeps make no progress. The batch method works on all rows at once. It keeps the
+# shares ``a`` and adds a proximal term, which turns the dual problem into the
+# minimisation of a function of w that has no kinks: its gradient is w less the sum of
+# a+_i y_i x_i, with
 #
 # .. math:: a^+_i = \mathrm{clip}(a_i + \sigma (1 - m_i), \, 0, \, C).
 #
 # That is piecewise linear in w, so Newton's method with an exact line search solves it
-# in a few steps. Then ``a+`` takes the place of ``a``, and sigma grows if that was
-# easy.
+# in a few steps. Then ``a+`` replaces ``a``, and sigma grows if few steps were needed.
 
 
 def newton_direction(rows, gradient, free, sigma):
@@ -271,15 +273,15 @@ def newton_direction(rows, gradient, free, sigma):
 def batch(rows, n_steps=200):
     """Return the highest dual value and the lowest objective after each Newton step."""
     w, a = np.zeros(n_features), np.zeros(n_samples)
-    sigma, found, steps = C, [], 0
+    sigma, bounds, steps = C, [], 0
     high, low = 0.0, np.inf
-    while len(found) < n_steps:
+    while len(bounds) < n_steps:
         shortfall = 1.0 - y * (rows @ w)
         new = np.clip(a + sigma * shortfall, 0.0, C)
         own = (new * y) @ rows
         high = max(high, new.sum() - 0.5 * own @ own)
         low = min(low, primal(w, rows=rows))
-        found.append((low, high))
+        bounds.append((low, high))
         if low - high < 1e-13 * low:
             break
         gradient = w - own
@@ -304,7 +306,7 @@ def batch(rows, n_steps=200):
             lo, hi = (middle, hi) if slope(middle) < 0.0 else (lo, middle)
         w = w + hi * direction
         steps += 1
-    return np.array(found).T
+    return np.array(bounds).T
 
 
 newton_upper, newton_lower = batch(X_raw)
@@ -343,8 +345,8 @@ plt.show()
 # At the minimum most rows are far from margin 1: on the right side with a share of 0,
 # or on the wrong one with a share of C. Only rows on the margin itself have a share
 # between, as a rule no more of them than there are weights, with the intercept. So
-# ``HingeSVC`` solves a tall table on random samples first and then on a band of rows
-# around the margin, and looks at all rows only to find the band and to certify the
+# ``HingeSVC`` solves a tall table on random samples first and then on a *band*, the
+# rows near margin 1, and reads all rows only to find the band and to certify the
 # result.
 
 rng = np.random.default_rng(0)
@@ -366,13 +368,13 @@ print(
 )
 
 # %%
-# The band is of the rows that the model of the sample puts nearest to margin 1,
-# relative to the length of the row. All others keep the share that their side says, and
-# all of these are right.
+# The band has the rows whose margins by the model of the sample are nearest to 1,
+# relative to the length of the row. All others keep the share of their side of margin
+# 1, and all of these shares are right.
 
-reach = np.sqrt((tall**2).sum(axis=1))
+lengths = np.sqrt((tall**2).sum(axis=1))
 band = np.zeros(len(tall), dtype=bool)
-band[np.argsort(np.abs(1.0 - margins) / reach)[: len(tall) // 8]] = True
+band[np.argsort(np.abs(1.0 - margins) / lengths)[: len(tall) // 8]] = True
 wrong = a[~band] != np.where(margins[~band] < 1.0, C, 0.0)
 print(f"outside the band of {band.sum()} rows: {wrong.sum()} shares are wrong")
 

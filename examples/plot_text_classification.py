@@ -2,9 +2,9 @@
 Words that tell topics apart
 ============================
 
-Text is a pipeline of ``TfidfVectorizer`` and ``HingeSVC``. Here it learns from one
-paragraph of scikit-learn's own documentation which part of scikit-learn the paragraph
-is from, and the weights show the words that it goes by.
+Text is classified by a pipeline of ``TfidfVectorizer`` and ``HingeSVC``. Here it learns
+to tell from one paragraph of scikit-learn's own documentation which part of
+scikit-learn the paragraph is about, and the weights show the words that decide.
 """
 
 import inspect
@@ -25,8 +25,9 @@ from hingesvm import HingeSVC
 # The documents
 # -------------
 #
-# The paragraphs of the docstrings of six subpackages, without code and references, each
-# once. They come with scikit-learn, so another version has slightly other ones.
+# These are the paragraphs of the docstrings of six subpackages, without code and
+# references, each once. They come with scikit-learn, so they differ between its
+# versions.
 
 
 def paragraphs(docstring):
@@ -37,14 +38,14 @@ def paragraphs(docstring):
             yield " ".join(text.split())
 
 
-found = {}
+origins = {}
 for package in (cluster, datasets, ensemble, linear_model, metrics, preprocessing):
     topic = package.__name__.removeprefix("sklearn.")
     for name in package.__all__:
         for text in paragraphs(inspect.getdoc(getattr(package, name)) or ""):
-            found.setdefault(text, (topic, f"{topic}.{name}"))
-texts = np.array(list(found), dtype=object)
-topics, sources = np.array(list(found.values())).T
+            origins.setdefault(text, (topic, f"{topic}.{name}"))
+texts = np.array(list(origins), dtype=object)
+topics, sources = np.array(list(origins.values())).T
 print(f"{len(texts)} paragraphs of {len(set(sources))} docstrings")
 for topic, count in zip(*np.unique(topics, return_counts=True), strict=True):
     print(f"  {topic:15s}{count:4d}")
@@ -53,8 +54,8 @@ for topic, count in zip(*np.unique(topics, return_counts=True), strict=True):
 # Training
 # --------
 #
-# A docstring repeats itself, so all its paragraphs are either in the training part or
-# in the test part.
+# The paragraphs of a docstring repeat each other, so all of them are in the training
+# part or all in the test part.
 
 split = GroupShuffleSplit(n_splits=1, test_size=0.3, random_state=0)
 train, test = next(split.split(texts, topics, groups=sources))
@@ -80,8 +81,8 @@ print(f"seconds                {seconds:.2f}")
 # The words
 # ---------
 #
-# Each topic is trained against the rest, and has a weight for each word. The words of
-# large positive weight speak for the topic, those of large negative weight against it.
+# Each topic is trained against the rest, and has a weight for each word. Words of large
+# positive weight speak for the topic, words of large negative weight against it.
 
 words = vectorizer.get_feature_names_out()
 fig, axes = plt.subplots(2, 3, figsize=(10.0, 6.6), layout="constrained", sharex=True)
@@ -91,12 +92,12 @@ for ax, topic, weights in zip(axes.flat, svc.classes_, svc.coef_, strict=True):
     top = np.concatenate([order[:-9:-1], order[2::-1]])
     print(f"{topic:15s}{', '.join(words[top[:6]])}; not {', '.join(words[top[-3:]])}")
     speaks_for = weights[top] > 0.0
-    for which, look in [
+    for which, style in [
         (speaks_for, {"color": "C0", "label": "for the topic"}),
         (~speaks_for, {"color": "white", "hatch": "//", "label": "against it"}),
     ]:
         places = np.flatnonzero(which)
-        ax.barh(places, weights[top[places]], edgecolor="black", **look)
+        ax.barh(places, weights[top[places]], edgecolor="black", **style)
     ax.axvline(0.0, color="black", linewidth=0.8)
     ax.set(title=topic, yticks=range(len(top)), yticklabels=words[top])
     ax.invert_yaxis()

@@ -3,9 +3,9 @@ Tuning C along a path
 =====================
 
 A search over C fits the same rows again and again. ``HingeSVCCV`` solves the problems
-of a fold in ascending order of C, each from the solution of the last, and takes folds
-as indices into the same rows. What it finds is what ``GridSearchCV`` over ``HingeSVC``
-finds, in less time. ``RegularizationPathDisplay`` draws what C does.
+of a fold in ascending order of C, each from the solution of the one before, and takes
+folds as lists of row numbers. It finds the same C as ``GridSearchCV`` over
+``HingeSVC``, in less time. ``RegularizationPathDisplay`` draws the effects of C.
 """
 
 import time
@@ -37,9 +37,9 @@ def timed(model):
 # The same choice as a search
 # ---------------------------
 #
-# Both have ten stratified folds and the accuracy on the rows left out. The search
-# solves each fit to rounding, ``HingeSVCCV`` those of the folds to ``tol``, so that the
-# scores are the same but for a row here and there.
+# Both compare the accuracy on the rows left out, in ten stratified folds. The search
+# solves each fit to rounding, ``HingeSVCCV`` those of the folds to ``tol``, so the
+# scores are the same except for a row here and there.
 
 search, searching = timed(GridSearchCV(HingeSVC(), {"C": Cs}, cv=10))
 path, following = timed(HingeSVCCV(Cs, cv=10))
@@ -53,10 +53,10 @@ np.testing.assert_allclose(path.scores_.mean(axis=0), means, atol=1e-3)
 # What C does
 # -----------
 #
-# On the left the accuracy, of each fold and their mean, with the C of the best mean.
-# The objective over C can only fall: more C is less loss on the training rows, which is
-# no reason to believe in more C on others. On the right the largest weights, which grow
-# with C, some of them through 0.
+# On the left is the accuracy of each fold and their mean, with the C of the best mean.
+# The objective divided by C can only fall: a larger C means less loss on the training
+# rows, which does not mean that it is better on others. On the right are the largest
+# weights, which grow with C; some of them change sign.
 
 RegularizationPathDisplay.from_estimator(path, feature_names=data.feature_names)
 plt.show()
@@ -65,11 +65,11 @@ plt.show()
 # Within one standard error
 # -------------------------
 #
-# The means around the best differ by less than they would from one set of rows to
-# another. With ``one_standard_error=True`` the smallest C is chosen whose mean is
-# within one standard error of the best: a wider margin and smaller weights. Here it is
-# in a pipeline, whose scaler is fitted once, on all rows and not in each fold; as it
-# sees no labels, little is given away.
+# The means around the best differ by less than they would between two sets of rows.
+# With ``one_standard_error=True`` the smallest C is chosen whose mean is within one
+# standard error of the best: a wider margin and smaller weights. Here it is in a
+# pipeline, whose scaler is fitted once, on all rows and not in each fold; as it sees no
+# labels, that biases the scores little.
 
 model = make_pipeline(StandardScaler(), HingeSVCCV(Cs, cv=10, one_standard_error=True))
 careful = model.fit(data.data, y)[-1]

@@ -2,10 +2,10 @@
 A tall table with raw columns
 =============================
 
-Half a million rows, thirty columns, scales from 0.001 to 1000, classes that overlap:
-the kind of table on which coordinate descent does not converge. `HingeSVC` reads all
-rows a handful of times, since most of the work is done on samples and on the few rows
-near the margin, and says how far the objective can be from its minimum.
+The table has half a million rows, thirty columns with scales from 0.001 to 1000, and
+classes that overlap. On such tables coordinate descent does not converge. `HingeSVC`
+reads all rows a handful of times, since most of the work is done on samples and on the
+few rows near the margin, and says how far the objective can be above its minimum.
 """
 
 import time
@@ -29,12 +29,12 @@ print(f"{n_samples} x {n_features} values, {seconds:.2f} s")
 print(f"objective {clf.objective_:.8g}, at most {clf.dual_gap_:.2g} above the minimum")
 print(f"training accuracy {clf.score(X, y):.4f}")
 
-# One line for each look at all rows; what happens on samples in between is not shown.
+# One line for each duality-gap check on all rows; steps on samples are not shown.
 (history,) = clf.history_
-for look in history:
+for check in history:
     print(
-        f"  step {look['iteration']:3d}, {look['seconds']:.2f} s: "
-        f"objective {look['objective']:.8g}, gap {look['gap']:.2g}"
+        f"  step {check['iteration']:3d}, {check['seconds']:.2f} s: "
+        f"objective {check['objective']:.8g}, gap {check['gap']:.2g}"
     )
 
 # The proof can be repeated: no other weights get below the dual value.

@@ -1,45 +1,121 @@
-"""HingeSVC, the scikit-learn face of the solvers."""
+"""HingeSVC, and the base class that it shares with HingeSVCCV."""
 
 from __future__ import annotations
 
-from functools import cache
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.problems.start import Start
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method
 from hingesvm.training.callbacks import CallbackSupportMixin, begin_fit
-from hingesvm.training.reporting import warn_if_short
+from hingesvm.training.docstrings import documented_by
+from hingesvm.training.parameters import BOOLEAN, HingeParameters
+from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.run import Training
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import (
     check_indices,
     checked_input,
     is_plain,
     unchanged_on_error,
 )
-from hingesvm.training.warm import KeptDuals
+from hingesvm.training.warm_start import KeptDuals
 
-__all__ = ["HingeSVC"]
+__all__ = ["BaseHingeSVC", "HingeSVC"]
 
 Float64Array = NDArray[np.float64]
 
-# What scikit-learn's "boolean", "random_state" and "verbose" stand for: by these names
-# they are made anew at each fit.
-_BOOLEAN = [bool, np.bool_]
-_SEED = Interval(Integral, 0, 2**32 - 1, closed="both")
+
+class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
+    """What HingeSVC and HingeSVCCV share: parameters, a model and its predictions."""
+
+    classes_: NDArray[Any]
+    coef_: NDArray[np.floating]
+    intercept_: NDArray[np.floating]
+
+    _doc_link_module = "hingesvm"
+    _doc_link_template = "https://hingesvm.readthedocs.io/en/stable/api/{page}.html"
+    _doc_page: ClassVar[str]
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Return the signed scores ``X @ coef_.T + intercept_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows with the columns of those in fit.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes one score, positive for ``classes_[1]``.
+        """
+        if not hasattr(self, "coef_"):
+            check_is_fitted(self)
+        is_same = getattr(X, "shape", (0,))[1:] == (self.n_features_in_,)
+        if is_same and is_plain(X) and not hasattr(self, "feature_names_in_"):
+            rows: Any = X
+        else:
+            rows = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                reset=False,
+            )
+            check_indices(rows)
+        scores: NDArray[np.floating] = (
+            safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
+        )
+        return scores.ravel() if scores.shape[1] == 1 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows with the columns of those in fit.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Members of `classes_`.
+        """
+        scores = self.decision_function(X)
+        one_score = scores.ndim == 1
+        codes = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
+        predicted: NDArray[Any] = self.classes_[codes]
+        return predicted
+
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        """Return the variable part of the address of the documentation."""
+        return {"page": self._doc_page}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        # A hyperplane through the origin cannot predict one class everywhere.
+        tags.classifier_tags.poor_score = not self.fit_intercept
+        return tags
+
+    def _set_model(self, classes: NDArray[Any], trained: TrainedModel) -> None:
+        """Set the fitted attributes of a trained model."""
+        for name, value in trained.attributes(classes).items():
+            setattr(self, name, value)
 
 
-class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+@documented_by(HingeParameters)
+class HingeSVC(BaseHingeSVC):
     r"""Linear support vector classifier that certifies its answer.
 
     For two classes it minimises
@@ -70,57 +146,19 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Weight of the losses against the penalty; positive and finite. It multiplies
         a sum over rows, as in LinearSVC and SVC; ``SGDClassifier(alpha=a)`` on n
         rows has ``C = 1 / (a * n)``.
-    loss : str or MarginLoss, default="hinge"
-        The loss, by name, "hinge", "squared_hinge" or "smoothed_hinge", or as an
-        object such as ``SmoothedHinge(gamma=0.5)``.
-    multi_class : str or MulticlassLoss, default="ovr"
-        How more than two classes are trained: each against the rest, "ovr", or jointly
-        by a loss of all scores, "crammer_singer", "weston_watkins" or an object such as
-        ``WestonWatkins(margin=2.0)``, with the plain hinge only. Of two classes a joint
-        problem is solved as the binary one that it is; its objective is half that of
-        "ovr" at twice the C, and `decision_function` is the difference of both scores.
-    fit_intercept : bool, default=True
-        Whether there is an intercept b; without, b is 0, and `penalized_intercept`
-        changes nothing.
-    penalized_intercept : bool, default=False
-        Whether to add :math:`\tfrac12 b^2` to the objective, as LinearSVC does. By
-        default the intercept is free, as in SVC. It says how an intercept is found, and
-        not that there is one: with ``fit_intercept=False`` the model is the same.
-    class_weight : dict, "balanced" or None, default=None
-        Factors of C per class, positive. "balanced" makes them inversely
-        proportional to the summed sample weights of the classes.
-    solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
-        "auto" sweeps over the rows and takes the steps of the batch method, in turns
-        that share the work between both as their own measurements say; where rows are
-        very many it starts with the batch method, on samples of them, and on small
-        dense tables of few columns too. "stochastic"
-        sweeps only, "batch" takes Newton steps only, and "pegasos" is the classical
-        stochastic subgradient method, for reference: it is slow to converge, and trains
-        no joint problems.
-    tol : float, default=1e-4
-        Relative duality gap to reach: ``dual_gap_ <= tol * objective_``, for each of
-        the one-vs-rest problems. Binary and one-vs-rest problems with up to 10,000 rows
-        and 4 million values (rows times columns), and joint ones with up to 1000
-        weights and 200,000 rows times weights, are solved as far as rounding permits,
-        normally to 1e-10 or better: by "batch" in any case, and by "auto" where that
-        takes no more arithmetic than to reach `tol`, or some milliseconds.
-    max_iter : int, default=1000
-        Bound on the sweeps and Newton steps of a fit.
+    loss
+    multi_class
+    fit_intercept
+    penalized_intercept
+    class_weight
+    solver
+    tol
+    max_iter
     warm_start : bool, default=False
         Whether to keep `dual_coef_` and to start the next fit from it.
-    n_jobs : int or None, default=None
-        Number of threads, for one-vs-rest problems or, with two classes, for one
-        problem on wide sparse rows; joint problems are solved by one. None means 1
-        unless in a joblib context, -1 all processors. No more threads are started than
-        there are processors. The same number gives the same bits, on however many
-        processors; another one may not with two classes, but is certified to the same
-        `tol`.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the order in which rows are visited. None is the seed 0: fits are
-        reproducible in any case, and none uses NumPy's global random state.
-    verbose : int, default=0
-        1 prints a line for each look at the duality gap, and one at the end of each
-        problem that says why it ended.
+    n_jobs
+    random_state
+    verbose
 
     Attributes
     ----------
@@ -198,34 +236,12 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     array([0, 0, 0])
     """
 
-    classes_: NDArray[Any]
-    coef_: NDArray[np.floating]
-    intercept_: NDArray[np.floating]
-
-    _doc_link_module = "hingesvm"
-    _doc_link_template = "https://hingesvm.readthedocs.io/en/stable/api/{page}.html"
     _doc_page = "hingesvm.HingeSVC"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **HingeParameters._parameter_constraints,
         "C": [Interval(Real, 0.0, None, closed="neither")],
-        "loss": [
-            StrOptions({"hinge", "squared_hinge", "smoothed_hinge"}),
-            MarginLoss,
-        ],
-        "multi_class": [
-            StrOptions({"ovr", "crammer_singer", "weston_watkins"}),
-            MulticlassLoss,
-        ],
-        "fit_intercept": _BOOLEAN,
-        "penalized_intercept": _BOOLEAN,
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "solver": [StrOptions({"auto", "stochastic", "batch", "pegasos"})],
-        "tol": [Interval(Real, 0.0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": _BOOLEAN,
-        "n_jobs": [Integral, None],
-        "random_state": [_SEED, np.random.RandomState, None],
-        "verbose": [Interval(Integral, 0, None, closed="left"), *_BOOLEAN],
+        "warm_start": BOOLEAN,
     }
 
     def __init__(
@@ -245,19 +261,21 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
+        super().__init__(
+            loss=loss,
+            multi_class=multi_class,
+            fit_intercept=fit_intercept,
+            penalized_intercept=penalized_intercept,
+            class_weight=class_weight,
+            solver=solver,
+            tol=tol,
+            max_iter=max_iter,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.C = C
-        self.loss = loss
-        self.multi_class = multi_class
-        self.fit_intercept = fit_intercept
-        self.penalized_intercept = penalized_intercept
-        self.class_weight = class_weight
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
         self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -302,75 +320,6 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self._fit_rows(rows, labels, weights, kept, (X, y, sample_weight))
         return self
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
-        """Return the signed scores ``X @ coef_.T + intercept_``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows with the columns of those in fit.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes one score, positive for ``classes_[1]``.
-        """
-        if not hasattr(self, "coef_"):
-            check_is_fitted(self)
-        is_same = getattr(X, "shape", (0,))[1:] == (self.n_features_in_,)
-        if is_same and is_plain(X) and not hasattr(self, "feature_names_in_"):
-            rows: Any = X
-        else:
-            rows = validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                reset=False,
-            )
-            check_indices(rows)
-        scores: NDArray[np.floating] = (
-            safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
-        )
-        return scores.ravel() if scores.shape[1] == 1 else scores
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the class of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows with the columns of those in fit.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Members of `classes_`.
-        """
-        scores = self.decision_function(X)
-        one_score = scores.ndim == 1
-        places = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
-        predicted: NDArray[Any] = self.classes_[places]
-        return predicted
-
-    @classmethod
-    @cache
-    def _get_param_names(cls) -> list[str]:
-        """Return the names of the parameters, which are looked up at each fit."""
-        names: list[str] = super()._get_param_names()
-        return names
-
-    def _doc_link_url_param_generator(self) -> dict[str, str]:
-        """Return what the address of the documentation is made of."""
-        return {"page": self._doc_page}
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        # A hyperplane through the origin cannot predict one class everywhere.
-        tags.classifier_tags.poor_score = not self.fit_intercept
-        return tags
-
     def _fit_rows(
         self,
         rows: Rows,
@@ -379,9 +328,20 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         kept: NDArray[np.intp] | None,
         given: tuple[Any, Any, Any],
     ) -> None:
-        """Fit to the rows `kept` (None: all) and set the fitted attributes.
+        """Fit to some of the rows and set the fitted attributes.
 
-        Callbacks see X, y and the weights as they were `given`.
+        Parameters
+        ----------
+        rows : Rows
+            All rows of X.
+        y : ndarray of shape (n_samples,)
+            Their labels.
+        weights : ndarray of float64, of shape (n_samples,), or None
+            Their sample weights.
+        kept : ndarray of intp, or None
+            The indices of the training rows; None trains on all.
+        given : tuple
+            X, y and sample_weight as the user gave them, for callbacks.
         """
         n_samples = rows.n_rows
         if kept is not None:
@@ -399,20 +359,15 @@ class HingeSVC(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             del self.dual_coef_, self._dual_costs
         if task is not None:
             task.end(dict)
-        warn_if_short(rows, trained, self.tol, self.max_iter, self.solver)
-
-    def _set_model(self, classes: NDArray[Any], trained: Trained) -> None:
-        """Set the attributes that a model has, whoever trained it."""
-        for name, value in trained.attributes(classes).items():
-            setattr(self, name, value)
+        warn_if_not_converged(rows, trained, self.tol, self.max_iter, self.solver)
 
     def _starts(
         self, training: Training, n_samples: int, kept: NDArray[np.intp] | None
     ) -> list[Start | None] | None:
-        """Return where to start, one for each problem.
+        """Return warm starts, one for each problem; None starts from zero.
 
-        At the last fit if it was of the same classes and columns and the rows have
-        stayed or rows were added at the end.
+        There are warm starts if the last fit had the same classes and columns, and the
+        rows are the same or some were added at the end.
         """
         if not (self.warm_start and hasattr(self, "dual_coef_")):
             return None

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from hingesvm.losses import get_multiclass_loss
 from hingesvm.problems.joint import JointProblem
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 RULES = ["none", "penalized", "free"]
 TOTALS = {"crammer_singer": 1.0, "weston_watkins": math.inf}
@@ -110,12 +110,12 @@ def check_joint_certificate(clf, X, y, sample_weight=None, rel=1e-9):
 def rows_of(kind, X):
     """The rows of X in a kind of storage: "dense", "csr32" or "csr64"."""
     if kind == "dense":
-        return Rows(np.ascontiguousarray(X))
+        return MemoryRows(np.ascontiguousarray(X))
     out = sp.csr_matrix(X)
     index_dtype = np.int64 if kind == "csr64" else np.int32
     out.indices = out.indices.astype(index_dtype)
     out.indptr = out.indptr.astype(index_dtype)
-    return Rows(out)
+    return MemoryRows(out)
 
 
 def random_problem(

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge, get_loss
 from hingesvm.problems.binary import Problem
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 LOSSES = [Hinge(), SquaredHinge(), SmoothedHinge(0.5)]
 RULES = ["none", "penalized", "free"]
@@ -155,4 +155,4 @@ def breast_cancer():
 
 def make_problem(X, signs, loss, rule, cost=1.0):
     """The problem of all rows of X."""
-    return Problem.build(Rows(X), np.asarray(signs, np.int8), cost, loss, rule)
+    return Problem.build(MemoryRows(X), np.asarray(signs, np.int8), cost, loss, rule)

@@ -1,4 +1,4 @@
-"""Who may import whom: downwards only, without a circle, and no module too long."""
+"""Who may import whom: downwards only, without a circle; length and place of files."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -9,6 +9,8 @@ import pytest
 import hingesvm
 
 PACKAGE = Path(hingesvm.__path__[-1])
+TESTS = Path(__file__).resolve().parent
+BENCHMARKS = TESTS.parent / "benchmarks"
 LONGEST = 450
 # For each room those that it may import from, besides itself.
 MAY_IMPORT = {
@@ -103,6 +105,52 @@ def test_all_rooms_are_known():
     assert {room_of(module) for module in SOURCES} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_no_module_is_too_long(module):
-    assert len(SOURCES[module].read_text().splitlines()) <= LONGEST
+def names_in(path):
+    """What a source file names: attributes with a dot before them, and variables."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            yield f".{node.attr}"
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.name.split(".")[-1]
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in SOURCES if room_of(name) not in {"kernels", "rows"}]
+)
+def test_only_rows_know_where_x_is(module):
+    assert ".arrays" not in set(names_in(SOURCES[module]))
+    assert not {name for name in GRAPH[module] if "kernels._places" in name}
+
+
+def test_only_who_checks_input_makes_rows():
+    makers = {
+        module
+        for module, path in SOURCES.items()
+        if "MemoryRows" in set(names_in(path)) and room_of(module) != "rows"
+    }
+    assert makers == {"hingesvm.training.validation"}
+
+
+LIMITED = SOURCES | {
+    str(path.relative_to(TESTS.parent)): path
+    for path in [*sorted(TESTS.rglob("*.py")), *sorted(BENCHMARKS.glob("*.py"))]
+}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_no_module_is_too_long(name):
+    assert len(LIMITED[name].read_text().splitlines()) <= LONGEST
+
+
+def folders_of(root):
+    """The folders with modules below a folder, as paths from it."""
+    found = {path.parent.relative_to(root).as_posix() for path in root.rglob("*.py")}
+    return found - {"."}
+
+
+@pytest.mark.parametrize("folder", sorted(folders_of(PACKAGE) | folders_of(TESTS)))
+def test_tests_have_the_folders_of_the_package(folder):
+    assert folder in folders_of(TESTS)
+    assert folder in folders_of(PACKAGE) | {"data"}

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 from hingesvm import HingeSVC
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
-from hingesvm.training import classes as classes_module
+from hingesvm.training import one_vs_rest
 
 
 class SteepHinge(MarginLoss):
@@ -198,7 +198,7 @@ def test_one_binary_problem_needs_no_threads(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("threads were asked for")
 
-    monkeypatch.setattr(classes_module, "map_in_threads", refuse)
+    monkeypatch.setattr(one_vs_rest, "map_in_threads", refuse)
     X, y = make_data()
     assert HingeSVC(n_jobs=2).fit(X, y).coef_.shape == (1, X.shape[1])
     with pytest.raises(AssertionError, match="threads were asked for"):

@@ -9,7 +9,7 @@ from reference import blobs
 from samples import SOLVERS, assert_same_model, make_data
 
 from hingesvm import HingeSVC
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 FORMATS = [
     sp.csr_array,
@@ -151,7 +151,7 @@ def misaligned(array):
     return out
 
 
-class AlignedRows(Rows):
+class AlignedRows(MemoryRows):
     """Rows that kernels may read, also where the processor would allow others."""
 
     def __init__(self, *args):
@@ -164,7 +164,7 @@ class AlignedRows(Rows):
 
 @pytest.mark.parametrize("name", ["dense", "data", "indices", "indptr"])
 def test_misaligned_numbers(monkeypatch, name):
-    monkeypatch.setattr("hingesvm.svc.Rows", AlignedRows)
+    monkeypatch.setattr("hingesvm.training.validation.MemoryRows", AlignedRows)
     X, y = make_data(density=0.5)
     rows = X if name == "dense" else sp.csr_array(X)
     expected = HingeSVC().fit(rows, y)

@@ -10,9 +10,9 @@ from samples import make_data, text
 from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm import HingeSVC
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.training.run import Training
-from hingesvm.training.warm import KeptDuals
+from hingesvm.training.warm_start import KeptDuals
 
 RULES = [{}, {"penalized_intercept": True}, {"fit_intercept": False}]
 
@@ -130,7 +130,7 @@ def test_rows_whose_label_changed_start_at_zero(form):
     other = y.copy()
     other[::5] = (other[::5] + 1) % 3
     clf = HingeSVC(multi_class=form, warm_start=True, C=0.1).fit(X, y)
-    training = Training.build(clf, Rows(X), other, None)
+    training = Training.build(clf, MemoryRows(X), other, None)
     kept = KeptDuals(clf.dual_coef_, clf._dual_costs)
     starts = kept.starts(training, 0.1, clf.coef_, clf.intercept_, 60, None)
     alphas = starts[0].alpha.T if form != "ovr" else [start.alpha for start in starts]

@@ -1,4 +1,4 @@
-"""Pictures of fits: how a certificate closed, where the rows lie, what C changes.
+"""Pictures of fits: how the duality gap closed, margins of rows, what C changes.
 
 They need Matplotlib, which ``pip install hingesvm[plot]`` brings, and follow the
 conventions of scikit-learn's displays: a class method computes and draws, `plot` draws

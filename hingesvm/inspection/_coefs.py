@@ -39,9 +39,9 @@ _BORDER = 0.05
 
 
 def reached(model: HingeSVCCV) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which folds were begun, and which values of C all of these came to.
+    """Return which folds were begun, and which values of C were fitted in all of these.
 
-    All, unless a callback stopped the search.
+    These are all folds and values, unless a callback stopped the search.
     """
     trained = model.n_iters_ > 0
     begun = np.asarray(trained.any(axis=1))
@@ -51,9 +51,10 @@ def reached(model: HingeSVCCV) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 def mean_of_folds(
     model: HingeSVCCV, begun: NDArray[np.bool_], known: NDArray[np.bool_]
 ) -> NDArray[np.floating] | None:
-    """Return the weights of the folds that have a class, averaged, of each C and class.
+    """Return, for each C and class, the mean weights of the folds that have the class.
 
-    None if they were not kept. `begun` and `known` are what `reached` returned.
+    It returns None if weights were not kept. `begun` and `known` are what `reached`
+    returned.
 
     Raises
     ------
@@ -80,26 +81,26 @@ def mean_of_folds(
 def largest(coefs: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     """Return the places of the largest weights by size, the largest first.
 
-    Of equal ones the first come first; weights of 0 count as others.
+    Equal ones keep their order, and weights of 0 are not left out.
     """
     order = np.argsort(-np.abs(coefs), kind="stable")
     return order[:count].astype(np.intp)
 
 
 def spread_out(places: Float64Array, gap: float, high: float) -> Float64Array:
-    """Return places in [0, high] that are at least `gap` apart, as near as can be.
+    """Return places in [0, high] that are at least `gap` apart, near those given.
 
-    They keep their order, and are nearest by the sum of squares. `high` must have room
-    for all.
+    They keep their order, and have the least sum of squared distances from those
+    given. All must fit below `high`.
     """
     order = np.argsort(places, kind="stable")
     steps = gap * np.arange(len(places))
     room = max(high - gap * (len(places) - 1), 0.0)
-    found = np.empty(len(places))
-    found[order] = steps + isotonic_regression(
+    spread = np.empty(len(places))
+    spread[order] = steps + isotonic_regression(
         places[order] - steps, y_min=0.0, y_max=room
     )
-    return found
+    return spread
 
 
 def draw_coefs(
@@ -107,7 +108,7 @@ def draw_coefs(
 ) -> tuple[list[Line2D], list[Any]]:
     """Draw a line for each column of `coefs`, and its name on the right.
 
-    Returned are the lines and the names.
+    Return the lines and the names.
     """
     lines = [
         ax.plot(Cs, column, **line_style(place, len(Cs)))[0]

@@ -1,4 +1,4 @@
-"""How the bounds on the minimum closed on each other during fits."""
+"""ConvergenceDisplay: the duality gap of fits, or the bounds of the minimum."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hingesvm.inspection._history import (
     fit_in,
     relative_gap,
 )
+from hingesvm.inspection._inner_estimators import unwrapped
 from hingesvm.inspection._matplotlib import (
     axes_for,
     beside_legend,
@@ -25,7 +26,6 @@ from hingesvm.inspection._matplotlib import (
     line_style,
     require_matplotlib,
 )
-from hingesvm.inspection._wrapped import unwrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,19 +39,19 @@ _XS = ("seconds", "iteration")
 _BELOW = 0.1
 # How the legend's entry of a tolerance begins.
 _TOL = "tol = "
-# A fit of more classes has one look and one entry in the legend.
+# A fit of more classes has one line style and one entry in the legend.
 _MOST_CLASSES = 10
 # A longer legend stands beside the axes.
 _MOST_INSIDE = 6
 
 
 class ConvergenceDisplay:
-    r"""How the certificate of a fit, or of several, closed.
+    r"""How the duality gap of a fit, or of several, closed.
 
-    At each look at the gap a fit knows an objective :math:`P`, the lowest so far, and
-    a dual value :math:`D`, the highest so far, between which the minimum lies. Drawn
-    are both, or their relative gap :math:`(P - D) / P` on a log axis, as steps: what a
-    look found holds until the next one.
+    At each duality-gap check a fit knows an objective :math:`P`, the lowest so far, and
+    a dual value :math:`D`, the highest so far, between which the minimum lies. It
+    draws both, or their relative gap :math:`(P - D) / P` on a log axis, as steps: the
+    values of a check hold until the next one.
 
     It is made by :meth:`from_estimator` or, to compare fits, :meth:`from_estimators`.
 
@@ -94,10 +94,10 @@ class ConvergenceDisplay:
 
     Notes
     -----
-    More than two classes have a line each. Their sum, `dual_gap_`, is only known at
-    the end: every problem has its own iterations, and a clock that starts when work on
-    its class does. A fit of more than ten classes, or one among others, has one look
-    and one entry in the legend.
+    With more than two classes there is a line for each. Their sum, `dual_gap_`, is only
+    known at the end: every problem has its own iterations, and its seconds count from
+    when work on its class began. The lines of a fit of more than ten classes, or of one
+    fit among several, have the same style and one entry in the legend.
 
     Relative gaps below 2.2e-16, the spacing of float64 numbers at 1, are drawn there,
     and those that are not finite are not drawn.
@@ -159,7 +159,7 @@ class ConvergenceDisplay:
         ax: Axes | None = None,
         line_kwargs: Mapping[str, Any] | None = None,
     ) -> ConvergenceDisplay:
-        """Draw how the certificate of one fit closed.
+        """Draw how the duality gap of one fit closed.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class ConvergenceDisplay:
         ax: Axes | None = None,
         line_kwargs: Mapping[str, Any] | None = None,
     ) -> ConvergenceDisplay:
-        """Draw how the certificates of several fits closed, into the same axes.
+        """Draw how the duality gaps of several fits closed, into the same axes.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class ConvergenceDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; by default in a new figure. Fits that were drawn there by
-            another display keep their looks, and these get others.
+            another display keep their line styles, and these get others.
         kind, x, line_kwargs
             As of :meth:`from_estimator`.
 
@@ -298,7 +298,7 @@ class ConvergenceDisplay:
         for name, problems in self.histories.items():
             labels = self._labels(name)
             for label, history in zip(labels, problems, strict=True):
-                # A problem without an entry of its own looks like the one before.
+                # A problem without an entry has the style of the one before.
                 place += label is not None
                 style = line_style(place, len(history), shared=None in labels)
                 style |= {"drawstyle": "steps-post", "label": label or "_"}
@@ -313,7 +313,7 @@ class ConvergenceDisplay:
             ax.set_yscale("log")
         if kind == "bounds":
             # Dual bounds start at 0, so that they come from below the frame.
-            ends = [float(each["objective"][-1]) for each in self._problems()]
+            ends = [float(history["objective"][-1]) for history in self._problems()]
             lows += [_BELOW * end for end in ends if 0.0 < end < np.inf]
             if lows:
                 ax.set_ylim(bottom=min(lows), auto=None)
@@ -325,7 +325,7 @@ class ConvergenceDisplay:
         return [history for fit in self.histories.values() for history in fit]
 
     def _labels(self, name: str) -> list[str | None]:
-        """Return an entry of the legend for each problem of a fit, or None for none."""
+        """Return the legend's entry of each problem of a fit; None stands for none."""
         n_problems = len(self.histories[name])
         if n_problems == 1:
             return [name]
@@ -410,13 +410,13 @@ class ConvergenceDisplay:
 
 
 def _n_entries(ax: Axes) -> int:
-    """Return how many lines of fits the legend of `ax` has or would have."""
+    """Return how many lines of fits are in the legend of `ax`, drawn or not yet."""
     labels = ax.get_legend_handles_labels()[1]
     return sum(not label.startswith(_TOL) for label in labels)
 
 
 def _full_names(line_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return options of a line by their full names, "linestyle" for "ls"."""
+    """Return the options of a line by their full names: "linestyle" for "ls"."""
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D
 

@@ -1,4 +1,4 @@
-"""Scores of folds, the objective and the loss of the training rows, over C."""
+"""Curves over C: scores of folds, the objective, and the loss of the training rows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ __all__ = ["Curves", "draw_curves", "mark_chosen", "set_up"]
 _OBJECTIVE: dict[str, Any] = {"color": "C1", "linestyle": "--", "marker": "s"}
 _LOSS: dict[str, Any] = {"color": "C2", "linestyle": "-.", "marker": "^"}
 _SCORE: dict[str, Any] = {"color": "C0", "linestyle": "-", "marker": "o"}
-# Part of the last objective that is the lowest a loss is shown at.
+# Losses are shown down to this part of the lowest objective.
 _BELOW = 0.05
-
 # Factor by which a single C is away from the ends of the axis.
 _AROUND = 3.0
 
@@ -41,10 +40,16 @@ class Curves:
     chosen_line: Line2D | None = None
 
     def handles(self) -> list[Any]:
-        """Return the entries of a legend."""
-        each = [self.score_line, self.band, *self.fold_lines[:1], self.threshold_line]
-        each += [self.objective_line, self.loss_line]
-        return [artist for artist in each if artist is not None]
+        """Return the artists that a legend names."""
+        artists = [
+            self.score_line,
+            self.band,
+            *self.fold_lines[:1],
+            self.threshold_line,
+            self.objective_line,
+            self.loss_line,
+        ]
+        return [artist for artist in artists if artist is not None]
 
 
 def draw_curves(
@@ -84,15 +89,15 @@ def _draw_scores(
     threshold: bool,
 ) -> None:
     """Draw the scores of each fold and their mean, with a band of a standard error."""
-    ax = curves.objective_ax  # until the objective has its own
+    ax = curves.objective_ax  # the only axes until the objective gets its own
     n_folds = len(scores)
     several = n_folds > 1
     means = scores.mean(axis=0)
     label = f"mean {name} of {n_folds} folds" if several else name
     if several:
         curves.fold_lines = [
-            ax.plot(Cs, each, color="grey", linewidth=0.6, alpha=0.8)[0]
-            for each in scores
+            ax.plot(Cs, fold_scores, color="grey", linewidth=0.6, alpha=0.8)[0]
+            for fold_scores in scores
         ]
         curves.fold_lines[0].set_label("each fold")
         errors = standard_errors(scores)

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["bin_edges", "draw_distribution", "figure_inches"]
 
-# More classes than these have less room each.
+# Where there are more classes than these, each further one has less room.
 _FEW_CLASSES = 12
 # Height of the highest bin, where the classes stand 1 apart.
 _TALLEST = 0.8
-# What is kept free above the classes.
+# Height that is kept free above the classes, for the legend.
 _LEGEND_INCHES = 0.8
-# What the two lines of a class's label need.
+# Height that a class label of two lines needs.
 _TWO_LINES_INCHES = 0.33
 
 
 def bin_edges(margins: Float64Array, bins: int) -> Float64Array:
-    """Return edges of about so many bins, of which 1 is one.
+    """Return the edges of about `bins` bins.
 
-    So is 0 where bins are narrower than 1.
+    Margin 1 is an edge, and so is margin 0 where bins are narrower than 1.
     """
     low, high = min(float(margins.min()), 0.0), max(float(margins.max()), 1.0)
     width = high / bins - low / bins
@@ -45,14 +45,14 @@ def bin_edges(margins: Float64Array, bins: int) -> Float64Array:
 
 
 def figure_inches(n_classes: int) -> tuple[float, float]:
-    """Return the size of a figure for so many classes."""
+    """Return width and height of a figure for so many classes."""
     many = max(n_classes - _FEW_CLASSES, 0)
     height = 2.2 + 0.45 * (n_classes - many) + 0.2 * many
     return 6.4, min(max(height, 4.8), 20.0)
 
 
 def _words_of(n_classes: int) -> tuple[str, str, str]:
-    """Return what margins are called, the rows that are supports, and the others."""
+    """Return the words for margins, for rows that are supports, and for other rows."""
     if n_classes == 2:
         return (
             "margin: decision, with the sign of the class",
@@ -79,8 +79,8 @@ def draw_distribution(
 ) -> tuple[list[tuple[Any, ...]], Any, Any, list[Any]]:
     """Draw a histogram of shares for each class, one above the other, and the loss.
 
-    Returned are both parts of each histogram, the axes of the loss, its line and the
-    entries of a legend.
+    Return both parts of each histogram, the axes of the loss, its line and the entries
+    of a legend.
     """
     from matplotlib.patches import Patch
 
@@ -88,12 +88,12 @@ def draw_distribution(
     xlabel, *names = _words_of(n_classes)
     ax.set_xlabel(xlabel)
     edges = bin_edges(margins, bins)
-    # Supports stand left of 1, also those that are right of it by rounding.
+    # Supports are drawn left of 1, also those that rounding puts right of it.
     placed = np.where(support, np.minimum(margins, np.nextafter(1.0, 0.0)), margins)
     counts = [np.histogram(placed[codes == k], edges)[0] for k in range(n_classes)]
     shares = [count / max(count.sum(), 1) for count in counts]
     largest = max(float(share.max()) for share in shares)
-    looks: list[dict[str, Any]] = [
+    styles: list[dict[str, Any]] = [
         {"facecolor": "C1", "hatch": "/////"},
         {"facecolor": "C0"},
     ]
@@ -112,9 +112,9 @@ def draw_distribution(
                     fill=True,
                     edgecolor="black",
                     linewidth=0.7,
-                    **look,
+                    **style,
                 )
-                for side, look in zip(sides, looks, strict=True)
+                for side, style in zip(sides, styles, strict=True)
             )
         )
     for margin, linestyle in (0.0, ":"), (1.0, "--"):
@@ -139,8 +139,8 @@ def draw_distribution(
     n_support = np.count_nonzero(support)
     totals = (n_support, len(margins) - n_support)
     handles: list[Any] = [
-        Patch(label=f"{name}: {total}", edgecolor="black", linewidth=0.7, **look)
-        for name, total, look in zip(names, totals, looks, strict=True)
+        Patch(label=f"{name}: {total}", edgecolor="black", linewidth=0.7, **style)
+        for name, total, style in zip(names, totals, styles, strict=True)
     ]
     handles.append(line)
     if legend:
@@ -155,7 +155,7 @@ def _name_classes(
     classes: list[Any],
     inches: float,
 ) -> None:
-    """Label the classes, each with so many inches for its name and its number."""
+    """Label each class with its name and its counts, in a height of `inches`."""
     n_classes = len(classes)
     members = np.bincount(codes, minlength=n_classes)
     supports = np.bincount(codes[support], minlength=n_classes)

@@ -1,4 +1,4 @@
-"""The history of a fit: where it is found, whether it is one, and its gaps."""
+"""Histories of fits: how to find and check them, and their relative gaps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hingesvm.inspection._wrapped import fitted_inside
+from hingesvm.inspection._inner_estimators import fitted_inside
 
 __all__ = [
     "History",
@@ -24,12 +24,12 @@ __all__ = [
 History = NDArray[np.void]
 
 _FIELDS = ("iteration", "seconds", "objective", "gap")
-# Relative gaps below this are of rounding errors, and 0 has no place on a log axis.
+# Relative gaps below this are rounding errors, and 0 has no place on a log axis.
 _FLOOR = float(np.finfo(np.float64).eps)
 
 
 def relative_gap(history: History) -> NDArray[np.float64]:
-    """Return the relative gaps, at least the floor, or NaN if not finite."""
+    """Return the relative gaps: at least the floor, and NaN where not finite."""
     objective, gap = history["objective"], history["gap"]
     relative = np.zeros(len(history))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -38,7 +38,7 @@ def relative_gap(history: History) -> NDArray[np.float64]:
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values, with NaN, which is not drawn, for those that are infinite."""
+    """Return the values with NaN, which is not drawn, in place of infinity."""
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -55,7 +55,7 @@ def fit_in(estimator: Any) -> Any:
 
 
 def attributes(fits: Mapping[str, Any], attribute: str) -> dict[str, Any]:
-    """Return an attribute of the fits that have it."""
+    """Return an attribute of those fits that have it, by their names."""
     return {
         name: getattr(fit, attribute)
         for name, fit in fits.items()
@@ -64,7 +64,7 @@ def attributes(fits: Mapping[str, Any], attribute: str) -> dict[str, Any]:
 
 
 def check_mapping(values: object, name: str, content: str) -> None:
-    """Refuse what maps no names to values."""
+    """Refuse what is no mapping from names to values, or is empty."""
     if not isinstance(values, Mapping):
         raise TypeError(
             f"{name} must be a dict from names to values, each {content}; got a "
@@ -75,7 +75,7 @@ def check_mapping(values: object, name: str, content: str) -> None:
 
 
 def check_history(name: str, problems: Any) -> None:
-    """Refuse what is not `history_` of a fit."""
+    """Refuse what is not the `history_` of a fit."""
     if isinstance(problems, np.ndarray) or not len(problems):
         raise ValueError(
             f"the history of {name!r} must be a list of arrays, one for each problem."
@@ -90,7 +90,7 @@ def check_history(name: str, problems: Any) -> None:
 
 
 def check_classes(name: str, classes: ArrayLike, n_problems: int) -> None:
-    """Refuse classes that are not one for each problem."""
+    """Refuse classes whose number is not that of the problems."""
     shape = np.shape(classes)
     if shape != (n_problems,):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Where rows lie beside the margin."""
+"""MarginDisplay: the margins of rows by a linear classifier."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from hingesvm.inspection._distribution import draw_distribution, figure_inches
+from hingesvm.inspection._inner_estimators import unwrapped
 from hingesvm.inspection._matplotlib import (
     axes_for,
     beside_legend,
@@ -18,7 +19,6 @@ from hingesvm.inspection._matplotlib import (
 )
 from hingesvm.inspection._plane import Plane, draw_plane, is_plane, plane_of
 from hingesvm.inspection._predictions import loss_of, margins_and_codes
-from hingesvm.inspection._wrapped import unwrapped
 from hingesvm.losses import Float64Array, Hinge, MarginLoss, get_loss
 from hingesvm.losses._base import as_float
 from hingesvm.metrics._labels import sorted_classes
@@ -38,7 +38,7 @@ _NO_PLANE = (
 
 
 class MarginDisplay:
-    r"""Where rows lie beside the margin of a linear classifier.
+    r"""Margins of rows by a linear classifier, and its support vectors.
 
     The margin of a row of class y with decisions f is
 
@@ -48,14 +48,14 @@ class MarginDisplay:
         m = f_y - \max_{k \ne y} f_k \ \text{(more)},
 
     negative where the row is on the wrong side. Rows of margin below 1 are margin
-    violations: they are those that the loss counts. Of the rows that a model for two
-    classes was trained on, those of margin 1 at most are its support vectors: the
-    others could have been left out.
+    violations: only they have a loss. Of the rows that a model for two classes was
+    trained on, those of margin 1 at most are its support vectors: the others could
+    have been left out.
 
-    There are two pictures: the distribution of the margins in each class, with the
-    loss as a function of the margin over it, and for two classes and `X` of two
-    columns the plane, with the support vectors ringed, the line that separates the
-    classes and those of decision -1 and 1.
+    There are two pictures. One is the distribution of the margins in each class, with
+    the loss as a function of the margin drawn over it. The other, for two classes and
+    `X` of two columns, is the plane, with rings around the support vectors, the line
+    that separates the classes and the lines of decision -1 and 1.
 
     It is made by :meth:`from_estimator` or :meth:`from_predictions`.
 
@@ -95,12 +95,11 @@ class MarginDisplay:
     points_ : list of PathCollection
         The rows of each class, of the plane.
     lines_ : QuadContourSet or None
-        The lines of decision -1, 0 and 1, as far as they cross the plane; None if
-        none does.
+        The lines of decision -1, 0 and 1 that cross the plane; None if none does.
     support_points_ : PathCollection
         The rings around the support vectors, of the plane.
     legend_handles_ : list of artists
-        What a legend has entries of, each with its label, for one of your own.
+        The artists that a legend names, each with its label, for one of your own.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -117,16 +116,17 @@ class MarginDisplay:
     Notes
     -----
     HingeSVC trains more than two classes one against the rest, each on a margin of its
-    own. The one that is drawn then is the one that prediction goes by, and how its
-    loss counts rows is that of Crammer and Singer.
+    own. The margin that is drawn is the one that prediction depends on, and the loss
+    at it is that of Crammer and Singer.
 
-    Heights are shares of a class, so that a rare class can be seen. Margin 1 is between
-    two bins, and those below, of support vectors, are hatched.
+    Heights are shares of a class, so that a rare class can be seen. Margin 1 is an edge
+    of bins; the bins below it, which have the support vectors, are hatched.
 
-    The support vectors on the margin have margins of 1 to 13 digits where a model is
-    solved to rounding, and to 5 where `X` is float32. Where it is solved to a relative
-    gap of 1e-4, as on tall tables, some may be off by more than `tol`: `dual_coef_`,
-    which is kept with ``warm_start=True``, tells for certain.
+    The support vectors on the margin have margins that agree with 1 to 13 digits where
+    a model is solved to rounding, and to 5 where `X` is float32. Where it is solved to
+    a relative gap of 1e-4, as on tall tables, some may be off by more than `tol`. Which
+    rows are support vectors is then certain from `dual_coef_`, which is kept with
+    ``warm_start=True``.
 
     Examples
     --------
@@ -203,7 +203,7 @@ class MarginDisplay:
         name: str | None = None,
         ax: Axes | None = None,
     ) -> MarginDisplay:
-        """Draw the margins of rows by a fitted classifier.
+        """Draw the margins that a fitted classifier gives to rows.
 
         Parameters
         ----------
@@ -226,8 +226,8 @@ class MarginDisplay:
         bins : int, default=40
             About how many bins the distribution has.
         grid_resolution : int, default=100
-            Number of decisions in each direction of the plane from which its lines are
-            made. For a linear model any number gives the same lines.
+            The lines of the plane are made from decisions on a grid of so many points
+            in each direction. For a linear model any number gives the same lines.
         legend : bool, default=True
             Whether to draw a legend. Displays side by side may share one, which
             `legend_handles_` of one of them makes.
@@ -435,10 +435,10 @@ class MarginDisplay:
             )
             self.histograms_, self.loss_ax_, self.loss_line_ = drawn[:3]
             self.legend_handles_ = drawn[3]
-        who = "" if self.name is None else f"{self.name}: "
+        model = "" if self.name is None else f"{self.name}: "
         n_support = int(np.count_nonzero(self.support))
-        what = "support vectors" if n_classes == 2 else "with margin ≤ 1"
-        counts = f"{len(self.margins)} rows, {n_support} {what}"
+        supports = "support vectors" if n_classes == 2 else "with margin ≤ 1"
+        counts = f"{len(self.margins)} rows, {n_support} {supports}"
         violations = f"{self.n_violations} margin violations (margin < 1)"
-        ax.set_title(f"{who}{counts},\n{violations}")
+        ax.set_title(f"{model}{counts},\n{violations}")
         return self

@@ -1,4 +1,4 @@
-"""Matplotlib, imported when it is first needed, and looks that need no colour."""
+"""Axes, line styles and legends of Matplotlib, imported when needed; checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 _MARKERS = "osD^vPX*"
 _LINESTYLES = ("-", "--", "-.")
-# What the numbers and the label of an axis take up below it.
+# Height of the numbers and the label below an axis.
 _LABEL_INCHES = 0.5
 
 
@@ -58,7 +58,7 @@ def axes_for(caller: str, ax: Axes | None, **options: Any) -> Axes:
 
 
 def panels_for(caller: str, ax: Any, count: int, **options: Any) -> list[Axes]:
-    """Return so many axes: those given, or side by side in a new figure."""
+    """Return `count` axes: those given, or new ones side by side in a figure."""
     if count == 1:
         return [axes_for(caller, ax, **options)]
     require_matplotlib(caller)
@@ -70,7 +70,7 @@ def panels_for(caller: str, ax: Any, count: int, **options: Any) -> list[Axes]:
         figure = plt.figure(layout="constrained", **options)
         return list(figure.subplots(1, count))
     given = np.ravel(np.asarray(ax, dtype=object)).tolist()
-    if len(given) != count or not all(isinstance(one, Axes) for one in given):
+    if len(given) != count or not all(isinstance(panel, Axes) for panel in given):
         raise TypeError(
             f"ax must be {count} Matplotlib Axes, as plt.subplots(1, {count}) returns "
             f"them, or None, got {ax!r}."
@@ -79,9 +79,9 @@ def panels_for(caller: str, ax: Any, count: int, **options: Any) -> list[Axes]:
 
 
 def line_style(place: int, n_points: int, *, shared: bool = False) -> dict[str, Any]:
-    """Return the look of a line; no two of 24 are alike, even without colour.
+    """Return the style of a line; 24 differ from each other even without colour.
 
-    Lines that share it are thin, with a marker at their end only.
+    If several lines share it, they are thin, with a marker at their end only.
     """
     return {
         "color": f"C{place % 10}",
@@ -114,14 +114,14 @@ def check_choice(value: object, name: str, known: tuple[str, ...]) -> None:
 
 
 def check_count(value: Any, name: str, least: int) -> None:
-    """Raise ValueError unless `value` is an integer, at least so large."""
+    """Raise ValueError unless `value` is an integer of at least `least`."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not (is_integer and value >= least):
         raise ValueError(f"{name} must be an integer from {least} on, got {value!r}.")
 
 
 def check_shape(values: Any, name: str, wanted: tuple[int | str, ...]) -> None:
-    """Refuse another shape than the wanted one, in which strings stand for any size."""
+    """Refuse any shape but `wanted`, in which a string stands for any size."""
     shape = np.shape(values)
     fits = len(shape) == len(wanted) and all(
         isinstance(want, str) or size == want

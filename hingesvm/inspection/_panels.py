@@ -19,7 +19,7 @@ __all__ = ["Panels"]
 
 
 class Panels:
-    """Draws the panels of a `RegularizationPathDisplay`, whose attributes these are."""
+    """Draw the panels of `RegularizationPathDisplay`, whose attributes these are."""
 
     Cs: Float64Array
     objectives: Float64Array
@@ -47,7 +47,7 @@ class Panels:
     figure_: Any
 
     def _draw_curves(self, ax: Axes | None) -> None:
-        """Draw scores, objective and loss, or forget those drawn before."""
+        """Draw scores, objective and loss; without axes, only forget what was drawn."""
         self.objective_ax_ = self.score_line_ = self.band_ = None
         self.threshold_line_ = self.objective_line_ = self.loss_line_ = None
         self.fold_lines_ = []
@@ -76,7 +76,7 @@ class Panels:
             self.chosen_lines_.append(curves.chosen_line)
 
     def _draw_coefs(self, ax: Axes | None, place: int, n_features: int) -> None:
-        """Draw the largest weights, or forget those drawn before."""
+        """Draw the largest weights; without axes, only forget what was drawn."""
         self.coef_lines_, self.name_texts_ = [], []
         self.features_ = np.empty(0, dtype=np.intp)
         if ax is None:

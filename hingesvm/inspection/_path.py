@@ -1,13 +1,14 @@
-"""Scores, objective and weights along a path of C."""
+"""RegularizationPathDisplay: scores, objective and weights along a path of C."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hingesvm.inspection._coefs import mean_of_folds, reached
+from hingesvm.inspection._inner_estimators import fitted_inside
 from hingesvm.inspection._matplotlib import (
     check_choice,
     check_count,
@@ -15,20 +16,16 @@ from hingesvm.inspection._matplotlib import (
     panels_for,
     require_matplotlib,
 )
-from hingesvm.inspection._named import (
+from hingesvm.inspection._names import (
     features_inside,
     place_of_class,
     score_name_of,
     texts_of_features,
 )
 from hingesvm.inspection._panels import Panels
-from hingesvm.inspection._wrapped import fitted_inside
 from hingesvm.losses import Float64Array
 from hingesvm.metrics._labels import sorted_classes
 from hingesvm.model_selection import HingePath, HingeSVCCV
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["RegularizationPathDisplay"]
 
@@ -39,19 +36,19 @@ _PANEL_INCHES = (6.4, 5.4)
 class RegularizationPathDisplay(Panels):
     r"""Scores, objective and weights along a path of C.
 
-    One panel has the score on the test rows of each fold, thin, and the mean with a
-    band of one standard error :math:`s / \sqrt k` on either side, s the standard
-    deviation over the k folds, and the C that was chosen; and, on an axis of its own,
+    One panel has the scores on the test rows of each fold as thin lines, their mean
+    with a band of one standard error :math:`s / \sqrt k` on either side, where s is the
+    standard deviation over the k folds, and the C that was chosen. On an axis of its
+    own it has the objective divided by C,
 
     .. math::
 
         \frac{P(w, b)}{C} = \frac{1}{2 C} \|w\|^2
             + \sum_i s_i \, \ell\big(y_i (x_i^\top w + b)\big)
 
-    at its minimum, the mean over the folds, which can only fall as C grows. Of a path
-    without folds the panel has this and the second term of it, the loss of the
-    training rows. The other panel has the largest weights, which are named where
-    their lines end.
+    at its minimum, as the mean over the folds, which can only fall as C grows. For a
+    path without folds the panel has this and its second term, the loss of the training
+    rows. The other panel has the largest weights, with their names where the lines end.
 
     It is made by :meth:`from_estimator` or :meth:`from_path`.
 
@@ -66,14 +63,14 @@ class RegularizationPathDisplay(Panels):
     losses : ndarray of float64, of shape (n_Cs,), default=None
         Losses of the training rows, summed.
     coefs : ndarray of shape (n_Cs, n_scores, n_features), default=None
-        Weights, of several folds their means. There is one score for two classes, and
-        else one for each.
+        Weights; if there are several folds, their means. `n_scores` is 1 for two
+        classes, and else the number of classes.
     classes : array-like of shape (n_classes,), default=None
         The classes; needed with `coefs`.
     C : float, default=None
         The C that was chosen.
     one_standard_error : bool, default=False
-        Whether to draw how low a mean score is within one standard error of the best.
+        Whether to draw a line at the best mean score less one standard error.
     feature_names : array-like of shape (n_features,), default=None
         Names of the features; by default "x0" and so on.
     score_name : str, default="score"
@@ -103,7 +100,7 @@ class RegularizationPathDisplay(Panels):
     coef_lines_ : list of Line2D
         The largest weights, the largest first; empty for ``kind="curves"``.
     features_ : ndarray of intp
-        Which features they are of.
+        The features of these weights.
     name_texts_ : list of Annotation
         Their names.
     figure_ : matplotlib Figure
@@ -121,11 +118,11 @@ class RegularizationPathDisplay(Panels):
 
     Notes
     -----
-    The largest weights are those at the chosen C, or at the value next to it by ratio
-    where it is none of `Cs`, and without a choice those at the largest C. A fold
-    without rows of a class has no part in the mean of its weights. Of a search that a
-    callback stopped, there are the folds begun, and the values of C that all of these
-    came to.
+    The largest weights are those at the chosen C, or at the value nearest to it by
+    ratio if it is none of `Cs`; if none was chosen, those at the largest C. A fold
+    without rows of a class is left out of the mean weights of that class. If a callback
+    stopped the search, only the folds begun are drawn, and the values of C that were
+    fitted in all of these.
 
     Examples
     --------
@@ -201,7 +198,7 @@ class RegularizationPathDisplay(Panels):
         name: str | None = None,
         ax: Any = None,
     ) -> RegularizationPathDisplay:
-        """Draw the path that a fit has chosen C along.
+        """Draw the path of C along which a fit has chosen.
 
         Parameters
         ----------
@@ -212,8 +209,9 @@ class RegularizationPathDisplay(Panels):
             Scores and objective in one panel and the weights in another, or one of
             these panels.
         label : object, default=None
-            The class whose weights are drawn; by default the first, and of two the
-            second. Those of the first of two have the opposite sign.
+            The class whose weights are drawn; by default the first, or the second of
+            two. The weights of the first of two are those of the second with the
+            opposite sign.
         n_features : int, default=10
             How many weights are drawn at most, the largest by size.
         feature_names : array-like of shape (n_features,), default=None
@@ -258,27 +256,27 @@ class RegularizationPathDisplay(Panels):
         'petal length (cm)'
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
-        found = fitted_inside(estimator, "objectives_")
-        if not isinstance(found, HingeSVCCV):
+        search = fitted_inside(estimator, "objectives_")
+        if not isinstance(search, HingeSVCCV):
             raise TypeError(
                 f"{type(estimator).__name__} has no path of C: pass a fitted "
                 "HingeSVCCV, a pipeline that ends in one, or a search over one that "
                 "was refitted; a HingePath goes to from_path."
             )
         if feature_names is None:
-            feature_names = features_inside(estimator, found)
-        begun, known = reached(found)
+            feature_names = features_inside(estimator, search)
+        begun, known = reached(search)
         display = cls(
-            Cs=found.Cs_[known],
-            objectives=found.objectives_[begun][:, known],
-            scores=found.scores_[begun][:, known],
-            coefs=mean_of_folds(found, begun, known),
-            classes=found.classes_,
-            C=found.C_,
-            one_standard_error=found.one_standard_error and found.refit,
+            Cs=search.Cs_[known],
+            objectives=search.objectives_[begun][:, known],
+            scores=search.scores_[begun][:, known],
+            coefs=mean_of_folds(search, begun, known),
+            classes=search.classes_,
+            C=search.C_,
+            one_standard_error=search.one_standard_error and search.refit,
             feature_names=feature_names,
-            score_name=score_name or score_name_of(found.scoring),
-            name=type(found).__name__ if name is None else name,
+            score_name=score_name or score_name_of(search.scoring),
+            name=type(search).__name__ if name is None else name,
         )
         return display.plot(ax, kind=kind, label=label, n_features=n_features)
 

@@ -1,4 +1,4 @@
-"""Two columns of rows, with the line between the classes and the lines of margin 1."""
+"""The plane of two columns: rows, the line between classes, the lines of margin 1."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Plane:
 def is_plane(X: Any) -> bool:
     """Return whether X has two columns of finite numbers."""
     if getattr(X, "shape", (0, 2))[1:] != (2,):
-        return False  # without a copy of what may be large
+        return False  # before X, which may be large, is copied
     try:
         _points(X)
     except (TypeError, ValueError):
@@ -79,7 +79,7 @@ def plane_of(estimator: Any, X: Any, resolution: int) -> Plane:
         names = ("first column of X", "second column of X")
         grid: Any = np.column_stack(columns)
     else:
-        # A frame of the same kind, as estimators compare the names of columns.
+        # The grid is a frame too, as estimators compare the names of columns.
         grid = type(X)(dict(zip(names, columns, strict=True)))
     decisions = np.asarray(estimator.decision_function(grid), dtype=np.float64)
     first, second = map(str, names)
@@ -103,8 +103,7 @@ def draw_plane(
 ) -> tuple[list[Any], Any, Any, list[Any]]:
     """Draw rows and lines.
 
-    Returned are the points of each class, the lines, the rings and the entries of a
-    legend.
+    Return the points of each class, the lines, the rings and the entries of a legend.
     """
     from matplotlib.lines import Line2D
 
@@ -129,7 +128,7 @@ def draw_plane(
     )
     rings.set_label(f"support vectors: {np.count_nonzero(support)}")
     low, high = plane.decisions.min(), plane.decisions.max()
-    # Matplotlib warns of levels that are nowhere.
+    # Matplotlib warns of levels that no point has.
     levels = [level for level in _LEVELS if low <= level <= high and low < high]
     lines = None
     if levels:

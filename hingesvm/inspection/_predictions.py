@@ -1,4 +1,4 @@
-"""What a classifier says of rows: their margins, and what it lost by them."""
+"""Margins of rows by a classifier, and the loss that it was trained with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.inspection._wrapped import unwrapped
+from hingesvm.inspection._inner_estimators import unwrapped
 from hingesvm.losses import Float64Array, Hinge, MarginLoss, get_loss
 from hingesvm.metrics._forms import margins_of
 from hingesvm.metrics._rows import read_rows
@@ -28,7 +28,7 @@ def margins_and_codes(
 
 
 def loss_of(estimator: Any, classes: list[Any]) -> MarginLoss:
-    """Return the loss that a classifier of two classes has, or else the hinge."""
+    """Return the loss of a classifier of two classes if it is known, else the hinge."""
     *_, innermost = unwrapped(estimator)
     loss: Any = getattr(innermost, "loss", None)
     if len(classes) == 2:

@@ -8,12 +8,12 @@ and a member of one family,
     \ell(m) = \max_{0 \le a \le u} \; a (1 - m) - \tfrac{q}{2} a^2 ,
 
 whose two numbers are the bound ``u`` of the dual variable and its curvature
-``q``. Solvers know nothing of a loss but these two, so a new loss of the family
-is a small class that names them and is trained by every solver.
+``q``. Solvers use only these two, so a new loss of the family is a small class that
+names them, and every solver can train it.
 
-A multi-class loss is a function of a row of scores, one for each class, and of the
-true class, :class:`CrammerSinger` or :class:`WestonWatkins`, by which all classes
-are trained in one problem.
+A multi-class loss, :class:`CrammerSinger` or :class:`WestonWatkins`, is a function of
+a row of scores, one for each class, and of the true class. It trains all classes in
+one problem.
 
 Examples
 --------

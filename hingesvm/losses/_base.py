@@ -1,4 +1,4 @@
-"""What the families of losses share: objects compared by value, numbers, names."""
+"""What the families of losses share: comparison by value, numbers, names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Loss = TypeVar("_Loss")
 
 
 class ByValue:
-    """Equal, and of equal hash, when of one class with equal attributes."""
+    """Objects that are equal if they have the same class and equal attributes."""
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -33,7 +33,7 @@ class ByValue:
 
 
 def as_float(value: Any) -> float:
-    """Return a number as a float, or NaN when it is none."""
+    """Return a number as a float, or NaN if `value` is no real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     try:
@@ -43,7 +43,7 @@ def as_float(value: Any) -> float:
 
 
 def by_name(name: str, losses: Mapping[str, type[_Loss]], family: str) -> _Loss:
-    """Return the loss of this name with its defaults; refuse a name not among them."""
+    """Return the loss of a name with its defaults; refuse an unknown name."""
     if name not in losses:
         known = ", ".join(repr(name) for name in losses)
         raise ValueError(

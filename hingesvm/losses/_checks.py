@@ -1,4 +1,4 @@
-"""Checks of the rows that a multi-class loss is asked for."""
+"""Checks of the scores, labels and weights that a multi-class loss is given."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_labels(y: Any, n_samples: int, n_classes: int) -> Codes:
 
 
 def _check_codes(array: NDArray[Any], n_classes: int) -> Codes:
-    """Return codes of the range as indices."""
+    """Return the codes as indices; refuse others than 0 to `n_classes` - 1."""
     if array.size == 0:
         return array.astype(np.intp)
     if array.dtype.kind not in "iu":
@@ -70,12 +70,12 @@ def _check_codes(array: NDArray[Any], n_classes: int) -> Codes:
 
 
 def _decode(array: NDArray[Any]) -> Codes:
-    """Return the column of the one positive entry of each row."""
+    """Return the column of the only 1 in each row of encoded labels."""
     if array.dtype.kind in "biuf":
         is_true = array == 1
         rest = -1 if (array < 0).any() else 0
-        one_each = np.count_nonzero(is_true, axis=1) == 1
-        if one_each.all() and (is_true | (array == rest)).all():
+        has_single = np.count_nonzero(is_true, axis=1) == 1
+        if has_single.all() and (is_true | (array == rest)).all():
             return np.asarray(is_true.argmax(axis=1))
     raise ValueError(
         "encoded labels y must have one 1 in each row and else only 0, or only -1; "
@@ -104,7 +104,7 @@ def check_weights(sample_weight: Any, n_samples: int) -> Float64Array | None:
 def _as_float64(
     values: Any, name: str, *, ensure_all_finite: bool = True
 ) -> Float64Array:
-    """Return an array of any shape."""
+    """Return the values as a float64 array of their shape."""
     array: Float64Array = check_array(
         values,
         dtype=np.float64,

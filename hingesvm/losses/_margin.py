@@ -1,4 +1,4 @@
-"""The binary family: losses of the margin, known to solvers by two numbers."""
+"""The binary losses: functions of the margin, of which solvers use two numbers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class MarginLoss(ByValue, ABC):
 
     Notes
     -----
-    The maximiser ``a`` is minus a subgradient of the loss, and the dual variable
-    of a training row at the optimum.
+    The maximiser ``a`` is minus a subgradient of the loss, and at the optimum it is
+    the dual variable of a training row.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class MarginLoss(ByValue, ABC):
     @property
     @abstractmethod
     def bound(self) -> float:
-        """Largest slope ``u``: upper end of the dual variable at unit cost."""
+        """Largest slope ``u``: the upper bound of the dual variable at unit cost."""
 
     @property
     @abstractmethod
@@ -52,7 +52,7 @@ class MarginLoss(ByValue, ABC):
         """Curvature ``q`` of the dual term at unit cost; 0 at a kink."""
 
     def value(self, margin: ArrayLike) -> Float64Array:
-        """Loss at each margin.
+        """Return the loss at each margin.
 
         Parameters
         ----------
@@ -76,10 +76,10 @@ class MarginLoss(ByValue, ABC):
             return np.where(shortfall < q * u, quadratic, linear)
 
     def subgradient(self, margin: ArrayLike) -> Float64Array:
-        """One subgradient of the loss with respect to each margin.
+        """Return one subgradient of the loss with respect to each margin.
 
-        At a kink (the hinge at margin 1) it is the one of smallest absolute
-        value, 0.
+        At a kink (of the hinge, at margin 1) it is 0, the subgradient of smallest
+        absolute value.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class MarginLoss(ByValue, ABC):
         return np.asarray(0.0 - slope)
 
     def conjugate(self, slope: ArrayLike) -> Float64Array:
-        r"""Convex conjugate :math:`\ell^*(s) = \sup_m \; s m - \ell(m)`.
+        r"""Return the convex conjugate :math:`\ell^*(s) = \sup_m \; s m - \ell(m)`.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class MarginLoss(ByValue, ABC):
         return np.where(inside, finite, np.inf)
 
     def dual_bound(self, cost: ArrayLike) -> Float64Array:
-        """Upper end of the dual variable of a row with this cost.
+        """Return the upper bound of the dual variable of a row with this cost.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class MarginLoss(ByValue, ABC):
         return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
 
     def dual_curvature(self, cost: ArrayLike) -> Float64Array:
-        """Curvature of the dual objective in the dual variable of a row.
+        """Return the curvature of the dual objective in the dual variable of a row.
 
         Parameters
         ----------

@@ -27,8 +27,8 @@ class MulticlassLoss(ByValue, ABC):
         \ell(f, y) = \max_{s \in S} \sum_{k \ne y} s_k \, (m - (f_y - f_k)) ,
         \qquad S = \bigl\{ 0 \le s_k \le 1, \; \sum_k s_k \le t \bigr\} ,
 
-    and a subclass names t, its :attr:`total`, by which it is trained. It is abstract:
-    use :class:`CrammerSinger` or :class:`WestonWatkins`.
+    and a subclass names t, its :attr:`total`, which is all that training needs to know
+    of it. This class is abstract: use :class:`CrammerSinger` or :class:`WestonWatkins`.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class MulticlassLoss(ByValue, ABC):
 
     Notes
     -----
-    Adding a number to all scores of a row changes nothing, so entries of a
+    Adding a number to all scores of a row changes nothing, so the entries of a
     subgradient sum to 0. Those of the other classes are the maximiser s.
 
     Examples
@@ -54,7 +54,7 @@ class MulticlassLoss(ByValue, ABC):
     inf
     """
 
-    #: Upper end of the sum of the slopes s of the other classes.
+    #: Upper bound of the sum of the slopes s of the other classes.
     total: float
 
     def __init__(self, margin: float = 1.0) -> None:
@@ -68,7 +68,7 @@ class MulticlassLoss(ByValue, ABC):
     def value(
         self, scores: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
     ) -> Float64Array:
-        """Weight times loss of each row.
+        """Return the weight times the loss of each row.
 
         Parameters
         ----------
@@ -76,7 +76,8 @@ class MulticlassLoss(ByValue, ABC):
             Finite scores of two or more classes, taken as float64.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             The true classes: integer codes from 0 to ``n_classes - 1``, or encoded
-            labels, whose rows have one entry 1 and else 0 or ``False``, or else -1.
+            labels, whose rows have one entry 1 and in all other places 0 or ``False``,
+            or in all other places -1.
         sample_weight : array-like of shape (n_samples,), default=None
             Finite non-negative weights, taken as float64; by default 1.
 
@@ -108,7 +109,7 @@ class MulticlassLoss(ByValue, ABC):
     def subgradient(
         self, scores: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
     ) -> Float64Array:
-        """One subgradient of :meth:`value` with respect to each row of scores.
+        """Return one subgradient of :meth:`value` with respect to each row of scores.
 
         A class that trails the true one by exactly the margin counts as far enough
         behind, so at such a kink its entry is 0.
@@ -125,7 +126,7 @@ class MulticlassLoss(ByValue, ABC):
         Returns
         -------
         ndarray of float64, of shape (n_samples, n_classes)
-            Non-negative entries, but for minus their sum at the true class.
+            Non-negative entries, except at the true class, where it is minus their sum.
 
         Raises
         ------
@@ -143,9 +144,9 @@ class MulticlassLoss(ByValue, ABC):
         return slopes
 
     def conjugate(self, dual: ArrayLike, y: ArrayLike) -> Float64Array:
-        r"""Convex conjugate :math:`\ell^*(s, y) = \sup_f \; s \cdot f - \ell(f, y)`.
+        r"""Return the convex conjugate of the loss of each row, at weight 1.
 
-        It is of the loss at weight 1.
+        It is :math:`\ell^*(s, y) = \sup_f \; s \cdot f - \ell(f, y)`.
 
         Parameters
         ----------
@@ -204,7 +205,7 @@ class MulticlassLoss(ByValue, ABC):
     def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
         """Return a new array of the s in S that attain :meth:`_maximum`.
 
-        They have a column for each class, of which that of the true class is 0.
+        It has a column for each class; that of the true class is 0.
         """
 
 
@@ -315,7 +316,7 @@ class WestonWatkins(MulticlassLoss):
         return np.asarray(self._shortfall(true, others) > 0.0, dtype=np.float64)
 
     def _shortfall(self, true: Float64Array, others: Float64Array) -> Float64Array:
-        """Return by how much each other class is nearer than the margin."""
+        """Return the margin minus the lead of the true class over each other class."""
         lead = true[:, np.newaxis] - others
         return np.asarray(np.subtract(self.margin, lead, out=lead))
 
@@ -323,7 +324,7 @@ class WestonWatkins(MulticlassLoss):
 def _true_and_others(
     scores: Float64Array, codes: Codes
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the scores of the true classes, and all, with -inf in place of these."""
+    """Return the scores of the true classes, and all scores with -inf for these."""
     rows, others = np.arange(len(scores)), scores.copy()
     others[rows, codes] = -np.inf
     return scores[rows, codes], others

@@ -1,6 +1,6 @@
 """The mean hinge loss of decisions: at once, over batches, and as a scorer.
 
-Right also on data that lack a class.
+All are right also on data that lack a class.
 
 Examples
 --------

@@ -19,8 +19,8 @@ _DEFAULTS = {"squared": False, "multi_class": "crammer_singer", "ignore_label": 
 class HingeLossAccumulator:
     """Weighted mean hinge loss over batches of rows, and over workers.
 
-    It is the :func:`hinge_loss` of all rows together, to the last bit, in whatever
-    order and batches they come.
+    Its value is that of :func:`hinge_loss` on all rows together, to the last bit, in
+    whatever order and batches they come.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ class HingeLossAccumulator:
 
     See Also
     --------
-    hinge_loss : The same of rows that are there at once; it has the formulas.
+    hinge_loss : The same for rows that are all there at once, with the formulas.
 
     Notes
     -----
-    Kept are a sum of weighted losses and one of weights, as fractions: hundreds of
-    bytes, and no rounding but that of each row. Pickles and copies keep what was
+    It keeps a sum of weighted losses and a sum of weights, as fractions: hundreds of
+    bytes, and only the loss of each row is rounded. Pickles and copies keep what was
     counted.
 
     Examples
@@ -126,7 +126,7 @@ class HingeLossAccumulator:
         return self
 
     def merge(self, other: HingeLossAccumulator) -> Self:
-        """Count what another accumulator has counted; that one stays as it is.
+        """Count what another accumulator has counted, which stays unchanged.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class HingeLossAccumulator:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _count(self, sums: Sums, ndim: int | None) -> None:
-        """Add sums over decisions of so many dimensions, None of no rows."""
+        """Add sums over rows with decisions of `ndim` dimensions, None for no rows."""
         if None not in (ndim, self._ndim) and ndim != self._ndim:
             raise ValueError(
                 "Decisions between two classes of shape (n,) and of shape (n, 2) have "

@@ -1,4 +1,4 @@
-"""The losses of rows in the multi-class forms, as sums of hinges."""
+"""The losses of rows, as sums of hinges: the forms for two and for more classes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LARGE = 2.0**400
 
 
 def _crammer_singer(decisions: Float64Array, codes: Codes) -> Float64Array:
-    """Return the one hinge of each row."""
+    """Return the hinge of each row, of shape (n, 1)."""
     return CrammerSinger().value(decisions, codes)[:, np.newaxis]
 
 
 def _leads(decisions: Float64Array, codes: Codes) -> Float64Array:
-    """Return the lead of the true class over each other, and inf over itself."""
+    """Return the lead of the true class over each other class, and inf over itself."""
     rows = np.arange(codes.size)
     leads = decisions[rows, codes][:, np.newaxis] - decisions
     leads[rows, codes] = np.inf
@@ -63,7 +63,7 @@ FORMS: dict[str, Callable[[Float64Array, Codes], Float64Array]] = {
 
 @dataclass(frozen=True)
 class Form:
-    """Which loss is averaged."""
+    """The loss that is averaged: its multi-class form, and whether it is squared."""
 
     multi_class: str
     squared: bool
@@ -77,11 +77,12 @@ class Form:
             raise ValueError(f"squared must be True or False, got {self.squared!r}.")
 
     def losses(self, decisions: Float64Array, codes: Codes) -> Scaled:
-        """Return the loss of each row, a number and an exponent of 2.
+        """Return the loss of each row as a number times a power of 2.
 
-        Decisions are in C order, so that a row has the same sum among any others.
+        Decisions are in C order, so that the sum of a row does not depend on the other
+        rows.
         """
-        # What is invalid is in checks, which add decisions of any size and sign.
+        # Only checks have invalid operations: they add decisions of any size and sign.
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             if decisions.ndim == 1:
                 hinges = Hinge().value(margins_of(decisions, codes))[:, np.newaxis]
@@ -89,7 +90,7 @@ class Form:
                 hinges = FORMS[self.multi_class](decisions, codes)
             largest = hinges.max(axis=1)
             exponents = np.zeros(codes.size, dtype=np.int32)
-            # Smaller ones are left as they are, with the same bits, to save time.
+            # Smaller ones need no scaling, which would not change their bits.
             scaled = (largest > _LARGE) & (largest < np.inf)
             if scaled.any():
                 exponents[scaled] = np.frexp(largest[scaled])[1]

@@ -21,7 +21,7 @@ def hinge_loss(
     multi_class: str = "crammer_singer",
     ignore_label: float | str | None = None,
 ) -> float:
-    r"""Weighted mean hinge loss of decisions.
+    r"""Return the weighted mean hinge loss of decisions.
 
     .. math::
 
@@ -79,13 +79,13 @@ def hinge_loss(
 
     See Also
     --------
-    HingeLossAccumulator : The same of rows that come in batches.
+    HingeLossAccumulator : The same for rows that come in batches.
 
     Notes
     -----
-    Equals :func:`sklearn.metrics.hinge_loss` where that is defined (one decision per
-    row, or more than two classes; crammer_singer, not squared), but where `y_true`
-    has one of two `labels`, which scikit-learn always takes for the negative class.
+    It equals :func:`sklearn.metrics.hinge_loss` where that is defined (one decision per
+    row, or more than two classes; crammer_singer, not squared), except where `y_true`
+    has only one of two `labels`: scikit-learn always takes that for the negative class.
 
     With one decision per row `multi_class` changes nothing. A one-vs-rest sum over
     columns ``(-f, f)`` would be twice that loss; the other two forms equal it at

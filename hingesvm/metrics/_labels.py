@@ -1,4 +1,4 @@
-"""Labels as their places among the sorted classes; labels that do not count."""
+"""Labels: checks, and their places among the sorted classes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ __all__ = [
     "vector",
 ]
 
-# Place of a label that does not count.
+# The place of a label whose row is left out.
 IGNORED = -1
 
 
 def check_sequence(values: Any, name: str) -> None:
     """Refuse what has no order, such as a set, or no entries, such as a number.
 
-    None is let through, as what that means is for the caller to say.
+    None passes, as the caller decides what it means.
     """
     if values is None:
         return
-    is_one = isinstance(values, (str, bytes, Mapping))
-    is_one |= getattr(values, "shape", None) == ()
-    if is_one or not (hasattr(values, "__getitem__") or hasattr(values, "__array__")):
+    is_single = isinstance(values, (str, bytes, Mapping))
+    is_single |= getattr(values, "shape", None) == ()
+    has_entries = hasattr(values, "__getitem__") or hasattr(values, "__array__")
+    if is_single or not has_entries:
         raise TypeError(
             f"{name} must be a list, an array or another sequence, got "
             f"{short(values)}, of type {type(values).__name__}: pass a list."
@@ -87,7 +88,8 @@ def encode(
     """Return the place of each label among the classes, and the number of classes.
 
     Labels compare as in Python: 1 equals 1.0 and True, never "1". The place of those
-    that equal `ignore_label` is ``IGNORED``. Without classes they are the other labels.
+    that equal `ignore_label` is ``IGNORED``. If `classes` is None, the classes are all
+    other labels.
     """
     labels = vector(y_true, "y_true")
     codes = np.full(labels.size, IGNORED, dtype=np.intp)
@@ -118,7 +120,7 @@ def encode(
 def _candidates(
     labels: NDArray[Any], ignore_label: Any
 ) -> slice[None, None, None] | NDArray[np.bool_]:
-    """Return the rows whose labels have one type and may count."""
+    """Return which labels to sort: all, or of objects those not to be ignored."""
     if ignore_label is None or labels.size == 0:
         return slice(None)
     if labels.dtype.kind == "O":
@@ -145,7 +147,7 @@ def _unique(labels: NDArray[Any], name: str) -> tuple[list[Any], NDArray[np.intp
     return distinct.tolist(), inverse
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Return whether two labels are equal; those without an answer are not."""
-    answer = one == other
+def _equal(label: Any, other: Any) -> bool:
+    """Return whether two labels are equal: no, where `==` gives no boolean."""
+    answer = label == other
     return isinstance(answer, (bool, np.bool_)) and bool(answer)

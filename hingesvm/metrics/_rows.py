@@ -1,4 +1,4 @@
-"""Rows as users pass them, checked."""
+"""Checks of the labels, decisions and weights that users pass."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def read_rows(
     classes: list[Any] | None,
     ignore_label: Any,
 ) -> Rows:
-    """Return the checked rows; what stands in those that are ignored does not matter.
+    """Return the checked rows, without those that are ignored, whatever these contain.
 
-    Without `classes` they are those in `y_true`.
+    If `classes` is None, the classes are those in `y_true`.
     """
     if pred_decision is None:
         raise ValueError("pred_decision is None: pass the decisions of the rows.")
@@ -71,7 +71,7 @@ def read_rows(
     if n_ignored:
         codes, decisions = codes[counted], decisions[counted]
         weights = None if weights is None else weights[counted]
-    with np.errstate(invalid="ignore"):  # it adds decisions, of any size and sign
+    with np.errstate(invalid="ignore"):  # the check adds decisions of any size and sign
         assert_all_finite(decisions, input_name="pred_decision")
     if weights is not None:
         _check_weights(weights)
@@ -82,7 +82,7 @@ def _shaped(decisions: Float64Array, n_classes: int) -> Float64Array:
     """Return decisions of shape (n,), between two classes, or (n, n_classes)."""
     shape = decisions.shape
     if shape == (0,):
-        return decisions  # an empty list has no columns
+        return decisions  # as of an empty list, which has no columns
     if n_classes > 2 and shape[1:] != (n_classes,):
         raise ValueError(
             f"decisions between {n_classes} classes must have shape (n, {n_classes}), "
@@ -97,7 +97,7 @@ def _shaped(decisions: Float64Array, n_classes: int) -> Float64Array:
 
 
 def _check_weights(weights: Float64Array) -> None:
-    """Refuse weights that have no sum."""
+    """Refuse weights that are negative or not finite."""
     if weights.size and not 0 <= weights.min() <= weights.max() < math.inf:
         raise ValueError(
             "sample_weight must be finite and non-negative; got "

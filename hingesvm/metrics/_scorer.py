@@ -1,4 +1,4 @@
-"""Scorers for searches and cross-validation, right on folds that lack a class."""
+"""Scorers of the hinge loss, right also on folds that lack a class."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["NegHingeLossScorer", "make_neg_hinge_loss_scorer", "neg_hinge_loss_s
 class NegHingeLossScorer:
     """Scorer of minus the mean hinge loss, with ``estimator.classes_`` as the labels.
 
-    It is one measure for every model: how the estimator was trained makes no
-    difference to it. ``neg_hinge_loss_scorer`` is the loss of Crammer and Singer, as
-    ``hinge_loss`` of scikit-learn and of this package by default;
+    It measures every model in the same way, however it was trained.
+    ``neg_hinge_loss_scorer`` has the loss of Crammer and Singer, as ``hinge_loss`` of
+    scikit-learn has, and by default that of this package;
     :func:`make_neg_hinge_loss_scorer` makes others.
 
     Parameters
     ----------
     estimator : classifier
-        A fitted one with `decision_function` and `classes_`.
+        A fitted classifier with `decision_function` and `classes_`.
     X : array-like, sparse matrix or frame of shape (n_samples, n_features)
         Rows to score.
     y : array-like of shape (n_samples,)
@@ -47,12 +47,12 @@ class NegHingeLossScorer:
     See Also
     --------
     hinge_loss : The loss, and its forms for more than two classes.
-    make_neg_hinge_loss_scorer : Scorers of the other forms.
+    make_neg_hinge_loss_scorer : Scorers with the other forms of the loss.
 
     Notes
     -----
     A scorer never changes, so that it can be shared. With metadata routing,
-    `set_score_request` returns a new one that has the request: pass on what it returns.
+    `set_score_request` returns a new scorer that has the request: use that one.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class NegHingeLossScorer:
     weight_request: bool | str | None = None  # as `set_score_request` was told
 
     def __post_init__(self) -> None:
-        """Refuse a form that is unknown."""
+        """Refuse an unknown form."""
         Form(self.multi_class, self.squared)
 
     def __call__(
@@ -100,7 +100,7 @@ class NegHingeLossScorer:
 
     @property
     def _name(self) -> str:
-        """The expression that makes it, but for the request."""
+        """The expression that makes this scorer, without its request."""
         arguments = []
         if self.multi_class != "crammer_singer":
             arguments.append(f"multi_class={self.multi_class!r}")
@@ -113,12 +113,12 @@ class NegHingeLossScorer:
     def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
         """Return a new scorer with this request; see scikit-learn's user guide.
 
-        The scorer itself stays as it is, so that nobody else's request changes.
+        The scorer itself does not change, so that it can be shared.
 
         Parameters
         ----------
         sample_weight : bool, str or None
-            Whether weights are requested; a string is the name they are passed by.
+            Whether weights are requested; a string is the name that they are passed by.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class NegHingeLossScorer:
         if not get_config()["enable_metadata_routing"]:
             raise RuntimeError("set_score_request needs enable_metadata_routing=True.")
         scorer = replace(self, weight_request=sample_weight)
-        scorer.get_metadata_routing()  # refuses a string that is no name
+        scorer.get_metadata_routing()  # refuses a string that is no identifier
         return scorer
 
     def get_metadata_routing(self) -> MetadataRequest:
@@ -137,7 +137,7 @@ class NegHingeLossScorer:
         return request
 
     def _accept_sample_weight(self) -> bool:
-        """Say that weights are accepted, as a search asks each of several scorers."""
+        """Return that weights are accepted, as searches ask each of several scorers."""
         return True
 
     def __sklearn_clone__(self) -> Self:
@@ -153,7 +153,7 @@ def make_neg_hinge_loss_scorer(
     ----------
     multi_class : {"crammer_singer", "weston_watkins", "ovr"}, default="crammer_singer"
         The loss of a row where there are more than two classes; see
-        :func:`hinge_loss`. It is that of every model, however it was trained.
+        :func:`hinge_loss`. It is the same for every model, however it was trained.
     squared : bool, default=False
         Whether each hinge is squared.
 
@@ -161,7 +161,7 @@ def make_neg_hinge_loss_scorer(
     -------
     callable
         ``scorer(estimator, X, y, *, sample_weight=None)``, for `scoring` of searches
-        and cross-validation; pickled and cloned it is equal to itself. As of
+        and cross-validation. Its pickles and clones are equal to it. As with
         ``neg_hinge_loss_scorer``, `set_score_request` returns a new scorer.
 
     Raises
@@ -171,7 +171,7 @@ def make_neg_hinge_loss_scorer(
 
     See Also
     --------
-    neg_hinge_loss_scorer : The one with the default form.
+    neg_hinge_loss_scorer : The scorer with the default form.
     hinge_loss : The loss, and its forms for more than two classes.
 
     Examples

@@ -1,4 +1,4 @@
-"""Sums of non-negative numbers of any scale, without rounding, and their mean."""
+"""Exact sums of non-negative numbers of any scale, and their mean."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hingesvm.losses import Float64Array
 
 __all__ = ["Scaled", "Sums", "weighted_sums"]
 
-# Of fewer than 2**26 halves of mantissas, of 27 bits each, float64 sums are exact.
+# Halves of mantissas have up to 27 bits, so float64 sums of fewer than 2**26 are exact.
 _ROWS = 1 << 20
 
-# Numbers and exponents of 2, so that no product of them overflows.
+# Numbers and exponents of 2, whose products need not fit into float64.
 Scaled = tuple[Float64Array, NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Sum of weighted losses and sum of weights, exact."""
+    """The exact sums of weighted losses and of weights."""
 
     loss: Fraction = Fraction(0)
     mass: Fraction = Fraction(0)
@@ -36,7 +36,7 @@ class Sums:
         )
 
     def mean(self) -> float:
-        """Return the mean, rounded once; there must be a positive weight."""
+        """Return the mean, rounded once; the sum of weights must be positive."""
         try:
             return math.inf if self.overflows else float(self.loss / self.mass)
         except OverflowError:
@@ -44,7 +44,7 @@ class Sums:
 
 
 def weighted_sums(losses: Scaled, weights: Float64Array | None) -> Sums:
-    """Return the sums over rows; one of weight 0 does not count, even if infinite."""
+    """Return the sums over rows; a row of weight 0 adds nothing, even if infinite."""
     numbers, exponents = losses
     mass = Fraction(numbers.size)
     if weights is not None:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["best_place", "is_better", "standard_errors", "tells_of_the_end"]
+__all__ = ["best_index", "is_better", "is_limited_by_grid", "standard_errors"]
 
 Float64Array = NDArray[np.float64]
 
-# Part of a score by which another must exceed it, so that more than rounding tells them
-# apart.
+# A score is better than another if it is larger by more than this part of that one.
 _ROUNDING = 1e-12
-# Values of C that a grid must have for its last one to tell of what lies beyond: of two
-# one is always the better.
+# A grid of fewer values of C does not show whether larger ones would be better.
 _FEWEST = 3
 
 
 def is_better(score: float, best: float) -> bool:
-    """Whether a score is better than another by more than rounding.
+    """Whether a score exceeds the best one so far by more than rounding errors.
 
-    One that is not finite never is.
+    A score that is not finite is never better; a finite one is better than one that is
+    not.
     """
     if not np.isfinite([score, best]).all():
         return bool(np.isfinite(score))
@@ -28,27 +27,34 @@ def is_better(score: float, best: float) -> bool:
 
 
 def standard_errors(scores: Float64Array) -> Float64Array:
-    """Return the standard errors of means over folds, which are at least two.
+    """Return the standard error of the mean over folds, for each C.
 
-    `scores` are of shape (n_folds, n_Cs).
+    Parameters
+    ----------
+    scores : ndarray of float64, of shape (n_folds, n_Cs)
+        Scores of at least two folds.
     """
     errors: Float64Array = scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
     return errors
 
 
-def best_place(
+def best_index(
     Cs: Float64Array, scores: Float64Array, *, one_standard_error: bool
 ) -> int:
-    """Return the place of the C to choose: of equal means that of the smallest C.
+    """Return the index of the C to choose.
+
+    This is the C with the best mean score, and the smallest of several whose means are
+    equal. Only a C with a finite score in each fold is chosen.
 
     Parameters
     ----------
     Cs : ndarray of float64, of shape (n_Cs,)
+        The values of C.
     scores : ndarray of float64, of shape (n_folds, n_Cs)
-        At least one C has a finite score in each fold; it is one of these.
+        At least one C has a finite score in each fold.
     one_standard_error : bool
-        Whether to choose the smallest whose mean is within one standard error of the
-        best mean.
+        Whether to choose instead the smallest C whose mean score is within one standard
+        error of the best mean.
     """
     finite = np.isfinite(scores).all(axis=0)
     means = np.full(len(Cs), np.nan)
@@ -61,31 +67,31 @@ def best_place(
     return _smallest(Cs, _above(means) >= means[top] - error)
 
 
-def tells_of_the_end(Cs: Float64Array, scores: Float64Array, place: int) -> bool:
-    """Whether the C chosen is the largest because there are no larger ones.
+def is_limited_by_grid(Cs: Float64Array, scores: Float64Array, index: int) -> bool:
+    """Whether a C larger than those of the grid may be better than the one chosen.
 
-    That is, each smaller one is worse by more than the standard error of the
-    difference. At the small end there is nothing to tell: with a smaller C weights are
-    shorter, and their direction is the same.
+    This is so if the C chosen, at `index`, is the largest and each smaller one is worse
+    by more than the standard error of the difference. The smallest C of a grid needs no
+    such check: a still smaller one shortens the weights and keeps their direction.
     """
-    if len(Cs) < _FEWEST or Cs[place] < Cs.max():
+    if len(Cs) < _FEWEST or Cs[index] < Cs.max():
         return False
-    others = scores[:, (Cs < Cs[place]) & np.isfinite(scores).all(axis=0)]
-    differences = scores[:, [place]] - others
+    others = scores[:, (Cs < Cs[index]) & np.isfinite(scores).all(axis=0)]
+    differences = scores[:, [index]] - others
     means = differences.mean(axis=0)
     if len(scores) > 1:
-        # Of a single fold that differs, both are the same but for rounding.
+        # If a single fold differs, mean and standard error are equal but for rounding.
         return bool(np.all(means > _above(standard_errors(differences))))
     return bool(np.all(means > 0.0))
 
 
 def _above(scores: Float64Array | float) -> Float64Array:
-    """Return the largest numbers that rounding might have made of some."""
+    """Return the upper bounds of what rounding errors can make of scores."""
     above: Float64Array = scores + _ROUNDING * np.abs(scores)
     return above
 
 
-def _smallest(Cs: Float64Array, where: NDArray[np.bool_]) -> int:
-    """Return the place of the smallest C among some."""
-    places = np.flatnonzero(where)
-    return int(places[Cs[places].argmin()])
+def _smallest(Cs: Float64Array, mask: NDArray[np.bool_]) -> int:
+    """Return the index of the smallest C that the mask selects."""
+    indices = np.flatnonzero(mask)
+    return int(indices[Cs[indices].argmin()])

@@ -21,11 +21,10 @@ from sklearn.utils.metadata_routing import (
 )
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
-from hingesvm.model_selection._choice import best_place
-from hingesvm.model_selection._folds import Fold, FoldPath, positive
-from hingesvm.model_selection._following import follow_all, refitted
+from hingesvm.model_selection._choice import best_index
+from hingesvm.model_selection._cross_validation import cross_validate, train_on_all
+from hingesvm.model_selection._folds import Fold, FoldPath, mean_of_best, stacked_models
 from hingesvm.model_selection._grid import grid_of
-from hingesvm.model_selection._notices import check_scores, warn_of, warn_unweighted
 from hingesvm.model_selection._scoring import (
     FoldScorer,
     Scorer,
@@ -33,23 +32,27 @@ from hingesvm.model_selection._scoring import (
     scorer_of,
     with_rows,
 )
-from hingesvm.rows.memory import Rows
+from hingesvm.model_selection._warnings import (
+    check_scores,
+    warn_after_search,
+    warn_unweighted_scores,
+)
 from hingesvm.solvers import Method
-from hingesvm.svc import HingeSVC
+from hingesvm.svc import BaseHingeSVC, HingeSVC
 from hingesvm.training.callbacks import Task, begin_fit
+from hingesvm.training.docstrings import documented_by
+from hingesvm.training.parameters import BOOLEAN, HingeParameters
 from hingesvm.training.run import Training
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import checked_input, unchanged_on_error
 
 __all__ = ["HingeSVCCV"]
 
 Float64Array = NDArray[np.float64]
 
-# Parameters of HingeSVC that have no meaning here.
-_OTHERS = ("C", "warm_start")
 
-
-class HingeSVCCV(HingeSVC):
+@documented_by(HingeSVC)
+class HingeSVCCV(BaseHingeSVC):
     """HingeSVC with C chosen by cross-validation, along the path of C.
 
     In each fold the problems of all C are solved in ascending order, each from the
@@ -62,16 +65,17 @@ class HingeSVCCV(HingeSVC):
         The values of C, or how many on a logarithmic grid that is found from the data;
         see :func:`hinge_path`.
     cv : int, cross-validation generator or iterable, default=None
-        As of GridSearchCV: None is five stratified folds, an integer so many.
+        The folds, as GridSearchCV takes them: None is five stratified folds, and an
+        integer is their number.
     scoring : str, callable or None, default=None
         A scorer's name or ``scorer(estimator, X, y)``; None is the accuracy. Scorers
         that scikit-learn's ``make_scorer`` makes, and
         ``hingesvm.metrics.neg_hinge_loss_scorer``, need no copy of the test rows;
         others are given one.
     refit : bool, default=True
-        Whether to train on all rows with the C chosen. If not, C, coefficients and
-        intercepts are means of those with the best score of each fold, as in
-        LogisticRegressionCV, and there is no certificate; a class counts in the folds
+        Whether to train on all rows with the C chosen. Otherwise C, coefficients and
+        intercepts are means over the folds of those with the best score, as in
+        LogisticRegressionCV, and there is no certificate. A class counts in the folds
         that have it.
     one_standard_error : bool, default=False
         Whether to choose the smallest C whose mean score is within one standard error
@@ -81,27 +85,36 @@ class HingeSVCCV(HingeSVC):
         Whether to keep `coefs_paths_` and `intercepts_paths_`, which for wide data and
         many classes are large.
     error_score : 'raise' or numeric, default='raise'
-        What is to happen where a fit or a scorer fails: the error is raised, or this is
-        the score, with a warning, as in GridSearchCV (where it is NaN by default). A C
-        with a score that is not finite is not chosen, and a fold that failed for every
-        C is left out of the means. If all fail, or no C is left, that is an error.
-    loss, multi_class, fit_intercept, penalized_intercept, class_weight
-        As of HingeSVC, for each fit. `class_weight="balanced"` is of the training rows
-        of each fold, as a search has it.
-    solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
-        As of HingeSVC, for each fit.
-    tol : float, default=1e-4
-        As of HingeSVC. The fits of the folds end at it on small data too; only the last
-        fit, on all rows, is then exact to rounding, or, without `refit`, all of them.
-    max_iter : int, default=1000
-        As of HingeSVC, for each fit.
+        What happens if a fit or a scorer fails: 'raise' raises the error, and a number
+        is taken for the score, with a warning, as in GridSearchCV (where NaN is the
+        default). A C with a score that is not finite is not chosen, and a fold that
+        failed for every C is left out of the means. It is an error if all fail, or no C
+        is left.
+    loss
+    multi_class
+    fit_intercept
+    penalized_intercept
+    class_weight
+        The weights are summed over the training rows of each fold, and for the last fit
+        over all rows.
+    solver
+    tol
+        With `refit`, the fits of the folds end at `tol` on such small data too, and
+        only the last one, on all rows, goes on.
+    max_iter
+        Each C in each fold is a fit, and so is the last one, on all rows.
     n_jobs : int or None, default=None
-        Number of threads, which take a fold each, and for the last fit as of HingeSVC.
-        Scores and paths do not depend on it.
-    random_state : int, RandomState instance or None, default=None
-        As of HingeSVC, for each fit.
+        Number of threads. Each trains one fold at a time; the last fit, on all rows,
+        uses them for one-vs-rest problems or, with two classes, for one problem on wide
+        sparse rows. None means 1 unless in a joblib context, -1 all processors.
+        No more threads are started than there are processors. Scores and paths do not
+        depend on the number.
+    random_state
+        The fits of all folds have the same seed.
     verbose : int, default=0
-        1 prints a line for each fold and C; 2 also those of HingeSVC for each fit.
+        1 prints a line for each fold and C. 2 also prints, for each fit, a line for
+        each look at the duality gap, and one at the end of each problem that says why
+        it ended.
 
     Attributes
     ----------
@@ -121,13 +134,20 @@ class HingeSVCCV(HingeSVC):
         Primal values and absolute duality gaps of each fit.
     n_iters_ : ndarray of intp, of shape (n_folds, n_Cs)
         Sweeps and Newton steps of each fit, from the last C.
-    classes_, coef_, intercept_, n_features_in_, feature_names_in_
-        As of HingeSVC.
-    n_iter_ : int
-        Sweeps and Newton steps of the last fit; without `refit` the most of any fit
-        with the best score of its fold.
-    objective_, dual_gap_, history_
-        As of HingeSVC, of the last fit; only with `refit`.
+    classes_
+    coef_
+    intercept_
+    objective_
+        Of the last fit; only with `refit`.
+    dual_gap_
+        Of the last fit; only with `refit`.
+    n_iter_
+        Of the last fit; without `refit` the most of any fit with the best score of its
+        fold.
+    history_
+        Of the last fit; only with `refit`.
+    n_features_in_
+    feature_names_in_
 
     See Also
     --------
@@ -162,17 +182,13 @@ class HingeSVCCV(HingeSVC):
     _doc_page = "hingesvm.model_selection.HingeSVCCV"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{
-            name: constraints
-            for name, constraints in HingeSVC._parameter_constraints.items()
-            if name not in _OTHERS
-        },
+        **HingeParameters._parameter_constraints,
         "Cs": ["array-like", Integral],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
-        "refit": ["boolean"],
-        "one_standard_error": ["boolean"],
-        "store_paths": ["boolean"],
+        "refit": BOOLEAN,
+        "one_standard_error": BOOLEAN,
+        "store_paths": BOOLEAN,
         "error_score": [StrOptions({"raise"}), Real],
     }
 
@@ -201,6 +217,19 @@ class HingeSVCCV(HingeSVC):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
+        super().__init__(
+            loss=loss,
+            multi_class=multi_class,
+            fit_intercept=fit_intercept,
+            penalized_intercept=penalized_intercept,
+            class_weight=class_weight,
+            solver=solver,
+            tol=tol,
+            max_iter=max_iter,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.Cs = Cs
         self.cv = cv
         self.scoring = scoring
@@ -208,17 +237,6 @@ class HingeSVCCV(HingeSVC):
         self.one_standard_error = one_standard_error
         self.store_paths = store_paths
         self.error_score = error_score
-        self.loss = loss
-        self.multi_class = multi_class
-        self.fit_intercept = fit_intercept
-        self.penalized_intercept = penalized_intercept
-        self.class_weight = class_weight
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -270,7 +288,8 @@ class HingeSVCCV(HingeSVC):
         with unchanged_on_error(self):
             rows, labels, weights = checked_input(self, X, y, sample_weight)
             split_params, score_params = self._routed(weights, params)
-            training = self._training(rows, labels, weights)
+            training = Training.build(self, rows, labels, weights)
+            training = replace(training, verbose=self.verbose > 1)
             Cs = grid_of(training, self.Cs)
             scorer = FoldScorer(
                 self.scoring,
@@ -278,7 +297,7 @@ class HingeSVCCV(HingeSVC):
                 rows,
                 labels,
                 score_params,
-                self._shown(),
+                self._shared_parameters(),
             )
             cv = check_cv(self.cv, labels, classifier=True)
             count = cv.get_n_splits(X, labels, **split_params)
@@ -287,20 +306,22 @@ class HingeSVCCV(HingeSVC):
                     "cv gives no splits. An iterator, such as a generator, gives them "
                     "once only: pass a splitter or a list."
                 )
-            # Made when their turn comes, as their indices take memory.
+            # A fold is made when a thread takes it, as its indices take memory.
             folds = (
                 Fold.build(f"fold {number + 1} of {count}", split, scorer, weights)
                 for number, split in enumerate(cv.split(X, labels, **split_params))
             )
             size = count + bool(self.refit)
             task = begin_fit(self, X, y, sample_weight, size, in_order=False)
-            paths = follow_all(self, folds, count, Cs, task)
+            paths = cross_validate(self, folds, count, Cs, task)
             self._set_paths(training, Cs, paths)
             check_scores(self, paths)
             last = self._conclude(training, paths, task)
             if task is not None:
                 task.end(dict)
-            warn_of(self, rows, paths, last, self._best_place(), stack_level=3)
+            warn_after_search(
+                self, rows, paths, last, self._best_index(), stack_level=3
+            )
         return self
 
     def score(
@@ -310,30 +331,33 @@ class HingeSVCCV(HingeSVC):
         sample_weight: ArrayLike | None = None,
         **score_params: Any,
     ) -> float:
-        """Return the score on some rows, as `scoring` defines it.
+        """Return the score on rows and their labels, as `scoring` defines it.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows with the columns of those in fit.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Class labels.
         sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights of the rows.
         **score_params : dict
             Parameters of the scorer, by metadata routing.
 
         Returns
         -------
         float
+            The score; larger is better.
         """
         _raise_for_params(score_params, self, "score")
         if _routing_enabled():
             if sample_weight is not None:
                 score_params["sample_weight"] = sample_weight
             routed = process_routing(self, "score", **score_params)
-            found: dict[str, Any] = routed.scorer.score
+            params: dict[str, Any] = routed.scorer.score
         else:
-            found = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(scorer_of(self.scoring)(self, X, y, **found))
+            params = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(scorer_of(self.scoring)(self, X, y, **params))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return which metadata goes to the splitter and to the scorer.
@@ -341,6 +365,7 @@ class HingeSVCCV(HingeSVC):
         Returns
         -------
         MetadataRouter
+            The routes, as scikit-learn describes them.
         """
         return (
             MetadataRouter(owner=self)
@@ -360,90 +385,61 @@ class HingeSVCCV(HingeSVC):
     def _routed(
         self, weights: Float64Array | None, params: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what the splitter and the scorer are given."""
+        """Return the keyword arguments of the splitter and of the scorer."""
         if weights is not None:
             params = {**params, "sample_weight": weights}
         if _routing_enabled():
             routed = process_routing(self, "fit", **params)
             return routed.splitter.split, routed.scorer.score
         if weights is not None and not accepts_weights(scorer_of(self.scoring)):
-            warn_unweighted(self, stack_level=4)
+            warn_unweighted_scores(self, stack_level=4)
             return {}, {}
         return {}, params
-
-    def _training(
-        self,
-        rows: Rows,
-        labels: NDArray[Any],
-        weights: Float64Array | None,
-    ) -> Training:
-        """Return the training on all rows that take part."""
-        if weights is not None and not np.all(weights):
-            kept = positive(np.arange(rows.n_rows), weights)
-            rows, labels, weights = rows.subset(kept), labels[kept], weights[kept]
-        training = Training.build(self, rows, labels, weights)
-        return replace(training, verbose=self.verbose > 1)
-
-    def _shown(self) -> dict[str, Any]:
-        """Return the parameters of the estimator that scorers are shown."""
-        names = HingeSVC().get_params(deep=False)
-        return {name: getattr(self, name) for name in names if name not in _OTHERS}
 
     def _set_paths(
         self, training: Training, Cs: Float64Array, paths: list[FoldPath]
     ) -> None:
-        """Set what is known of each fold and C."""
+        """Set the attributes that have an entry for each fold and C."""
         self.Cs_ = Cs
         self.scores_ = np.stack([path.scores for path in paths])
         self.objectives_ = np.stack([path.objectives for path in paths])
         self.dual_gaps_ = np.stack([path.dual_gaps for path in paths])
         self.n_iters_ = np.stack([path.n_iters for path in paths])
         self._forget("coefs_paths_", "intercepts_paths_")
-        if not self.store_paths:
-            return
-        shape = len(paths), len(Cs), len(training.targets)
-        dtype = training.rows.dtype
-        self.coefs_paths_ = np.full((*shape, training.rows.n_features), np.nan, dtype)
-        self.intercepts_paths_ = np.full(shape, np.nan, dtype)
-        for fold, path in enumerate(paths):
-            for place in path.trained:
-                coef, intercept = path.aligned(place, training)
-                self.coefs_paths_[fold, place] = coef
-                self.intercepts_paths_[fold, place] = intercept
+        if self.store_paths:
+            models = stacked_models(paths, training)
+            self.coefs_paths_, self.intercepts_paths_ = models
 
     def _conclude(
         self, training: Training, paths: list[FoldPath], task: Task | None
-    ) -> list[Trained]:
-        """Choose C and train with it, or average the best models of the folds."""
+    ) -> list[TrainedModel]:
+        """Set C and the model: trained on all rows, or the mean over the folds.
+
+        Returns
+        -------
+        list of TrainedModel
+            The model trained on all rows; empty without `refit`.
+        """
         self._forget("objective_", "dual_gap_", "n_iter_", "history_")
         if self.refit:
-            self.C_ = float(self.Cs_[self._best_place()])
-            last = refitted(training, self.C_, len(self.scores_), task)
+            self.C_ = float(self.Cs_[self._best_index()])
+            last = train_on_all(training, self.C_, len(self.scores_), task)
             self._set_model(training.classes, last)
             return [last]
         paths = [path for path in paths if path.best >= 0]
-        best = [path.aligned(path.best, training) for path in paths]
-        intercepts = np.stack([intercept for _, intercept in best])
-        absent = np.all(np.isnan(intercepts), axis=0)
-        if np.any(absent):
-            raise ValueError(
-                f"Class {training.classes[absent].tolist()[0]!r} is among the training "
-                "rows of no fold, so that there is nothing to average: set refit=True."
-            )
+        self.coef_, self.intercept_ = mean_of_best(paths, training)
         self.C_ = float(np.mean([self.Cs_[path.best] for path in paths]))
         self.classes_ = training.classes
-        self.coef_ = np.nanmean([coef for coef, _ in best], axis=0)
-        self.intercept_ = np.nanmean(intercepts, axis=0)
         self.n_iter_ = max(int(path.n_iters[path.best]) for path in paths)
         return []
 
     def _forget(self, *names: str) -> None:
-        """Drop attributes of an earlier fit."""
+        """Delete attributes of an earlier fit."""
         for name in names:
             if hasattr(self, name):
                 delattr(self, name)
 
-    def _best_place(self) -> int:
-        """Return the place of the C to choose."""
+    def _best_index(self) -> int:
+        """Return the index of the C to choose."""
         scores = self.scores_[self.n_iters_.any(axis=1)]
-        return best_place(self.Cs_, scores, one_standard_error=self.one_standard_error)
+        return best_index(self.Cs_, scores, one_standard_error=self.one_standard_error)

@@ -1,7 +1,8 @@
-"""A fold, as an index view of the rows, and what its path has found."""
+"""Folds, as indices of the rows of X, and the results of their paths of C."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,27 +13,27 @@ from sklearn.utils import _safe_indexing, indexable
 from hingesvm.model_selection._scoring import FoldScorer
 from hingesvm.training.callbacks import Task
 from hingesvm.training.run import Training
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 
-__all__ = ["Fold", "FoldPath", "positive"]
+__all__ = ["Fold", "FoldPath", "mean_of_best", "stacked_models"]
 
 Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What a fold is trained and scored on.
+    """The training rows of a fold, and the scorer of its test rows.
 
     Attributes
     ----------
     name : str
-        "fold 1 of 5", for errors and lines of progress.
+        The name in errors and progress lines, such as "fold 1 of 5".
     train : ndarray of intp
-        Rows to train on; those of weight 0 are left out.
+        The indices of the training rows, without those of weight 0.
     weights : ndarray of float64, of shape (n_samples,), or None
-        Of all rows.
+        The sample weights of all rows of X.
     scorer : FoldScorer
-        Knows all rows and their labels.
+        Scores on the test rows; has all rows of X and their labels.
     """
 
     name: str
@@ -48,23 +49,45 @@ class Fold:
         scorer: FoldScorer,
         weights: Float64Array | None,
     ) -> Fold:
-        """Make it of a split, whose parts may be masks.
+        """Return the fold of a split.
+
+        Parameters
+        ----------
+        name : str
+            Name of the fold.
+        split : tuple of two array-like
+            Training and test rows, as indices or masks.
+        scorer : FoldScorer
+            A scorer on all rows.
+        weights : ndarray of float64, of shape (n_samples,), or None
+            The sample weights of all rows.
 
         Raises
         ------
         ValueError
             If there is no row to train on or to test on.
         """
-        train, test = (_places(part, scorer.rows.n_rows) for part in split)
-        train = positive(train, weights)
+        train, test = (_indices(part, scorer.rows.n_rows) for part in split)
+        if weights is not None:
+            train = train[weights[train] > 0.0]
         for part, purpose in [(train, "train"), (test, "test")]:
             if not len(part):
                 raise ValueError(f"{name} has no rows to {purpose} on.".capitalize())
         return cls(name, train, weights, scorer.of_rows(test))
 
     def begin(self, task: Task, number: int, count: int) -> Task:
-        """Begin its task, with so many values of C, as a part of another."""
-        # Copied only where a callback asks for it.
+        """Begin the task of this fold, a subtask of `task`.
+
+        Parameters
+        ----------
+        task : Task
+            The task of the search.
+        number : int
+            The number of this fold.
+        count : int
+            Number of values of C.
+        """
+        # Functions, so that rows are copied only if a callback asks for them.
         data = {
             "X": lambda: _safe_indexing(indexable(self.scorer.X)[0], self.train),
             "y": lambda: self.scorer.labels[self.train],
@@ -73,7 +96,7 @@ class Fold:
         return task.begin("fold", number, size=count, data=data)
 
     def _metadata(self) -> dict[str, Any] | None:
-        """Return what callbacks see of the weights."""
+        """Return the metadata for callbacks: the weights of the training rows."""
         if self.weights is None:
             return None
         return {"sample_weight": self.weights[self.train]}
@@ -81,24 +104,30 @@ class Fold:
 
 @dataclass
 class FoldPath:
-    """What the path of a fold has found, for each C in the order given.
+    """The results of a fold for each C, in the order in which these were given.
 
-    NaN and 0 for those that were not trained, as a callback stopped the search.
+    A C that was not trained, because a fit failed or a callback stopped the search, has
+    0 iterations.
 
     Attributes
     ----------
-    classes : ndarray
-        Those among the training rows.
+    classes : ndarray of shape (n_classes,)
+        The classes of the training rows.
     scores, objectives, dual_gaps : ndarray of float64, of shape (n_Cs,)
+        The scores on the test rows, primal values and duality gaps; NaN if a callback
+        stopped the search before.
     n_iters : ndarray of intp, of shape (n_Cs,)
-    trained : dict of int to Trained
-        By place, of each C that was trained. Without coefficients, but where they are
-        to be kept, and of the best score.
+        Sweeps and Newton steps.
+    trained : dict of int to TrainedModel
+        The models of the C that were trained, by index. Only that with the best score
+        has coefficients, unless all are to be stored.
     best : int
-        Place of the best score; the smallest C of several. -1 if there is none.
-    not_fitted, not_scored : list of str
-        Why fits, or the scores of those that were trained, failed: tracebacks, one for
-        each C.
+        Index of the best score, for several of them that of the smallest C; -1 if there
+        is none.
+    not_fitted : list of str
+        Traceback of the error, for each C whose fit failed.
+    not_scored : list of str
+        Traceback of the error, for each C whose scorer failed.
     """
 
     classes: NDArray[Any]
@@ -106,62 +135,121 @@ class FoldPath:
     objectives: Float64Array
     dual_gaps: Float64Array
     n_iters: NDArray[np.intp]
-    trained: dict[int, Trained]
+    trained: dict[int, TrainedModel]
     best: int = -1
     not_fitted: list[str] = field(default_factory=list)
     not_scored: list[str] = field(default_factory=list)
 
     @classmethod
     def empty(cls, classes: NDArray[Any], count: int) -> FoldPath:
-        """Return one on which none of so many C was trained yet."""
+        """Return the results of a fold before any of `count` values of C is trained."""
         scores, objectives, gaps = np.full((3, count), np.nan)
         n_iters = np.zeros(count, dtype=np.intp)
         return cls(classes, scores, objectives, gaps, n_iters, {})
 
     def aligned(
-        self, place: int, training: Training
+        self, index: int, training: Training
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """Return coefficients and intercepts of a fit, with a row for each class.
+        """Return coefficients and intercepts of a fit in the shape of all classes.
 
         Parameters
         ----------
-        place : int
-            Of the C.
+        index : int
+            Index of the C.
         training : Training
-            On all rows. Classes that this fold lacks have NaN.
+            The training on all rows, with all classes.
+
+        Returns
+        -------
+        coef : ndarray of shape (n_scores, n_features)
+            The coefficients, NaN for classes that this fold lacks.
+        intercept : ndarray of shape (n_scores,)
+            The intercepts likewise.
         """
-        trained, n_classes = self.trained[place], len(training.classes)
+        trained, n_classes = self.trained[index], len(training.classes)
         if len(self.classes) == n_classes:
             return trained.coef, trained.intercept
         coef = np.full((n_classes, trained.coef.shape[1]), np.nan, trained.coef.dtype)
         intercept = np.full(n_classes, np.nan, trained.coef.dtype)
-        places = np.searchsorted(training.classes, self.classes)
-        if len(places) > 2:
-            coef[places], intercept[places] = trained.coef, trained.intercept
+        present = np.searchsorted(training.classes, self.classes)
+        if len(present) > 2:
+            coef[present], intercept[present] = trained.coef, trained.intercept
             return coef, intercept
-        # One score, for the second class and against the first; jointly trained, it is
-        # the difference of both.
+        # Two classes have one score, for the second and against the first; in joint
+        # training it is the difference of the scores of both.
         part = 0.5 if training.is_joint else 1.0
-        for row, sign in zip(places, (-part, part), strict=True):
-            coef[row] = sign * trained.coef[0]
-            intercept[row] = sign * trained.intercept[0]
+        for row, factor in zip(present, (-part, part), strict=True):
+            coef[row] = factor * trained.coef[0]
+            intercept[row] = factor * trained.intercept[0]
         return coef, intercept
 
 
-def positive(
-    places: NDArray[np.intp], weights: Float64Array | None
-) -> NDArray[np.intp]:
-    """Return the places whose weight is not 0."""
-    return places if weights is None else places[weights[places] > 0.0]
+def stacked_models(
+    paths: Sequence[FoldPath], training: Training
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return the coefficients and intercepts of all folds and C.
+
+    Parameters
+    ----------
+    paths : sequence of FoldPath
+        The results of the folds.
+    training : Training
+        The training on all rows, with all classes.
+
+    Returns
+    -------
+    coefs : ndarray of shape (n_folds, n_Cs, n_scores, n_features)
+        The coefficients, NaN where there are none.
+    intercepts : ndarray of shape (n_folds, n_Cs, n_scores)
+        The intercepts likewise.
+    """
+    shape = len(paths), len(paths[0].scores), len(training.targets)
+    dtype = training.rows.dtype
+    coefs = np.full((*shape, training.rows.n_features), np.nan, dtype)
+    intercepts = np.full(shape, np.nan, dtype)
+    for fold, path in enumerate(paths):
+        for index in path.trained:
+            coefs[fold, index], intercepts[fold, index] = path.aligned(index, training)
+    return coefs, intercepts
 
 
-def _places(part: ArrayLike, n_rows: int) -> NDArray[np.intp]:
-    """Return the rows of a part of a split, which may be a mask."""
-    found = np.asarray(part)
-    is_plain = found.dtype == np.intp and found.ndim == 1 and found.size > 0
-    if is_plain and 0 <= found.min() <= found.max() < n_rows:
-        # Not copied, as it takes as much memory as duals do.
-        return found
-    # An empty list has a dtype that is no index.
-    places: NDArray[np.intp] = np.arange(n_rows)[found if found.size else slice(0)]
-    return places
+def mean_of_best(
+    paths: Sequence[FoldPath], training: Training
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return the means over folds of coefficients and intercepts with the best scores.
+
+    Parameters
+    ----------
+    paths : sequence of FoldPath
+        The results of folds that have a best score. A class counts in the folds that
+        have it.
+    training : Training
+        The training on all rows, with all classes.
+
+    Raises
+    ------
+    ValueError
+        If a class is among the training rows of no fold.
+    """
+    best = [path.aligned(path.best, training) for path in paths]
+    intercepts = np.stack([intercept for _, intercept in best])
+    absent = np.all(np.isnan(intercepts), axis=0)
+    if np.any(absent):
+        raise ValueError(
+            f"Class {training.classes[absent].tolist()[0]!r} is among the training "
+            "rows of no fold, so that there is nothing to average: set refit=True."
+        )
+    coef: NDArray[np.floating] = np.nanmean([coef for coef, _ in best], axis=0)
+    return coef, np.nanmean(intercepts, axis=0)
+
+
+def _indices(part: ArrayLike, n_rows: int) -> NDArray[np.intp]:
+    """Return the indices of the rows of a part of a split, which may be a mask."""
+    given = np.asarray(part)
+    is_plain = given.dtype == np.intp and given.ndim == 1 and given.size > 0
+    if is_plain and 0 <= given.min() <= given.max() < n_rows:
+        # Not copied, as a copy would take as much memory as dual variables.
+        return given
+    # The dtype of an empty list is none of indices.
+    indices: NDArray[np.intp] = np.arange(n_rows)[given if given.size else slice(0)]
+    return indices

@@ -1,4 +1,4 @@
-r"""Grids of C that span what a path of solutions has to show.
+r"""Grids of C that cover the range in which solutions change.
 
 At small C every row is short of its margin. All dual variables of the hinge are then at
 their bound :math:`C s_i`, and the weights are proportional to C,
@@ -22,14 +22,15 @@ are scaled down to that of the other, and, as the best b lies half-way between b
     C_{\min} = \frac{2}{\max_{y_i = 1} x_i^\top v - \min_{y_i = -1} x_i^\top v}
 
 (exact where both sums are equal). Smooth losses have their slope at margin 0 in place
-of the bound. Of several classes the smallest value counts. Below it weights are shorter
-and their direction is the same, so that no grid need begin lower.
+of the bound. With several classes the smallest value counts. Below it weights are
+shorter and keep their direction, so that a grid need not begin lower.
 
-A grid ends at ten times the last C from which ten times as much told on the loss of
-some class. On a plateau, where the largest columns alone are in use, it does not: a
-column of spread :math:`Q_j = \sum_i s_i (x_{ij} - \bar x_j)^2` can reach margins of 1
-from :math:`C = 1 / Q_j` on. So the end is looked for up to the largest of these and for
-some more decades.
+To find its end, C is raised by factors of ten. A grid ends at ten times the last C from
+which such a step reduced the loss of some class. A step may change nothing because C is
+on a plateau, where the model uses the largest columns only: a column of spread
+:math:`Q_j = \sum_i s_i (x_{ij} - \bar x_j)^2` can reach margins of 1 from
+:math:`C = 1 / Q_j` on. The search goes on up to the largest of these values, and some
+decades beyond it.
 """
 
 from __future__ import annotations
@@ -46,41 +47,54 @@ from hingesvm.losses import Hinge
 from hingesvm.problems.binary import Problem
 from hingesvm.rows.columns import column_spreads
 from hingesvm.training.run import Training
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 
-__all__ = ["grid_of", "path_begins"]
+__all__ = ["grid_of", "grid_start"]
 
 Float64Array = NDArray[np.float64]
 
-# Factor between two values of C by which the end of a path is looked for, and how many
-# of these a path is long, at least and at most: longer ones fit more values of C that
-# tell nothing, shorter ones end before the best (docs/experiments.md#constants).
+# Factor between two values of C in the search for the end of a grid, and the smallest
+# and the largest number of such decades: if they are large, values of C are fitted that
+# tell nothing; if they are small, the best C can be missing
+# (docs/experiments.md#constants).
 _DECADE, _SHORTEST, _LONGEST = 10.0, 3, 12
-# How many of these it is longer at most than to where the smallest column would do, and
-# how long it is then (docs/experiments.md#constants).
+# If columns are of small scale, a grid may go this many decades beyond the C from which
+# the smallest column can reach margins of 1, but has no more decades than the second
+# (docs/experiments.md#constants).
 _FARTHER, _FARTHEST = 5, 17
 
-# When a path has come to its end: later if these are smaller, and for `_PATIENCE`
-# larger (docs/experiments.md#constants).
-# Relative gap to which the end is looked for: a larger one sees losses that are not
-# there.
+# When a grid ends: later if these are smaller, and if `_PATIENCE` is larger
+# (docs/experiments.md#constants).
+# Relative gap of the fits in the search: a larger one sees reductions that are none.
 _ROUGH = 1e-2
-# Ten times the C has told on a loss if it lowers it by more than these parts, of the
-# loss and of the weights of the rows outside the largest class.
+# A decade changed a loss if it reduced it by more than the first part of itself, and by
+# more than the second part of the weights of the rows outside the largest class.
 _STILL, _LITTLE = 0.05, 0.04
-# How many times it must not have told, one after the other.
+# A grid ends after this many decades in a row that changed no loss.
 _PATIENCE = 3
-# Part of the objective that the losses of separated classes are below.
+# Classes are separated if their losses are below this part of the objective.
 _SEPARATED = 0.02
 
 
 def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array:
     """Return the values of C, made from the data if only their number is given.
 
+    Parameters
+    ----------
+    training : Training
+        The training on all rows.
+    Cs : int or array-like of shape (n_Cs,)
+        The number of values, or the values.
+
+    Returns
+    -------
+    ndarray of float64, of shape (n_Cs,)
+        The values, in the order given; ascending if they are made from the data.
+
     Raises
     ------
     ValueError
-        If there is none, or one is not positive and finite.
+        If there is no value, or one is not positive and finite.
     """
     is_number = isinstance(Cs, Real) and not isinstance(Cs, Integral)
     if is_number or isinstance(Cs, bool | np.bool_ | str):
@@ -88,8 +102,8 @@ def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array
     if isinstance(Cs, Integral):
         if Cs < 1:
             raise ValueError(f"As a number of values Cs must be at least 1, got {Cs}.")
-        low = path_begins(training)
-        return np.geomspace(low, _path_ends(training, low), int(Cs))
+        low = grid_start(training)
+        return np.geomspace(low, _grid_end(training, low), int(Cs))
     try:
         given = np.asarray(Cs)
     except ValueError as error:
@@ -106,13 +120,13 @@ def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array
     return values
 
 
-def path_begins(training: Training) -> float:
+def grid_start(training: Training) -> float:
     """Return the C up to which the weights are about proportional to C."""
-    return min(_begin_of(training, target) for target in training.targets)
+    return min(_start_of_class(training, target) for target in training.targets)
 
 
-def _begin_of(training: Training, target: int) -> float:
-    """Return the same for the problem of a class against the rest."""
+def _start_of_class(training: Training, target: int) -> float:
+    """Return this C for the problem of one class against the rest."""
     rows = training.rows
     signs = np.where(training.codes == target, 1, -1).astype(np.int8)
     loss = Hinge() if training.joint is not None else training.loss
@@ -125,23 +139,24 @@ def _begin_of(training: Training, target: int) -> float:
         reach = float((signs * (scores + problem.intercept_of(alpha, 0.0))).max())
     if not reach > 0.0:
         reach = float(np.abs(scores).max())
-    return 1.0 / (reach * training.factors_of_two[0]) if reach > 0.0 else 1.0
+    return 1.0 / (reach * training.binary_factors.cost) if reach > 0.0 else 1.0
 
 
-def _path_ends(training: Training, low: float) -> float:
-    """Return a C from which on more of it changes little.
+def _grid_end(training: Training, low: float) -> float:
+    """Return a C above which solutions change little.
 
-    That is ten times the last C that has told on the loss of some class. The search for
-    it passes over plateaus, on which the largest columns alone are in use.
+    That is ten times the last C from which a step of a decade reduced the loss of some
+    class. The search passes over plateaus, on which a model uses the largest columns
+    only.
     """
     tol = max(training.settings.tol, _ROUGH)
     settings = replace(training.settings, tol=tol, exact=False)
     rough = replace(training, settings=settings, verbose=False)
-    columns = _columns_begin(training)
+    columns = _start_of_smallest_column(training)
     longest = max(_DECADE**_LONGEST, _DECADE**_FARTHER * columns / low)
-    # Rounding must not make a decade of difference.
+    # The small number keeps rounding errors from changing the number of decades.
     decades = min(int(np.log10(longest) + _ROUGH), _FARTHEST)
-    least = _LITTLE * _losses_to_tell(training)
+    least = _LITTLE * _losses_without_columns(training)
     C = last = low * _DECADE ** (_SHORTEST - 1)
     now = rough.train(C, keep_duals=True)
     losses = before = rough.losses_of_each(now) / C
@@ -149,7 +164,8 @@ def _path_ends(training: Training, low: float) -> float:
     for _ in range(_SHORTEST, decades):
         if _are_separated(now, C * losses):
             break
-        # Columns that come into use tell by and by.
+        # Columns that come into use reduce losses little by little: these decades are
+        # compared with the loss before all of them.
         if still == 0 or columns < C / _DECADE:
             before = losses
         C *= _DECADE
@@ -167,34 +183,34 @@ def _path_ends(training: Training, low: float) -> float:
     return last * _DECADE
 
 
-def _losses_to_tell(training: Training) -> Float64Array:
-    """Return the sum of the weights of the rows outside the largest class.
+def _losses_without_columns(training: Training) -> Float64Array:
+    """Return for each problem the sum of the weights of rows outside the largest class.
 
-    It is of the size of the losses of a model that knows no columns; one for each
-    problem, in the unit of its losses.
+    The losses of a model with an intercept alone are of this size.
     """
     weights = np.broadcast_to(training.factors, training.rows.n_rows)
     sums = np.bincount(training.codes, weights)
     if training.is_joint:
         assert training.joint is not None
         return np.array([training.joint.margin * (sums.sum() - sums.max())])
-    each = sums[training.targets]
-    factor, _, scale = training.factors_of_two
-    smaller: Float64Array = np.minimum(each, sums.sum() - each)
+    of_target = sums[training.targets]
+    factor, _, scale = training.binary_factors
+    smaller: Float64Array = np.minimum(of_target, sums.sum() - of_target)
     return factor * scale * smaller
 
 
-def _are_separated(trained: Trained, losses: Float64Array) -> bool:
-    """Whether next to nothing of any objective is losses."""
-    objectives = np.array([one.certificate.primal for one in trained.solutions])
+def _are_separated(trained: TrainedModel, losses: Float64Array) -> bool:
+    """Whether losses are a very small part of the objective of each problem."""
+    objectives = np.array(
+        [solution.certificate.primal for solution in trained.solutions]
+    )
     return bool(np.all(losses <= _SEPARATED * trained.scale * objectives))
 
 
-def _columns_begin(training: Training) -> float:
-    """Return the C from which the smallest column would do, if it told the classes.
+def _start_of_smallest_column(training: Training) -> float:
+    """Return the C from which the column of least spread can reach margins of 1.
 
-    A column of spread Q, the weighted sum of squares, can reach margins of 1 from
-    C = 1 / Q on.
+    That is 1 / Q for a column of spread Q, a weighted sum of squares.
     """
     centred = training.rule != "none"
     spreads = column_spreads(training.rows, training.factors, centred=centred)
@@ -202,4 +218,4 @@ def _columns_begin(training: Training) -> float:
     if not len(spreads):
         return 0.0
     with np.errstate(over="ignore"):
-        return float(1.0 / (spreads.min() * training.factors_of_two[0]))
+        return float(1.0 / (spreads.min() * training.binary_factors.cost))

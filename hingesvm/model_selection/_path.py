@@ -13,9 +13,11 @@ from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.model_selection._grid import grid_of
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
-from hingesvm.training.reporting import warn_path_short
+from hingesvm.training.docstrings import documented_by
+from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.reporting import warn_if_path_not_converged
 from hingesvm.training.run import Training
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import checked_input
 
 __all__ = ["HingePath", "hinge_path", "train_along"]
@@ -27,7 +29,7 @@ Float64Array = NDArray[np.float64]
 class HingePath:
     """Certified solutions for several values of C, in the order of `Cs`.
 
-    Two are equal if all of their arrays are, in each element.
+    Two paths are equal if all of their arrays are.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ class HingePath:
         The losses of the rows, weighted and summed: the objective less the penalty,
         divided by C.
     dual_gaps : ndarray of float64, of shape (n_Cs,)
-        Absolute duality gaps, summed likewise.
+        Absolute duality gaps, summed over one-vs-rest problems.
     n_iters : ndarray of intp, of shape (n_Cs,)
         Sweeps and Newton steps from the solution for the next smaller C, the most of
         any one-vs-rest problem.
@@ -88,6 +90,7 @@ class HingePath:
         )
 
 
+@documented_by(HingeParameters)
 def hinge_path(
     X: ArrayLike,
     y: ArrayLike,
@@ -106,7 +109,7 @@ def hinge_path(
     random_state: int | np.random.RandomState | None = None,
     verbose: int = 0,
 ) -> HingePath:
-    r"""Solve the problem of HingeSVC for many values of C, each from the last.
+    r"""Solve the problem of HingeSVC for many values of C along a path.
 
     For each C, it minimises
 
@@ -115,9 +118,10 @@ def hinge_path(
         P(w, b) = \tfrac12 \|w\|^2 + C \sum_i s_i \,
             \ell\big(y_i (x_i^\top w + b)\big).
 
-    The values are taken in ascending order. Dual variables of one C, times the best
-    factor up to the ratio of both, are feasible for the next, and near its optimum:
-    those at their bound stay there.
+    The values are taken in ascending order, and each solution is the start for the next
+    C: its dual variables, times a factor up to the ratio of both values, are feasible
+    for the next C. They are also near its optimum, as dual variables at their bound
+    stay there.
 
     Parameters
     ----------
@@ -126,23 +130,31 @@ def hinge_path(
     y : array-like of shape (n_samples,)
         Class labels; at least two classes.
     Cs : int or array-like of shape (n_Cs,), default=10
-        The values of C, or how many on a logarithmic grid: from the C below which
-        every dual variable is at its bound and w is proportional to C (with
+        The values of C, or their number on a logarithmic grid. The grid begins at the C
+        below which every dual variable is at its bound and w is proportional to C: with
         :math:`v = \sum_i s_i y_i x_i`, this is :math:`1 / \max_i y_i x_i^\top v`
         without an intercept, and
-        :math:`2 / (\max_{y_i=1} x_i^\top v - \min_{y_i=-1} x_i^\top v)` with a free
-        one and classes of equal size) to ten times the last C at which ten times as
-        much told on the training loss of some class. That is looked for beyond
-        plateaus, where the largest columns alone are in use; where columns differ in
-        scale the grid can span many decades, which more values then cover better.
+        :math:`2 / (\max_{y_i=1} x_i^\top v - \min_{y_i=-1} x_i^\top v)` with a free one
+        and classes of equal size. It ends at ten times the last C from which a ten
+        times larger one reduced the training loss of some class. On plateaus, where the
+        model uses the largest columns only, the search for the end goes on. If columns
+        differ much in scale, the grid can span many decades: pass a larger number of
+        values then.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
-    loss, multi_class, fit_intercept, penalized_intercept, class_weight, solver
-        As of HingeSVC.
-    tol, max_iter, n_jobs, random_state, verbose
-        As of HingeSVC; `tol` and `max_iter` hold for each C. As there, small problems
-        are solved exact to rounding whatever `tol` is: these are models to be used, and
-        not only compared as those of a search.
+    loss
+    multi_class
+    fit_intercept
+    penalized_intercept
+    class_weight
+    solver
+    tol
+        This holds for each C.
+    max_iter
+        Each C is a fit.
+    n_jobs
+    random_state
+    verbose
 
     Returns
     -------
@@ -201,40 +213,53 @@ def hinge_path(
         verbose=verbose,
     )
     params._validate_params()
-    rows, labels, weights = checked_input(params, X, y, sample_weight)
-    if weights is not None and not np.all(weights):
-        kept = np.flatnonzero(weights)
-        rows, labels, weights = rows.subset(kept), labels[kept], weights[kept]
-    training = Training.build(params, rows, labels, weights)
+    training = Training.build(params, *checked_input(params, X, y, sample_weight))
     values = grid_of(training, Cs)
-    found = dict(train_along(training, values))
-    each = [found[place] for place in range(len(values))]
-    warn_path_short("hinge_path", rows, each, tol, max_iter, solver, stack_level=2)
+    by_index = dict(train_along(training, values))
+    models = [by_index[index] for index in range(len(values))]
+    warn_if_path_not_converged(
+        "hinge_path", training.rows, models, tol, max_iter, solver, stack_level=2
+    )
     return HingePath(
         values,
         training.classes,
-        np.stack([one.coef for one in each]),
-        np.stack([one.intercept for one in each]),
-        np.array([one.objective for one in each]),
-        np.array([training.losses_of(one) for one in each]) / values,
-        np.array([one.dual_gap for one in each]),
-        np.array([one.n_iter for one in each], dtype=np.intp),
-        np.array([one.converged for one in each]),
+        np.stack([model.coef for model in models]),
+        np.stack([model.intercept for model in models]),
+        np.array([model.objective for model in models]),
+        np.array([training.losses_of(model) for model in models]) / values,
+        np.array([model.dual_gap for model in models]),
+        np.array([model.n_iter for model in models], dtype=np.intp),
+        np.array([model.converged for model in models]),
     )
 
 
 def train_along(
-    training: Training, Cs: Sequence[float] | Float64Array, where: str = ""
-) -> Iterator[tuple[int, Trained]]:
-    """Yield the place of each C and what was trained with it, in ascending order.
+    training: Training, Cs: Sequence[float] | Float64Array, prefix: str = ""
+) -> Iterator[tuple[int, TrainedModel]]:
+    """Train with each C in ascending order, and yield its index and model.
 
-    Dual variables are kept only until the next C. Lines that are printed begin with
-    `where`.
+    Dual variables are kept only until the next C is trained.
+
+    Parameters
+    ----------
+    training : Training
+        The training on some rows.
+    Cs : sequence of float
+        The values of C, in any order.
+    prefix : str, default=""
+        The lines that are printed name a fit by this and its C.
+
+    Yields
+    ------
+    index : int
+        The index of the C in `Cs`.
+    model : TrainedModel
+        The model, without dual variables.
     """
-    last: Trained | None = None
-    for place in np.argsort(Cs, kind="stable").tolist():
-        C = float(Cs[place])
+    last: TrainedModel | None = None
+    for index in np.argsort(Cs, kind="stable").tolist():
+        C = float(Cs[index])
         starts = None if last is None else training.starts_from(last, C)
-        here = f"{where}C={C:.4g}"
-        last = training.train(C, starts, keep_duals=True, where=here)
-        yield place, last.without_duals()
+        name = f"{prefix}C={C:.4g}"
+        last = training.train(C, starts, keep_duals=True, fit_name=name)
+        yield index, last.without_duals()

@@ -1,4 +1,4 @@
-"""Scores of models on the rows of a fold, without a copy of them where possible."""
+"""Scores of models on the test rows of a fold, which are not copied if possible."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_method_params
 
 from hingesvm.metrics._scorer import NegHingeLossScorer
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.svc import HingeSVC
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 
 __all__ = ["FoldScorer", "Scorer", "accepts_weights", "scorer_of", "with_rows"]
 
@@ -34,37 +34,37 @@ def scorer_of(scoring: str | Scorer | None) -> Scorer:
 
 
 def accepts_weights(scorer: Scorer) -> bool:
-    """Whether a scorer takes `sample_weight`, as a search of scikit-learn asks it."""
+    """Whether a scorer takes `sample_weight`, decided as in scikit-learn's searches."""
     asked = getattr(scorer, "_accept_sample_weight", None)
     if asked is not None:
         return bool(asked())
     try:
         names = signature(getattr(scorer, "_score_func", scorer)).parameters
     except (TypeError, ValueError):
-        # Some that are not written in Python have none.
+        # Some callables that are not written in Python have no signature.
         return False
     return "sample_weight" in names
 
 
 def with_rows(scoring: str | Scorer | None, X: Any) -> Any:
-    """Return X with rows that can be taken, if a scorer looks at them."""
-    return X if _asks_only(scorer_of(scoring)) else indexable(X)[0]
+    """Return X in a form whose rows can be indexed, if the scorer is given rows."""
+    return X if _needs_no_rows(scorer_of(scoring)) else indexable(X)[0]
 
 
-def _asks_only(scorer: Scorer) -> bool:
-    """Whether a scorer asks for decisions or predictions, and never looks at X."""
-    # Classes derived from these may look at anything.
+def _needs_no_rows(scorer: Scorer) -> bool:
+    """Whether a scorer only calls methods of the model, and never looks at X itself."""
+    # The exact types, as derived classes may look at X.
     return type(scorer) in (_Scorer, NegHingeLossScorer)
 
 
 @dataclass(frozen=True)
-class _Known:
-    """Has the decisions for the rows that a model is asked about."""
+class _KnownDecisions:
+    """Has a `decision_function` that returns decisions computed before."""
 
     decisions: NDArray[np.floating]
 
     def decision_function(self, X: Any) -> NDArray[np.floating]:
-        """Return the known decisions."""
+        """Return the decisions, whatever X is."""
         assert len(X) == len(self.decisions)
         return self.decisions
 
@@ -76,20 +76,20 @@ class FoldScorer:
     Attributes
     ----------
     scoring : str, callable or None
-        As of HingeSVCCV.
+        The scorer; None is the accuracy.
     X : array-like or sparse matrix
-        As it was given, for scorers that look at it.
+        The rows as the user gave them, for scorers that look at them.
     rows : Rows
-        All of its rows.
-    labels : ndarray
-        Of all rows.
+        The rows of X after the checks.
+    labels : ndarray of shape (n_samples,)
+        The labels of all rows.
     params : dict
-        Keyword arguments of the scorer; those with an entry for each row of X are cut
-        by `of_rows`.
+        Keyword arguments of the scorer. Those with an entry for each row of X are
+        reduced to the test rows by `of_rows`.
     model : dict
-        Parameters of the estimator that the scorer is shown.
+        Parameters of the estimator that the scorer is given, except C.
     test : ndarray of intp
-        The test rows.
+        The indices of the test rows.
     """
 
     scoring: str | Scorer | None
@@ -101,12 +101,12 @@ class FoldScorer:
     test: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
     def of_rows(self, test: NDArray[np.intp]) -> FoldScorer:
-        """Return the scorer of some test rows."""
+        """Return this scorer for the test rows with these indices."""
         params = _check_method_params(self.labels, self.params, indices=test)
         return replace(self, params=params, test=test)
 
-    def __call__(self, C: float, classes: NDArray[Any], trained: Trained) -> float:
-        """Return the score of a model."""
+    def __call__(self, C: float, classes: NDArray[Any], trained: TrainedModel) -> float:
+        """Return the score of a model trained with C on these classes."""
         if self.scoring is None and set(self.params) <= {"sample_weight"}:
             return self._accuracy(classes, trained.coef, trained.intercept)
         scorer = scorer_of(self.scoring)
@@ -115,18 +115,18 @@ class FoldScorer:
             setattr(model, name, value)
         model.n_features_in_ = self.rows.n_features
         y = self.labels[self.test]
-        if _asks_only(scorer):
-            # It is asked about the test rows alone.
-            known = _Known(self._decisions(trained.coef, trained.intercept))
+        if _needs_no_rows(scorer):
+            # The scorer calls the model with the test rows only.
+            known = _KnownDecisions(self._decisions(trained.coef, trained.intercept))
             model.__dict__["decision_function"] = known.decision_function
-            # Stands for the rows; nobody looks at it.
-            some = np.empty((len(self.test), 0))
+            # In place of the rows, which are not looked at.
+            test_rows = np.empty((len(self.test), 0))
         else:
-            some = _safe_indexing(self.X, self.test)
-            names = getattr(some, "columns", None)
+            test_rows = _safe_indexing(self.X, self.test)
+            names = getattr(test_rows, "columns", None)
             if names is not None and all(isinstance(name, str) for name in names):
                 model.feature_names_in_ = np.asarray(names, dtype=object)
-        return _number(scorer(model, some, y, **self.params), scorer)
+        return _checked_score(scorer(model, test_rows, y, **self.params), scorer)
 
     def _decisions(
         self, coef: NDArray[np.floating], intercept: NDArray[np.floating]
@@ -144,21 +144,21 @@ class FoldScorer:
         coef: NDArray[np.floating],
         intercept: NDArray[np.floating],
     ) -> float:
-        """Return the part of the rows, weighted, that is predicted right."""
+        """Return the weighted fraction of the test rows that is predicted correctly."""
         decisions = self._decisions(coef, intercept)
         if decisions.ndim == 1:
-            places = (decisions > 0).astype(np.intp)
+            codes = (decisions > 0).astype(np.intp)
         else:
-            places = decisions.argmax(axis=1)
-        right = classes[places] == self.labels[self.test]
+            codes = decisions.argmax(axis=1)
+        is_correct = classes[codes] == self.labels[self.test]
         weights = self.params.get("sample_weight")
         if weights is not None and not np.any(weights):
             return np.nan
-        return float(np.average(right, weights=weights))
+        return float(np.average(is_correct, weights=weights))
 
 
-def _number(score: Any, scorer: Scorer) -> float:
-    """Return what a scorer returned, if it is a number."""
+def _checked_score(score: Any, scorer: Scorer) -> float:
+    """Return the result of a scorer as a float; raise a ValueError if it is none."""
     if hasattr(score, "item") and np.size(score) == 1:
         score = score.item()
     is_number = isinstance(score, Number)

@@ -17,13 +17,6 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _vectors
 from hingesvm.losses import MarginLoss
 from hingesvm.problems.certificate import CARES, NOTHING, Care, Certificate, Fixed
-from hingesvm.problems.duals import (
-    DeferredDuals,
-    Duals,
-    PackedDuals,
-    read_duals,
-    unpacked,
-)
 from hingesvm.problems.stretching import stretch, worst_of_signs
 from hingesvm.problems.values import TINY, InterceptRule, Values, squared_norm
 from hingesvm.rows.compensated import (
@@ -32,11 +25,17 @@ from hingesvm.rows.compensated import (
     combined,
     dot,
     half_square,
-    longest_row,
     scores,
     total,
 )
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.duals import (
+    DeferredDuals,
+    Duals,
+    PackedDuals,
+    read_duals,
+    unpacked,
+)
 from hingesvm.rows.per_row import repeated, scaled, sum_of
 
 __all__ = ["InterceptRule", "Problem", "squared_norm"]
@@ -86,7 +85,7 @@ class Problem(Values):
         )
 
     def with_signs(self, signs: NDArray[np.int8]) -> Problem:
-        """Return the same problem of other signs."""
+        """Return the same problem with other signs."""
         return Problem(
             self.rows,
             signs,
@@ -124,7 +123,7 @@ class Problem(Values):
         part = self.subset(chosen)
         gain, imbalance = part._gain_and_imbalance(taken)
         fixed = Fixed(
-            totals.own - part.combine(taken),
+            totals.w_of_duals - part.combine(taken),
             totals.imbalance - imbalance,
             totals.gain - gain,
         )
@@ -191,42 +190,44 @@ class Problem(Values):
         intercept : float, optional
             Its intercept; a free intercept is minimised over anyway.
         """
-        found = self._of_duals(alpha)
-        own = found.w
+        certificate = self._of_duals(alpha)
+        w_of_duals = certificate.w
         if w is not None:
-            found = given = self._at(found, w, intercept)
-        if not found.relative_gap <= NOTHING:
+            certificate = given = self._at(certificate, w, intercept)
+        if not certificate.relative_gap <= NOTHING:
             # Of two equally good points the iterate is nearer the optimum than w(a).
-            found = self._at(found, own).join(found)
+            certificate = self._at(certificate, w_of_duals).join(certificate)
             if w is not None:
                 margins = self.margins(given.w, given.intercept)
-                found = found.join(self._counterbalanced(found, margins))
-        return self._without_noise(found)
+                balanced = self._counterbalanced(certificate, margins)
+                certificate = certificate.join(balanced)
+        return self._without_noise(certificate)
 
     def _at(
-        self, found: Certificate, w: Float64Array, intercept: float | None = None
+        self, certificate: Certificate, w: Float64Array, intercept: float | None = None
     ) -> Certificate:
-        """Return it with other weights, and the intercept that is best for them."""
+        """Return a certificate with other weights and the best intercept for them."""
         scores = self.rows.margins(w)
         if self.intercept_rule != "penalized" or intercept is None:
-            intercept = self.best_intercept(scores, found.alpha, intercept)
-        primal, worst = self.primal_and_worst(w, intercept, scores, found.alpha)
-        other = found.at(w, intercept, primal)
+            intercept = self.best_intercept(scores, certificate.alpha, intercept)
+        primal, worst = self.primal_and_worst(w, intercept, scores, certificate.alpha)
+        other = certificate.at(w, intercept, primal)
         longer = self._longer(other, worst)
         if longer is None:
             return other
         factor, w, intercept = longer
         scores *= factor
-        primal, _ = self.primal_and_worst(w, intercept, scores, found.alpha)
+        primal, _ = self.primal_and_worst(w, intercept, scores, certificate.alpha)
         return other if primal >= other.primal else other.at(w, intercept, primal)
 
     def _counterbalanced(
         self, certificate: Certificate, margins: Float64Array
     ) -> Certificate:
-        """Return it with duals where a class has none, if its costs dwarf the other's.
+        """Return the certificate of balanced duals where one class seems to have none.
 
-        Then the margins that its duals tell of fall short by less than a rounding
-        error. The row with the smallest one takes what balances the other class.
+        If its costs dwarf those of the other class, the margins that its duals tell of
+        fall short by less than a rounding error. Then its row with the smallest margin
+        takes what balances the other class.
         """
         if self.intercept_rule != "free":
             return certificate
@@ -259,38 +260,38 @@ class Problem(Values):
         return certificate.at(zero, intercept, primal)
 
     def stretched(
-        self, found: Certificate, shortfall: NDArray[np.floating]
+        self, certificate: Certificate, shortfall: NDArray[np.floating]
     ) -> tuple[float, Float64Array, float] | None:
-        """Return a factor of w, and (w, b) for which rows without need are not short.
+        """Return a factor of w, and (w, b) at which no row falls short that need not.
 
-        None where none is. These are rows with duals below their bound, or, where the
-        loss has no kink, those short by what can be a rounding error. `shortfall` is
-        1 - m.
+        These are rows with duals below their bound or, where the loss has no kink, rows
+        that fall short by what can be a rounding error. None where there is no such
+        row. `shortfall` is 1 - m.
         """
-        loose = found.alpha < self.bound if self.has_kink else shortfall < TINY
-        return self._longer(found, worst_of_signs(shortfall, loose, self.signs))
+        loose = certificate.alpha < self.bound if self.has_kink else shortfall < TINY
+        return self._longer(certificate, worst_of_signs(shortfall, loose, self.signs))
 
     def _longer(
-        self, found: Certificate, worst: tuple[float, float]
+        self, certificate: Certificate, worst: tuple[float, float]
     ) -> tuple[float, Float64Array, float] | None:
-        """Return the same, given by how much such rows of either sign fall short."""
+        """Return what `stretched` does, given by how much rows of either sign lack."""
         longer = stretch(worst, has_intercept=self.intercept_rule != "none")
         if longer is None:
             return None
         factor, shift = longer
-        return factor, factor * found.w, factor * found.intercept + shift
+        return factor, factor * certificate.w, factor * certificate.intercept + shift
 
     def evaluate(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables and of w(a)."""
-        found = self._of_duals(alpha)
-        return self._at(found, found.w)
+        certificate = self._of_duals(alpha)
+        return self._at(certificate, certificate.w)
 
     def _of_duals(self, alpha: Float64Array) -> Certificate:
         """Return the certificate of dual variables, no point being known."""
         feasible = self.repair(alpha)
-        own = self.combine(feasible)
-        dual = self.dual(feasible, own)
-        return Certificate(own, 0.0, feasible, np.inf, dual, own)
+        w_of_duals = self.combine(feasible)
+        dual = self.dual(feasible, w_of_duals)
+        return Certificate(w_of_duals, 0.0, feasible, np.inf, dual, w_of_duals)
 
     @property
     def cares(self) -> Sequence[Care]:
@@ -302,36 +303,37 @@ class Problem(Values):
         """Number of terms of all sums in an objective value."""
         return self.n_rows + self.rows.n_features + SPARE
 
-    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+    def primal_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P."""
-        above = self.terms * UNIT * found.primal
+        above = self.terms * UNIT * certificate.primal
         if care != "rows":
             longest = self.rows.longest(roughly=care == "glance")
-            error = self._margin_error(found, longest)
-            return above + self._loss_error(error, found.primal)
-        short = 1.0 - self.margins(found.w, float(found.intercept))
-        most = short + self._margin_error(found, np.sqrt(self.rows.squared_norms()))
+            error = self._margin_error(certificate, longest)
+            return above + self._loss_error(error, certificate.primal)
+        short = 1.0 - self.margins(certificate.w, float(certificate.intercept))
+        lengths = np.sqrt(self.rows.squared_norms())
+        most = short + self._margin_error(certificate, lengths)
         return above + max(self.loss_sum(most) - self.loss_sum(short), 0.0)
 
-    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
-        """Return a bound of the rounding error in D, likewise.
+    def dual_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in D.
 
-        That of an exactly feasible point beside the dual variables.
+        It is that of an exactly feasible point beside the dual variables.
         """
-        gain, excess = self._sums_of(found.duals)
+        gain, excess = self._sums_of(certificate.duals)
         if care != "rows":
             longest = self.rows.longest(roughly=care == "glance")
             moved, used = gain * longest, self.n_rows
         else:
-            lengths, alpha = np.sqrt(self.rows.squared_norms()), found.alpha
+            lengths, alpha = np.sqrt(self.rows.squared_norms()), certificate.alpha
             moved, used = float(alpha @ lengths), int(np.count_nonzero(alpha))
-        return self._dual_error(found.dual, gain, excess, moved, used + SPARE)
+        return self._dual_error(certificate.dual, gain, excess, moved, used + SPARE)
 
-    def _margin_error(self, found: Certificate, length: Any) -> Any:
-        """Return a bound of the errors in margins of rows of this length, or these."""
-        size = length * math.sqrt(squared_norm(found.weights))
-        size += abs(found.intercept) + 1.0
-        return (longest_row(self.rows) + SPARE) * UNIT * size
+    def _margin_error(self, certificate: Certificate, length: Any) -> Any:
+        """Return bounds of the errors in the margins of rows of one length or many."""
+        size = length * math.sqrt(squared_norm(certificate.weights))
+        size += abs(certificate.intercept) + 1.0
+        return (self.rows.longest_row() + SPARE) * UNIT * size
 
     def _loss_error(self, margin: float, losses: float) -> float:
         """Return by how much errors in all margins can change the sum of the losses."""
@@ -346,19 +348,20 @@ class Problem(Values):
     ) -> float:
         """Return a bound of the rounding error in D.
 
-        Given the sums of a, of a y and of a ||x||, and the number of their terms.
+        `gain`, `excess` and `size` are the sums of a, of a y and of a ||x||, and
+        `terms` is the number of terms of each.
         """
         # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
-        own = math.sqrt(2.0 * max(gain - dual, 0.0))
+        norm = math.sqrt(2.0 * max(gain - dual, 0.0))
         moved, turned = terms * UNIT * size, terms * UNIT * gain
         value = 3.0 * turned + terms * UNIT * abs(dual)
-        value += (self.rows.n_features + SPARE) * UNIT * own * own
-        value += moved * (own + 0.5 * moved)
+        value += (self.rows.n_features + SPARE) * UNIT * norm * norm
+        value += moved * (norm + 0.5 * moved)
         if self.intercept_rule == "penalized":
-            value += turned * (own + 0.5 * turned)
+            value += turned * (norm + 0.5 * turned)
         elif self.intercept_rule == "free" and gain > 0.0:
             # All of the class with the larger sum are lowered by one factor.
-            value += _cost_of_balance(abs(excess) + turned, own, 2.0 * size / gain)
+            value += _cost_of_balance(abs(excess) + turned, norm, 2.0 * size / gain)
         return value
 
     def _sums_of(self, duals: Duals | DeferredDuals) -> tuple[float, float]:
@@ -373,14 +376,16 @@ class Problem(Values):
             positive, negative = positive + more, negative + less
         return positive + negative, positive - negative
 
-    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
-        """Return it with P in twice the precision, and upper bounds of 1 - m."""
-        w, intercept = found.w, float(found.intercept)
+    def precise_primal(
+        self, certificate: Certificate
+    ) -> tuple[Certificate, Float64Array]:
+        """Return a certificate with P in twice the precision, and bounds of 1 - m."""
+        w, intercept = certificate.w, float(certificate.intercept)
         shortfall = 1.0 - self.margins(w, intercept)
         error = np.sqrt(self.rows.squared_norms())
         error *= math.sqrt(squared_norm(w))
         error += abs(intercept) + 1.0
-        error *= (longest_row(self.rows) + SPARE) * UNIT
+        error *= (self.rows.longest_row() + SPARE) * UNIT
         # The others have no loss, whatever the rounding errors.
         near = np.flatnonzero(shortfall + error > 0.0)
         value, rest, error[near] = scores(self.rows, w, intercept, near)
@@ -394,11 +399,11 @@ class Problem(Values):
         )
         primal = self.primal_from(dot(w, w), intercept, losses)
         above = max(most - losses, 0.0) + SPARE * UNIT * primal
-        return replace(found, primal=primal, above=above), shortfall + error
+        return replace(certificate, primal=primal, above=above), shortfall + error
 
-    def precise_dual(self, found: Certificate) -> Certificate:
-        """Return it with D in twice the precision."""
-        alpha = found.alpha
+    def precise_dual(self, certificate: Certificate) -> Certificate:
+        """Return a certificate with D in twice the precision."""
+        alpha = certificate.alpha
         signed = alpha * self.signs
         weights = combined(self.rows, signed)
         half, error = half_square(weights)
@@ -411,18 +416,20 @@ class Problem(Values):
         below = error + SPARE * UNIT * (3.0 * gain + 2.0 * penalty + abs(dual))
         if self.intercept_rule == "free" and imbalance:
             below += self._precise_cost(alpha, imbalance, weights.value)
-        return replace(found, dual=dual, below=below, own=weights.value)
+        return replace(certificate, dual=dual, below=below, w_of_duals=weights.value)
 
     def _precise_cost(
-        self, alpha: Float64Array, imbalance: float, own: Float64Array
+        self, alpha: Float64Array, imbalance: float, w_of_duals: Float64Array
     ) -> float:
         """Return what it costs D to balance duals by lowering that of one short row."""
         excess, lengths = abs(imbalance), np.sqrt(self.rows.squared_norms())
         able = (self.signs * imbalance > 0.0) & (alpha >= excess)
         if not able.any():
-            return _cost_of_balance(excess, math.sqrt(own @ own), float(lengths.max()))
+            return _cost_of_balance(
+                excess, math.sqrt(w_of_duals @ w_of_duals), float(lengths.max())
+            )
         row = np.array([np.where(able, lengths, np.inf).argmin()])
-        score, _, error = scores(self.rows, own, 0.0, row)
+        score, _, error = scores(self.rows, w_of_duals, 0.0, row)
         size, length = abs(float(score[0])) + float(error[0]), float(lengths[row][0])
         return excess * (1.0 + size + 0.5 * excess * length * length)
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.problems.duals import DeferredDuals, Duals, unpacked
 from hingesvm.rows.compensated import ROUNDING
+from hingesvm.rows.duals import DeferredDuals, Duals, unpacked
 
 __all__ = ["CARES", "NOTHING", "Care", "Certificate", "Fixed", "Intercept"]
 
@@ -42,7 +42,7 @@ class Certificate:
         Feasible dual variables; of these of shape (n_rows, n_classes).
     primal, dual : float
         P(w, intercept) and D(alpha).
-    own : ndarray of float64, of the shape of the weights, optional
+    w_of_duals : ndarray of float64, of the shape of the weights, optional
         w(alpha), when it is known.
     above, below : float
         How far rounding errors may have hidden that P lies above `primal`, and D of
@@ -54,7 +54,7 @@ class Certificate:
     duals: Duals | DeferredDuals
     primal: float
     dual: float
-    own: Float64Array | None = None
+    w_of_duals: Float64Array | None = None
     above: float = 0.0
     below: float = 0.0
 
@@ -87,7 +87,7 @@ class Certificate:
 
     @property
     def hidden(self) -> float:
-        """What of the gap is rounding errors that may be there."""
+        """The part of the gap that rounding errors may have hidden."""
         return self.above + self.below
 
     @property
@@ -100,20 +100,27 @@ class Certificate:
     def at(
         self, weights: NDArray[np.floating], intercept: Intercept, primal: float
     ) -> Certificate:
-        """Return it with another primal point, of which errors are not yet known."""
+        """Return the certificate with another primal point, of unknown errors."""
         return Certificate(
-            weights, intercept, self.duals, primal, self.dual, self.own, 0.0, self.below
+            weights,
+            intercept,
+            self.duals,
+            primal,
+            self.dual,
+            self.w_of_duals,
+            0.0,
+            self.below,
         )
 
     def bounded(self, above: float, below: float) -> Certificate:
-        """Return it with other bounds of its rounding errors."""
+        """Return the certificate with other bounds of its rounding errors."""
         return Certificate(
             self.weights,
             self.intercept,
             self.duals,
             self.primal,
             self.dual,
-            self.own,
+            self.w_of_duals,
             above,
             below,
         )
@@ -133,7 +140,7 @@ class Certificate:
             dual.duals,
             primal.primal,
             dual.dual,
-            dual.own,
+            dual.w_of_duals,
             primal.above,
             dual.below,
         )
@@ -148,7 +155,7 @@ class Fixed:
 
     Attributes
     ----------
-    own : ndarray of float64, of shape (n_features,)
+    w_of_duals : ndarray of float64, of shape (n_features,)
         The sum of a_i y_i x_i.
     imbalance : float
         The sum of a_i y_i.
@@ -156,6 +163,6 @@ class Fixed:
         The sum of a_i - q_i a_i^2 / 2.
     """
 
-    own: Float64Array
+    w_of_duals: Float64Array
     imbalance: float
     gain: float

@@ -92,10 +92,10 @@ def minimise_over_intercept(
         low, high = near - _NEARBY, near + _NEARBY
 
     if losses.has_kink:
-        found: float = _certify.best_between(
+        midpoint: float = _certify.best_between(
             signs, bound, losses.at_one, low, high, _FLAT
         )
-        return found
+        return midpoint
 
     def derivative(b: float, *, above: bool) -> float:
         value, total = _vectors.intercept_derivative(*losses, b, above)
@@ -134,7 +134,7 @@ def minimise_smoothed(
     """Return about the minimiser of weight b^2 / 2 + sum_i c_i l(y_i (scores_i + b)).
 
     It is that of losses whose kinks are smoothed over a thousandth of a margin. The
-    other parameters are as above.
+    other parameters are as of `minimise_over_intercept`.
     """
     shortfall = signs - scores
     shortfall -= guess
@@ -146,31 +146,31 @@ def _minimise_smoothed(
     signs: NDArray[np.int8],
     bound: Float64Array,
     curvature: Float64Array,
-    here: Float64Array,
+    shortfall: Float64Array,
     guess: float,
     weight: float = 0.0,
 ) -> float:
-    """Return the minimiser but for smoothed kinks: of some rows, then of all.
+    """Return the minimiser with smoothed kinks, found on some rows, then on all.
 
-    `here` is 1 - m_i at the guess.
+    `shortfall` is 1 - m_i at the guess.
     """
     _, pace = smoothed(bound, curvature, 1.0)
-    active = np.maximum(here, 0.0)
+    active = np.maximum(shortfall, 0.0)
     active *= pace
     np.minimum(active, bound, out=active)
     flat = _NEARLY_FLAT * float(active.sum())
     del active
     change = signs.astype(np.float64)
-    some = slice(None, None, max(1, len(here) // JUDGES))
+    some = slice(None, None, max(1, len(shortfall) // JUDGES))
     shift = 0.0
     for rows, steepness in (some, 10.0), (slice(None), 1000.0):
         rest, pace = smoothed(bound, curvature, steepness)
-        part = len(here[rows]) / len(here)
+        part = len(shortfall[rows]) / len(shortfall)
         shift, _ = _vectors.find_zero(
             rest[rows],
             pace[rows],
             bound[rows],
-            np.ascontiguousarray(here[rows]),
+            np.ascontiguousarray(shortfall[rows]),
             np.ascontiguousarray(change[rows]),
             False,
             weight * guess * part,

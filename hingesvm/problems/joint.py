@@ -45,11 +45,11 @@ from hingesvm.rows.compensated import (
     difference,
     dot,
     half_square,
-    longest_row,
     scores,
     total,
 )
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.joint import JointRows
 from hingesvm.rows.per_row import sum_of
 
 __all__ = ["JointDuals", "JointProblem"]
@@ -78,7 +78,7 @@ class JointDuals:
     factors: Float64Array
 
     def unpacked(self) -> Float64Array:
-        """Return them as an array of shape (n_rows, n_classes)."""
+        """Return feasible dual variables, of shape (n_rows, n_classes)."""
         alpha = self.problem.within(self.raw)
         if len(self.factors):
             self.problem.lower(alpha, self.factors)
@@ -115,6 +115,22 @@ class JointProblem:
         """Number of rows."""
         return self.rows.n_rows
 
+    def class_rows(self) -> JointRows:
+        """Return the rows for arrays whose last axis is all classes.
+
+        Raises
+        ------
+        ValueError
+            If rows cannot be read so where they are.
+        """
+        rows = self.rows.joint(self.codes, self.n_classes)
+        if rows is None:
+            raise ValueError(
+                "joint losses need all rows in memory: train one class against the "
+                "rest, or load the rows."
+            )
+        return rows
+
     def parts(self) -> Iterator[tuple[slice, JointProblem]]:
         """Yield the problems of a few rows at a time, and which these are."""
         size = max(_LEAST_ROWS, _AT_ONCE // self.n_classes)
@@ -147,8 +163,8 @@ class JointProblem:
     def _losses_of(self, gradients: Float64Array) -> Float64Array:
         """Return c_i times the loss of each row, given what `gradients` returns."""
         shortfall = np.maximum(gradients, 0.0)
-        each = shortfall.max(axis=1) if self.total == 1.0 else shortfall.sum(axis=1)
-        return np.asarray(self.cost * each)
+        of_rows = shortfall.max(axis=1) if self.total == 1.0 else shortfall.sum(axis=1)
+        return np.asarray(self.cost * of_rows)
 
     def primal(self, weights: Float64Array, intercepts: Float64Array) -> float:
         """Return P(W, b)."""
@@ -176,11 +192,11 @@ class JointProblem:
     def combine(self, alpha: Float64Array) -> Float64Array:
         """Return W(a), of shape (n_classes, n_features)."""
         sums = alpha.sum(axis=1)
-        own = np.empty((self.n_classes, self.rows.n_features))
+        w_of_duals = np.empty((self.n_classes, self.rows.n_features))
         for k in range(self.n_classes):
             signed = np.where(self.codes == k, sums, -alpha[:, k])
-            own[k] = self.rows.combine(signed)
-        return own
+            w_of_duals[k] = self.rows.combine(signed)
+        return w_of_duals
 
     def imbalance(self, alpha: Float64Array) -> Float64Array:
         """Return b(a), of shape (n_classes,)."""
@@ -195,10 +211,10 @@ class JointProblem:
         return self.dual_of(self.combine(alpha), gain, self.imbalance(alpha))
 
     def dual_of(
-        self, own: NDArray[np.floating], gain: float, imbalance: Float64Array
+        self, w_of_duals: NDArray[np.floating], gain: float, imbalance: Float64Array
     ) -> float:
-        """Return D(a), given W(a), the first sum and b(a)."""
-        value = gain - 0.5 * squared_norm(own.ravel())
+        """Return D(a), given W(a), m times the sum of a, and b(a)."""
+        value = gain - 0.5 * squared_norm(w_of_duals.ravel())
         if self.intercept_rule == "penalized":
             value -= 0.5 * float(imbalance @ imbalance)
         return value
@@ -284,79 +300,84 @@ class JointProblem:
             Its intercepts.
         """
         feasible = self.repair(alpha)
-        own = self.combine(feasible)
+        w_of_duals = self.combine(feasible)
         if weights is None:
-            weights = own
+            weights = w_of_duals
         if self.intercept_rule == "none":
             intercepts = np.zeros(self.n_classes)
         elif intercepts is None:
             is_free = self.intercept_rule == "free"
             intercepts = self.imbalance(feasible) * (0.0 if is_free else 1.0)
         gain = self.margin * float(feasible.sum())
-        dual = self.dual_of(own, gain, self.imbalance(feasible))
+        dual = self.dual_of(w_of_duals, gain, self.imbalance(feasible))
         primal = self.primal(weights, intercepts)
-        return Certificate(weights, intercepts, feasible, primal, dual, own)
+        return Certificate(weights, intercepts, feasible, primal, dual, w_of_duals)
 
     @property
     def cares(self) -> Sequence[Care]:
         """How bounds of rounding errors can be found, the cheapest way first."""
         return CARES if self.rows.has_rough_length else CARES[1:]
 
-    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+    def primal_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P, as of `Problem`."""
         others = 1 if self.total == 1.0 else self.n_classes - 1
-        size = self.rows.longest(roughly=care == "glance") * _largest_norm(found.w)
-        size += float(np.abs(found.intercept).max()) + self.margin
-        error = 2.0 * (longest_row(self.rows) + SPARE) * UNIT * size
-        return others * error * sum_of(self.cost) + self.terms * UNIT * found.primal
+        longest = self.rows.longest(roughly=care == "glance")
+        size = longest * _largest_norm(certificate.w)
+        size += float(np.abs(certificate.intercept).max()) + self.margin
+        error = 2.0 * (self.rows.longest_row() + SPARE) * UNIT * size
+        rounding = self.terms * UNIT * certificate.primal
+        return others * error * sum_of(self.cost) + rounding
 
     @property
     def terms(self) -> int:
-        """Numbers that P is summed of, at most."""
+        """Number of terms of all sums in an objective value, at most."""
         others = 1 if self.total == 1.0 else self.n_classes - 1
         return self.n_classes * self.rows.n_features + self.n_rows * others + SPARE
 
-    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
-        """Return a bound of the rounding error in D, likewise."""
+    def dual_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
+        """Return a bound of the rounding error in D, as of `Problem`."""
         n, longest = self.n_rows, self.rows.longest(roughly=care == "glance")
-        taken = float(found.alpha.sum())
+        taken = float(certificate.alpha.sum())
         gain = self.margin * taken
-        own = math.sqrt(2.0 * max(gain - found.dual, 0.0))
-        below = (n * self.n_classes + SPARE) * UNIT * (3.0 * gain + abs(found.dual))
-        below += self.terms * UNIT * own * own
+        norm = math.sqrt(2.0 * max(gain - certificate.dual, 0.0))
+        size = 3.0 * gain + abs(certificate.dual)
+        below = (n * self.n_classes + SPARE) * UNIT * size
+        below += self.terms * UNIT * norm * norm
         turned = 2.0 * (n + self.n_classes + SPARE) * UNIT * taken
         moved = turned * longest
-        below += moved * (own + 0.5 * moved)
+        below += moved * (norm + 0.5 * moved)
         if self.intercept_rule == "penalized":
-            below += turned * (own + 0.5 * turned)
+            below += turned * (norm + 0.5 * turned)
         elif self.intercept_rule == "free":
-            excess = float(np.abs(self.imbalance(found.alpha)).sum()) + turned
-            below += self._cost_of_balance(excess, own, longest)
+            excess = float(np.abs(self.imbalance(certificate.alpha)).sum()) + turned
+            below += self._cost_of_balance(excess, norm, longest)
         return below
 
     def _cost_of_balance(self, excess: float, norm: float, longest: float) -> float:
-        """Return what it costs D at most to balance flows that are not by so much.
+        """Return by how much D falls at most where flows with an excess are balanced.
 
-        They are the sum of cycles and of paths from classes with too much to classes
+        Flows are the sum of cycles and of paths from classes with too much to classes
         with too little. The paths are half of the excess, and to take a unit of one
         away lowers at most n_classes - 1 dual variables by one.
         """
         taken = 0.5 * excess * (self.n_classes - 1)
         return taken * (self.margin + 2.0 * longest * (norm + taken * longest))
 
-    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
-        """Return it with P in twice the precision, and bounds of `gradients`."""
-        w, rows = found.w, np.arange(self.n_rows)
+    def precise_primal(
+        self, certificate: Certificate
+    ) -> tuple[Certificate, Float64Array]:
+        """Return a certificate with P in twice the precision; bounds of `gradients`."""
+        w, rows = certificate.w, np.arange(self.n_rows)
         columns = [
             scores(self.rows, weights, float(intercept), rows)
-            for weights, intercept in zip(w, found.intercept, strict=True)
+            for weights, intercept in zip(w, certificate.intercept, strict=True)
         ]
         value, rest, sizes = (
-            np.stack(each, axis=1) for each in zip(*columns, strict=True)
+            np.stack(parts, axis=1) for parts in zip(*columns, strict=True)
         )
         sizes += sizes[rows, self.codes][:, np.newaxis]
-        own = value[rows, self.codes][:, np.newaxis]
-        gradients, rounding = difference(value, own)
+        of_true_class = value[rows, self.codes][:, np.newaxis]
+        gradients, rounding = difference(value, of_true_class)
         rest += rounding
         rest -= rest[rows, self.codes][:, np.newaxis]
         gradients += self.margin
@@ -364,26 +385,26 @@ class JointProblem:
         sizes += 4.0 * UNIT * (np.abs(gradients) + np.abs(rest))
         gradients[rows, self.codes] = -np.inf
         most = gradients + sizes
-        lower, upper = (total(self._losses_of(each)) for each in (gradients, most))
-        primal = self.primal_of(w, found.intercept, lower)
+        lower, upper = (total(self._losses_of(bounds)) for bounds in (gradients, most))
+        primal = self.primal_of(w, certificate.intercept, lower)
         terms = w.size + self.n_classes + SPARE
         above = max(upper - lower, 0.0) + terms * UNIT * primal
-        return replace(found, primal=primal, above=above), most
+        return replace(certificate, primal=primal, above=above), most
 
-    def precise_dual(self, found: Certificate) -> Certificate:
-        """Return it with D in twice the precision."""
-        alpha = found.alpha
-        own, own_rest = np.zeros((2, self.n_rows))
+    def precise_dual(self, certificate: Certificate) -> Certificate:
+        """Return a certificate with D in twice the precision."""
+        alpha = certificate.alpha
+        row_sums, row_sums_rest = np.zeros((2, self.n_rows))
         for column in alpha.T:
-            own, rounding = difference(own, -column)
-            own_rest += rounding
+            row_sums, rounding = difference(row_sums, -column)
+            row_sums_rest += rounding
         half = below = 0.0
         imbalance = np.empty(self.n_classes)
         weights = np.empty((self.n_classes, self.rows.n_features))
         for k in range(self.n_classes):
-            is_own = self.codes == k
-            factors = np.where(is_own, own, -alpha[:, k])
-            corrections = np.where(is_own, own_rest, 0.0)
+            is_true_class = self.codes == k
+            factors = np.where(is_true_class, row_sums, -alpha[:, k])
+            corrections = np.where(is_true_class, row_sums_rest, 0.0)
             part = combined(self.rows, factors)
             part.rest[:] += self.rows.combine(corrections)
             square, error = half_square(part)
@@ -397,16 +418,16 @@ class JointProblem:
         if self.intercept_rule == "free":
             excess, norm = float(np.abs(imbalance).sum()), math.sqrt(2.0 * half)
             below += self._cost_of_balance(excess, norm, self.rows.longest())
-        return replace(found, dual=dual, below=below, own=weights)
+        return replace(certificate, dual=dual, below=below, w_of_duals=weights)
 
     def stretched(
-        self, found: Certificate, gradients: Float64Array
+        self, certificate: Certificate, gradients: Float64Array
     ) -> tuple[float, Float64Array, Float64Array] | None:
-        """Return a factor, and the point times it, where rows fall short without need.
+        """Return a factor, and the point at which no row falls short that need not.
 
-        These have duals below their bound. None where none does.
+        These are rows with duals below their bound. None where there is no such row.
         """
-        alpha, bound = found.alpha, self.cost[:, np.newaxis]
+        alpha, bound = certificate.alpha, self.cost[:, np.newaxis]
         loose = alpha < bound
         if self.total == 1.0:
             loose = np.broadcast_to(alpha.sum(axis=1) < self.cost, alpha.T.shape).T
@@ -414,7 +435,8 @@ class JointProblem:
         if not 0.0 < short < LONGEST:
             return None
         factor = (1.0 + ROUNDING) / (1.0 - short)
-        return factor, factor * found.w, factor * np.asarray(found.intercept)
+        intercepts = np.asarray(certificate.intercept)
+        return factor, factor * certificate.w, factor * intercepts
 
 
 def _largest_norm(weights: Float64Array) -> float:

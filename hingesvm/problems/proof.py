@@ -44,7 +44,7 @@ class Provable(Protocol):
 
     @property
     def cares(self) -> Sequence[Care]:
-        """How their bounds can be found, the cheapest way first."""
+        """How bounds of rounding errors can be found, the cheapest way first."""
         ...
 
     @property
@@ -52,83 +52,87 @@ class Provable(Protocol):
         """Number of terms of all sums in an objective value."""
         ...
 
-    def primal_rounding(self, found: Certificate, care: Care = "rows") -> float:
+    def primal_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in P."""
         ...
 
-    def dual_rounding(self, found: Certificate, care: Care = "rows") -> float:
+    def dual_rounding(self, certificate: Certificate, care: Care = "rows") -> float:
         """Return a bound of the rounding error in D."""
         ...
 
-    def precise_primal(self, found: Certificate) -> tuple[Certificate, Float64Array]:
-        """Return it with P in twice the precision, and by how much margins fall short.
+    def precise_primal(
+        self, certificate: Certificate
+    ) -> tuple[Certificate, Float64Array]:
+        """Return a certificate with P in twice the precision, and bounds of shortfalls.
 
-        By no more than that, in exact arithmetic.
+        In exact arithmetic, no margin falls short by more than these.
         """
         ...
 
-    def precise_dual(self, found: Certificate) -> Certificate:
-        """Return it with D in twice the precision."""
+    def precise_dual(self, certificate: Certificate) -> Certificate:
+        """Return a certificate with D in twice the precision."""
         ...
 
     def stretched(
-        self, found: Certificate, shortfall: Float64Array
+        self, certificate: Certificate, shortfall: Float64Array
     ) -> tuple[float, Float64Array, Any] | None:
-        """Return a factor, and a point that is longer, where that may help."""
+        """Return a factor, and a point longer by it; None where that is no use."""
         ...
 
 
-def prove(problem: Provable, found: Certificate, tol: float) -> Certificate:
+def prove(problem: Provable, certificate: Certificate, tol: float) -> Certificate:
     """Return a certificate whose gap holds in exact arithmetic.
 
     Parameters
     ----------
     problem : Provable
-    found : Certificate
+    certificate : Certificate
         Computed from scratch on all rows, but for errors that it states.
     tol : float
         Relative gap that matters.
     """
-    if not math.isfinite(found.primal):
-        return found
-    seen = found.bounded(0.0, 0.0)
+    if not math.isfinite(certificate.primal):
+        return certificate
+    seen = certificate.bounded(0.0, 0.0)
     nothing = max(EXACT, _TIMES * UNIT * problem.terms)
-    matters = _PART * max(seen.gap, min(tol, nothing) * found.primal)
+    matters = _PART * max(seen.gap, min(tol, nothing) * certificate.primal)
     for care in problem.cares:
-        above = problem.primal_rounding(found, care)
-        below = problem.dual_rounding(found, care)
-        bounded = found.bounded(found.above + above, found.below + below)
+        above = problem.primal_rounding(certificate, care)
+        below = problem.dual_rounding(certificate, care)
+        above, below = above + certificate.above, below + certificate.below
+        bounded = certificate.bounded(above, below)
         decides = seen.relative_gap <= tol < bounded.relative_gap
         if bounded.hidden <= matters and not decides:
             return bounded
     return _precisely(problem, seen)
 
 
-def _precisely(problem: Provable, found: Certificate) -> Certificate:
-    """Return it with both values in twice the precision, at a better point if one is.
+def _precisely(problem: Provable, certificate: Certificate) -> Certificate:
+    """Return a certificate with both values in twice the precision.
 
-    That is weights a little longer, by which no margin falls short of 1. They are
-    rounded each time, so what still falls short of 1 is added to the next try.
+    It is at weights a little longer, with which no margin falls short of 1, if these
+    are better. They are rounded each time, so what still falls short of 1 is added to
+    the next try.
     """
-    found, shortfall = problem.precise_primal(found)
+    certificate, shortfall = problem.precise_primal(certificate)
     slack = 0.0
     for _ in range(_STRETCHES):
-        if found.relative_gap <= EXACT:
+        if certificate.relative_gap <= EXACT:
             break
-        longer = problem.stretched(found, shortfall + slack)
+        longer = problem.stretched(certificate, shortfall + slack)
         if longer is None:
             break
-        other = replace(found, weights=longer[1], intercept=longer[2])
+        other = replace(certificate, weights=longer[1], intercept=longer[2])
         other, rest = problem.precise_primal(other)
-        if other.primal + other.above < found.primal + found.above:
-            found, shortfall = other, rest
+        if other.primal + other.above < certificate.primal + certificate.above:
+            certificate, shortfall = other, rest
         slack += float(rest.max(where=rest < TINY, initial=0.0))
-    return problem.precise_dual(found)
+    return problem.precise_dual(certificate)
 
 
-def gap_at(problem: Provable, found: Certificate, point: Certificate) -> float:
+def gap_at(problem: Provable, certificate: Certificate, point: Certificate) -> float:
     """Return the relative gap of a point with the dual value of another certificate."""
-    least = found.primal - found.gap
+    least = certificate.primal - certificate.gap
     matters = _PART * max(point.primal - least, EXACT * point.primal)
     for care in problem.cares:
         above = problem.primal_rounding(point, care)

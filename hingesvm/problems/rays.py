@@ -26,7 +26,7 @@ bound simply follow it, and the others stay (`with_bounds`).
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass
 from operator import mul
 from typing import NamedTuple
 
@@ -36,12 +36,19 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem, squared_norm
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointProblem
-from hingesvm.problems.start import Start, feasible_start
+from hingesvm.problems.start import (
+    CertifiedStart,
+    KeptStart,
+    PathStart,
+    Start,
+    feasible_start,
+)
 from hingesvm.rows.compensated import ROUNDING
 
 __all__ = ["along_ray", "with_bounds"]
 
 Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
 
 # The best point along a ray of dual variables (docs/experiments.md#constants).
 # Relative distance from their bound of dual variables that are to go up with it: a
@@ -61,46 +68,30 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
     problem : Problem or JointProblem
         Whose bounds are kept to.
     start : Start
-        With non-negative dual variables, of this problem or another one on its rows. If
-        it says what was found at costs that were all smaller or larger by one factor,
-        and the loss has a kink, the same is known of the result without a look at X.
+        With non-negative dual variables, of this problem or another one on its rows.
+
+    Returns
+    -------
+    Start
+        A `CertifiedStart` if the start is a `PathStart` and the loss has a kink: what
+        was certified at other costs then says what holds at these, without a look at X.
     """
-    alpha = start.alpha
-    if not alpha.any():
-        return replace(start, found=None)
-    found = start.found if _is_linear(problem) else None
-    total = float(alpha.sum())
-    if isinstance(problem, JointProblem):
-        total *= problem.margin
-    # D is the total less half of the square.
-    square = _square(problem, alpha) if found is None else 2.0 * (total - found.dual)
-    longest = _longest(problem, alpha)
-    factor = min(total / square, longest) if square > 0.0 else longest
+    before = start if isinstance(start, PathStart) and _is_linear(problem) else None
+    if not start.alpha.any():
+        return start.with_duals(start.alpha, start.w_of_duals)
+    ray = _Ray.of(problem, start.alpha, None if before is None else before.certificate)
+    factor = ray.best_factor
     if not 0.0 < factor < np.inf:
-        return replace(start, found=None)
-    if isinstance(problem, Problem) and problem.has_kink and factor < longest:
-        there = _by_groups(problem, start, factor)
+        return start.with_duals(start.alpha, start.w_of_duals)
+    if isinstance(problem, Problem) and problem.has_kink and factor < ray.longest:
+        point = _best_of_groups(problem, start.alpha, factor)
     else:
-        own = None if found is None or found.own is None else factor * found.own
-        below = 0.0 if found is None else factor * factor * found.below
-        dual = factor * (total - 0.5 * factor * square)
-        there = _Point(factor * alpha, own, dual, below)
+        point = ray.at(factor)
     if isinstance(problem, Problem):
-        np.minimum(there.alpha, problem.bound, out=there.alpha)
-    if found is None:
-        return replace(start, alpha=there.alpha, own=there.own, found=None)
-    known = Certificate(
-        found.weights,
-        found.intercept,
-        there.alpha,
-        _primal(problem, found, start.ratio),
-        there.dual,
-        there.own,
-        # The losses are a difference, times the ratio.
-        start.ratio * (found.above + ROUNDING * found.primal),
-        there.below,
-    )
-    return replace(start, alpha=there.alpha, own=there.own, found=known, ratio=1.0)
+        np.minimum(point.alpha, problem.bound, out=point.alpha)
+    if before is None:
+        return start.with_duals(point.alpha, point.w_of_duals)
+    return _certified(problem, before, point)
 
 
 def with_bounds(problem: Problem, start: Start) -> Start:
@@ -113,28 +104,146 @@ def with_bounds(problem: Problem, start: Start) -> Start:
         With non-negative dual variables of this problem or another one on its rows.
     """
     alpha = start.alpha
-    if start.is_at_bound is not None and problem.has_kink:
+    if isinstance(start, KeptStart) and problem.has_kink:
         alpha = np.where(start.is_at_bound, problem.bound, alpha)
-    return feasible_start(problem, replace(start, alpha=alpha, own=None, found=None))
+    return feasible_start(problem, start.with_duals(alpha))
 
 
 class _Point(NamedTuple):
     """Dual variables, w of them if it is known, the dual value, and its error."""
 
     alpha: Float64Array
-    own: Float64Array | None
+    w_of_duals: Float64Array | None
     dual: float
     below: float = 0.0
 
 
-def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
-    """Return the best point with factors for each class, at its bound and inside."""
-    alpha, bound = start.alpha, problem.bound
+@dataclass(frozen=True)
+class _Ray:
+    """All multiples of some dual variables, along which the dual is a parabola.
+
+    Attributes
+    ----------
+    alpha : ndarray of float64, of shape (n_rows,) or (n_rows, n_classes)
+    gain, square : float
+        A and B.
+    longest : float
+        The largest factor that leaves the dual variables feasible.
+    certificate : Certificate or None
+        That of the dual variables at other costs, if it is known.
+    """
+
+    alpha: Float64Array
+    gain: float
+    square: float
+    longest: float
+    certificate: Certificate | None
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem | JointProblem,
+        alpha: Float64Array,
+        certificate: Certificate | None,
+    ) -> _Ray:
+        """Return the ray of dual variables; a pass over X where none is certified."""
+        gain = float(alpha.sum())
+        if isinstance(problem, JointProblem):
+            gain *= problem.margin
+        if certificate is None:
+            square = _square_of_duals(problem, alpha)
+        else:
+            # D is the gain less half of the square.
+            square = 2.0 * (gain - certificate.dual)
+        return cls(alpha, gain, square, _longest(problem, alpha), certificate)
+
+    @property
+    def best_factor(self) -> float:
+        """The feasible factor at which the dual is largest."""
+        if self.square > 0.0:
+            return min(self.gain / self.square, self.longest)
+        return self.longest
+
+    def at(self, factor: float) -> _Point:
+        """Return the point at a factor."""
+        w_of_duals, below = None, 0.0
+        if self.certificate is not None:
+            below = factor * factor * self.certificate.below
+            if self.certificate.w_of_duals is not None:
+                w_of_duals = factor * self.certificate.w_of_duals
+        dual = factor * (self.gain - 0.5 * factor * self.square)
+        return _Point(factor * self.alpha, w_of_duals, dual, below)
+
+
+def _certified(
+    problem: Problem | JointProblem, before: PathStart, point: _Point
+) -> CertifiedStart:
+    """Return the weights of a solution at other costs with the duals of a point."""
+    solution = before.certificate
+    certificate = Certificate(
+        solution.weights,
+        solution.intercept,
+        point.alpha,
+        _primal(problem, solution, before.ratio),
+        point.dual,
+        point.w_of_duals,
+        # The losses are a difference, times the ratio.
+        before.ratio * (solution.above + ROUNDING * solution.primal),
+        point.below,
+    )
+    return CertifiedStart(
+        point.alpha,
+        before.w,
+        before.intercept,
+        point.w_of_duals,
+        margins=before.margins,
+        certificate=certificate,
+    )
+
+
+def _best_of_groups(problem: Problem, alpha: Float64Array, factor: float) -> _Point:
+    """Return the best point with a factor for each group of rows.
+
+    The search starts from one factor for all of them.
+    """
+    groups, bound = _groups(problem, alpha), problem.bound
+    gains = np.array([alpha[rows].sum() for rows in groups])
+    weights = np.stack(
+        [
+            problem.rows.combine(alpha[rows] * problem.signs[rows], rows)
+            for rows in groups
+        ]
+    )
+    imbalances = gains * [float(problem.signs[rows[0]]) for rows in groups]
+    products = weights @ weights.T
+    if problem.intercept_rule == "penalized":
+        products += np.outer(imbalances, imbalances)
+    limits = np.array([float((bound[rows] / alpha[rows]).min()) for rows in groups])
+    kept = imbalances
+    if problem.intercept_rule != "free":
+        kept = np.zeros_like(imbalances)
+    factors = _best_factors(gains, products, kept, limits, factor)
+    scaled = alpha.copy()
+    for rows, times in zip(groups, factors, strict=True):
+        scaled[rows] *= times
+    w_of_duals, imbalance = factors @ weights, float(factors @ imbalances)
+    # From w, as its inner products with parts of itself cancel.
+    square = float(w_of_duals @ w_of_duals)
+    dual = problem.dual_from(square, float(factors @ gains), imbalance)
+    return _Point(scaled, w_of_duals, dual)
+
+
+def _groups(problem: Problem, alpha: Float64Array) -> list[IndexArray]:
+    """Return the rows with dual variables: those of each class at a bound, and inside.
+
+    Rows count as at their bound whose dual variables are nearly as large a part of it
+    as any of their class.
+    """
     positive = problem.signs > 0
     at_bound = np.zeros(problem.n_rows, np.bool_)
-    for one_class in (positive, ~positive):
-        used = one_class & (alpha > 0.0)
-        part = alpha[used] / bound[used]
+    for of_class in (positive, ~positive):
+        used = of_class & (alpha > 0.0)
+        part = alpha[used] / problem.bound[used]
         at_bound[used] = part >= (1.0 - _NEARLY) * part.max(initial=0.0)
     groups = [
         np.flatnonzero(rows & (alpha > 0.0))
@@ -145,55 +254,32 @@ def _by_groups(problem: Problem, start: Start, factor: float) -> _Point:
             ~positive & ~at_bound,
         )
     ]
-    groups = [rows for rows in groups if len(rows)]
-    gains = np.array([alpha[rows].sum() for rows in groups])
-    weights = np.stack(
-        [
-            problem.rows.combine(alpha[rows] * problem.signs[rows], rows)
-            for rows in groups
-        ]
-    )
-    turns = gains * [float(problem.signs[rows[0]]) for rows in groups]
-    square = weights @ weights.T
-    if problem.intercept_rule == "penalized":
-        square += np.outer(turns, turns)
-    limits = np.array([float((bound[rows] / alpha[rows]).min()) for rows in groups])
-    balance = turns
-    if problem.intercept_rule != "free":
-        turns = np.zeros_like(turns)
-    factors = _best_factors(gains, square, turns, limits, factor)
-    there = alpha.copy()
-    for rows, times in zip(groups, factors, strict=True):
-        there[rows] *= times
-    own, imbalance = factors @ weights, float(factors @ balance)
-    # From w, as its inner products with parts of itself cancel.
-    dual = problem.dual_from(float(own @ own), float(factors @ gains), imbalance)
-    return _Point(there, own, dual)
+    return [rows for rows in groups if len(rows)]
 
 
 def _best_factors(
     gains: Float64Array,
-    square: Float64Array,
-    turns: Float64Array,
+    products: Float64Array,
+    kept: Float64Array,
     limits: Float64Array,
     factor: float,
 ) -> Float64Array:
-    """Maximise g . s - s Q s / 2 with 0 <= s <= limits, and t . s = t . (f, f, ...).
+    """Return the s that maximises g . s - s Q s / 2, found by exact steps.
 
-    From s = (f, f, ...), by exact steps in one entry or in two that balance.
+    The s are those with 0 <= s <= limits and k . s = k . (f, f, ...). Each step from
+    (f, f, ...) on is in one entry, or in two that leave k . s as it is.
+
+    Parameters
+    ----------
+    gains, products, kept, limits : ndarray of float64, of shape (m,) or (m, m)
+        g, Q, k, and the largest factors.
+    factor : float
+        f.
     """
     # Plain numbers: for arrays of four, calls of NumPy take ten times as long.
-    gain, bends, sign = gains.tolist(), square.tolist(), turns.tolist()
-    limit = limits.tolist()
-    entries = range(len(gain))
+    gain, bends, limit = gains.tolist(), products.tolist(), limits.tolist()
     factors = [min(factor, largest) for largest in limit]
-    # Entry i moves by 1 and entry j by a ratio, 0 where i moves alone.
-    moves = [(i, i, 0.0) for i in entries if sign[i] == 0.0] + [
-        (i, j, -sign[i] / sign[j])
-        for i in entries
-        for j in range(i)
-        if sign[i] != 0.0 and sign[j] != 0.0
-    ]
+    moves = _moves(kept.tolist())
 
     def slope(i: int) -> float:
         return float(gain[i] - sum(map(mul, bends[i], factors)))
@@ -220,6 +306,21 @@ def _best_factors(
     return np.array(factors)
 
 
+def _moves(kept: list[float]) -> list[tuple[int, int, float]]:
+    """Return the ways (i, j, ratio) in which entries can move that leave k . s alone.
+
+    Entry i moves by 1 and entry j by the ratio, which is 0 where i moves alone.
+    """
+    entries = range(len(kept))
+    alone = [(i, i, 0.0) for i in entries if kept[i] == 0.0]
+    return alone + [
+        (i, j, -kept[i] / kept[j])
+        for i in entries
+        for j in range(i)
+        if kept[i] != 0.0 and kept[j] != 0.0
+    ]
+
+
 def _is_linear(problem: Problem | JointProblem) -> bool:
     """Whether the dual variables count linearly, as those of losses with kinks do."""
     return isinstance(problem, JointProblem) or problem.has_kink
@@ -240,10 +341,10 @@ def _longest(problem: Problem | JointProblem, alpha: Float64Array) -> float:
     return float(largest.min())
 
 
-def _square(problem: Problem | JointProblem, alpha: Float64Array) -> float:
-    """Return B."""
-    own = problem.combine(alpha)
-    square = float(np.vdot(own, own))
+def _square_of_duals(problem: Problem | JointProblem, alpha: Float64Array) -> float:
+    """Return B, with a pass over X."""
+    w_of_duals = problem.combine(alpha)
+    square = float(np.vdot(w_of_duals, w_of_duals))
     if problem.intercept_rule == "penalized":
         imbalance = np.asarray(problem.imbalance(alpha))
         square += float(np.vdot(imbalance, imbalance))
@@ -253,10 +354,12 @@ def _square(problem: Problem | JointProblem, alpha: Float64Array) -> float:
     return square
 
 
-def _primal(problem: Problem | JointProblem, found: Certificate, ratio: float) -> float:
-    """Return the primal value of a point at costs that are larger by a factor."""
-    square = squared_norm(found.weights.ravel())
+def _primal(
+    problem: Problem | JointProblem, certificate: Certificate, ratio: float
+) -> float:
+    """Return the primal value of a solution at costs that are larger by a factor."""
+    square = squared_norm(certificate.weights.ravel())
     if problem.intercept_rule == "penalized":
-        intercept = np.asarray(found.intercept)
+        intercept = np.asarray(certificate.intercept)
         square += float(np.vdot(intercept, intercept))
-    return 0.5 * square + ratio * (found.primal - 0.5 * square)
+    return 0.5 * square + ratio * (certificate.primal - 0.5 * square)

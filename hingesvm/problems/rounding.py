@@ -56,12 +56,12 @@ def round_to(
     enough = max(tol, WORSE * certificate.relative_gap)
     if gap > enough:
         for part in _PARTS:
-            there = _searched(problem, certificate, dtype, 1.0 + part * tol)
-            if there is None:
+            searched = _searched(problem, certificate, dtype, 1.0 + part * tol)
+            if searched is None:
                 break
-            new_gap = gap_at(problem, certificate, there)
+            new_gap = gap_at(problem, certificate, searched)
             if new_gap < gap:
-                best, gap = there, new_gap
+                best, gap = searched, new_gap
             if gap <= enough:
                 break
     return best.w.astype(dtype), dtype.type(best.intercept), gap
@@ -70,7 +70,7 @@ def round_to(
 def _point(
     problem: Problem, like: Certificate, w: Float64Array, intercept: float
 ) -> tuple[Certificate, Float64Array]:
-    """Return a certificate of another point, and its shortfalls."""
+    """Return a certificate like another one at another point, and its shortfalls."""
     shortfall = 1.0 - problem.margins(w, intercept)
     primal = problem.primal_of(w, intercept, problem.loss_sum(shortfall))
     point = replace(like, weights=w, intercept=intercept, primal=primal, above=0.0)
@@ -78,21 +78,21 @@ def _point(
 
 
 def _stretched(
-    problem: Problem, found: Certificate, dtype: np.dtype[Any]
+    problem: Problem, certificate: Certificate, dtype: np.dtype[Any]
 ) -> Certificate:
     """Return the best of some rounded points, each longer than the last."""
-    longer, best = found, None
+    longer, best = certificate, None
     for more in (*_MORE, None):
         w = longer.w.astype(dtype).astype(np.float64)
         point, shortfall = _point(
-            problem, found, w, float(dtype.type(longer.intercept))
+            problem, certificate, w, float(dtype.type(longer.intercept))
         )
         if best is None or point.primal < best.primal:
             best = point
-        there = problem.stretched(longer, shortfall)
-        if there is None or more is None:
+        stretched = problem.stretched(longer, shortfall)
+        if stretched is None or more is None:
             break
-        factor, weights, intercept = there
+        factor, weights, intercept = stretched
         factor = 1.0 + more * abs(factor - 1.0)
         longer = replace(longer, weights=factor * weights, intercept=factor * intercept)
     assert best is not None
@@ -100,18 +100,18 @@ def _stretched(
 
 
 def _searched(
-    problem: Problem, found: Certificate, dtype: np.dtype[Any], factor: float
+    problem: Problem, certificate: Certificate, dtype: np.dtype[Any], factor: float
 ) -> Certificate | None:
     """Return the best point that steps from neighbour to neighbour lead to.
 
-    From the rounded weights, times a factor, by the step in one number that lowers the
-    objective most. None if that takes too long.
+    The search starts from the rounded weights times a factor. Each step is the one in
+    one number that lowers the objective most. None if that takes too long.
     """
-    w = (factor * found.w).astype(dtype).astype(np.float64)
-    intercept = float(dtype.type(factor * found.intercept))
-    point, _ = _point(problem, found, w, intercept)
+    w = (factor * certificate.w).astype(dtype).astype(np.float64)
+    intercept = float(dtype.type(factor * certificate.intercept))
+    point, _ = _point(problem, certificate, w, intercept)
     point, shortfall = problem.precise_primal(point)
-    rows = np.flatnonzero((found.alpha > 0.0) | (shortfall > 0.0))
+    rows = np.flatnonzero((certificate.alpha > 0.0) | (shortfall > 0.0))
     has_intercept = problem.intercept_rule != "none"
     numbers = np.append(w, intercept) if has_intercept else w
     if 2 * len(rows) * len(numbers) > _LARGEST_STEP:
@@ -130,14 +130,15 @@ def _searched(
             left -= 1
             step = distance * np.spacing(np.abs(numbers).astype(dtype)).astype(float)
             steps = np.concatenate([step, -step])
-            there = np.concatenate([numbers, numbers]) + steps
+            neighbours = np.concatenate([numbers, numbers]) + steps
             moved = short - steps[:, np.newaxis] * np.concatenate([changes, changes])
             values = part.losses(moved).sum(axis=1)
-            values += np.tile(weight, 2) * (there - 0.5 * steps) * steps
+            values += np.tile(weight, 2) * (neighbours - 0.5 * steps) * steps
             best = int(values.argmin())
             if not values[best] < part.loss_sum(short):
                 break
-            numbers[best % len(numbers)] = there[best]
+            numbers[best % len(numbers)] = neighbours[best]
             short = moved[best]
     w = numbers[: len(w)]
-    return _point(problem, found, w, float(numbers[-1]) if has_intercept else 0.0)[0]
+    intercept = float(numbers[-1]) if has_intercept else 0.0
+    return _point(problem, certificate, w, intercept)[0]

@@ -30,7 +30,7 @@ from hingesvm.kernels.build import _certify, _vectors
 from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.intercept import minimise_over_intercept, minimise_smoothed
 from hingesvm.rows.compensated import ROUNDING
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 
 __all__ = ["TINY", "InterceptRule", "Values", "squared_norm"]
 
@@ -155,7 +155,7 @@ class Values:
         """Return P(w, b), given the sum of the losses."""
         value = self.primal_from(squared_norm(w), intercept, losses)
         if self.fixed is not None:
-            value += self.fixed.gain - float(self.fixed.own @ w)
+            value += self.fixed.gain - float(self.fixed.w_of_duals @ w)
             value -= self.fixed.imbalance * intercept
         return value
 
@@ -172,8 +172,8 @@ class Values:
 
     def combine(self, alpha: Float64Array) -> Float64Array:
         """Return w(a), the sum of a_i y_i x_i."""
-        own = self.rows.combine(alpha * self.signs)
-        return own if self.fixed is None else own + self.fixed.own
+        w_of_duals = self.rows.combine(alpha * self.signs)
+        return w_of_duals if self.fixed is None else w_of_duals + self.fixed.w_of_duals
 
     def imbalance(self, alpha: Float64Array) -> float:
         """Return the sum of a_i y_i."""
@@ -187,7 +187,7 @@ class Values:
         return value if self.fixed is None else value + self.fixed.gain
 
     def _gain_and_imbalance(self, alpha: Float64Array) -> tuple[float, float]:
-        """Return the sums of a_i - q_i a_i^2 / 2 and of a_i y_i over its own rows."""
+        """Return the sums of a_i - q_i a_i^2 / 2 and of a_i y_i over rows not fixed."""
         losses = self.signs, self.cost, self.bound, self.curvature
         _, gain, imbalance, _ = _vectors.totals(*losses, alpha, alpha, _NO_ANCHOR)
         return gain, imbalance
@@ -222,26 +222,37 @@ class Values:
         return feasible
 
     def balance(self, alpha: Float64Array) -> bool:
-        """Lower the duals of the class with the larger sum to the sum of the other.
+        """Lower the dual variables of one class so that the sum of a_i y_i is 0.
 
-        In place, and only with a free intercept; `alpha` lies in its box. A rounding
-        error is taken from rows inside their box, so that no row leaves its bound.
-        False if the class has too little to be lowered, as it can have in a restricted
-        problem.
+        This is done with a free intercept only. The class with the larger sum is
+        lowered to that of the other. A rounding error is taken from rows inside their
+        box alone, so that no row leaves its bound.
+
+        Parameters
+        ----------
+        alpha : ndarray of float64, of shape (n_rows,)
+            Dual variables in their box; changed in place.
+
+        Returns
+        -------
+        bool
+            False if the class has too little to be lowered, as it can have in a
+            restricted problem.
         """
         if self.intercept_rule != "free":
             return True
         positive, negative = _vectors.class_sums(alpha, self.signs)
         fixed = 0.0 if self.fixed is None else self.fixed.imbalance
-        heavier, heavy, light = 1, positive, negative - fixed
-        if heavy < light:
-            heavier, heavy, light = -1, negative, positive + fixed
-        if heavy - light <= ROUNDING * (positive + negative):
+        # The larger sum, and what it must be in view of the other and of fixed rows.
+        sign, heavy, wanted = 1, positive, negative - fixed
+        if heavy < wanted:
+            sign, heavy, wanted = -1, negative, positive + fixed
+        if heavy - wanted <= ROUNDING * (positive + negative):
             return True
-        if light < 0.0:
+        if wanted < 0.0:
             return False
         _vectors.lower_class(
-            alpha, self.bound, self.signs, heavier, heavy, light, _LITTLE
+            alpha, self.bound, self.signs, sign, heavy, wanted, _LITTLE
         )
         return True
 
@@ -250,9 +261,9 @@ class Values:
     ) -> float:
         """Return the intercept that goes with scores x_i . w(a).
 
-        None: 0. Penalised: the sum of a_i y_i, as for any other weight. Free: the
-        minimiser of P over b, the midpoint where it is an interval; `guess` is about
-        where it is.
+        Without an intercept it is 0. A penalised one is the sum of a_i y_i, as any
+        other weight is. A free one is the minimiser of P over b, and the midpoint where
+        that is an interval; `guess` is about where it is.
         """
         if self.intercept_rule == "free":
             return self.minimise_over_intercept(scores, guess)
@@ -263,7 +274,7 @@ class Values:
     ) -> float:
         """Return the intercept at which P is least for scores x_i . w.
 
-        Exactly if it is free, nearly if it is penalised; `guess` is about where it is.
+        A free one is exact and a penalised one nearly so. `guess` is about where it is.
         """
         if self.intercept_rule == "none":
             return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 
 __all__ = [
     "column_scales",

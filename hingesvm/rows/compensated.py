@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels import _exact
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.rows.per_row import repeated
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "difference",
     "dot",
     "half_square",
-    "longest_row",
     "scores",
     "total",
 ]
@@ -50,9 +49,6 @@ ROUNDING = 4e-16
 SUM_ROUNDING = 1e-14
 #: Operations beside those of a sum, with room to spare: more only widen the bounds.
 SPARE = 8
-# Arithmetic for one value of a row, as `Rows.chunks` counts it: too little and an
-# interrupt waits (docs/experiments.md#rounding-errors-in-the-certificate).
-_WORK = 8.0
 
 
 def _rest_error(terms: int) -> float:
@@ -63,36 +59,17 @@ def _rest_error(terms: int) -> float:
     return ((terms + SPARE) * UNIT) ** 2
 
 
-def longest_row(rows: Rows) -> int:
-    """Return the largest number of stored values in a row."""
-    if not rows.is_sparse:
-        return rows.n_features
-    starts = rows.row_starts
-    if len(rows.index):
-        lengths = starts[rows.index + 1] - starts[rows.index]
-    else:
-        lengths = np.diff(starts)
-    return int(lengths.max(initial=0))
-
-
 def scores(
     rows: Rows, w: Float64Array, intercept: float, some: NDArray[np.intp]
 ) -> Sums:
     """Return x_i . w + b of some rows, in twice the precision."""
-    value, rest, size = np.empty((3, len(some)))
-    w = np.ascontiguousarray(w)
-    for start, stop in rows.chunks(len(some), work=_WORK):
-        _exact.scores(*rows.arrays, some, start, stop, w, intercept, value, rest, size)
-    error = _rest_error(longest_row(rows)) * size
-    return Sums(value, rest, error)
+    value, rest, size = rows.precise_scores(w, intercept, some)
+    return Sums(value, rest, _rest_error(rows.longest_row()) * size)
 
 
 def combined(rows: Rows, factors: Float64Array) -> Sums:
     """Return the sum of factors_i x_i, in twice the precision."""
-    value, rest, size = np.zeros((3, rows.n_features))
-    factors = np.ascontiguousarray(factors)
-    for start, stop in rows.chunks(rows.n_rows, work=_WORK):
-        _exact.combine(*rows.arrays, start, stop, factors, value, rest, size)
+    value, rest, size = rows.precise_combine(factors)
     # Where the sum cancels, the corrections are larger than what is left of it.
     value, rest = difference(value, -rest)
     return Sums(value, rest, _rest_error(rows.n_rows) * size)

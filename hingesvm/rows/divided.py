@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.rows.team import Team
 
-__all__ = ["Divided"]
+__all__ = ["DENSE_SPEEDUP", "WORK_OF_STEP", "Divided"]
 
 _T = TypeVar("_T")
+
+#: Arithmetic of a step at a row for each of its values, as `Divided.chunks` counts it:
+#: if it is too high sweeps seem dear, and Newton steps begin too soon
+#: (docs/experiments.md#which-method-when).
+WORK_OF_STEP = 3.0
 
 # Entries of X handled between two looks for an interrupt, some milliseconds: more make
 # Ctrl-C wait, fewer make calls (docs/experiments.md#builds-sums-and-interrupts).
@@ -33,7 +39,7 @@ DENSE_SPEEDUP = 8.0
 _CROWDING = 8.0
 
 
-class Divided:
+class Divided(ABC):
     """Rows of which ranges are worked on, one after the other or by a team.
 
     Attributes
@@ -42,10 +48,6 @@ class Divided:
     n_entries : int
         Number of stored values.
     is_sparse : bool
-    index : ndarray of intp, of shape (n_rows,) or (0,)
-        Where the rows stand in X, if these are not all of its rows.
-    row_starts : ndarray of int32 or int64
-        Where the rows of a sparse X begin, those that take no part included.
     check_cancelled : callable
         Called at each chunk; may raise.
     team : Team
@@ -56,8 +58,6 @@ class Divided:
     n_features: int
     n_entries: int
     is_sparse: bool
-    index: NDArray[np.intp]
-    row_starts: NDArray[np.signedinteger[Any]]
     check_cancelled: Callable[[], None]
     team: Team
 
@@ -118,16 +118,14 @@ class Divided:
         size = self.n_shares(width)
         if size == 1:
             return [work(0, self.n_rows, 0)]
-        if self.is_sparse and not len(self.index):
-            starts = self.row_starts
-            aims = np.linspace(starts[0], starts[-1], size + 1)
-            edges = np.searchsorted(starts, aims.round().astype(starts.dtype))
-            edges[-1] = self.n_rows
-        else:
-            edges = np.linspace(0, self.n_rows, size + 1).round().astype(np.intp)
+        edges = self._edges(size)
         return self.team.run(
             lambda k: work(int(edges[k]), int(edges[k + 1]), k), size=size
         )
+
+    def _edges(self, size: int) -> NDArray[np.intp]:
+        """Return where ranges of rows with as many entries each begin, and the end."""
+        return np.linspace(0, self.n_rows, size + 1).round().astype(np.intp)
 
     def work_of_products(self, count: float, others: float) -> float:
         """Return the work of `inner_products` of so many rows, a multiply-add being 1.

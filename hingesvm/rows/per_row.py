@@ -1,13 +1,117 @@
-"""Arrays with one entry a row, which a scalar stands for where all are equal."""
+"""Arrays with one entry a row, which a scalar stands for where all are equal.
+
+`RowLosses` and `StepState` say which of them `Rows` takes together.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["repeated", "scaled", "sum_of"]
+from hingesvm.kernels.build import _vectors
+
+__all__ = [
+    "PreciseParts",
+    "RowLosses",
+    "StepState",
+    "loss_sums",
+    "repeated",
+    "scaled",
+    "sum_of",
+]
 
 Float64Array = NDArray[np.float64]
+
+_NO_ANCHOR = np.empty(0)
+
+
+class RowLosses(Protocol):
+    """What a binary problem says of each row: its label, and its loss by two numbers.
+
+    Arrays have the shape (n_rows,); those of float64 may be broadcast scalars.
+    """
+
+    @property
+    def signs(self) -> NDArray[np.int8]:
+        """The labels y_i, 1 or -1."""
+
+    @property
+    def cost(self) -> Float64Array:
+        """The costs c_i."""
+
+    @property
+    def bound(self) -> Float64Array:
+        """The bounds u_i of the dual variables."""
+
+    @property
+    def curvature(self) -> Float64Array:
+        """The curvatures q_i."""
+
+
+class StepState(Protocol):
+    """What steps at one row after the other read, and change in place.
+
+    Attributes
+    ----------
+    order : ndarray of intp, of shape (n_rows,)
+        The active rows, `n_active` of them, and others behind.
+    step : ndarray of float64, of shape (n_rows,)
+        Factors of the line searches.
+    tau : float
+        By how much the intercept moves with a dual variable.
+    shrink_above : float
+        Rows at a bound are dropped whose gradient points outwards by more.
+    alpha : ndarray of float64, of shape (n_rows,)
+    w : ndarray of float32 or float64, of shape (n_features,)
+    random_state : ndarray of uint64, of shape (1,)
+    """
+
+    order: NDArray[np.intp]
+    n_active: int
+    step: Float64Array
+    tau: float
+    shrink_above: float
+    alpha: Float64Array
+    w: NDArray[np.floating]
+    random_state: NDArray[np.uint64]
+
+
+class PreciseParts(NamedTuple):
+    """Sums of products in twice the precision: ``value + rest``.
+
+    `size` is the sum of the sizes of the products, which bounds rounding errors.
+    """
+
+    value: Float64Array
+    rest: Float64Array
+    size: Float64Array
+
+
+def loss_sums(
+    losses: RowLosses, some: slice, shortfall: Float64Array, alpha: Float64Array
+) -> tuple[float, float, float]:
+    """Return sums over a range of rows: of the losses, of a - q a^2 / 2, and of a y.
+
+    Parameters
+    ----------
+    losses : RowLosses
+    some : slice
+        The range.
+    shortfall, alpha : ndarray of float64, of shape (m,)
+        1 - m and the dual variables of these rows.
+    """
+    loss, gain, imbalance, _ = _vectors.totals(
+        losses.signs[some],
+        losses.cost[some],
+        losses.bound[some],
+        losses.curvature[some],
+        shortfall,
+        alpha,
+        _NO_ANCHOR,
+    )
+    return loss, gain, imbalance
 
 
 def repeated(value: float, count: int) -> Float64Array:

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.proof import EXACT
 from hingesvm.problems.rays import with_bounds
-from hingesvm.problems.start import Start, feasible_start
+from hingesvm.problems.start import (
+    CertifiedStart,
+    Start,
+    UnseenStart,
+    feasible_start,
+)
 from hingesvm.rows.per_row import repeated
 from hingesvm.solvers.choice import (
     are_swept_first,
@@ -72,9 +77,8 @@ def solve(
     seed : int, default=0
         Of the order of rows.
     start : Start, optional
-        Dual variables to start from, repaired if infeasible, and weights and
-        intercept if better ones than theirs are known. What it says was found is
-        believed.
+        Where to start; dual variables are repaired if they are infeasible. The
+        certificate of a `CertifiedStart` is believed, and others are looked at.
     report : callable, optional
         Called at each look at the gap with what it found, a Check, and the
         certificate; True ends the fit with the best points so far.
@@ -92,32 +96,35 @@ def solve(
     method = settings.method
     _check_range(problem)
     progress = _progress(problem, settings, report, n_problems)
-    first = Start(repeated(0.0, problem.n_rows))
     if start is not None:
-        first = start = feasible_start(problem, start)
-    if start is None or start.found is None:
+        start = feasible_start(problem, start)
+    if isinstance(start, CertifiedStart):
+        progress.record(start.certificate, proven=True)
+    else:
         progress.record(problem.origin())
         if progress.exhausted:
             return progress.solution()
-    if start is not None and start.found is not None:
-        progress.record(start.found, proven=True)
-        if progress.relative_gap <= _goal(progress, method):
-            return progress.solution()
-    elif start is not None and (method == "pegasos" or is_small(problem)):
-        progress.record(problem.certify(start.alpha, start.w, start.intercept))
-        if progress.relative_gap <= _goal(progress, method):
-            return progress.solution()
-    elif start is not None:
-        first = start = replace(start, is_unseen=True)
+        if start is not None and (method == "pegasos" or is_small(problem)):
+            progress.record(problem.certify(start.alpha, start.w, start.intercept))
+        elif start is not None:
+            start = UnseenStart.of(start)
+    is_seen = start is not None and not isinstance(start, UnseenStart)
+    if is_seen and progress.relative_gap <= _goal(progress, method):
+        return progress.solution()
     if method == "stochastic":
-        sweep_until(progress, first, seed)
+        sweep_until(progress, start or _zeros(problem), seed)
     elif method == "pegasos":
-        step_until(progress, first, seed)
+        step_until(progress, start or _zeros(problem), seed)
     elif method == "batch":
-        finish(progress, None if start is None else first, seed)
+        finish(progress, start, seed)
     else:
         _choose(progress, start, seed)
     return progress.solution()
+
+
+def _zeros(problem: Problem) -> Start:
+    """Return dual variables of 0 as a start."""
+    return Start(repeated(0.0, problem.n_rows))
 
 
 def _choose(progress: Progress, start: Start | None, seed: int) -> None:
@@ -134,7 +141,7 @@ def most_together(
 ) -> int:
     """Return how many of the problems of a fit `begin_together` had better begin.
 
-    1 if each is better solved alone.
+    This is 1 if each is better solved alone.
     """
     settings = replace(settings, **changes)
     if settings.method == "auto":
@@ -183,27 +190,27 @@ def begin_together(
     """
     settings = replace(settings, **changes)
     _check_range(problems[0])
-    each = [
+    progresses = [
         _progress(problem, settings, report, n_problems)
         for problem, report in zip(problems, reports, strict=True)
     ]
-    for progress in each:
+    for progress in progresses:
         progress.record(progress.problem.origin())
-    if all(progress.exhausted for progress in each):
-        return each
+    if all(progress.exhausted for progress in progresses):
+        return progresses
     is_dearer: Callable[[float, float], bool] | None = None
     if settings.method == "auto":
         suits_newton = is_small(problems[0]) or is_tall(problems[0])
-        is_dearer = hand_over_soon if suits_newton else hand_over(each[0])
+        is_dearer = hand_over_soon if suits_newton else hand_over(progresses[0])
     if starts is not None:
         starts = [
             with_bounds(problem, start)
             for problem, start in zip(problems, starts, strict=True)
         ]
-    sweep_together(each, lane, seed, is_dearer, starts)
-    for progress in each:
+    sweep_together(progresses, lane, seed, is_dearer, starts)
+    for progress in progresses:
         progress.work = progress.n_iter * work_of_sweep(progress.problem.rows)
-    return each
+    return progresses
 
 
 def go_on(progress: Progress, seed: int, method: Method = "auto") -> Solution:

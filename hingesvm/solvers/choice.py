@@ -17,20 +17,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.proof import EXACT
 from hingesvm.problems.start import Start
-from hingesvm.solvers.newton.bands import LEAST_BAND, Rounds, band_until, nest
+from hingesvm.solvers.newton.bands import LEAST_BAND, band_until, nest
 from hingesvm.solvers.newton.narrow import is_narrow
+from hingesvm.solvers.newton.rounds import Rounds
+from hingesvm.solvers.newton.starts import (
+    InterruptedStart,
+    NewtonStart,
+    WeightsStart,
+)
 from hingesvm.solvers.newton.system import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.newton.until import newton_until
+from hingesvm.solvers.price import are_dearer, newton_price
 from hingesvm.solvers.progress import (
     CALL_WORK,
-    EVIDENCE,
     FIRST_SWEEPS,
     OUT_OF_REACH,
     ROUGH,
@@ -191,7 +197,7 @@ class _Turns:
     ----------
     swept, stepped : float
         Work of sweeps and of Newton steps.
-    ahead : Start, Rounds or None
+    ahead : NewtonStart, Rounds or None
         Where the last Newton steps ended.
     gap : float
         The relative gap then.
@@ -203,21 +209,23 @@ class _Turns:
 
     swept: float = 0.0
     stepped: float = 0.0
-    ahead: Start | Rounds | None = None
+    ahead: NewtonStart | Rounds | None = None
     gap: float = np.inf
     is_cut_short: bool = True
     pace_of_sweeps: float = 0.0
     pace_of_steps: float = 0.0
 
     def start(self, progress: Progress) -> Start | Rounds:
-        """Return where Newton steps go on: there, unless sweeps have got farther."""
+        """Return where Newton steps go on: at their end, or that of better sweeps."""
         if self.ahead is not None and not self._is_passed(progress):
             return self.ahead
-        if not isinstance(self.ahead, Start):
-            return progress.start()
-        here = progress.start()
-        point = {"alpha": here.alpha, "w": here.w, "intercept": here.intercept}
-        return replace(self.ahead, **point, anchor=None)
+        best = progress.start()
+        return self.ahead.moved(best) if isinstance(self.ahead, NewtonStart) else best
+
+    @property
+    def _keeps_products(self) -> bool:
+        """Whether the last Newton steps have left inner products of rows."""
+        return isinstance(self.ahead, NewtonStart) and self.ahead.inner is not None
 
     def _is_passed(self, progress: Progress) -> bool:
         """Whether sweeps have got farther than the last Newton steps."""
@@ -228,15 +236,15 @@ class _Turns:
         problem, best = progress.problem, progress.best
         assert best is not None
         inside = (best.alpha > 0.0) & (best.alpha < problem.bound)
-        first, each = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
-        if problem.rows.keeps_kernel or getattr(self.ahead, "inner", None):
-            first = 0.0
-        return first + count * (each + work_of_sweep(problem.rows) + CALL_WORK)
+        products, step_work = _works(problem, max(float(np.count_nonzero(inside)), 1.0))
+        if problem.rows.keeps_kernel or self._keeps_products:
+            products = 0.0
+        return products + count * (step_work + work_of_sweep(problem.rows) + CALL_WORK)
 
     def step(self, progress: Progress, seed: int) -> None:
         """Take Newton steps until they have taken more work than sweeps.
 
-        None if one is known to take more than that.
+        None is taken if one alone is known to take more than that.
         """
         room = self._room(progress)
         if self.price(progress, 1) > room:
@@ -266,7 +274,7 @@ class _Turns:
         is_trusted = not is_small(problem) or problem.rows.n_features <= _NARROW
         if self.stepped or not is_trusted:
             return room
-        price = _newton_price(problem) * price_of_sweep(problem.rows)
+        price = _price_of_finish(problem) * price_of_sweep(problem.rows)
         if problem.n_rows > LEAST_BAND:
             most = _LITTLE if problem.rows.is_sparse else np.inf
             price = max(_PATIENCE * price, min(_MORE_PATIENCE * price, most))
@@ -334,14 +342,14 @@ class _Turns:
         return self.pace_of_steps < self.pace_of_sweeps
 
     def _share(
-        self, own: float, other: float, is_behind: bool, progress: Progress
+        self, spent: float, by_other: float, is_behind: bool, progress: Progress
     ) -> float:
-        """Return how much work a method may take in its turn."""
+        """Return how much work a method may take, given that of both so far."""
         both = self.swept and self.stepped
         if is_behind and both and not _takes_bands(progress.problem):
-            return max(_BEHIND * other - own, progress.cheap)
+            return max(_BEHIND * by_other - spent, progress.cheap)
         ahead = _AHEAD if both else _AT_FIRST
-        return max(ahead * other - own, _GROWTH * own, progress.cheap)
+        return max(ahead * by_other - spent, _GROWTH * spent, progress.cheap)
 
 
 def _most_sweeps(progress: Progress) -> int:
@@ -362,24 +370,25 @@ def _log_odds(progress: Progress) -> float:
 
 
 def finish(
-    progress: Progress, start: Start | Rounds | None, seed: int
-) -> Start | Rounds | None:
+    progress: Progress, start: Start | WeightsStart | Rounds | None, seed: int
+) -> NewtonStart | Rounds | None:
     """Take Newton steps to the tolerance, or on a small problem to rounding.
 
     Returns
     -------
-    Start, Rounds or None
+    NewtonStart, Rounds or None
         Where they ended, if they can go on there.
     """
     problem = progress.problem
     small = is_small(problem)
-    if isinstance(start, Rounds):
+    if isinstance(start, Rounds | WeightsStart):
         return band_until(progress, start, progress.tol)
-    goes_on = start is not None and start.anchor is not None
+    goes_on = isinstance(start, InterruptedStart)
     if (_takes_bands(problem) and not goes_on) or (not small and start is None):
+        first: Start | WeightsStart | None = start
         if start is None or not (start.alpha.any() or start.w is not None):
-            start = nest(progress, seed)
-        return band_until(progress, start, progress.tol, lambda: nest(progress, seed))
+            first = nest(progress, seed)
+        return band_until(progress, first, progress.tol, lambda: nest(progress, seed))
     if start is None:
         start = Start(np.zeros(problem.n_rows))
     if not (small and progress.exact):
@@ -399,36 +408,37 @@ def hand_over_soon(taken: float, remaining: float) -> bool:
 def hand_over(progress: Progress) -> Callable[[float, float], bool]:
     """Return the rule by which sweeps are left for Newton steps.
 
-    When they are predicted to cost more, or more than `max_iter` allows and the next
-    look could leave too few iterations for Newton steps.
+    They are left when they are predicted to cost more, or more than `max_iter` allows
+    while the next look could leave too few iterations for Newton steps.
     """
-    price = _newton_price(progress.problem)
+    price = _price_of_finish(progress.problem)
 
     def is_dearer(taken: float, remaining: float) -> bool:
         left = progress.max_iter - progress.n_iter
-        if remaining > price and taken > EVIDENCE * price:
+        if are_dearer(taken, remaining, price):
             return True
         return remaining > left and left - LONGEST_WAIT * taken < _RESERVE
 
     return is_dearer
 
 
-def _newton_price(problem: Problem) -> float:
+def _price_of_finish(problem: Problem) -> float:
     """Return the price of a finish by Newton steps, in sweeps over all rows."""
     n, d = problem.n_rows, problem.rows.n_features
     # At the optimum about as many rows are free as there are columns, if so many are.
     free = min(max(_FREE_IF_TALL * n, d), _FREE_IF_WIDE * n)
-    first, each = _works(problem, free)
+    products, step_work = _works(problem, free)
     sweep = price_of_sweep(problem.rows)
-    return _TYPICAL_STEPS * (_SWEEPS_PER_STEP + each / sweep) + first / sweep
+    step = _SWEEPS_PER_STEP * sweep + step_work
+    return newton_price(_TYPICAL_STEPS, step, sweep, products)
 
 
 def _works(problem: Problem, n_free: float) -> tuple[float, float]:
     """Return the work of inner products, if the system needs any, and of each step."""
     by_columns, by_rows, by_gradients = works_of_systems(problem, n_free)
-    each = by_gradients
+    step_work = by_gradients
     if problem.rows.n_features <= LARGEST_SYSTEM:
-        each = min(each, by_columns)
-    if n_free <= LARGEST_SYSTEM and by_rows <= each:
+        step_work = min(step_work, by_columns)
+    if n_free <= LARGEST_SYSTEM and by_rows <= step_work:
         return problem.rows.work_of_products(n_free, n_free), by_rows
-    return 0.0, each
+    return 0.0, step_work

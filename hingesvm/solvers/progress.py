@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate, Intercept
 from hingesvm.problems.proof import Provable, prove
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import KnownMargins, Start
 
 __all__ = [
     "CALL_WORK",
@@ -43,10 +43,6 @@ CHEAP = 4e6
 #: steps save nothing, after fewer they begin too far away
 #: (docs/experiments.md#constants).
 FIRST_SWEEPS, ROUGH = 10, 1e-3
-#: Part of the price of Newton steps that must be paid in sweeps before a prediction of
-#: so many to come is believed: with more of it sweeps go on in vain, with less early
-#: progress, which is slow on text, has them given up.
-EVIDENCE = 0.1
 
 
 class Certifying(Provable, Protocol):
@@ -112,10 +108,8 @@ class Solution:
     converged : bool
         Whether the certified relative gap is at most the tolerance.
     history : list of Check
-    shortfall : ndarray of float32 or float64, of shape (n_rows,), optional
-        1 - m at the primal point, if it was at hand.
-    reach : ndarray of float32, of shape (n_rows,), optional
-        How far the margins of the rows move, compared with each other; with it.
+    margins : KnownMargins, optional
+        Those at the primal point, if they were at hand.
     is_stopped : bool, default=False
         Whether the report asked to stop.
     noise : float, default=0.0
@@ -127,8 +121,7 @@ class Solution:
     n_iter: int
     converged: bool
     history: list[Check]
-    shortfall: NDArray[np.floating] | None = None
-    reach: NDArray[np.float32] | None = None
+    margins: KnownMargins | None = None
     is_stopped: bool = False
     noise: float = 0.0
 
@@ -153,7 +146,7 @@ class ProgressOf(Generic[_Problem]):
         Called with each line of the history as it is written; may ask to stop.
     is_stopped : bool
         Whether it did, which counts as exhausted.
-    shortfall, reach
+    margins : KnownMargins or None
         As of `Solution`, if the method that ends has them at hand.
     work, budget : float
         Arithmetic so far, in units of about a nanosecond on one core, and how much may
@@ -173,8 +166,7 @@ class ProgressOf(Generic[_Problem]):
     history: list[Check] = field(default_factory=list)
     report: Report | None = None
     began: float = field(default_factory=time.perf_counter)
-    shortfall: NDArray[np.floating] | None = None
-    reach: NDArray[np.float32] | None = None
+    margins: KnownMargins | None = None
     exact: bool = True
     work: float = 0.0
     budget: float = np.inf
@@ -221,20 +213,20 @@ class ProgressOf(Generic[_Problem]):
         """Whether both values of the best points were computed from scratch."""
         return self._proven_primal and self._proven_dual
 
-    def _bound_rounding(self, found: Certificate) -> Certificate:
+    def _bound_rounding(self, certificate: Certificate) -> Certificate:
         """Take rounding errors into the gap of the best points, and return them."""
         if not self._is_bounded:
-            self.best = found = prove(self.problem, found, self.tol)
+            self.best = certificate = prove(self.problem, certificate, self.tol)
             self._is_bounded = True
-        return found
+        return certificate
 
-    def note(self, found: Certificate, active: int | None = None) -> None:
+    def note(self, certificate: Certificate, active: int | None = None) -> None:
         """Add a line to the history, without keeping the points."""
         seconds = time.perf_counter() - self.began
         rows = self.problem.n_rows if active is None else active
-        check = Check(self.n_iter, seconds, found.primal, found.gap, rows)
+        check = Check(self.n_iter, seconds, certificate.primal, certificate.gap, rows)
         self.history.append(check)
-        if self.report is not None and self.report(check, found):
+        if self.report is not None and self.report(check, certificate):
             self.is_stopped = True
 
     @property
@@ -274,25 +266,24 @@ class ProgressOf(Generic[_Problem]):
             certificate = self._bound_rounding(certificate)
             self.note(certificate)
         if certificate.weights is not best.weights:
-            self.shortfall = self.reach = None
+            self.margins = None
         converged = certificate.relative_gap <= self.tol
         return Solution(
             certificate,
             self.n_iter,
             converged,
             self.history,
-            self.shortfall,
-            self.reach,
+            self.margins,
             self.is_stopped,
             0.0 if converged or self.is_stopped else self._noise(certificate),
         )
 
-    def _noise(self, found: Certificate) -> float:
+    def _noise(self, certificate: Certificate) -> float:
         """Return a bound of the rounding errors in float64 values of both points."""
-        if not np.isfinite(found.primal):
+        if not np.isfinite(certificate.primal):
             return 0.0
-        above = self.problem.primal_rounding(found)
-        return above + self.problem.dual_rounding(found)
+        above = self.problem.primal_rounding(certificate)
+        return above + self.problem.dual_rounding(certificate)
 
 
 #: Of a binary problem.

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels.build import _newton, _vectors
 from hingesvm.problems.binary import Problem, squared_norm
 from hingesvm.problems.certificate import Certificate, Fixed
-from hingesvm.problems.duals import Duals, PackedDuals, count_inside, read_duals
 from hingesvm.problems.stretching import stretch, worst_of_signs
+from hingesvm.rows.duals import Duals, PackedDuals, read_duals
+from hingesvm.rows.per_row import loss_sums
 
-__all__ = ["COARSE", "LARGEST_SINGLE", "Survey", "survey_rows"]
+__all__ = ["COARSE", "Survey", "survey_rows"]
 
 Float64Array = NDArray[np.float64]
 
@@ -22,11 +22,6 @@ Float64Array = NDArray[np.float64]
 # If it is larger sweeps read twice the memory for nothing, if smaller rounding stops
 # them (docs/experiments.md#sweeps).
 COARSE = 1e-5
-
-#: Largest number that float32 is to hold, with room for products by small ones.
-LARGEST_SINGLE = 1e30
-# Stands for no multipliers.
-_NO_ANCHOR = np.empty(0)
 
 
 @dataclass
@@ -39,7 +34,7 @@ class Survey:
         The point looked at.
     shortfall : ndarray of float32 or float64, of shape (n_rows,)
         1 - m.
-    own : ndarray of float64, of shape (n_features,)
+    w_of_duals : ndarray of float64, of shape (n_features,)
         w(alpha).
     loss, gain, imbalance : float
         Sums over the rows: of the losses, of a - q a^2 / 2, and of a y.
@@ -49,7 +44,7 @@ class Survey:
     intercept: float
     duals: Duals
     shortfall: NDArray[np.floating]
-    own: Float64Array
+    w_of_duals: Float64Array
     loss: float = 0.0
     gain: float = 0.0
     imbalance: float = 0.0
@@ -72,29 +67,10 @@ class Survey:
         for start, stop in problem.rows.chunks(problem.n_rows):
             alpha, count = read_duals(self.duals, start, stop, count)
             short = self.shortfall[start:stop].astype(np.float64, copy=False)
-            self.add(problem, start, short, alpha)
-
-    def add(
-        self,
-        problem: Problem,
-        start: int,
-        shortfall: Float64Array,
-        alpha: Float64Array,
-    ) -> None:
-        """Add rows from `start` on to the sums, given in float64."""
-        some = slice(start, start + len(alpha))
-        loss, gain, imbalance, _ = _vectors.totals(
-            problem.signs[some],
-            problem.cost[some],
-            problem.bound[some],
-            problem.curvature[some],
-            shortfall,
-            alpha,
-            _NO_ANCHOR,
-        )
-        self.loss += loss
-        self.gain += gain
-        self.imbalance += imbalance
+            loss, gain, imbalance = loss_sums(problem, slice(start, stop), short, alpha)
+            self.loss += loss
+            self.gain += gain
+            self.imbalance += imbalance
 
     def move_intercept(self, problem: Problem, *, rounded: bool = False) -> None:
         """Move the intercept to where P is least, rounded to X's dtype if wanted."""
@@ -109,11 +85,11 @@ class Survey:
         self.add_up(problem)
 
     def stretched(
-        self, problem: Problem, found: Certificate, goal: float, *, rounded: bool
+        self, problem: Problem, certificate: Certificate, goal: float, *, rounded: bool
     ) -> Certificate:
         """Return the certificate of weights scaled up, if it is within a relative gap.
 
-        By so much, and with the intercept moved so, that no row has a loss but those
+        They are scaled, and the intercept is moved, so that no row has a loss but those
         with duals at their bound: at large C a margin a little short of 1 costs more
         than all the rest of the gap.
 
@@ -121,7 +97,7 @@ class Survey:
         ----------
         problem : Problem
             With a loss that has a kink.
-        found : Certificate
+        certificate : Certificate
             That of this survey, returned where scaling does not help enough.
         goal : float
         rounded : bool
@@ -134,32 +110,34 @@ class Survey:
             precision=float(np.finfo(self.weights.dtype).eps),
         )
         if longer is None:
-            return found
+            return certificate
         factor, shift = longer
         shortfall = 1.0 - factor * (1.0 - self.shortfall) - problem.signs * shift
         square = factor * factor * squared_norm(self.weights)
         intercept = factor * self.intercept + shift
         primal = problem.primal_from(square, intercept, problem.loss_sum(shortfall))
-        if replace(found, primal=primal).relative_gap > goal:
-            return found
+        if replace(certificate, primal=primal).relative_gap > goal:
+            return certificate
         w = factor * self.w
         if rounded:
             w, intercept = problem.rows.rounded(w, intercept)
         primal = problem.primal(w, intercept)
-        there = replace(found, weights=w, intercept=intercept, primal=primal)
-        return there if there.relative_gap <= goal else found
+        stretched = replace(certificate, weights=w, intercept=intercept, primal=primal)
+        return stretched if stretched.relative_gap <= goal else certificate
 
     def totals(self) -> Fixed:
         """Return the sums that count of rows whose duals are held fixed."""
-        return Fixed(self.own, self.imbalance, self.gain)
+        return Fixed(self.w_of_duals, self.imbalance, self.gain)
 
     def certificate(self, problem: Problem) -> Certificate:
         """Return the certificate, from sums over all rows."""
         primal = problem.primal_of(self.weights, self.intercept, self.loss)
-        dual = problem.dual_of(self.own, self.gain, self.imbalance)
+        dual = problem.dual_of(self.w_of_duals, self.gain, self.imbalance)
         # A copy, as the next survey may use the room of this one.
-        own = self.own.copy()
-        return Certificate(self.weights, self.intercept, self.duals, primal, dual, own)
+        w_of_duals = self.w_of_duals.copy()
+        return Certificate(
+            self.weights, self.intercept, self.duals, primal, dual, w_of_duals
+        )
 
 
 def survey_rows(
@@ -189,73 +167,19 @@ def survey_rows(
     narrow : bool, default=False
         Whether to keep the shortfalls as float32. All sums are of float64 ones.
     room : list of ndarray of float64, of shape (n_features,), optional
-        Arrays that the last survey left, the first of which becomes `own`; those that
-        are missing are added.
+        Arrays that the last survey left, the first of which becomes `w_of_duals`; those
+        that are missing are added.
     """
-    n_rows = problem.n_rows
-    if scales is None or reach is None:
-        scales = np.empty(0, dtype=problem.rows.dtype)
-        reach = np.empty(0, dtype=np.float32)
-    survey = Survey(
+    dtype = np.dtype(np.float32 if narrow else np.float64)
+    shortfall: NDArray[np.floating] = np.empty(problem.n_rows, dtype)
+    w_of_duals, loss, gain, imbalance, known = problem.rows.survey(
+        problem,
         w,
         intercept,
-        PackedDuals.joined([], problem.bound) if duals is None else duals,
-        np.empty(n_rows, dtype=np.float32 if narrow else np.float64),
-        np.empty(0),
+        duals,
+        shortfall,
+        scales=scales,
+        reach=reach,
+        room=room,
     )
-    room = [] if room is None else room
-    room += [np.empty(len(w)) for _ in range(problem.rows.n_shares(len(w)) - len(room))]
-
-    def look(first: int, last: int, member: int) -> tuple[Survey, list[PackedDuals]]:
-        room[member].fill(0.0)
-        part = replace(survey, own=room[member])
-        judged: list[PackedDuals] = []
-        count = count_inside(survey.duals, first)
-        for start, stop in problem.rows.chunks(last, work=2.0, first=first):
-            some = slice(start, stop)
-            # Written to in place, unless they are kept as float32.
-            short = (
-                np.empty(stop - start)
-                if narrow
-                else survey.shortfall[some].astype(np.float64, copy=False)
-            )
-            if duals is None:
-                alpha = np.empty(stop - start)
-            else:
-                alpha, count = read_duals(duals, start, stop, count)
-            _newton.survey(
-                *problem.rows.arrays,
-                start,
-                stop,
-                problem.signs[some],
-                problem.bound[some],
-                problem.curvature[some],
-                duals is None,
-                w,
-                intercept,
-                scales,
-                short,
-                alpha,
-                reach[some],
-                part.own,
-            )
-            part.add(problem, start, short, alpha)
-            if narrow:
-                np.clip(short, -LARGEST_SINGLE, LARGEST_SINGLE, out=short)
-                survey.shortfall[some] = short
-            if duals is None:
-                judged.append(PackedDuals.pack(alpha, problem.bound[some]))
-        return part, judged
-
-    parts = problem.rows.in_shares(look, len(w))
-    survey.own = room[0]
-    for part, _ in parts:
-        if part.own is not survey.own:
-            survey.own += part.own
-        survey.loss += part.loss
-        survey.gain += part.gain
-        survey.imbalance += part.imbalance
-    if duals is None:
-        each = [packed for _, judged in parts for packed in judged]
-        survey.duals = PackedDuals.joined(each, problem.bound)
-    return survey
+    return Survey(w, intercept, known, shortfall, w_of_duals, loss, gain, imbalance)

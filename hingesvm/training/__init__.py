@@ -1,1 +1,1 @@
-"""From the parameters of an estimator to solved problems, and what is said of them."""
+"""Training: makes problems from parameters and data, solves and reports on them."""

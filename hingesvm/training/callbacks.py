@@ -1,4 +1,4 @@
-"""The tasks of a fit, as scikit-learn's callbacks see them; none before version 1.9."""
+"""Tasks of a fit, for callbacks, which scikit-learn has since version 1.9."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for that of scikit-learn where it has no callbacks: adds nothing."""
+        """An empty stand-in for the class of a scikit-learn that has callbacks."""
 
 
 __all__ = ["LEFT_TO_SKLEARN", "CallbackSupportMixin", "Data", "Task", "begin_fit"]
 
-#: Attributes of an estimator in fit that scikit-learn removes, after errors too.
+#: Attributes of an estimator during fit, which scikit-learn removes, after errors too.
 LEFT_TO_SKLEARN = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 #: Keyword arguments of the hooks: "X", "y" and "metadata", or calls that return them.
 Data = dict[str, Any]
-#: Returns what makes a copy of the estimator one that is fitted.
+#: Returns the attributes that make a copy of the estimator a fitted one.
 Attributes = Callable[[], dict[str, Any]]
 
 
 class Task:
-    """A task of a fit, which has begun.
+    """A task of a fit that has begun; callbacks are told of its beginning and end.
 
-    Callbacks are called by one thread at a time.
+    One thread at a time calls callbacks.
 
     Parameters
     ----------
     estimator : estimator instance
-        The one in fit.
+        The estimator that is fitted.
     context : CallbackContext
+        The context of this task.
     data : dict
-        As hooks are given it.
+        The keyword arguments of the hooks: "X", "y" and "metadata".
     lock : RLock
-        The same for all tasks of a fit.
+        The lock that all tasks of a fit share.
     """
 
     def __init__(
         self, estimator: Any, context: Any, data: Data, lock: threading.RLock
     ) -> None:
-        self.estimator, self.context, self.data, self.lock = (
-            estimator,
-            context,
-            data,
-            lock,
-        )
+        self.estimator = estimator
+        self.context = context
+        self.data = data
+        self.lock = lock
         with lock:
             context.call_on_fit_task_begin(estimator=estimator, **data)
 
@@ -62,19 +61,25 @@ class Task:
         in_order: bool = True,
         data: Data | None = None,
     ) -> Task:
-        """Begin a task that is a part of this one.
+        """Begin a subtask of this task.
 
         Parameters
         ----------
         name : str
+            The name by which callbacks know it.
         number : int, optional
-            Which one it is; must be given where the parts are in no order.
+            Its number among the subtasks, required if they are in no order.
         size : int or None, default=0
-            Number of its own parts at most; None if unknown.
+            The largest number of subtasks that it can have; None if unknown.
         in_order : bool, default=True
-            Whether these are begun one after the other.
+            Whether its subtasks are begun one after the other.
         data : dict, optional
-            What hooks are given; as of this task by default.
+            The keyword arguments of the hooks; by default those of this task.
+
+        Returns
+        -------
+        Task
+            The subtask.
         """
         with self.lock:
             context = self.context.subcontext(
@@ -86,7 +91,7 @@ class Task:
             return Task(self.estimator, context, data or self.data, self.lock)
 
     def end(self, attributes: Attributes | None = None) -> bool:
-        """End it; return whether a callback asks to stop tasks of this level."""
+        """End this task; return whether a callback asks to stop tasks of this level."""
         with self.lock:
             stop = self.context.call_on_fit_task_end(
                 estimator=self.estimator,
@@ -105,15 +110,23 @@ def begin_fit(
     *,
     in_order: bool,
 ) -> Task | None:
-    """Begin the task of a whole fit; None if no callbacks are set.
+    """Begin the task of a whole fit.
 
     Parameters
     ----------
     estimator : estimator instance
-    X, y, sample_weight
-        As they were given to `fit`.
-    size, in_order
-        As of `Task.begin`.
+        The estimator that is fitted.
+    X, y, sample_weight : array-like
+        The arguments of `fit`, as the user gave them.
+    size : int or None
+        The largest number of subtasks; None if unknown.
+    in_order : bool
+        Whether the subtasks are begun one after the other.
+
+    Returns
+    -------
+    Task or None
+        None if the estimator has no callbacks.
     """
     if not getattr(estimator, "_skl_callbacks", None):
         return None

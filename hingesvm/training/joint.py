@@ -1,8 +1,9 @@
-"""All classes in one problem, or the problem of two classes that is the same."""
+"""Joint training of all classes, and the binary problem it is for two classes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,41 +20,50 @@ from hingesvm.problems.proof import gap_at
 from hingesvm.problems.rays import along_ray
 from hingesvm.problems.start import Start
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method, Settings, Solution, solve_jointly
-from hingesvm.training.watching import Watch
+from hingesvm.training.monitor import FitMonitor
 
 __all__ = [
-    "Jointly",
+    "BinaryFactors",
+    "JointSolver",
+    "binary_factors",
     "joint_loss_of",
     "joint_start",
     "signed_duals",
-    "two_class_factors",
 ]
 
 Float64Array = NDArray[np.float64]
-#: Solution, weights and intercepts in the dtype of X, and their relative gap.
-JointlySolved = tuple[Solution, NDArray[np.floating], NDArray[np.floating], float]
+#: The solution, its weights and intercepts in the dtype of X, and their relative gap.
+JointResult = tuple[Solution, NDArray[np.floating], NDArray[np.floating], float]
 
 
 @dataclass(frozen=True)
-class Jointly:
-    """A joint problem and how it is solved.
+class JointSolver:
+    """Solves the joint problem of three or more classes.
 
     Attributes
     ----------
     rows : Rows
-        Those that take part.
+        The training rows.
     codes : ndarray of integers, of shape (n_rows,)
-        The class of each.
+        The class of each row, as an index into the sorted classes.
     n_classes : int
+        Number of classes.
     costs : ndarray of float64, of shape (n_rows,) or (1,)
+        C times the weight of each row.
     loss : MulticlassLoss
+        The loss of all scores.
+    rule : {"free", "penalized", "none"}
+        How intercepts are treated.
+    settings : Settings
+        The method, the tolerance and the bound on iterations.
+    seed : int
+        Seed of the order in which rows are visited.
     start : Start or None
         Where to start, with arrays of all classes.
-    watch : Watch or None
-    exact : bool, default=True
-        Whether a small problem ends exact to rounding; if not, it ends at `tol` too.
+    monitor : FitMonitor or None
+        Reports the progress.
     """
 
     rows: Rows
@@ -65,10 +75,10 @@ class Jointly:
     settings: Settings
     seed: int
     start: Start | None
-    watch: Watch | None
+    monitor: FitMonitor | None
 
-    def solve(self) -> JointlySolved:
-        """Solve it; return coefficients in the dtype of X and their gap."""
+    def solve(self) -> JointResult:
+        """Return the solution, its coefficients in the dtype of X, and their gap."""
         problem = JointProblem(
             self.rows,
             self.codes.astype(np.intp),
@@ -79,52 +89,71 @@ class Jointly:
             self.rule,
         )
         start = None if self.start is None else along_ray(problem, self.start)
-        watch = None if self.watch is None else self.watch.of(0)
+        monitor = None if self.monitor is None else self.monitor.of(0)
         solution = solve_jointly(
             problem,
             self.settings,
             seed=self.seed,
             start=start,
-            report=watch,
+            report=monitor,
         )
-        if watch is not None:
-            watch.end(solution)
-        found = solution.certificate
-        weights = found.weights.astype(self.rows.dtype)
-        intercepts = found.intercept.astype(self.rows.dtype)
-        same = np.array_equal(weights, found.weights)
-        if same and np.array_equal(intercepts, found.intercept):
-            return solution, weights, intercepts, found.relative_gap
-        kept = weights.astype(np.float64), intercepts.astype(np.float64)
+        if monitor is not None:
+            monitor.end(solution)
+        certificate = solution.certificate
+        weights = certificate.weights.astype(self.rows.dtype)
+        intercepts = certificate.intercept.astype(self.rows.dtype)
+        same = np.array_equal(weights, certificate.weights)
+        if same and np.array_equal(intercepts, certificate.intercept):
+            return solution, weights, intercepts, certificate.relative_gap
+        rounded = weights.astype(np.float64), intercepts.astype(np.float64)
         point = replace(
-            found,
-            weights=kept[0],
-            intercept=kept[1],
-            primal=problem.primal(*kept),
+            certificate,
+            weights=rounded[0],
+            intercept=rounded[1],
+            primal=problem.primal(*rounded),
         )
-        return solution, weights, intercepts, gap_at(problem, found, point)
+        return solution, weights, intercepts, gap_at(problem, certificate, point)
 
 
-def two_class_factors(loss: MulticlassLoss) -> tuple[float, float, float]:
-    """Return the factors of C, of coefficients and of the objective for two classes.
+class BinaryFactors(NamedTuple):
+    """Factors by which a joint problem of two classes differs from the binary one.
+
+    Attributes
+    ----------
+    cost : float
+        Cost of a row in the binary problem, divided by its cost in the joint one.
+    coef : float
+        Difference of the joint coefficients of both classes, divided by the binary
+        ones.
+    objective : float
+        Joint objective, divided by the binary one.
+    """
+
+    cost: float = 1.0
+    coef: float = 1.0
+    objective: float = 1.0
+
+
+def binary_factors(loss: MulticlassLoss) -> BinaryFactors:
+    """Return the factors of the binary problem that a joint one of two classes is.
 
     With v the weights of the second class and -v those of the first, both multi-class
     losses are max(0, m - 2 y v . x). With 2 v = m w the objective is m^2 / 2 times that
     of the binary hinge for w and the cost 2 C / m.
     """
     m = loss.margin
-    return 2.0 / m, m, 0.5 * m * m
+    return BinaryFactors(cost=2.0 / m, coef=m, objective=0.5 * m * m)
 
 
 def joint_loss_of(
     multi_class: str | MulticlassLoss, loss: str | MarginLoss, solver: Method
 ) -> MulticlassLoss | None:
-    """Return the loss of all scores, or None for one against the rest.
+    """Return the loss of all scores, or None if classes are trained one-vs-rest.
 
     Raises
     ------
     ValueError
-        If it cannot be trained with this loss or solver.
+        If joint training does not support the binary loss or the solver.
     """
     if isinstance(multi_class, str) and multi_class == "ovr":
         return None
@@ -142,7 +171,7 @@ def joint_loss_of(
 
 
 def joint_start(starts: list[Start], codes: NDArray[np.integer]) -> Start:
-    """Return the start of a joint problem, given one for each class."""
+    """Return the start of a joint problem that combines one start for each class."""
     alpha = np.stack([start.alpha for start in starts], axis=1)
     alpha[np.arange(len(codes)), codes] = 0.0
     weights = np.stack([start.w for start in starts if start.w is not None])
@@ -150,7 +179,20 @@ def joint_start(starts: list[Start], codes: NDArray[np.integer]) -> Start:
 
 
 def signed_duals(alpha: Float64Array, codes: NDArray[np.integer]) -> Float64Array:
-    """Return what each row adds to each class: minus its duals, and their sum."""
+    """Return the factors of each row in the weights of each class.
+
+    Parameters
+    ----------
+    alpha : ndarray of float64, of shape (n_rows, n_classes)
+        Dual variables.
+    codes : ndarray of integers, of shape (n_rows,)
+        The class of each row.
+
+    Returns
+    -------
+    ndarray of float64, of shape (n_rows, n_classes)
+        Minus the dual variables, and in the class of the row their sum.
+    """
     signed = -alpha
     signed[np.arange(len(codes)), codes] = alpha.sum(axis=1)
     return signed

@@ -1,4 +1,4 @@
-"""Warnings of fits that ended above their tolerance, or whose coefficients did."""
+"""Warnings of fits whose gap, or that of their rounded coefficients, is above tol."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import warnings
 from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm.problems.rounding import WORSE
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method
-from hingesvm.training.causes import causes_of, told
-from hingesvm.training.trained import Trained
+from hingesvm.training.causes import causes_of, format_gap
+from hingesvm.training.trained import TrainedModel
 
 __all__ = [
-    "warn_if_short",
-    "warn_path_short",
+    "warn_if_not_converged",
+    "warn_if_path_not_converged",
     "warn_search_stopped",
 ]
 
@@ -22,8 +22,12 @@ __all__ = [
 _STACK_LEVEL = 6
 
 
-def warn_if_short(
-    rows: Rows, trained: Trained, tol: float, max_iter: int, method: Method = "auto"
+def warn_if_not_converged(
+    rows: Rows,
+    trained: TrainedModel,
+    tol: float,
+    max_iter: int,
+    method: Method = "auto",
 ) -> None:
     """Warn if problems, or their rounded coefficients, miss the tolerance."""
     if not trained.converged:
@@ -35,7 +39,14 @@ def warn_if_short(
 def warn_search_stopped(who: str, done: int, count: int, *, stack_level: int) -> None:
     """Warn that a callback stopped a search after some of its fits.
 
-    `stack_level` is how many frames the call of the user is above this one.
+    Parameters
+    ----------
+    who : str
+        Name of the estimator.
+    done, count : int
+        Number of fits that were done, and of all.
+    stack_level : int
+        Number of frames from this function up to the user's call.
     """
     warnings.warn(
         f"{who}: a callback stopped the search after {done} of {count} fits; the "
@@ -45,54 +56,66 @@ def warn_search_stopped(who: str, done: int, count: int, *, stack_level: int) ->
     )
 
 
-def warn_path_short(
+def warn_if_path_not_converged(
     who: str,
     rows: Rows,
-    each: list[Trained],
+    models: list[TrainedModel],
     tol: float,
     max_iter: int,
     method: Method = "auto",
     *,
     stack_level: int,
 ) -> None:
-    """Warn that some of many fits, or their rounded coefficients, miss the tolerance.
+    """Warn if some of many fits, or their rounded coefficients, miss the tolerance.
 
-    `rows` are those of all fits, and `stack_level` is how many frames the call of the
-    user is above this one.
+    Parameters
+    ----------
+    who : str
+        Name of the estimator or function.
+    rows : Rows
+        The rows of all fits.
+    models : list of TrainedModel
+        The results of all fits.
+    tol, max_iter, method : float, int, str
+        The parameters of the fits.
+    stack_level : int
+        Number of frames from this function up to the user's call.
     """
-    short = [trained for trained in each if not trained.converged]
-    gaps = [trained.rounded_gap for trained in each if trained.converged]
+    short = [model for model in models if not model.converged]
+    gaps = [model.rounded_gap for model in models if model.converged]
     coarse = [gap for gap in gaps if gap > tol]
     if coarse and not short:
-        who = f"{who}: {len(coarse)} of {len(each)} fits"
+        who = f"{who}: {len(coarse)} of {len(models)} fits"
         _warn_rounded(who, max(coarse), tol, stack_level + 2)
     if not short:
         return
     worst = max(
         solution.certificate.relative_gap
-        for trained in short
-        for solution in trained.solutions
+        for model in short
+        for solution in model.solutions
     )
-    ended = [one for one in short if not _is_stopped(one)]
+    ended = [model for model in short if not _is_stopped(model)]
     why = ", stopped by a callback" if len(ended) < len(short) else ""
     message = (
-        f"{who}: {len(short)} of {len(each)} fits stopped before tol={tol:.2g} "
+        f"{who}: {len(short)} of {len(models)} fits stopped before tol={tol:.2g} "
         f"(max_iter={max_iter}{why}); the largest relative duality gap is "
-        f"{told(worst)}. "
+        f"{format_gap(worst)}. "
     )
     message += " ".join(causes_of(rows, ended, tol, max_iter, method))
     warnings.warn(message.rstrip(), ConvergenceWarning, stacklevel=stack_level + 1)
 
 
-def _is_stopped(trained: Trained) -> bool:
-    """Whether a callback stopped one of its problems above the tolerance."""
-    return any(one.is_stopped and not one.converged for one in trained.solutions)
+def _is_stopped(model: TrainedModel) -> bool:
+    """Whether a callback stopped one of the problems above the tolerance."""
+    return any(
+        solution.is_stopped and not solution.converged for solution in model.solutions
+    )
 
 
 def _warn_not_converged(
-    rows: Rows, trained: Trained, tol: float, max_iter: int, method: Method
+    rows: Rows, trained: TrainedModel, tol: float, max_iter: int, method: Method
 ) -> None:
-    """Warn that problems did not reach the tolerance, with gap and cause."""
+    """Warn that problems did not reach the tolerance; the message says why."""
     solutions = trained.solutions
     short = [solution for solution in solutions if not solution.converged]
     n_iter = max(solution.n_iter for solution in short)
@@ -103,7 +126,7 @@ def _warn_not_converged(
     count = "1 iteration" if n_iter == 1 else f"{n_iter} iterations"
     message = (
         f"HingeSVC {how} after {count} (max_iter={max_iter}) with a "
-        f"relative duality gap of {told(worst)}{which}, above tol={tol:.2g}: the "
+        f"relative duality gap of {format_gap(worst)}{which}, above tol={tol:.2g}: the "
         "objective may be that far above its minimum. "
     )
     if stopped:
@@ -113,7 +136,7 @@ def _warn_not_converged(
     if trained.rounded_gap > WORSE * max(worst, tol):
         message += (
             " Rounded to float32, the coefficients have a gap of up to "
-            f"{told(trained.rounded_gap)}: pass X as float64."
+            f"{format_gap(trained.rounded_gap)}: pass X as float64."
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=_STACK_LEVEL)
 
@@ -122,8 +145,9 @@ def _warn_rounded(who: str, gap: float, tol: float, stack_level: int) -> None:
     """Warn that float32 coefficients are too coarse for the tolerance."""
     warnings.warn(
         f"{who} converged, but the objective of coefficients rounded to float32 has a "
-        f"relative duality gap of up to {told(gap)}, above tol={tol:.2g}: pass X as "
-        "float64, scale rows or columns that are far longer than others, or raise tol.",
+        f"relative duality gap of up to {format_gap(gap)}, above tol={tol:.2g}: pass X "
+        "as float64, scale rows or columns that are far longer than others, or raise "
+        "tol.",
         ConvergenceWarning,
         stacklevel=stack_level,
     )

@@ -1,4 +1,4 @@
-"""Training on rows and labels for one C after the other, as fits and paths do."""
+"""Training on rows and labels, with one value of C or several in turn."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Settings
 from hingesvm.training.callbacks import Task
-from hingesvm.training.classes import Classes
-from hingesvm.training.joint import Jointly, joint_loss_of, two_class_factors
-from hingesvm.training.lines import Lines
-from hingesvm.training.trained import Trained, history_table
+from hingesvm.training.joint import (
+    BinaryFactors,
+    JointSolver,
+    binary_factors,
+    joint_loss_of,
+)
+from hingesvm.training.monitor import FitMonitor, ProblemState
+from hingesvm.training.one_vs_rest import OneVsRestSolver
+from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.printing import ProgressPrinter
+from hingesvm.training.trained import TrainedModel, history_table
 from hingesvm.training.validation import (
     draw_seeds,
     encode_labels,
     row_costs,
     row_factors,
 )
-from hingesvm.training.watching import Seen, Watch
 
 __all__ = ["Training"]
 
@@ -34,21 +40,32 @@ Float64Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Training:
-    """Rows, labels and parameters; C is given with each call.
+    """Checked rows, labels and parameters, on which `train` is called for each C.
 
     Attributes
     ----------
     rows : Rows
-        Those that take part.
+        The training rows.
     classes : ndarray of shape (n_classes,)
+        The sorted class labels.
     codes : ndarray of integers, of shape (n_rows,)
-        The class of each row.
+        The class of each row, as an index into `classes`.
     factors : ndarray of float64, of shape (n_rows,) or (1,)
-        Class weight times sample weight.
+        Class weight times sample weight of each row, or the one factor of all rows.
+    loss : MarginLoss
+        The loss of binary problems.
     joint : MulticlassLoss or None
-        None for one against the rest.
+        The loss of joint training; None trains one-vs-rest.
+    rule : {"free", "penalized", "none"}
+        How intercepts are treated.
+    settings : Settings
+        The method, the tolerance and the bound on iterations.
     seeds : list of int
-        One for each problem.
+        The seed of each problem.
+    n_jobs : int or None
+        Number of threads, as joblib takes it.
+    verbose : bool
+        Whether progress is printed.
     """
 
     rows: Rows
@@ -66,31 +83,45 @@ class Training:
     @classmethod
     def build(
         cls,
-        params: Any,
+        params: HingeParameters,
         rows: Rows,
         y: NDArray[Any],
         weights: Float64Array | None,
         where: str = "",
     ) -> Training:
-        """Make it of the parameters of an estimator.
+        """Return the training that the parameters of an estimator describe.
 
         Parameters
         ----------
-        params : object
-            With the parameters of HingeSVC as attributes; C is not used.
+        params : HingeParameters
+            The estimator, of which only the shared parameters are used.
         rows : Rows
+            The rows, of which those of weight 0 are left out.
         y : ndarray of shape (n_rows,)
             Labels.
         weights : ndarray of float64, of shape (n_rows,), or None
-            Positive.
+            Non-negative sample weights.
         where : str, default=""
-            What the rows are, for an error, where they are not all.
+            For error messages: which rows these are, if not all.
+
+        Returns
+        -------
+        Training
+            Ready to train with any C.
+
+        Raises
+        ------
+        ValueError
+            If labels, class weights or a combination of parameters are unusable.
         """
         if params.n_jobs == 0:
             raise ValueError(
                 "n_jobs == 0 has no meaning: pass a number of threads, -1 for all "
                 "processors, or None."
             )
+        if weights is not None and not np.all(weights):
+            kept = np.flatnonzero(weights)
+            rows, y, weights = rows.subset(kept), y[kept], weights[kept]
         classes, codes = encode_labels(y)
         if len(classes) < 2:
             raise ValueError(
@@ -117,65 +148,67 @@ class Training:
 
     @property
     def is_joint(self) -> bool:
-        """Whether one problem has the duals of all classes."""
+        """Whether all classes are trained in one joint problem."""
         return self.joint is not None and len(self.classes) > 2
 
     @property
     def targets(self) -> list[int]:
-        """The positive class of each problem; of joint ones, all classes."""
+        """The positive class of each one-vs-rest problem; all classes if joint."""
         return [1] if len(self.classes) == 2 else list(range(len(self.classes)))
 
     @property
     def n_problems(self) -> int:
-        """Number of problems."""
+        """The number of problems."""
         return 1 if self.is_joint else len(self.targets)
 
     @property
     def tasks(self) -> dict[str, Any]:
-        """How many tasks callbacks see, None if unknown, and whether in order."""
+        """The arguments `size` and `in_order` of the task of a fit."""
         count = self.n_problems
         return {"size": None if count == 1 else count, "in_order": count == 1}
 
     @property
-    def factors_of_two(self) -> tuple[float, float, float]:
-        """Factors of C, coefficients and objective, of a joint loss of two classes."""
+    def binary_factors(self) -> BinaryFactors:
+        """Factors of the binary problem; 1 unless two classes have a joint loss."""
         if self.joint is None or self.is_joint:
-            return 1.0, 1.0, 1.0
-        return two_class_factors(self.joint)
+            return BinaryFactors()
+        return binary_factors(self.joint)
 
     def costs(self, C: float) -> Float64Array:
-        """Return the costs of the rows in the problems, of shape (n_rows,) or (1,)."""
+        """Return C times the factors of the rows, of shape (n_rows,) or (1,)."""
         costs = row_costs(C, self.factors)
-        factor = self.factors_of_two[0]
+        factor = self.binary_factors.cost
         return costs if factor == 1.0 else factor * costs
 
-    def losses_of(self, trained: Trained) -> float:
-        """Return the losses of all rows times their costs: P less the penalty."""
+    def losses_of(self, trained: TrainedModel) -> float:
+        """Return the sum of cost times loss over rows and problems."""
         return float(self.losses_of_each(trained).sum())
 
-    def losses_of_each(self, trained: Trained) -> Float64Array:
-        """Return the same for each problem."""
+    def losses_of_each(self, trained: TrainedModel) -> Float64Array:
+        """Return for each problem the sum of cost times loss over its rows.
+
+        This is the objective without the penalty.
+        """
         losses = []
         for solution in trained.solutions:
-            found = solution.certificate
-            square = float(np.vdot(found.w, found.w))
+            certificate = solution.certificate
+            square = float(np.vdot(certificate.w, certificate.w))
             if self.rule == "penalized":
-                square += float(np.vdot(found.intercept, found.intercept))
-            losses.append(max(found.primal - 0.5 * square, 0.0))
+                square += float(np.vdot(certificate.intercept, certificate.intercept))
+            losses.append(max(certificate.primal - 0.5 * square, 0.0))
         return trained.scale * np.array(losses)
 
-    def starts_from(self, trained: Trained, C: float) -> list[Start | None]:
-        """Return where the same problems with this C are to start."""
+    def starts_from(self, trained: TrainedModel, C: float) -> list[Start | None]:
+        """Return starts for the same problems with another C, one for each problem."""
         ratio = float(self.costs(C)[0] / trained.costs[0])
         return [
-            Start(
+            PathStart(
                 solution.certificate.alpha,
                 solution.certificate.w,
                 solution.certificate.intercept,
-                solution.shortfall,
-                found=solution.certificate,
+                margins=solution.margins,
+                certificate=solution.certificate,
                 ratio=ratio,
-                reach=solution.reach,
             )
             for solution in trained.solutions
         ]
@@ -187,28 +220,34 @@ class Training:
         *,
         keep_duals: bool = False,
         task: Task | None = None,
-        where: str = "",
-    ) -> Trained:
+        fit_name: str = "",
+    ) -> TrainedModel:
         """Train with one C.
 
         Parameters
         ----------
         C : float
+            Factor of the losses.
         starts : list of Start or None, optional
-            Where to start, one for each problem; emptied. The dual variables may be of
-            other costs.
+            Where to start, for each problem; set to None when the problem begins. The
+            dual variables may belong to other costs.
         keep_duals : bool, default=False
-            Whether the solutions are to have dual variables.
+            Whether the solutions keep their dual variables.
         task : Task, optional
-            Of callbacks, in which this is done.
-        where : str, default=""
-            Which of many fits it is, for the lines that are printed.
+            The task of this fit, for callbacks.
+        fit_name : str, default=""
+            Name of this fit in the lines that are printed, if it is one of many.
+
+        Returns
+        -------
+        TrainedModel
+            The model and its certificates.
         """
         costs = self.costs(C)
-        watch = self._watch(task, where)
+        monitor = self._monitor(task, fit_name)
         if self.is_joint:
-            return self._train_jointly(costs, starts[0] if starts else None, watch)
-        solved = Classes(
+            return self._train_jointly(costs, starts[0] if starts else None, monitor)
+        solved = OneVsRestSolver(
             rows=self.rows,
             codes=self.codes,
             costs=costs,
@@ -219,68 +258,70 @@ class Training:
             rule=self.rule,
             settings=self.settings,
             n_jobs=self.n_jobs,
-            watch=watch,
+            monitor=monitor,
             keep_duals=keep_duals,
         ).solve()
-        _, longer, scale = self.factors_of_two
+        factors = self.binary_factors
         dtype = self.rows.dtype.type
         coef = np.array([w for _, (w, _, _) in solved])
         intercept = np.array([b for _, (_, b, _) in solved], dtype=dtype)
-        if longer != 1.0:
-            coef *= dtype(longer)
-            intercept *= dtype(longer)
-        return Trained(
+        if factors.coef != 1.0:
+            coef *= dtype(factors.coef)
+            intercept *= dtype(factors.coef)
+        return TrainedModel(
             coef,
             intercept,
             [solution for solution, _ in solved],
             max(gap for _, (_, _, gap) in solved),
-            scale,
+            factors.objective,
             costs,
         )
 
-    def _watch(self, task: Task | None, where: str) -> Watch | None:
-        """Return what watches the problems; None if nobody is told of them."""
+    def _monitor(self, task: Task | None, fit_name: str) -> FitMonitor | None:
+        """Return the monitor of a fit, or None if nothing is printed or called back."""
         if not (self.verbose or task is not None):
             return None
         count = self.n_problems
-        scale = self.factors_of_two[2]
+        scale = self.binary_factors.objective
 
-        def lines(number: int) -> Lines:
-            return Lines(
+        def printer(number: int) -> ProgressPrinter:
+            return ProgressPrinter(
                 number,
                 count,
                 self.rows.n_rows,
                 self.settings.tol,
                 self.settings.max_iter,
                 scale,
-                where,
+                fit_name,
             )
 
-        return Watch(count, lines if self.verbose else None, task, self._so_far)
+        return FitMonitor(
+            count, printer if self.verbose else None, task, self._unfinished_model
+        )
 
-    def _so_far(self, seen: Sequence[Seen]) -> dict[str, Any]:
-        """Return the attributes of a model of problems that are not yet solved."""
-        _, longer, scale = self.factors_of_two
+    def _unfinished_model(self, states: Sequence[ProblemState]) -> dict[str, Any]:
+        """Return the attributes of a model whose problems are in these states."""
+        _, factor, scale = self.binary_factors
         dtype = self.rows.dtype
-        last = [one.checks[-1] for one in seen]
-        coef = np.concatenate([np.atleast_2d(one.weights) for one in seen])
-        intercept = np.concatenate([np.atleast_1d(one.intercept) for one in seen])
+        last = [state.checks[-1] for state in states]
+        coef = np.concatenate([np.atleast_2d(state.weights) for state in states])
+        intercept = np.concatenate([np.atleast_1d(state.intercept) for state in states])
         return {
             "classes_": self.classes,
-            "coef_": (longer * coef).astype(dtype),
-            "intercept_": (longer * intercept).astype(dtype),
+            "coef_": (factor * coef).astype(dtype),
+            "intercept_": (factor * intercept).astype(dtype),
             "objective_": scale * sum(check.objective for check in last),
             "dual_gap_": scale * sum(check.gap for check in last),
             "n_iter_": max(1, *(check.iteration for check in last)),
-            "history_": [history_table(one.checks, scale) for one in seen],
+            "history_": [history_table(state.checks, scale) for state in states],
         }
 
     def _train_jointly(
-        self, costs: Float64Array, start: Start | None, watch: Watch | None
-    ) -> Trained:
-        """Solve one problem of all classes."""
+        self, costs: Float64Array, start: Start | None, monitor: FitMonitor | None
+    ) -> TrainedModel:
+        """Train all classes in one joint problem."""
         assert self.joint is not None
-        solution, coef, intercept, gap = Jointly(
+        solution, coef, intercept, gap = JointSolver(
             rows=self.rows,
             codes=self.codes,
             n_classes=len(self.classes),
@@ -290,6 +331,6 @@ class Training:
             settings=self.settings,
             seed=self.seeds[0],
             start=start,
-            watch=watch,
+            monitor=monitor,
         ).solve()
-        return Trained(coef, intercept, [solution], gap, 1.0, costs)
+        return TrainedModel(coef, intercept, [solution], gap, 1.0, costs)

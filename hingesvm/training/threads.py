@@ -1,4 +1,4 @@
-"""Calls in threads, the calling one among them; nobody polls for results."""
+"""Calls in several threads, the calling thread among them, without polling."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ _Result = TypeVar("_Result")
 
 
 def team_of(n_jobs: int | None, most: int | None = None) -> Team:
-    """Return so many members, on no more threads than there are processors.
+    """Return a team of threads, of which no more run at once than there are processors.
 
-    These are the ones that this process may use: by its affinity, and by the quota of
+    Processors are those that this process may use, by its affinity and by the quota of
     its container.
 
     Parameters
     ----------
     n_jobs : int or None
-        Number of members, as joblib takes it.
+        Number of members of the team, as joblib takes it.
     most : int, optional
-        Members that have work.
+        Largest number of members, as no more have work.
+
+    Returns
+    -------
+    Team
+        Members share the threads if these are fewer.
     """
     size = effective_n_jobs(n_jobs)
     if most is not None:
@@ -42,32 +47,38 @@ def map_in_threads(
     n_jobs: int | None,
     cancel: Callable[[], None],
 ) -> list[_Result]:
-    """Return the results for all items, in their order.
+    """Call a function with each item, in several threads.
 
     Parameters
     ----------
     function : callable
+        Called with each item.
     items : sequence
-        Each is given to the next thread that is free.
+        The next item goes to the next thread that is free.
     n_jobs : int or None
         Number of threads, as joblib takes it; no more than there are processors.
     cancel : callable
-        Called when a call fails; lets the others end soon, by an exception. The
-        first exception is raised here once they have.
+        Called when a call fails; should make the others end soon, by an exception. The
+        first exception is raised here once they have ended.
+
+    Returns
+    -------
+    list
+        The results, in the order of the items.
     """
     waiting: SimpleQueue[int] = SimpleQueue()
-    for place in range(len(items)):
-        waiting.put(place)
+    for index in range(len(items)):
+        waiting.put(index)
     results: dict[int, _Result] = {}
     failed = threading.Event()
 
     def work(_: int) -> None:
         while not failed.is_set():
             try:
-                place = waiting.get_nowait()
+                index = waiting.get_nowait()
             except Empty:
                 return
-            results[place] = function(items[place])
+            results[index] = function(items[index])
 
     def fail() -> None:
         failed.set()
@@ -75,4 +86,4 @@ def map_in_threads(
 
     with team_of(n_jobs, len(items)) as team:
         team.run(work, fail)
-    return [results[place] for place in range(len(items))]
+    return [results[index] for index in range(len(items))]

@@ -1,4 +1,4 @@
-"""What training returns: a model, and what is known of it."""
+"""What training returns: a model with its certificates."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from hingesvm.solvers import Check, Solution
 
-__all__ = ["Trained", "history_table"]
+__all__ = ["TrainedModel", "history_table"]
 
 Float64Array = NDArray[np.float64]
 
-# What a history has of each look.
-_LOOK = np.dtype(
+# The fields of `history_`, one record for each check of the gap.
+_CHECK = np.dtype(
     [
         ("iteration", np.intp),
         ("seconds", np.float64),
@@ -28,22 +28,23 @@ _LOOK = np.dtype(
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A model, and what is known of it.
+class TrainedModel:
+    """A model with its certificates.
 
     Attributes
     ----------
     coef : ndarray of shape (n_scores, n_features)
+        Weights, in the dtype of X.
     intercept : ndarray of shape (n_scores,)
-        Both in the dtype of X.
+        Intercepts, in the dtype of X.
     solutions : list of Solution
-        One for each problem that was solved.
+        The solution of each problem, in float64.
     rounded_gap : float
-        Largest relative gap of the rounded coefficients.
+        The largest relative gap of any problem with coefficients in the dtype of X.
     scale : float
-        Factor of the objectives.
+        The model's objective, divided by the sum of those of the problems.
     costs : ndarray of float64, of shape (n_rows,) or (1,)
-        Of the rows, in the problems.
+        The costs of the rows in the problems.
     """
 
     coef: NDArray[np.floating]
@@ -55,19 +56,19 @@ class Trained:
 
     @property
     def objective(self) -> float:
-        """Primal value, summed over the problems."""
-        each = (solution.certificate.primal for solution in self.solutions)
-        return self.scale * float(sum(each))
+        """The primal value, summed over the problems."""
+        values = (solution.certificate.primal for solution in self.solutions)
+        return self.scale * float(sum(values))
 
     @property
     def dual_gap(self) -> float:
-        """Duality gap, summed over the problems."""
-        each = (solution.certificate.gap for solution in self.solutions)
-        return self.scale * float(sum(each))
+        """The duality gap, summed over the problems."""
+        gaps = (solution.certificate.gap for solution in self.solutions)
+        return self.scale * float(sum(gaps))
 
     @property
     def n_iter(self) -> int:
-        """Sweeps and Newton steps, the most of any problem, at least 1."""
+        """The largest number of sweeps and Newton steps of any problem, at least 1."""
         return max(1, *(solution.n_iter for solution in self.solutions))
 
     @property
@@ -90,27 +91,26 @@ class Trained:
             ],
         }
 
-    def without_duals(self) -> Trained:
-        """Return the same without dual variables, which are many."""
-        return self._with_certificates(duals=np.empty(0), own=None)
+    def without_duals(self) -> TrainedModel:
+        """Return the same model without dual variables, to free their memory."""
+        return self._with_certificates(duals=np.empty(0), w_of_duals=None)
 
-    def without_coefficients(self) -> Trained:
-        """Return the same without coefficients."""
-        # Copies, as views would keep all of it.
+    def without_coefficients(self) -> TrainedModel:
+        """Return the same model without coefficients, to free their memory."""
+        # Copies, as views would keep the whole array.
         coef, intercept = self.coef[:0].copy(), self.intercept[:0].copy()
         bare = replace(self, coef=coef, intercept=intercept)
         return bare._with_certificates(weights=np.empty(0))
 
-    def _with_certificates(self, **changes: Any) -> Trained:
-        """Return the same with these attributes of the certificates."""
+    def _with_certificates(self, **changes: Any) -> TrainedModel:
+        """Return the same model with these attributes of all certificates changed."""
         return replace(
             self,
             solutions=[
                 replace(
                     solution,
                     certificate=replace(solution.certificate, **changes),
-                    shortfall=None,
-                    reach=None,
+                    margins=None,
                 )
                 for solution in self.solutions
             ],
@@ -118,8 +118,21 @@ class Trained:
 
 
 def history_table(checks: Sequence[Check], scale: float = 1.0) -> NDArray[np.void]:
-    """Return the looks at the gap as a structured array, objectives times a factor."""
-    table = np.array([tuple(check) for check in checks], dtype=_LOOK)
+    """Return the checks of the gap as a structured array.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+        The checks of one problem.
+    scale : float, default=1.0
+        Factor by which objectives and gaps are multiplied.
+
+    Returns
+    -------
+    structured ndarray of shape (n_checks,)
+        With the fields of `history_`.
+    """
+    table = np.array([tuple(check) for check in checks], dtype=_CHECK)
     if scale != 1.0:
         table["objective"] *= scale
         table["gap"] *= scale

@@ -1,4 +1,4 @@
-"""Checks of what users pass to `fit`, beyond those that scikit-learn has."""
+"""Checks of rows, labels and weights, beyond those of scikit-learn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from hingesvm.rows.memory import Matrix, Rows, no_such_column
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.copied import Matrix
+from hingesvm.rows.memory import MemoryRows, no_such_column
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
 
 __all__ = [
@@ -36,9 +38,9 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
-# Labels looked at in one go: a bound of what an interrupt waits for.
+# Labels are encoded in pieces of this size, which an interrupt waits for.
 _LABELS = 1 << 19
-# Costs whose squares and reciprocals are finite.
+# Squares and reciprocals of costs between these are finite.
 _SMALLEST_COST, _LARGEST_COST = 1e-150, 1e150
 # Seeds are drawn below this number.
 _LARGEST_SEED = np.iinfo(np.int32).max
@@ -46,7 +48,7 @@ _LARGEST_SEED = np.iinfo(np.int32).max
 
 @contextmanager
 def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Put an estimator back as it was when the body raises."""
+    """Restore the attributes of an estimator if the body of the `with` raises."""
     before = dict(vars(estimator))
     try:
         yield
@@ -64,13 +66,35 @@ def checked_input(
     y: ArrayLike,
     sample_weight: ArrayLike | None,
 ) -> tuple[Rows, NDArray[Any], Float64Array | None]:
-    """Return rows, labels and weights, and set what an estimator says of features."""
+    """Check the arguments of `fit`, and set the attributes that describe features.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        `n_features_in_` and, if there are names, `feature_names_in_` are set.
+    X, y, sample_weight : array-like
+        The arguments of `fit`, as the user gave them.
+
+    Returns
+    -------
+    rows : Rows
+        The rows of X.
+    labels : ndarray of shape (n_samples,)
+        The labels.
+    weights : ndarray of float64, of shape (n_samples,), or None
+        The sample weights.
+
+    Raises
+    ------
+    ValueError
+        If the input is unusable; the message says why.
+    """
     if is_plain(X, ordered=True) and _are_plain_labels(y, len(X)):
         estimator.n_features_in_ = X.shape[1]
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
-        return Rows(X), y, check_sample_weight(sample_weight, len(y))
-    # Whether sparse rows are finite is found with their norms, in one pass.
+        return MemoryRows(X), y, check_sample_weight(sample_weight, len(y))
+    # Sparse rows are checked to be finite when their norms are computed, in one pass.
     is_sparse = sp.issparse(X)
     data, labels = validate_data(
         estimator,
@@ -88,9 +112,10 @@ def checked_input(
 
 
 def is_plain(X: Any, *, ordered: bool = False) -> TypeGuard[NDArray[np.floating]]:
-    """Whether X is an array that scikit-learn's checks would return as it is.
+    """Whether X is an array that scikit-learn's checks would return unchanged.
 
-    They take longer than a small fit. `ordered` asks for rows in C's order too.
+    The checks take longer than a small fit. With `ordered`, X must also be C-ordered
+    and aligned.
     """
     if not (type(X) is np.ndarray and X.ndim == 2 and X.size > 0):
         return False
@@ -103,7 +128,7 @@ def is_plain(X: Any, *, ordered: bool = False) -> TypeGuard[NDArray[np.floating]
 
 
 def _are_plain_labels(y: Any, count: int) -> TypeGuard[NDArray[Any]]:
-    """Whether labels are an array of numbers of which the same is true."""
+    """Whether y is an array of numbers that the checks would return unchanged."""
     if not (type(y) is np.ndarray and y.shape == (count,)):
         return False
     if y.dtype.kind != "f":
@@ -115,7 +140,14 @@ def _are_plain_labels(y: Any, count: int) -> TypeGuard[NDArray[Any]]:
 def check_sample_weight(
     sample_weight: ArrayLike | None, n_samples: int
 ) -> Float64Array | None:
-    """Return checked sample weights as float64, or None for equal ones."""
+    """Return checked sample weights as float64, or None if there are none.
+
+    Raises
+    ------
+    ValueError
+        If weights are of another shape than (n_samples,), negative, not finite or all
+        zero.
+    """
     if sample_weight is None:
         return None
     is_scalar = isinstance(sample_weight, Real)
@@ -150,26 +182,30 @@ def check_sample_weight(
 
 
 def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
-    """Return the sorted classes and the place of each label among them.
+    """Return the sorted classes, and the index of each label among them.
 
-    In pieces, between which an interrupt is seen. Labels that are no classes are
-    refused.
+    Labels are handled in pieces, so that Ctrl-C is noticed between two.
+
+    Raises
+    ------
+    ValueError
+        If the labels are no classes, such as fractions.
     """
     numbers = y.dtype.kind in "biuf"
     if not numbers:
         check_classification_targets(y)
     classes = _two_classes(y) if numbers else None
     if classes is not None:
-        # Two integers are always classes, and the check takes a tenth of a small fit.
+        # Two integers are valid classes, and the check takes a tenth of a small fit.
         if y.dtype.kind == "f":
             check_classification_targets(classes)
         return classes, (y == classes[1]).view(np.int8)
     pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
     classes = np.unique(y[pieces[0]])
     if len(pieces) > 1:
-        each = [classes, *(np.unique(y[piece]) for piece in pieces[1:])]
-        classes = np.unique(np.concatenate(each))
-    # Where most labels differ scikit-learn warns; else integers are always classes.
+        parts = [classes, *(np.unique(y[piece]) for piece in pieces[1:])]
+        classes = np.unique(np.concatenate(parts))
+    # scikit-learn warns if most labels differ; otherwise integers are valid classes.
     few = 2 * len(classes) <= len(y)
     if numbers and (y.dtype.kind == "f" or not few):
         check_classification_targets(np.repeat(classes, 3) if few else y)
@@ -180,7 +216,7 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
 
 
 def _two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the sorted classes if there are exactly two, which needs no sorting."""
+    """Return the sorted classes if there are exactly two, without sorting y."""
     others = y != y[0]
     second = int(others.argmax())
     if not others[second] or not np.array_equal(others, y == y[second]):
@@ -195,7 +231,29 @@ def row_factors(
     codes: NDArray[np.integer],
     weights: Float64Array | None,
 ) -> Float64Array:
-    """Return class weight times sample weight for each row, or the one of all rows."""
+    """Return class weight times sample weight of each row.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        The parameter of the estimator.
+    classes : ndarray of shape (n_classes,)
+        The sorted classes.
+    y, codes : ndarray of shape (n_rows,)
+        The label of each row, and its index into `classes`.
+    weights : ndarray of float64, of shape (n_rows,), or None
+        Sample weights.
+
+    Returns
+    -------
+    ndarray of float64, of shape (n_rows,) or (1,)
+        A single factor if it is that of all rows.
+
+    Raises
+    ------
+    ValueError
+        If a class weight is not positive and finite.
+    """
     if class_weight is None and weights is None:
         return np.ones(1)
     if class_weight is None:
@@ -209,15 +267,21 @@ def row_factors(
             f"class_weight must be positive and finite, got {class_weight!r}; to leave "
             "a class out, leave out its rows or give them sample_weight 0."
         )
-    each: Float64Array = factors[codes]
+    row_weights: Float64Array = factors[codes]
     if weights is not None:
         with np.errstate(over="ignore", under="ignore"):
-            each = each * weights
-    return each[:1] if np.ptp(each) == 0.0 else each
+            row_weights = row_weights * weights
+    return row_weights[:1] if np.ptp(row_weights) == 0.0 else row_weights
 
 
 def row_costs(C: float, factors: Float64Array) -> Float64Array:
-    """Return C times what `row_factors` returned, once the product is known to do."""
+    """Return C times the factors that `row_factors` returned.
+
+    Raises
+    ------
+    ValueError
+        If a product is so small or large that its square or reciprocal is not finite.
+    """
     with np.errstate(over="ignore", under="ignore"):
         costs = C * factors
     if not (costs.min() > _SMALLEST_COST and costs.max() < _LARGEST_COST):
@@ -230,7 +294,7 @@ def row_costs(C: float, factors: Float64Array) -> Float64Array:
 
 
 def check_indices(X: Matrix) -> None:
-    """Refuse a CSR matrix whose indices point outside its rows and columns."""
+    """Raise a ValueError if a CSR matrix has indices outside its rows or columns."""
     if not sp.issparse(X):
         return
     _check_row_starts(X)
@@ -241,29 +305,34 @@ def check_indices(X: Matrix) -> None:
 
 
 def checked_rows(X: Matrix) -> Rows:
-    """Return the rows of X, once they are known to be finite and sparse ones valid.
+    """Return the rows of X after checking that they are finite, and valid if sparse.
 
-    One pass finds their norms, which a fit needs, and whether they are. Dense ones have
-    been looked at, unless scikit-learn was told to assume that they are finite: with a
-    NaN there would be no certificate.
+    One pass over the rows finds their norms, which a fit needs anyway; a norm is finite
+    if its row is. scikit-learn has already checked dense rows, unless its setting
+    `assume_finite` is on. They are then checked here, as a NaN leaves no certificate.
+
+    Raises
+    ------
+    ValueError
+        If a row is not finite, or X is no valid CSR matrix.
     """
     if sp.issparse(X):
         _check_row_starts(X)
-    rows = Rows(X)
-    unseen = rows.is_sparse or get_config()["assume_finite"]
-    if unseen and not np.all(np.isfinite(rows.squared_norms())):
+    rows = MemoryRows(X)
+    unchecked = rows.is_sparse or get_config()["assume_finite"]
+    if unchecked and not np.all(np.isfinite(rows.squared_norms())):
         _refuse_infinite(X, "X", estimator_name="HingeSVC")
     return rows
 
 
 def _refuse_infinite(values: Any, name: str, estimator_name: str = "") -> None:
-    """Raise if values are not finite, whatever scikit-learn was told to assume."""
+    """Raise a ValueError if values are not finite, also with `assume_finite` set."""
     with config_context(assume_finite=False):
         assert_all_finite(values, estimator_name=estimator_name, input_name=name)
 
 
 def _check_row_starts(X: Matrix) -> None:
-    """Refuse a CSR matrix whose rows do not follow on within its data."""
+    """Raise a ValueError if the `indptr` of a CSR matrix is not valid."""
     starts, indices = X.indptr, X.indices
     n_samples = X.shape[0]
     if len(starts) != n_samples + 1 or starts[0] < 0 or np.any(np.diff(starts) < 0):
@@ -278,9 +347,10 @@ def _check_row_starts(X: Matrix) -> None:
 
 
 def aligned(X: Matrix) -> Matrix:
-    """Return X, or a copy if its numbers do not stand at multiples of their size.
+    """Return X, or a copy if its numbers are not aligned in memory.
 
-    Those of packed records need not, and C does not define what reading them does.
+    Fields of packed records need not be aligned, and to read unaligned numbers is
+    undefined behaviour in C.
     """
     parts = (X.data, X.indices, X.indptr) if sp.issparse(X) else (X,)
     return X if all(part.flags.aligned for part in parts) else X.copy()
@@ -289,9 +359,9 @@ def aligned(X: Matrix) -> Matrix:
 def draw_seeds(
     random_state: int | np.random.RandomState | None, count: int
 ) -> list[int]:
-    """Return seeds for so many problems, always the same ones for None."""
+    """Return `count` seeds; with None they are the same at each call."""
     if random_state is None:
-        # A generator of NumPy's takes 0.1 ms to make; the kernels' mixes these well.
+        # NumPy takes 0.1 ms to make a generator; that of the kernels mixes these well.
         return list(range(count))
     seeds = check_random_state(random_state).randint(_LARGEST_SEED, size=count)
     return [int(seed) for seed in seeds]

@@ -1,104 +1,55 @@
-"""RegularizationPathDisplay: what it shows of a path, and what stands around it."""
-
-from itertools import pairwise
+"""RegularizationPathDisplay: what it shows of a path."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from path_cases import (
+    CS,
+    assert_draws,
+    from_estimator,
+    from_path,
+    heights,
+    legend_of,
+    names_of,
+)
 from samples import LOSSES, RULES, make_data
-from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
-from sklearn.svm import LinearSVC
+from sklearn.exceptions import ConvergenceWarning
 
-from hingesvm import HingeSVC
-from hingesvm.inspection import RegularizationPathDisplay
-from hingesvm.inspection._coefs import spread_out
 from hingesvm.losses import CrammerSinger, get_loss
 from hingesvm.metrics import neg_hinge_loss_scorer
 from hingesvm.model_selection import HingeSVCCV, hinge_path
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 
-CS = [0.001, 0.01, 0.1, 1.0]
-from_estimator = RegularizationPathDisplay.from_estimator
-from_path = RegularizationPathDisplay.from_path
 
-
-@pytest.fixture(scope="module")
-def cancer():
-    X, y = load_breast_cancer(return_X_y=True)
-    return scale(X), y
-
-
-@pytest.fixture(scope="module")
-def binary(cancer):
-    return HingeSVCCV(Cs=CS).fit(*cancer)
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return HingeSVCCV(Cs=CS).fit(X, np.array(["setosa", "versicolor", "virginica"])[y])
-
-
-@pytest.fixture(scope="module")
-def path(cancer):
-    return hinge_path(*cancer, Cs=CS)
-
-
-def legend_of(display):
-    return [text.get_text() for text in display.axes_[0].get_legend().get_texts()]
-
-
-def names_of(display):
-    return [text.get_text() for text in display.name_texts_]
-
-
-def heights(lines):
-    return np.array([line.get_ydata() for line in lines])
-
-
-def looks(lines):
-    return {(line.get_marker(), line.get_linestyle()) for line in lines}
-
-
-def assert_draws(display):
-    """Assert that nothing warns or fails before there are pixels."""
-    display.figure_.canvas.draw()
-
-
-def test_scores_and_objective_are_those_of_the_folds(binary):
-    display = from_estimator(binary)
-    np.testing.assert_array_equal(heights(display.fold_lines_), binary.scores_)
-    means = binary.scores_.mean(axis=0)
+def test_scores_and_objective_are_those_of_the_folds(cancer_search):
+    display = from_estimator(cancer_search)
+    np.testing.assert_array_equal(heights(display.fold_lines_), cancer_search.scores_)
+    means = cancer_search.scores_.mean(axis=0)
     np.testing.assert_array_equal(display.score_line_.get_xdata(), CS)
     np.testing.assert_allclose(display.score_line_.get_ydata(), means)
     edges = display.band_.get_paths()[0].vertices
-    errors = binary.scores_.std(axis=0, ddof=1) / np.sqrt(5.0)
+    errors = cancer_search.scores_.std(axis=0, ddof=1) / np.sqrt(5.0)
     for C, mean, error in zip(CS, means, errors, strict=True):
         found = edges[edges[:, 0] == C, 1]
         assert found.min() == pytest.approx(mean - error)
         assert found.max() == pytest.approx(mean + error)
     np.testing.assert_allclose(
-        display.objective_line_.get_ydata(), (binary.objectives_ / CS).mean(axis=0)
+        display.objective_line_.get_ydata(),
+        (cancer_search.objectives_ / CS).mean(axis=0),
     )
     assert np.all(np.diff(display.objective_line_.get_ydata()) < 0.0)
     assert display.objective_line_.axes is display.objective_ax_
     assert display.objective_ax_ not in display.axes_
     assert display.loss_line_ is display.threshold_line_ is None
     for line in display.chosen_lines_:
-        np.testing.assert_array_equal(line.get_xdata(), binary.C_)
+        np.testing.assert_array_equal(line.get_xdata(), cancer_search.C_)
     assert_draws(display)
 
 
-def test_weights_are_means_of_the_folds(binary):
-    display = from_estimator(binary, n_features=4)
-    means = binary.coefs_paths_.mean(axis=0)[:, 0]
-    at_chosen = np.abs(means[CS.index(binary.C_)])
+def test_weights_are_means_of_the_folds(cancer_search):
+    display = from_estimator(cancer_search, n_features=4)
+    means = cancer_search.coefs_paths_.mean(axis=0)[:, 0]
+    at_chosen = np.abs(means[CS.index(cancer_search.C_)])
     assert list(display.features_) == np.argsort(-at_chosen)[:4].tolist()
     np.testing.assert_allclose(
         heights(display.coef_lines_), means[:, display.features_].T
@@ -106,12 +57,12 @@ def test_weights_are_means_of_the_folds(binary):
     assert names_of(display) == [f"x{feature}" for feature in display.features_]
     for line, text in zip(display.coef_lines_, display.name_texts_, strict=True):
         assert text.xy == pytest.approx((CS[-1], line.get_ydata()[-1]))
-    assert len(from_estimator(binary).coef_lines_) == 10
-    assert len(from_estimator(binary, n_features=99).coef_lines_) == 30
+    assert len(from_estimator(cancer_search).coef_lines_) == 10
+    assert len(from_estimator(cancer_search, n_features=99).coef_lines_) == 30
 
 
-def test_labels_titles_and_legend(binary, iris, path):
-    display = from_estimator(binary)
+def test_labels_titles_and_legend(cancer_search, iris_search, cancer_path):
+    display = from_estimator(cancer_search)
     left, right = display.axes_
     assert left.get_title() == (
         "HingeSVCCV: accuracy and objective\nalong the path of C"
@@ -130,13 +81,13 @@ def test_labels_titles_and_legend(binary, iris, path):
         "one standard error on either side",
         "each fold",
         "objective / C (mean of the folds, right axis)",
-        f"chosen: C = {binary.C_:g}",
+        f"chosen: C = {cancer_search.C_:g}",
     ]
-    display = from_estimator(iris, label="virginica", name="iris")
+    display = from_estimator(iris_search, label="virginica", name="iris")
     assert display.axes_[1].get_title() == (
         "iris: the weights of class virginica,\nmeans of 5 folds"
     )
-    display = from_path(path)
+    display = from_path(cancer_path)
     left, right = display.axes_
     assert left.get_title() == "Objective and training loss\nalong the path of C"
     assert right.get_title() == "The 10 largest of 30 weights of class 1"
@@ -203,15 +154,15 @@ def test_losses_of_separated_classes_leave_the_objective_readable():
     assert bottom > 1e-3 * display.objective_line_.get_ydata()[-1]
 
 
-def test_largest_weights_of_a_path_are_those_of_the_largest_cost(path):
-    display = from_path(path, n_features=3)
-    at_last = np.abs(path.coefs[-1, 0])
+def test_largest_weights_of_a_path_are_those_of_the_largest_cost(cancer_path):
+    display = from_path(cancer_path, n_features=3)
+    at_last = np.abs(cancer_path.coefs[-1, 0])
     assert list(display.features_) == np.argsort(-at_last)[:3].tolist()
 
 
-def test_costs_are_drawn_in_ascending_order(cancer, path):
-    backwards = from_path(hinge_path(*cancer, Cs=CS[::-1]))
-    forwards = from_path(path)
+def test_costs_are_drawn_in_ascending_order(scaled_cancer, cancer_path):
+    backwards = from_path(hinge_path(*scaled_cancer, Cs=CS[::-1]))
+    forwards = from_path(cancer_path)
     pairs = [
         (backwards.objective_line_, forwards.objective_line_),
         (backwards.loss_line_, forwards.loss_line_),
@@ -222,11 +173,11 @@ def test_costs_are_drawn_in_ascending_order(cancer, path):
         np.testing.assert_array_equal(one.get_ydata(), other.get_ydata())
 
 
-def test_one_class_of_several_is_drawn(iris):
-    display = from_estimator(iris, n_features=2)
-    for place, label in enumerate(iris.classes_.tolist()):
+def test_one_class_of_several_is_drawn(iris_search):
+    display = from_estimator(iris_search, n_features=2)
+    for place, label in enumerate(iris_search.classes_.tolist()):
         display.plot(label=label, n_features=2)
-        means = iris.coefs_paths_.mean(axis=0)[:, place]
+        means = iris_search.coefs_paths_.mean(axis=0)[:, place]
         np.testing.assert_allclose(
             heights(display.coef_lines_), means[:, display.features_].T
         )
@@ -235,13 +186,13 @@ def test_one_class_of_several_is_drawn(iris):
     assert "of class setosa" in display.axes_[1].get_title()
 
 
-def test_weights_of_the_first_of_two_classes_have_the_opposite_sign(path):
-    second, first = from_path(path, label=1), from_path(path, label=0)
+def test_weights_of_the_first_of_two_classes_have_the_opposite_sign(cancer_path):
+    second, first = from_path(cancer_path, label=1), from_path(cancer_path, label=0)
     np.testing.assert_array_equal(
         heights(second.coef_lines_), -heights(first.coef_lines_)
     )
     np.testing.assert_array_equal(
-        heights(second.coef_lines_), heights(from_path(path).coef_lines_)
+        heights(second.coef_lines_), heights(from_path(cancer_path).coef_lines_)
     )
 
 
@@ -262,7 +213,9 @@ def test_folds_without_a_class_have_no_part_in_its_weights():
 @pytest.mark.skipif(
     not hasattr(HingeSVCCV, "set_callbacks"), reason="scikit-learn has no callbacks"
 )
-def test_a_search_that_was_stopped_is_drawn_as_far_as_it_came(cancer, binary):
+def test_a_search_that_was_stopped_is_drawn_as_far_as_it_came(
+    scaled_cancer, cancer_search
+):
     class Stop:
         def setup(self, estimator, context): ...
 
@@ -282,20 +235,22 @@ def test_a_search_that_was_stopped_is_drawn_as_far_as_it_came(cancer, binary):
     places = [3, 0, 2, 1]
     clf = HingeSVCCV(Cs=np.array(CS)[places]).set_callbacks(Stop())
     with pytest.warns(ConvergenceWarning, match="stopped the search after 11 of 20"):
-        clf.fit(*cancer)
+        clf.fit(*scaled_cancer)
     display = from_estimator(clf)
     np.testing.assert_array_equal(display.Cs, [0.001, 0.1, 0.01])
     line = display.score_line_
     np.testing.assert_array_equal(line.get_xdata(), CS[:3])
-    np.testing.assert_allclose(line.get_ydata(), binary.scores_[:3, :3].mean(axis=0))
+    np.testing.assert_allclose(
+        line.get_ydata(), cancer_search.scores_[:3, :3].mean(axis=0)
+    )
     assert len(display.fold_lines_) == 3
     for lines in (display.coef_lines_, [display.objective_line_]):
         assert np.isfinite(heights(lines)).all()
     assert_draws(display)
 
 
-def test_one_standard_error(cancer, binary):
-    clf = HingeSVCCV(Cs=CS, one_standard_error=True).fit(*cancer)
+def test_one_standard_error(scaled_cancer, cancer_search):
+    clf = HingeSVCCV(Cs=CS, one_standard_error=True).fit(*scaled_cancer)
     display = from_estimator(clf)
     means = clf.scores_.mean(axis=0)
     best = means.argmax()
@@ -360,185 +315,3 @@ def test_scores_are_named(scoring, name):
     assert from_estimator(clf).axes_[0].get_ylabel() == name
     display = from_estimator(clf, score_name="minus the hinge loss")
     assert display.axes_[0].get_ylabel() == "minus the hinge loss"
-
-
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda clf: make_pipeline(StandardScaler(), clf),
-        lambda clf: make_pipeline(StandardScaler(), Pipeline([("inner", clf)])),
-        lambda clf: GridSearchCV(clf, {"tol": [1e-4]}, cv=2),
-        lambda clf: GridSearchCV(make_pipeline(StandardScaler(), clf), {}, cv=2),
-        lambda clf: make_pipeline(GridSearchCV(clf, {}, cv=2)),
-    ],
-    ids=["pipeline", "nested", "search", "search of pipeline", "in pipeline"],
-)
-def test_fit_inside_other_estimators(wrap):
-    pandas = pytest.importorskip("pandas")
-    X, y = make_data()
-    table = pandas.DataFrame(X, columns=[f"column {place}" for place in range(6)])
-    model = wrap(HingeSVCCV(Cs=CS)).fit(table, y)
-    inner = model
-    while not isinstance(inner, HingeSVCCV):
-        inner = inner[-1] if isinstance(inner, Pipeline) else inner.best_estimator_
-    display = from_estimator(model)
-    np.testing.assert_array_equal(heights(display.fold_lines_), inner.scores_)
-    expected = [f"column {feature}" for feature in display.features_]
-    assert names_of(display) == expected
-
-
-def test_features_without_names_are_numbered():
-    X, y = make_data()
-    # Steps that make no names of columns.
-    model = make_pipeline(FunctionTransformer(np.abs), HingeSVCCV(Cs=CS)).fit(X, y)
-    display = from_estimator(model)
-    assert names_of(display) == [f"x{feature}" for feature in display.features_]
-
-
-def test_names_given_go_first(binary):
-    names = [f"measure {place}" for place in range(30)]
-    display = from_estimator(binary, feature_names=names)
-    assert names_of(display) == [names[feature] for feature in display.features_]
-
-
-@pytest.mark.parametrize("n_features", [10, 30])
-def test_names_hide_neither_each_other_nor_the_lines(path, n_features):
-    display = from_path(path, n_features=n_features)
-    assert_draws(display)
-    right = display.axes_[1].get_window_extent().x1
-    spans = []
-    for text in display.name_texts_:
-        x, y = display.axes_[1].transAxes.transform(text.get_position())
-        assert x > right
-        spans.append((y, text.get_fontsize() * display.figure_.dpi / 72.0))
-    spans.sort()
-    for (low, size), (high, _) in pairwise(spans):
-        assert high - low > size
-
-
-def test_lines_differ_without_colour(path):
-    assert len(looks(from_path(path, n_features=24).coef_lines_)) == 24
-    display = from_path(path)
-    assert len(looks([display.objective_line_, display.loss_line_])) == 2
-
-
-@given(
-    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20),
-    st.floats(0.0, 0.05),
-)
-def test_places_are_spread_out(places, gap):
-    places = np.array(places)
-    found = spread_out(places, gap, 1.0)
-    order = np.argsort(places, kind="stable")
-    assert np.all(np.diff(found[order]) >= gap - 1e-12)
-    assert found.min() >= 0.0
-    assert found.max() <= 1.0 + 1e-12
-    if np.all(np.diff(places[order]) >= gap):
-        inside = max(1.0 - gap * (len(places) - 1), 0.0)
-        if np.all(places[order] - gap * np.arange(len(places)) <= inside):
-            np.testing.assert_allclose(found, places, atol=1e-12)
-
-
-def test_given_axes_are_drawn_on(pyplot, binary):
-    figure, axes = pyplot.subplots(1, 2)
-    display = from_estimator(binary, ax=axes)
-    assert list(display.axes_) == list(axes)
-    assert display.figure_ is figure
-    assert pyplot.get_fignums() == [figure.number]
-    figure, ax = pyplot.subplots()
-    assert display.plot(ax, kind="coefs") is display
-    assert list(display.axes_) == [ax]
-    assert display.score_line_ is display.objective_line_ is None
-    assert display.fold_lines_ == []
-    assert len(display.chosen_lines_) == 1
-    display.plot(kind="curves")
-    assert display.coef_lines_ == display.name_texts_ == []
-    assert len(display.features_) == 0
-    assert len(display.axes_) == 1
-    assert len(pyplot.get_fignums()) == 3
-
-
-def test_without_paths_the_curves_are_left(cancer, pyplot):
-    clf = HingeSVCCV(Cs=CS, store_paths=False).fit(*cancer)
-    for kind in ("both", "coefs"):
-        with pytest.raises(
-            ValueError, match=r'store_paths=True, or pass kind="curves"'
-        ):
-            from_estimator(clf, kind=kind)
-    assert not pyplot.get_fignums()
-    display = from_estimator(clf, kind="curves")
-    np.testing.assert_array_equal(heights(display.fold_lines_), clf.scores_)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [HingeSVCCV(), make_pipeline(HingeSVCCV()), GridSearchCV(HingeSVCCV(), {})],
-    ids=lambda model: type(model).__name__,
-)
-def test_unfitted_is_refused(model, pyplot):
-    with pytest.raises(NotFittedError):
-        from_estimator(model)
-    assert not pyplot.get_fignums()
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        HingeSVC(),
-        make_pipeline(LinearSVC()),
-        GridSearchCV(HingeSVCCV(Cs=CS), {}, cv=2, refit=False),
-    ],
-    ids=["HingeSVC", "pipeline", "not refitted"],
-)
-def test_what_has_no_path_is_refused(model, pyplot):
-    model.fit(*make_data())
-    with pytest.raises(TypeError, match=f"{type(model).__name__} has no path of C"):
-        from_estimator(model)
-    assert not pyplot.get_fignums()
-
-
-def test_a_path_and_a_fit_are_not_confused(binary, path):
-    with pytest.raises(TypeError, match=r"must be a HingePath, .* got a HingeSVCCV"):
-        from_path(binary)
-    with pytest.raises(TypeError):
-        from_estimator(path)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"kind": "all"}, ValueError, "kind must be one of 'both', 'curves', 'coefs'"),
-        ({"n_features": 0}, ValueError, "n_features must be an integer from 1 on"),
-        ({"label": 7}, ValueError, "label must be one of the classes 0, 1, got 7"),
-        ({"feature_names": ["a"]}, ValueError, r"name the 30 features .*shape \(1,\)"),
-        ({"ax": [None, None]}, TypeError, r"ax must be 2 Matplotlib Axes"),
-        ({"ax": "here", "kind": "coefs"}, TypeError, "one Matplotlib Axes .* a str"),
-    ],
-)
-def test_options_that_are_refused(binary, path, pyplot, options, error, message):
-    with pytest.raises(error, match=message):
-        from_estimator(binary, **options)
-    with pytest.raises(error, match=message):
-        from_path(path, **options)
-    assert not pyplot.get_fignums()
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"Cs": np.array([1.0, -1.0])}, "Cs must be a vector of positive, finite"),
-        ({"Cs": np.ones((2, 2))}, "Cs must be a vector"),
-        ({"objectives": np.ones(2)}, r"objectives must be of shape \(n_folds, 2\)"),
-        ({"scores": np.ones((5, 3))}, r"scores must be of shape \(n_folds, 2\), got"),
-        ({"losses": np.ones(3)}, r"losses must be of shape \(2,\), got \(3,\)"),
-        ({"coefs": np.ones((2, 1, 4))}, "classes must be given with coefs"),
-        (
-            {"coefs": np.ones((2, 1, 4)), "classes": [0, 1, 2]},
-            r"coefs must be of shape \(2, 3, n_features\), got \(2, 1, 4\)",
-        ),
-    ],
-)
-def test_shapes_that_are_refused(wrong, message):
-    right = {"Cs": np.array([0.1, 1.0]), "objectives": np.ones((5, 2))}
-    with pytest.raises(ValueError, match=message):
-        RegularizationPathDisplay(**(right | wrong))

@@ -8,7 +8,7 @@ from kernel_cases import BUILDS, use_build
 
 from hingesvm.kernels import _joint, _joint_newton
 from hingesvm.problems.joint import JointProblem
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 FAR = 1e30
 NONE = np.empty((0, 0))
@@ -41,7 +41,7 @@ def sample(total, count, seed=0, n=40, d=6, dtype=np.float64, density=0.6):
     codes = rng.integers(0, count, n)
     codes[:count] = np.arange(count)
     cost = rng.uniform(0.2, 1.5, n)
-    problem = JointProblem(Rows(X), codes, count, cost, 0.8, total, "none")
+    problem = JointProblem(MemoryRows(X), codes, count, cost, 0.8, total, "none")
     alpha = np.stack(
         [
             projection(rng.normal(0.0, 0.8, count), codes[i], cost[i], total * cost[i])
@@ -89,7 +89,7 @@ def test_a_block_step_finds_the_best_duals_of_a_row(total, count, dtype):
         for i in np.flatnonzero(norms > 0.0)[:6]
     }
     for matrix, packs in storages(X):
-        rows = Rows(matrix)
+        rows = MemoryRows(matrix)
         for i in best:
             duals = padded(alpha).astype(dtype)
             w = padded(W.T.copy()).astype(dtype)
@@ -118,7 +118,7 @@ def test_a_survey_is_the_problem_in_plain_numpy(total, count):
     W, b = rng.normal(size=(count, X.shape[1])), rng.normal(size=count)
     factors = rng.random((count, count))
     for matrix, packs in storages(X):
-        rows = Rows(matrix)
+        rows = MemoryRows(matrix)
         for scale in (NONE, factors):
             w = padded(W.T.copy())
             own, sums = np.zeros_like(w), np.zeros(3 + w.shape[1])
@@ -183,7 +183,7 @@ def test_scores_and_sums_of_rows(count):
     W = np.random.default_rng(7).normal(size=(X.shape[1], count))
     some = np.array([5, 0, 17, 17, 3])
     for matrix, packs in storages(X):
-        rows = Rows(matrix)
+        rows = MemoryRows(matrix)
         for order in (some, np.arange(problem.n_rows), np.empty(0, np.intp)):
             chosen = order if len(order) else np.arange(problem.n_rows)
             out = np.zeros((len(chosen), padded(W).shape[1]))

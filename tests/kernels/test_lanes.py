@@ -13,7 +13,7 @@ from kernel_cases import (
 )
 
 from hingesvm.kernels import _lanes, _sweep, _vectors
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 
 @pytest.fixture(autouse=True, scope="module", params=BUILDS)
@@ -34,15 +34,15 @@ def rows_of(kind, dtype=np.float64):
     X[3] = 0.0
     X = X.astype(dtype)
     if kind == "dense":
-        return Rows(X), X.astype(np.float64)
+        return MemoryRows(X), X.astype(np.float64)
     if kind == "subset":
         index = np.arange(0, N, 2)
-        return Rows(X, index), X[index].astype(np.float64)
+        return MemoryRows(X, index), X[index].astype(np.float64)
     sparse = sp.csr_matrix(X)
     if kind == "int64":
         sparse.indices = sparse.indices.astype(np.int64)
         sparse.indptr = sparse.indptr.astype(np.int64)
-    return Rows(sparse), X.astype(np.float64)
+    return MemoryRows(sparse), X.astype(np.float64)
 
 
 def classes_of(n, width):

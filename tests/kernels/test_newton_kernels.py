@@ -15,7 +15,7 @@ from kernel_cases import (
 )
 
 from hingesvm.kernels import _newton, _sweep
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 
 @pytest.fixture(autouse=True, scope="module", params=BUILDS)
@@ -61,7 +61,7 @@ def pair(storage, dtype, request):
             given.indptr.astype(kind),
         )
     index = request.param
-    rows = Rows(given, index)
+    rows = MemoryRows(given, index)
     assert rows.arrays[0].dtype == dtype
     return rows, X if index is None else X[index]
 
@@ -168,7 +168,7 @@ def test_survey_without_scales_leaves_reach_alone(pair):
 
 def test_survey_on_a_kink():
     # Rows of zeros: shortfalls 1 - y b, exactly 0 for y = b = 1.
-    rows, signs = Rows(np.zeros((2, 1))), np.array([1, -1], dtype=np.int8)
+    rows, signs = MemoryRows(np.zeros((2, 1))), np.array([1, -1], dtype=np.int8)
     alpha, shortfall = np.empty(2), np.empty(2)
     none, own = np.empty(0), np.zeros(1)
     reach = np.empty(0, dtype=np.float32)
@@ -224,7 +224,7 @@ def test_settle(pair, scalar, top):
 
 
 def test_settle_on_the_ends_of_the_box():
-    rows, own = Rows(np.eye(4)), np.zeros(4)
+    rows, own = MemoryRows(np.eye(4)), np.zeros(4)
     alpha, free = np.empty(4), np.empty(4, dtype=np.intp)
     signs = np.array([1, -1, 1, -1], dtype=np.int8)
     scalars = [np.broadcast_to(value, 4) for value in (0.5, 0.5, 1.0)]
@@ -253,7 +253,7 @@ def test_settle_on_the_ends_of_the_box():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_gather(dtype, index, bordered, kind):
     X = values()
-    rows = Rows(X.astype(dtype), index)
+    rows = MemoryRows(X.astype(dtype), index)
     dense = X if index is None else X[index]
     order = np.array([*range(12), 3, 0], dtype=np.intp)
     factors = np.linspace(-1.0, 2.0, len(order))
@@ -270,7 +270,7 @@ def test_gather(dtype, index, bordered, kind):
 def test_gather_of_no_rows():
     out = np.empty((0, D))
     none = np.empty(0, dtype=np.intp)
-    _newton.gather(*Rows(values()).arrays, none, np.empty(0), False, out)
+    _newton.gather(*MemoryRows(values()).arrays, none, np.empty(0), False, out)
     assert out.shape == (0, D)
 
 
@@ -295,6 +295,6 @@ def test_gram_of_unsorted_and_repeated_columns():
     X.indices = np.array([2, 0, 2], dtype=np.int32)
     X.indptr = np.array([0, 3], dtype=np.int32)
     out, order = np.zeros((4, 4)), np.zeros(1, dtype=np.intp)
-    _newton.gram(*Rows(X).arrays, order, 0, 1, np.array([2.0]), True, out)
+    _newton.gram(*MemoryRows(X).arrays, order, 0, 1, np.array([2.0]), True, out)
     row = np.array([3.0, 0.0, 2.0, 1.0])
     assert np.array_equal(out, np.tril(2.0 * np.outer(row, row)))

@@ -14,7 +14,7 @@ from kernel_cases import (
 )
 
 from hingesvm.kernels import _vectors
-from hingesvm.problems.duals import PackedDuals
+from hingesvm.rows.duals import PackedDuals
 
 
 @pytest.fixture(autouse=True, scope="module", params=BUILDS)

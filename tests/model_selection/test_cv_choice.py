@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from hingesvm import HingeSVC
 from hingesvm.model_selection import HingeSVCCV
-from hingesvm.model_selection._choice import best_place, is_better, tells_of_the_end
+from hingesvm.model_selection._choice import best_index, is_better, is_limited_by_grid
 
 CS = np.logspace(-4, 4, 10)
 
@@ -88,7 +88,7 @@ def test_the_best_place_is_among_finite_scores():
     Cs = np.array([2.0, 1.0, 4.0])
     scores = np.array([[0.5, 0.5, 0.9], [0.7, 0.7, np.nan], [0.6, 0.6, -np.inf]])
     for one_standard_error in [False, True]:
-        assert best_place(Cs, scores, one_standard_error=one_standard_error) == 1
+        assert best_index(Cs, scores, one_standard_error=one_standard_error) == 1
 
 
 def rising(estimator, X, y):
@@ -137,15 +137,15 @@ def test_no_warning_at_the_small_end():
 def test_the_end_tells_only_where_smaller_values_are_clearly_worse():
     Cs = np.array([1.0, 2.0, 4.0])
     clear = np.array([[0.1, 0.2, 0.4], [0.2, 0.3, 0.5], [0.1, 0.1, 0.3]])
-    assert tells_of_the_end(Cs, clear, 2)
-    assert not tells_of_the_end(Cs, clear, 1)
-    assert not tells_of_the_end(Cs[1:], clear[:, 1:], 1)
-    assert tells_of_the_end(Cs[::-1], clear[:, ::-1], 0)
+    assert is_limited_by_grid(Cs, clear, 2)
+    assert not is_limited_by_grid(Cs, clear, 1)
+    assert not is_limited_by_grid(Cs[1:], clear[:, 1:], 1)
+    assert is_limited_by_grid(Cs[::-1], clear[:, ::-1], 0)
     # A row more in one fold may be chance.
     chance = np.array([[0.1, 0.4, 0.4], [0.2, 0.5, 0.5], [0.1, 0.3, 0.4]])
-    assert not tells_of_the_end(Cs, chance, 2)
-    assert tells_of_the_end(Cs, clear[:1], 2)
-    assert not tells_of_the_end(Cs, np.array([[0.1, 0.4, 0.4]]), 2)
+    assert not is_limited_by_grid(Cs, chance, 2)
+    assert is_limited_by_grid(Cs, clear[:1], 2)
+    assert not is_limited_by_grid(Cs, np.array([[0.1, 0.4, 0.4]]), 2)
 
 
 @pytest.mark.parametrize("scaled", [False, True], ids=["raw", "scaled"])

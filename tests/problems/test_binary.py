@@ -11,7 +11,7 @@ from reference import LOSSES, RULES, blobs, dual, make_problem, primal
 from hingesvm.losses import Hinge, MarginLoss, SmoothedHinge, SquaredHinge
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Fixed
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -251,7 +251,7 @@ def test_a_loss_of_ones_own():
         curvature = 0.25
 
     X, y = blobs(15, 2)
-    problem = Problem.build(Rows(X), y, 0.7, SteepHinge(), "free")
+    problem = Problem.build(MemoryRows(X), y, 0.7, SteepHinge(), "free")
     w, b = np.array([0.3, -1.2]), 0.1
     m = y * (X @ w + b)
     expected = 0.5 * w @ w + 0.7 * SteepHinge().value(m).sum()
@@ -342,11 +342,11 @@ def test_restrict_changes_nothing_given():
     problem = make_problem(X, y, Hinge(), "free")
     alpha = random_feasible(problem, np.random.default_rng(0))
     totals = totals_of(problem, alpha)
-    before = alpha.copy(), totals.own.copy()
+    before = alpha.copy(), totals.w_of_duals.copy()
     part = problem.restrict(np.arange(5), alpha[:5], totals)
     part.combine(np.ones(5))
     assert np.array_equal(alpha, before[0])
-    assert np.array_equal(totals.own, before[1])
+    assert np.array_equal(totals.w_of_duals, before[1])
     assert problem.fixed is None
 
 

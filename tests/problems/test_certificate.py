@@ -3,7 +3,7 @@
 import numpy as np
 
 from hingesvm.problems.certificate import Certificate
-from hingesvm.problems.duals import PackedDuals
+from hingesvm.rows.duals import PackedDuals
 
 
 def certificate_of(primal_value, dual_value):

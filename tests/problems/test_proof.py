@@ -17,7 +17,7 @@ from hingesvm.problems.certificate import CARES, Certificate
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.proof import prove
 from hingesvm.rows.compensated import combined, dot, scores, total
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import solve
 
 absurd = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -226,7 +226,7 @@ def test_sums_in_twice_the_precision(form, dtype):
     w, a = rng.normal(size=13), rng.normal(size=9)
     # All but cancels.
     X[1], a[1] = -X[0], a[0] * (1.0 + 1e-15)
-    rows, some = Rows(form(X)), np.array([8, 0, 3])
+    rows, some = MemoryRows(form(X)), np.array([8, 0, 3])
     for found, expected in [
         (scores(rows, w, 0.3, some), exact(X)[some] @ exact(w) + Fraction(0.3)),
         (combined(rows, a), exact(a) @ exact(X)),
@@ -324,7 +324,7 @@ def test_rounding_errors_of_any_joint_point_are_within_their_bounds(rule, total)
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(15, 4)) * 10.0 ** rng.uniform(-5, 5, size=4)
         codes, cost = np.arange(15) % 3, 10.0 ** rng.uniform(-6, 6, size=15)
-        problem = JointProblem(Rows(X), codes, 3, cost, 1.0, total, rule)
+        problem = JointProblem(MemoryRows(X), codes, 3, cost, 1.0, total, rule)
         alpha = problem.repair(cost[:, None] * rng.random((15, 3)))
         W = rng.normal(size=(3, 4)) / np.abs(X).max(axis=0)
         b = np.zeros(3) if rule == "none" else rng.normal(size=3)

@@ -9,7 +9,14 @@ from reference import LOSSES, RULES, blobs, make_problem
 
 from hingesvm.losses import Hinge
 from hingesvm.problems.rays import along_ray, with_bounds
-from hingesvm.problems.start import Start, feasible_start
+from hingesvm.problems.start import (
+    CertifiedStart,
+    KeptStart,
+    PathStart,
+    Start,
+    WarmStart,
+    feasible_start,
+)
 from hingesvm.solvers import solve
 
 SCALES = [1e-3, 0.3, 1.0, 4.0, 1e3]
@@ -38,7 +45,7 @@ def test_the_best_multiple_of_old_duals(loss, rule, scale):
     alpha = solve(make_problem(X, y, loss, rule, 1.0)).certificate.alpha
     if rule != "free":
         alpha = np.minimum(alpha + np.linspace(0.0, 0.1, 40), 1.0)
-    start = Start(alpha, np.ones(3), 2.0, own=np.ones(3))
+    start = Start(alpha, np.ones(3), 2.0, w_of_duals=np.ones(3))
     found = along_ray(problem, start)
     used = alpha > 0.0
     longest = float((problem.bound[used] / alpha[used]).min())
@@ -53,7 +60,7 @@ def test_the_best_multiple_of_old_duals(loss, rule, scale):
         assert (factor > (1.0 - 1e-9) * longest) == (scale == 1e-3)
     np.testing.assert_array_equal(found.w, start.w)
     assert found.intercept == 2.0
-    np.testing.assert_array_equal(start.own, np.ones(3))
+    np.testing.assert_array_equal(start.w_of_duals, np.ones(3))
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -124,10 +131,10 @@ def test_rows_at_their_bound_go_up_alone(rule):
     assert before.alpha[:2] == pytest.approx([2.0, 2.0])
     assert np.all((inside > 0.0) & (inside < 1.5))
     problem = make_problem(X, y, Hinge(), rule, 10.0)
-    start = Start(before.alpha, before.w, found=before, ratio=5.0)
+    start = PathStart(before.alpha, before.w, certificate=before, ratio=5.0)
     found = along_ray(problem, start)
     assert found.alpha == pytest.approx([10.0, 10.0, *inside], rel=1e-2)
-    assert found.found.relative_gap < 1e-3
+    assert found.certificate.relative_gap < 1e-3
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -138,15 +145,15 @@ def test_groups_are_no_worse_than_a_multiple(rule):
         y = np.where(rng.random(30) < 0.4, 1, -1).astype(np.int8)
         before = solve(make_problem(X, y, Hinge(), rule, 0.3)).certificate
         problem = make_problem(X, y, Hinge(), rule, 3.0)
-        start = Start(before.alpha, before.w, found=before, ratio=10.0)
+        start = PathStart(before.alpha, before.w, certificate=before, ratio=10.0)
         found = along_ray(problem, start)
         alpha = found.alpha
         np.testing.assert_allclose(problem.repair(alpha), alpha, atol=1e-12)
-        assert found.found.dual == pytest.approx(problem.dual(alpha), rel=1e-9)
+        assert found.certificate.dual == pytest.approx(problem.dual(alpha), rel=1e-9)
         for times in np.linspace(0.0, 10.0, 21):
             other = problem.repair(times * before.alpha)
             if np.array_equal(other, times * before.alpha):
-                assert problem.dual(other) <= found.found.dual + 1e-9
+                assert problem.dual(other) <= found.certificate.dual + 1e-9
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -156,10 +163,10 @@ def test_rows_at_their_bound_follow_it(loss, rule):
     alpha = solve(make_problem(X, y, loss, rule, 0.1)).certificate.alpha
     problem = make_problem(X, y, loss, rule, 0.3)
     at_bound = alpha >= 0.1 * (1.0 - 1e-9)
-    start = Start(alpha, np.ones(3), 2.0, own=np.ones(3), is_at_bound=at_bound)
+    start = KeptStart(alpha, np.ones(3), 2.0, np.ones(3), is_at_bound=at_bound)
     found = with_bounds(problem, start)
     np.testing.assert_array_equal(problem.repair(found.alpha), found.alpha)
-    assert found.own is None
+    assert found.w_of_duals is None
     assert problem.dual(found.alpha) > 0.0
     if rule != "free" and loss == Hinge():
         assert at_bound.any()
@@ -173,18 +180,19 @@ def test_a_feasible_start_has_no_w_of_other_duals(rule):
     X, y = blobs(40, 3)
     problem = make_problem(X, y, Hinge(), rule, 1.0)
     alpha = solve(problem).certificate.alpha
-    own = problem.combine(alpha)
+    w_of_duals = problem.combine(alpha)
     found = problem.certify(alpha)
-    kept = feasible_start(problem, Start(alpha, own=own, found=found))
+    known = {"w_of_duals": w_of_duals, "certificate": found}
+    kept = feasible_start(problem, CertifiedStart(alpha, **known))
     np.testing.assert_allclose(kept.alpha, alpha, rtol=1e-12)
-    assert kept.own is own
-    assert kept.found is found
+    assert kept.w_of_duals is w_of_duals
+    assert kept.certificate is found
     outside = alpha.copy()
     outside[y > 0] += 2.0
-    mended = feasible_start(problem, Start(outside, own=own, found=found))
+    mended = feasible_start(problem, CertifiedStart(outside, **known))
     np.testing.assert_array_equal(problem.repair(mended.alpha), mended.alpha)
-    assert mended.own is None
-    assert mended.found is None
+    assert mended.w_of_duals is None
+    assert type(mended) is WarmStart
 
 
 @pytest.mark.parametrize("method", ["auto", "stochastic", "batch"])
@@ -193,7 +201,7 @@ def test_what_a_start_says_of_infeasible_duals_is_not_believed(method, n):
     X, y = blobs(n, 3)
     problem = make_problem(X, y, Hinge(), "free", 1.0)
     alpha = np.where(y > 0, 0.9, 0.1)
-    start = Start(alpha, own=problem.combine(alpha))
+    start = Start(alpha, w_of_duals=problem.combine(alpha))
     solution = solve(problem, method=method, start=start, max_iter=3000)
     assert solution.converged
     cold = solve(problem, method=method, max_iter=3000)

@@ -5,93 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from row_cases import INDICES, STORAGES, D, N, some_rows, values
 
-from hingesvm.rows import csr as csr_module
 from hingesvm.rows import memory as rows_module
 from hingesvm.rows.columns import column_scales, column_spreads, mean_squares
-from hingesvm.rows.csr import inner_products, with_like_indices
-from hingesvm.rows.memory import Rows
-
-N, D = 17, 6
-
-
-def values(seed=0):
-    """A matrix with zero entries, a zero row, a zero column and repeated rows."""
-    rng = np.random.default_rng(seed)
-    X = rng.integers(-4, 5, size=(N, D)) * (rng.random((N, D)) < 0.6)
-    X[3] = 0
-    X[:, 2] = 0
-    X[8] = X[9]
-    return X.astype(np.float64) / 4.0  # exact in float32 too
-
-
-def csr(X, index_dtype, kind=sp.csr_matrix, start_dtype=None):
-    out = kind(X)
-    out.indices = out.indices.astype(index_dtype)
-    out.indptr = out.indptr.astype(start_dtype or index_dtype)
-    return out
-
-
-def untidy(X, index_dtype):
-    """CSR with the columns of each row backwards, and each entry as a sum of two."""
-    columns, entries, starts = [], [], [0]
-    for x in X:
-        used = np.flatnonzero(x)[::-1]
-        columns += [*used, *used]
-        entries += [*(1.5 * x[used]), *(-0.5 * x[used])]
-        starts.append(len(columns))
-    out = sp.csr_matrix(X.shape, dtype=X.dtype)
-    out.data = np.array(entries, dtype=X.dtype)
-    out.indices = np.array(columns, dtype=index_dtype)
-    out.indptr = np.array(starts, dtype=index_dtype)
-    out.has_canonical_format = False
-    assert np.array_equal(out.toarray(), X)
-    return out
-
-
-STORAGES = {
-    "dense": lambda X: X,
-    "csr32": lambda X: csr(X, np.int32),
-    "csr64": lambda X: csr(X, np.int64),
-    "csr_array": lambda X: csr(X, np.int32, sp.csr_array),
-    "csr32_64": lambda X: csr(X, np.int32, start_dtype=np.int64),
-    "csr64_32": lambda X: csr(X, np.int64, start_dtype=np.int32),
-    "untidy32": lambda X: untidy(X, np.int32),
-    "untidy64": lambda X: untidy(X, np.int64),
-}
-INDICES = {
-    "all": None,
-    "some": np.array([16, 0, 3, 3, 9, 5, 12]),
-    "one": np.array([8]),
-}
-
-
-@pytest.fixture(params=INDICES)
-def index(request):
-    return INDICES[request.param]
-
-
-@pytest.fixture(params=["float64", "float32"])
-def dtype(request):
-    return request.param
-
-
-@pytest.fixture(params=STORAGES)
-def storage(request):
-    return STORAGES[request.param]
-
-
-@pytest.fixture
-def pair(storage, dtype, index):
-    """The rows, and the same as a dense float64 matrix."""
-    X = values().astype(dtype)
-    dense = X.astype(np.float64)
-    return Rows(storage(X), index), dense if index is None else dense[index]
-
-
-def some_rows(n):
-    """A list of rows out of order and with a repetition."""
-    return np.array([n - 1, 0, n // 2, n // 2], dtype=np.intp)
+from hingesvm.rows.memory import MemoryRows
 
 
 def test_shape(pair):
@@ -104,10 +22,10 @@ def test_shape(pair):
 def test_number_of_entries(index):
     X = values()
     part = X if index is None else X[index]
-    assert Rows(X, index).n_entries == part.size
-    assert Rows(sp.csr_matrix(X), index).n_entries == np.count_nonzero(part)
-    assert not Rows(X).is_sparse
-    assert Rows(sp.csr_array(X)).is_sparse
+    assert MemoryRows(X, index).n_entries == part.size
+    assert MemoryRows(sp.csr_matrix(X), index).n_entries == np.count_nonzero(part)
+    assert not MemoryRows(X).is_sparse
+    assert MemoryRows(sp.csr_array(X)).is_sparse
 
 
 def test_margins(pair):
@@ -169,30 +87,6 @@ def test_subset(pair):
     assert np.array_equal(again.take(np.array([0, 1])), X[some][[3, 1]])
 
 
-def test_column_scales(pair):
-    rows, X = pair
-    assert column_scales(rows) == pytest.approx(np.abs(X).max(axis=0), rel=1e-14)
-
-
-@pytest.mark.parametrize("centred", [False, True])
-def test_column_spreads(pair, centred):
-    rows, X = pair
-    for weights in [np.linspace(0.5, 2.0, rows.n_rows), np.array([3.0])]:
-        each = np.broadcast_to(weights, rows.n_rows)
-        mean = np.average(X, axis=0, weights=each) if centred else 0.0
-        expected = each @ (X - mean) ** 2
-        found = column_spreads(rows, weights, centred=centred)
-        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_spread_of_columns_far_from_zero(dtype):
-    X = np.column_stack([np.full(N, 0.1), 1e4 + np.arange(N) % 2]).astype(dtype)
-    found = column_spreads(Rows(X), np.ones(1), centred=True)
-    assert found == pytest.approx([0.0, X[:, 1].astype(float).var() * N], rel=1e-6)
-    assert found[0] == 0.0
-
-
 def test_no_rows_wanted(pair):
     rows, _ = pair
     none, empty = np.empty(0, dtype=np.intp), np.empty(0)
@@ -206,7 +100,7 @@ def test_no_rows_wanted(pair):
 @pytest.mark.parametrize("storage", ["dense", "csr32", "csr64"])
 @pytest.mark.parametrize("shape", [(1, 1), (4, 3), (3, 40)])
 def test_nothing_but_zeros(storage, shape):
-    rows = Rows(STORAGES[storage](np.zeros(shape)))
+    rows = MemoryRows(STORAGES[storage](np.zeros(shape)))
     n, d = shape
     every = np.arange(n)
     assert np.array_equal(rows.margins(np.ones(d)), np.zeros(n))
@@ -223,7 +117,7 @@ def test_nothing_but_zeros(storage, shape):
 @pytest.mark.parametrize("storage", ["dense", "csr32", "untidy64"])
 def test_work_in_blocks_gives_the_same(storage, monkeypatch):
     X = values()
-    whole = Rows(STORAGES[storage](X))
+    whole = MemoryRows(STORAGES[storage](X))
     monkeypatch.setattr("hingesvm.rows.divided._ENTRIES_PER_CHUNK", 20)
     monkeypatch.setattr(rows_module, "_ENTRIES_PER_BLOCK", 5)
     every, w = np.arange(N), np.linspace(-1.0, 2.0, D)
@@ -239,7 +133,7 @@ def test_work_in_blocks_gives_the_same(storage, monkeypatch):
 @pytest.mark.parametrize("count", [0, 1, 2, 1000, 2**21])
 @pytest.mark.parametrize("work", [0.5, 1.0, 50.0, 5000.0])
 def test_chunks_cover_everything_once(count, work):
-    ranges = list(Rows(values()).chunks(count, work))
+    ranges = list(MemoryRows(values()).chunks(count, work))
     ends = [0] + [stop for _, stop in ranges]
     assert [start for start, _ in ranges] == ends[:-1]
     assert all(before < after for before, after in pairwise(ends))
@@ -247,7 +141,7 @@ def test_chunks_cover_everything_once(count, work):
 
 
 def test_chunks_have_a_row_at_least():
-    assert list(Rows(values()).chunks(3, 1e12)) == [(0, 1), (1, 2), (2, 3)]
+    assert list(MemoryRows(values()).chunks(3, 1e12)) == [(0, 1), (1, 2), (2, 3)]
 
 
 def test_read_only_data_is_taken_and_nothing_is_changed(storage, dtype):
@@ -256,7 +150,7 @@ def test_read_only_data_is_taken_and_nothing_is_changed(storage, dtype):
     before = [array.copy() for array in arrays]
     for array in arrays:
         array.flags.writeable = False
-    rows = Rows(X)
+    rows = MemoryRows(X)
     some = some_rows(N)
     rows.margins(np.ones(D))
     rows.combine(np.ones(N))
@@ -277,14 +171,14 @@ def test_read_only_data_is_taken_and_nothing_is_changed(storage, dtype):
 def test_what_is_taken_may_be_changed():
     X = values()
     copy = X.copy()
-    for rows in (Rows(X), Rows(X).subset(np.arange(N))):
+    for rows in (MemoryRows(X), MemoryRows(X).subset(np.arange(N))):
         rows.take(np.arange(N))[:] = 7.0
         assert np.array_equal(X, copy)
 
 
 def test_subset_shares_the_data(storage):
     X = storage(values())
-    part = Rows(X).subset(np.array([1, 2]))
+    part = MemoryRows(X).subset(np.array([1, 2]))
     mine = X.data if sp.issparse(X) else X
     assert np.shares_memory(part.arrays[0], mine)
 
@@ -309,14 +203,14 @@ CALLS = {
 @pytest.mark.parametrize("storage", ["dense", "csr32"])
 def test_every_pass_can_be_cancelled(call, storage):
     seen = []
-    rows = Rows(STORAGES[storage](values()), None, lambda: seen.append(call))
+    rows = MemoryRows(STORAGES[storage](values()), None, lambda: seen.append(call))
     CALLS[call](rows)
     assert seen
 
     def stop():
         raise StoppedError
 
-    rows = Rows(STORAGES[storage](values()), None, stop)
+    rows = MemoryRows(STORAGES[storage](values()), None, stop)
     with pytest.raises(StoppedError):
         CALLS[call](rows)
 
@@ -357,29 +251,10 @@ def test_gram_in_single_precision(pair, bordered):
 @pytest.mark.parametrize("storage", ["dense", "csr32"])
 def test_gram_in_single_precision_in_blocks(storage, monkeypatch):
     X = values().astype(np.float32)
-    rows = Rows(STORAGES[storage](X))
+    rows = MemoryRows(STORAGES[storage](X))
     monkeypatch.setattr(rows_module, "_ENTRIES_PER_BLOCK", 5)
     lower = np.tril(rows.gram(np.arange(N), np.full(N, 0.25), single=True))
     assert lower == pytest.approx(np.tril(0.25 * X.T @ X), rel=1e-6)
-
-
-def test_mean_squares(pair):
-    rows, X = pair
-    for some in (some_rows(rows.n_rows), np.arange(rows.n_rows)):
-        out = mean_squares(rows, some)
-        assert out.dtype == np.float64
-        assert out.shape == (D,)
-        expected = np.square(X[some]).mean(axis=0)
-        assert out == pytest.approx(expected, rel=1e-6, abs=1e-12)
-
-
-@pytest.mark.parametrize("storage", ["dense", "csr32"])
-@pytest.mark.parametrize("power", [-80, 80])
-def test_mean_squares_beyond_the_range_of_float32(storage, power):
-    # 2^80 is a float32; its square, of which the scale of a column is made, is not.
-    X = np.full((N, D), 2.0**power, dtype=np.float32)
-    out = mean_squares(Rows(STORAGES[storage](X)), np.arange(N))
-    assert out / 4.0**power == pytest.approx(np.ones(D), rel=1e-6)
 
 
 def test_largest_possible(pair):
@@ -394,14 +269,14 @@ def test_largest_possible(pair):
 @pytest.mark.parametrize("storage", ["dense", "csr32"])
 def test_largest_possible_bounds_the_longest_row_there_is(storage):
     X = np.full((3, D), np.finfo(np.float32).max)
-    rows = Rows(STORAGES[storage](X))
+    rows = MemoryRows(STORAGES[storage](X))
     norms = np.sqrt(rows.squared_norms())
     assert norms.max() <= rows.largest_possible() * (1.0 + 1e-15)
 
 
 @pytest.mark.parametrize("few", [N, 0], ids=["kept", "not-kept"])
 def test_kernel_again_and_of_other_rows(pair, few, monkeypatch):
-    monkeypatch.setattr(rows_module, "_FEW_ROWS", few)
+    monkeypatch.setattr("hingesvm.rows.contract._FEW_ROWS", few)
     rows, X = pair
     n = rows.n_rows
     for some in (some_rows(n), some_rows(n), np.arange(n)[::-1], np.arange(1)):
@@ -416,19 +291,19 @@ def test_kernel_again_and_of_other_rows(pair, few, monkeypatch):
 
 
 def test_kernel_of_few_rows_is_computed_once(monkeypatch):
-    counts, real = [], Rows.inner_products
+    counts, real = [], MemoryRows.inner_products
 
     def spy(self, rows):
         counts.append(len(rows))
         return real(self, rows)
 
-    monkeypatch.setattr(Rows, "inner_products", spy)
-    rows = Rows(values())
+    monkeypatch.setattr(MemoryRows, "inner_products", spy)
+    rows = MemoryRows(values())
     rows.kernel(np.arange(3))
     rows.kernel(np.arange(5))
     assert counts == [N]
-    monkeypatch.setattr(rows_module, "_FEW_ROWS", N - 1)
-    rows = Rows(values())
+    monkeypatch.setattr("hingesvm.rows.contract._FEW_ROWS", N - 1)
+    rows = MemoryRows(values())
     rows.kernel(np.arange(3))
     rows.kernel(np.arange(5))
     assert counts == [N, 3, 5]
@@ -452,78 +327,3 @@ def test_rounded(pair):
     assert np.array_equal(rounded, w.astype(rows.dtype))
     assert intercept == float(rows.dtype.type(0.1))
     assert (intercept == 0.1) == (rows.dtype == np.float64)
-
-
-def arrays_of(rows):
-    """Columns and row starts that the kernels read."""
-    return rows._X.indices, rows._X.indptr
-
-
-def test_wide_indices_are_no_others_when_they_are_made_narrow():
-    # 2**32 + 1 would be column 1 of int32.
-    X = csr(values(), np.int64)
-    X.indices[3] += 2**32
-    with pytest.raises(ValueError, match="column indices outside"):
-        Rows(X).squared_norms()
-
-
-def test_as_many_columns_as_int32_can_number():
-    empty = np.zeros(3, np.int64)
-    few = np.ones(1), np.array([2**31 - 2]), np.array([0, 1])
-    assert Rows(sp.csr_array(few, shape=(1, 2**31 - 1))).n_features == 2**31 - 1
-    X = sp.csr_array((np.empty(0), empty[:0], empty), shape=(2, 2**31))
-    with pytest.raises(ValueError, match="leave out those without entries"):
-        Rows(X)
-
-
-@pytest.mark.parametrize("dtypes", [(np.int32, np.int64), (np.int64, np.int32)])
-def test_of_two_types_of_indices_row_starts_are_converted_once(dtypes):
-    X = csr(values(), dtypes[0], start_dtype=dtypes[1])
-    given = X.data, X.indices, X.indptr
-    rows = Rows(X)
-    columns, starts = arrays_of(rows)
-    assert np.shares_memory(columns, X.indices)
-    assert np.shares_memory(rows.arrays[0], X.data)
-    assert starts.dtype == columns.dtype == dtypes[0]
-    part = rows.subset(np.array([3, 1, 9])).subset(np.array([2, 0]))
-    for again in [part, rows.shared_by(rows.team, rows.check_cancelled)]:
-        assert again.arrays[0] is rows.arrays[0]
-        for one, other in zip(arrays_of(again), (columns, starts), strict=True):
-            assert one is other
-    assert np.array_equal(part.take(np.array([0, 1])), values()[[9, 3]])
-    for before, after in zip(given, (X.data, X.indices, X.indptr), strict=True):
-        assert before is after
-
-
-@pytest.mark.parametrize("dtype", [np.uint32, np.int16])
-def test_indices_of_other_types_are_converted_once(dtype):
-    X = csr(values(), dtype)
-    rows = Rows(X)
-    columns, starts = arrays_of(rows)
-    assert columns.dtype == starts.dtype == np.int64
-    assert arrays_of(rows.subset(np.array([1])))[0] is columns
-    assert np.array_equal(rows.take(np.arange(N)), values())
-
-
-def test_few_row_starts_follow_columns_unless_they_are_too_large():
-    X = csr(values(), np.int32, start_dtype=np.int64)
-    X.indptr[-1] = 2**31
-    like = with_like_indices(X)
-    assert like.indices.dtype == like.indptr.dtype == np.int64
-
-
-@pytest.mark.parametrize("speedup", [0.5, 8.0, 1e9], ids=["sparse", "both", "dense"])
-@pytest.mark.parametrize("parts", [1, 3, 100])
-def test_inner_products_in_parts(monkeypatch, parts, speedup):
-    monkeypatch.setattr(csr_module, "_DENSE_SPEEDUP", speedup)
-    monkeypatch.setattr(csr_module, "_FULL_PART", 1.0)
-    monkeypatch.setattr(csr_module, "_FEW_ENTRIES", 1)
-    monkeypatch.setattr(csr_module, "_PARTS", parts)
-    monkeypatch.setattr(csr_module, "_PRODUCTS", 20)
-    X, some, looks = values(), np.array([5, 3, 3, 16, 0, 8, 9, 1]), []
-    found = inner_products(untidy(X, np.int32), some, None, lambda: looks.append(None))
-    np.testing.assert_allclose(found, X[some] @ X[some].T, rtol=1e-14, atol=1e-14)
-    assert len(looks) > (2 if speedup < 1.0 else 0)
-    others = np.array([2, 5, 7])
-    found = inner_products(csr(X, np.int32), some, others, lambda: None)
-    np.testing.assert_allclose(found, X[some] @ X[others].T, rtol=1e-14, atol=1e-14)

@@ -11,8 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from hingesvm import HingeSVC
 from hingesvm.problems.joint import JointProblem
 from hingesvm.rows.columns import column_scales, mean_squares, share_of_nonzeros
-from hingesvm.rows.memory import Rows
-from hingesvm.solvers.joint.rows import room_to_pack
+from hingesvm.rows.memory import MemoryRows, room_to_pack
 
 MEGABYTE = 1_000_000
 
@@ -130,7 +129,7 @@ PARTS = {
 @pytest.mark.parametrize("name", PARTS)
 def test_what_is_asked_of_rows_copies_few_at_a_time(name, kind):
     X, _ = dense(1999, 2000) if kind == "dense" else sparse(1999, 3000, 1000)
-    rows = Rows(X)
+    rows = MemoryRows(X)
     taken = peak_of(lambda: PARTS[name](rows, np.arange(1999)))
     # Copies of so many values.
     assert taken <= 4 * MEGABYTE < 0.3 * size_of(X)
@@ -138,7 +137,7 @@ def test_what_is_asked_of_rows_copies_few_at_a_time(name, kind):
 
 def test_inner_products_of_sparse_rows_copy_a_part_of_them():
     X, _ = sparse(300, 60_000, 2500)
-    rows = Rows(X)
+    rows = MemoryRows(X)
     taken = peak_of(lambda: rows.kernel(np.arange(300)))
     assert taken <= 0.75 * size_of(X) + 5 * MEGABYTE
 
@@ -147,7 +146,7 @@ def test_inner_products_of_sparse_rows_copy_a_part_of_them():
 def test_the_objective_of_many_rows_and_classes_is_found_in_parts(total):
     X, y = dense(100_000, 4, 20)
     problem = JointProblem(
-        Rows(X), y, 20, np.broadcast_to(1.0, len(y)), 1.0, total, "none"
+        MemoryRows(X), y, 20, np.broadcast_to(1.0, len(y)), 1.0, total, "none"
     )
     weights = np.ones((20, 4))
 

@@ -10,8 +10,9 @@ from hingesvm.losses import Hinge
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
 from hingesvm.rows.inner import KeptInnerProducts, most_kept
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Progress, choice, solve
+from hingesvm.solvers.newton.starts import BandStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.sweeping.steps import price_of_sweep
 
@@ -26,7 +27,7 @@ def counts(n, d, words, seed=0, log=False):
 def work_of(X, y, method, rule="free", cost=1.0, tol=1e-4, max_iter=20_000):
     """Return the work of a fit, and whether it converged."""
     signs = np.where(y == 1, 1, -1).astype(np.int8)
-    problem = Problem.build(Rows(X), signs, cost, Hinge(), rule)
+    problem = Problem.build(MemoryRows(X), signs, cost, Hinge(), rule)
     progress = Progress(problem, tol, max_iter)
     progress.record(problem.origin())
     if method == "stochastic":
@@ -152,7 +153,7 @@ def test_newton_steps_go_on_where_they_were_interrupted():
 def test_an_exact_finish_takes_no_more_than_the_fit_before_it(monkeypatch, name):
     X, y = SHAPES[name]()
     signs = np.where(y == 1, 1, -1).astype(np.int8)
-    problem = Problem.build(Rows(X), signs, 1.0, Hinge(), "free")
+    problem = Problem.build(MemoryRows(X), signs, 1.0, Hinge(), "free")
     works = []
     for exact in (False, True):
         progress = Progress(problem, 1e-4, 1000, exact=exact)
@@ -161,7 +162,9 @@ def test_an_exact_finish_takes_no_more_than_the_fit_before_it(monkeypatch, name)
         assert progress.converged
         works.append(progress.work)
     # A Newton step can end beyond its budget.
-    step = 2.0 * max(choice._newton_price(problem), 1.0) * price_of_sweep(problem.rows)
+    step = (
+        2.0 * max(choice._price_of_finish(problem), 1.0) * price_of_sweep(problem.rows)
+    )
     assert works[1] <= 4.0 * works[0] + 2.0 * progress.cheap + step / 30.0
 
 
@@ -205,10 +208,11 @@ def test_newton_steps_go_back_to_the_origin():
     n = 150
     X, _ = counts(n, 8000, 2500, seed=1)
     y = np.where(np.random.default_rng(1).random(n) < 0.5, 1, -1).astype(np.int8)
-    problem = Problem.build(Rows(X), y, 1.0, Hinge(), "free")
+    problem = Problem.build(MemoryRows(X), y, 1.0, Hinge(), "free")
     progress = Progress(problem, 1e-4, 60)
     progress.record(problem.origin())
-    start = Start(0.5 * problem.bound, np.zeros(8000), 0.0, np.ones(n), 2.0)
+    point = 0.5 * problem.bound, np.zeros(8000)
+    start = BandStart(*point, shortfall=np.ones(n), rho=2.0)
     newton_until(progress, start, 1e-4)
     assert progress.relative_gap <= 1.0
     assert np.isfinite(progress.best.primal)
@@ -218,9 +222,9 @@ def test_newton_steps_go_back_to_the_origin():
 @pytest.mark.parametrize("most", [0, 7, 40, 1000])
 def test_kept_inner_products(monkeypatch, kind, most):
     X = np.random.default_rng(0).standard_normal((60, 9))
-    rows = Rows(kind(X))
+    rows = MemoryRows(kind(X))
     monkeypatch.setattr("hingesvm.rows.inner._FEW_BYTES", 8 * most**2)
-    monkeypatch.setattr(Rows, "n_bytes", 0)
+    monkeypatch.setattr(MemoryRows, "n_bytes", 0)
     assert most_kept(rows) == min(most, 60)
     kept = KeptInnerProducts(rows)
     for seed in range(8):
@@ -234,14 +238,14 @@ def test_kept_inner_products(monkeypatch, kind, most):
 
 
 def test_products_of_new_rows_alone_are_computed(monkeypatch):
-    calls, real = [], Rows.inner_products
+    calls, real = [], MemoryRows.inner_products
 
     def spy(self, rows, others=None):
         calls.append((len(rows), None if others is None else len(others)))
         return real(self, rows, others)
 
-    monkeypatch.setattr(Rows, "inner_products", spy)
-    kept = KeptInnerProducts(Rows(np.random.default_rng(0).random((50, 4))))
+    monkeypatch.setattr(MemoryRows, "inner_products", spy)
+    kept = KeptInnerProducts(MemoryRows(np.random.default_rng(0).random((50, 4))))
     kept.of(np.arange(10))
     kept.of(np.arange(5, 12))
     kept.of(np.arange(3, 9))

@@ -6,8 +6,8 @@ import scipy.sparse as sp
 from reference import LOSSES, RULES, blobs, dual, make_problem, primal
 
 from hingesvm.losses import Hinge, SmoothedHinge
-from hingesvm.problems.duals import PackedDuals, unpacked
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.duals import PackedDuals, unpacked
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import solve
 from hingesvm.solvers.survey import Survey, survey_rows
 
@@ -25,7 +25,7 @@ def costs(seed=0):
 
 
 def case(loss, rule, kind=np.asarray, dtype=np.float64, seed=0):
-    """Rows, signs, costs, problem, and a point that is not the best."""
+    """MemoryRows, signs, costs, problem, and a point that is not the best."""
     X, y = blobs(N, D, seed, dtype)
     rng = np.random.default_rng(seed)
     problem = make_problem(kind(X), y, loss, rule, costs())
@@ -45,7 +45,7 @@ def check_sums(survey, X, y, problem, loss, rule, precision=1e-13):
     w, b = survey.w, survey.intercept
     margins = y * (X @ w + b)
     assert survey.shortfall == pytest.approx(1.0 - margins, abs=precision)
-    assert survey.own == pytest.approx(X.T @ (alpha * y), abs=1e-13)
+    assert survey.w_of_duals == pytest.approx(X.T @ (alpha * y), abs=1e-13)
     assert survey.loss == pytest.approx(float(cost @ loss.value(margins)), rel=1e-13)
     q = loss.dual_curvature(cost)
     gain = float(np.sum(alpha - 0.5 * q * alpha**2))
@@ -112,7 +112,7 @@ def test_certificate_at_the_optimum_closes_the_gap(loss, rule):
     survey = survey_rows(problem, best.w, best.intercept, duals)
     assert survey.certificate(problem).relative_gap <= 1e-9
     totals = survey.totals()
-    assert totals.own is survey.own
+    assert totals.w_of_duals is survey.w_of_duals
     assert (totals.gain, totals.imbalance) == (survey.gain, survey.imbalance)
 
 
@@ -203,7 +203,7 @@ def test_survey_in_chunks_is_the_same(monkeypatch):
     again.rows.check_cancelled = lambda: seen.append(1)
     parts = survey_rows(again, w, b, None)
     assert len(seen) > 3
-    for name in ("shortfall", "own"):
+    for name in ("shortfall", "w_of_duals"):
         assert np.array_equal(getattr(parts, name), getattr(whole, name))
     for name in ("loss", "gain", "imbalance"):
         # Sums of sums, in another order.
@@ -211,7 +211,7 @@ def test_survey_in_chunks_is_the_same(monkeypatch):
         assert getattr(parts, name) == expected
     assert np.array_equal(unpacked(parts.duals), unpacked(whole.duals))
     given = survey_rows(again, w, b, whole.duals)
-    assert np.array_equal(given.own, parts.own)
+    assert np.array_equal(given.w_of_duals, parts.w_of_duals)
     assert (given.loss, given.gain) == (parts.loss, parts.gain)
     before = parts.loss, parts.gain, parts.imbalance
     parts.add_up(again)
@@ -240,7 +240,7 @@ def test_add_up_follows_what_is_changed():
     X, y, problem, w, b = case(Hinge(), "penalized")
     survey = survey_rows(problem, w, b, None)
     half = PackedDuals.pack(0.5 * unpacked(survey.duals), problem.bound)
-    other = Survey(w, b, half, survey.shortfall, 0.5 * survey.own)
+    other = Survey(w, b, half, survey.shortfall, 0.5 * survey.w_of_duals)
     assert (other.loss, other.gain, other.imbalance) == (0.0, 0.0, 0.0)
     other.add_up(problem)
     check_sums(other, X, y, problem, Hinge(), "penalized")
@@ -249,13 +249,15 @@ def test_add_up_follows_what_is_changed():
 def test_survey_of_some_rows_in_another_order():
     X, y = blobs(N, D)
     index = np.random.default_rng(0).permutation(N)[:25]
-    whole = Rows(X)
+    whole = MemoryRows(X)
     problem = make_problem(X, y, Hinge(), "free", costs()).subset(index)
     w = np.linspace(-1.0, 1.0, D)
     survey = survey_rows(problem, w, 0.5, None)
     margins = y[index] * (whole.margins(w)[index] + 0.5)
     assert survey.shortfall == pytest.approx(1.0 - margins, abs=1e-13)
-    assert survey.own == pytest.approx(X[index].T @ (unpacked(survey.duals) * y[index]))
+    assert survey.w_of_duals == pytest.approx(
+        X[index].T @ (unpacked(survey.duals) * y[index])
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

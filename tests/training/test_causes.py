@@ -12,10 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from hingesvm import HingeSVC, HingeSVCCV, hinge_path
 from hingesvm.problems.certificate import Certificate
 from hingesvm.rows.columns import condition_of_columns
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Check, Solution
 from hingesvm.training.causes import causes_of, end_of
-from hingesvm.training.trained import Trained
+from hingesvm.training.trained import TrainedModel
 
 FORMS = ["ovr", "crammer_singer", "weston_watkins"]
 
@@ -41,10 +41,10 @@ def told(*solutions, X=None, max_iter=1000, tol=1e-4, cost=1.0):
     """Return what is said of problems."""
     X = make_data(20, 3)[0] if X is None else X
     nothing = np.empty(0)
-    trained = Trained(
+    trained = TrainedModel(
         nothing, nothing, list(solutions), 0.0, 1.0, np.full(1, float(cost))
     )
-    return " ".join(causes_of(Rows(X), [trained], tol, max_iter))
+    return " ".join(causes_of(MemoryRows(X), [trained], tol, max_iter))
 
 
 FALLING = solution_of([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1])
@@ -150,8 +150,8 @@ def test_coefficients_that_are_nearly_zero_and_weights_that_differ():
     assert "nearly 0" not in told(STUCK, X=np.eye(3), cost=1e-3)
     nothing = np.empty(0)
     costs = np.array([1.0, 1e-4, 1.0])
-    trained = Trained(nothing, nothing, [STUCK], 0.0, 1.0, costs)
-    (_, text) = causes_of(Rows(np.eye(3)), [trained], 1e-4, 1000)
+    trained = TrainedModel(nothing, nothing, [STUCK], 0.0, 1.0, costs)
+    (_, text) = causes_of(MemoryRows(np.eye(3)), [trained], 1e-4, 1000)
     assert text.startswith("The weights of rows differ by a factor of 1e+04")
 
 
@@ -163,16 +163,16 @@ def test_condition_number_does_not_depend_on_scales(shape):
     expected = np.linalg.cond(expected)
     # Of many rows a sample is looked at.
     rel = 0.1 if shape[0] > 2000 else 1e-9
-    assert condition_of_columns(Rows(X)) == pytest.approx(expected, rel=rel)
+    assert condition_of_columns(MemoryRows(X)) == pytest.approx(expected, rel=rel)
 
 
 @pytest.mark.parametrize("X", [np.ones((3, 4)), np.zeros((3, 2)), np.ones((1, 1))])
 def test_condition_number_of_what_has_none(X):
-    assert condition_of_columns(Rows(X)) == 1.0
+    assert condition_of_columns(MemoryRows(X)) == 1.0
 
 
 def test_equal_columns_have_a_large_condition_number():
-    assert 1e15 < condition_of_columns(Rows(np.ones((4, 2)))) < 1e17
+    assert 1e15 < condition_of_columns(MemoryRows(np.ones((4, 2)))) < 1e17
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -10,11 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hingesvm import HingeSVC, HingeSVCCV, hinge_path
 from hingesvm.problems.certificate import Certificate
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Check, Solution
-from hingesvm.training.lines import Lines
-from hingesvm.training.reporting import warn_if_short
-from hingesvm.training.trained import Trained
+from hingesvm.training.printing import ProgressPrinter
+from hingesvm.training.reporting import warn_if_not_converged
+from hingesvm.training.trained import TrainedModel
 
 LOOK = re.compile(
     r"\[HingeSVC\] (?P<where>.*?)iteration +(?P<iteration>\d+)  +(?P<seconds>\d+[.]\d+)"
@@ -106,17 +106,19 @@ def test_reasons(capsys, gap, n_iter, is_stopped, reason):
     nothing = np.empty(0)
     certificate = Certificate(nothing, 0.0, nothing, 1.0, 1.0 - gap)
     solution = Solution(certificate, n_iter, False, [], is_stopped=is_stopped)
-    Lines(1, 12, 1000, 1e-16, 100, 1.0, "fold 1 of 2, C=1").end(solution)
+    ProgressPrinter(1, 12, 1000, 1e-16, 100, 1.0, "fold 1 of 2, C=1").print_end(
+        solution
+    )
     (line,) = printed(capsys)
     assert line.startswith("[HingeSVC] fold 1 of 2, C=1: class  2 of 12: not converged")
     assert line.endswith(f"above tol=1e-16; {reason}")
 
 
 def test_columns_are_wide_enough_for_what_may_come(capsys):
-    lines = Lines(0, 1, 123456, 1e-4, 1000, 2.0)
-    lines.look(Check(7, 0.5, 1.5, 0.75, 9))
-    lines.look(Check(1000, 9999.0, 123456.789, 1e-9, 123456))
-    lines.look(Check(0, 0.0, 0.0, 0.0, 0))
+    lines = ProgressPrinter(0, 1, 123456, 1e-4, 1000, 2.0)
+    lines.print_check(Check(7, 0.5, 1.5, 0.75, 9))
+    lines.print_check(Check(1000, 9999.0, 123456.789, 1e-9, 123456))
+    lines.print_check(Check(0, 0.0, 0.0, 0.0, 0))
     first, second, third = printed(capsys)
     assert len(first) == len(second) == len(third)
     assert "objective 3 " in first
@@ -208,11 +210,11 @@ def test_rounding_errors_are_blamed_where_they_make_up_the_gap(hidden, blamed):
     certificate = Certificate(nothing, 0.0, nothing, 2.0, 2.0 - seen, above=hidden)
     assert certificate.gap == pytest.approx(1.0)
     solution = Solution(certificate, 1000, False, [])
-    trained = Trained(nothing, nothing, [solution], 0.5, 1.0, np.ones(1))
+    trained = TrainedModel(nothing, nothing, [solution], 0.5, 1.0, np.ones(1))
     with pytest.warns(
         ConvergenceWarning, match="relative duality gap of 50 %"
     ) as caught:
-        warn_if_short(Rows(X), trained, 1e-4, 1000)
+        warn_if_not_converged(MemoryRows(X), trained, 1e-4, 1000)
     text = str(caught[0].message)
     assert ("Rounding errors of float64 hide the rest" in text) == blamed
 
@@ -222,9 +224,9 @@ def test_coefficients_that_are_worse_rounded_are_told_of_in_any_case():
     nothing = np.empty(0)
     certificate = Certificate(nothing, 0.0, nothing, 2.0, 1.9)
     solution = Solution(certificate, 1000, False, [])
-    trained = Trained(nothing, nothing, [solution], 0.99, 1.0, np.ones(1))
+    trained = TrainedModel(nothing, nothing, [solution], 0.99, 1.0, np.ones(1))
     with pytest.warns(ConvergenceWarning, match="gap of up to 99 %: pass X as float64"):
-        warn_if_short(Rows(X), trained, 1e-4, 1000)
+        warn_if_not_converged(MemoryRows(X), trained, 1e-4, 1000)
 
 
 @pytest.mark.parametrize("shape", [(3000, 55), (2100, 60), (400, 6)])

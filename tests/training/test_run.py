@@ -12,7 +12,8 @@ from hingesvm.model_selection._path import train_along
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.rays import along_ray
-from hingesvm.rows.memory import Rows
+from hingesvm.problems.start import CertifiedStart
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Solution
 from hingesvm.solvers.newton import bands
 from hingesvm.training.run import Training
@@ -20,7 +21,7 @@ from hingesvm.training.run import Training
 
 def training_of(X, y, weights=None, where="", **params):
     """Return the training that a fit with these parameters does."""
-    return Training.build(HingeSVC(**params), Rows(X), y, weights, where)
+    return Training.build(HingeSVC(**params), MemoryRows(X), y, weights, where)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -48,16 +49,16 @@ def test_starts_know_their_certificate_at_other_costs(params, C, rule):
             )
         moved = along_ray(problem, start)
         if params.get("loss") in ("squared_hinge", "smoothed_hinge"):
-            assert moved.found is None
+            assert not isinstance(moved, CertifiedStart)
             continue
-        found = moved.found
+        found = moved.certificate
         np.testing.assert_array_equal(problem.repair(found.alpha), found.alpha)
         b = found.intercept
         assert found.primal == pytest.approx(problem.primal(found.w, b), rel=1e-12)
         assert found.dual == pytest.approx(problem.dual(found.alpha), rel=1e-9)
-        own = problem.combine(found.alpha)
-        if found.own is not None:
-            np.testing.assert_allclose(found.own, own, rtol=0, atol=1e-9)
+        w_of_duals = problem.combine(found.alpha)
+        if found.w_of_duals is not None:
+            np.testing.assert_allclose(found.w_of_duals, w_of_duals, rtol=0, atol=1e-9)
 
 
 def test_what_is_kept():
@@ -115,7 +116,7 @@ def test_what_the_last_look_saw_is_not_looked_at_again(
     certificate = solution.certificate
     signs = np.where(training.codes == 1, 1, -1).astype(np.int8)
     margins = signs * (X @ certificate.w + certificate.intercept)
-    np.testing.assert_allclose(solution.shortfall, 1.0 - margins, atol=1e-5)
+    np.testing.assert_allclose(solution.margins.shortfall, 1.0 - margins, atol=1e-5)
     lengths = []
     look = bands.survey_rows
 
@@ -127,8 +128,7 @@ def test_what_the_last_look_saw_is_not_looked_at_again(
     found = training.train(0.1, training.starts_from(first, 0.1), keep_duals=True)
     reused, lengths[:] = len(lengths), []
     starts = [
-        replace(start, shortfall=None, reach=None)
-        for start in training.starts_from(first, 0.1)
+        replace(start, margins=None) for start in training.starts_from(first, 0.1)
     ]
     other = training.train(0.1, starts)
     assert reused <= len(lengths) - 1
@@ -149,12 +149,11 @@ def test_margins_of_a_look_are_kept_for_the_next_fit_only():
     kept = training.train(0.01, keep_duals=True)
     alone = training.train(0.01)
     for trained in [alone, kept.without_duals(), kept.without_coefficients()]:
-        assert trained.solutions[0].shortfall is None
-        assert trained.solutions[0].reach is None
-    assert kept.solutions[0].reach.dtype == np.float32
+        assert trained.solutions[0].margins is None
+    assert kept.solutions[0].margins.reach.dtype == np.float32
     X, y = make_data(12_000, 4, n_classes=3, dtype=np.float32)
     each = training_of(X, y, tol=1e-3).train(0.01, keep_duals=True).solutions
-    assert [one.reach for one in each] == [one.shortfall for one in each] == [None] * 3
+    assert [solution.margins for solution in each] == [None] * 3
 
 
 def arrays_of(trained):

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.proof import EXACT
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import CertifiedStart, Start
 from hingesvm.rows.divided import DENSE_SPEEDUP
 from hingesvm.solvers.joint.newton import newton_jointly
 from hingesvm.solvers.joint.sweeps import sweep_jointly
 from hingesvm.solvers.joint.system import FEW_UNKNOWNS
+from hingesvm.solvers.price import are_dearer, newton_price
 from hingesvm.solvers.progress import (
-    EVIDENCE,
     FIRST_SWEEPS,
     OUT_OF_REACH,
     ROUGH,
@@ -101,13 +101,15 @@ def solve_jointly(
     is_small = method != "stochastic" and _is_small(problem)
     exact = settings.exact and is_small
     if start is not None:
-        found = start.found
-        if found is None:
-            found = problem.certify(start.alpha, start.w, _intercepts(problem, start))
-        progress.record(found, proven=start.found is not None)
+        if isinstance(start, CertifiedStart):
+            certificate = start.certificate
+        else:
+            intercepts = _intercepts(problem, start)
+            certificate = problem.certify(start.alpha, start.w, intercepts)
+        progress.record(certificate, proven=isinstance(start, CertifiedStart))
         if progress.relative_gap <= (min(tol, EXACT) if exact else tol):
             return progress.solution()
-        start = Start(found.alpha, found.w, found.intercept)
+        start = Start(certificate.alpha, certificate.w, certificate.intercept)
     if is_small and method == "auto":
         progress.tol = ROUGH if exact else max(tol, ROUGH)
         progress.max_iter = min(FIRST_SWEEPS, max_iter)
@@ -176,11 +178,11 @@ def _hand_over(problem: JointProblem) -> Callable[[float, float], bool] | None:
     """Return the rule by which sweeps are left for Newton steps, if they ever are."""
     if _unknowns(problem) > FEW_UNKNOWNS:
         return None
-    price = _newton_price(problem)
-    return lambda taken, remaining: remaining > price and taken > EVIDENCE * price
+    price = _price_of_joint_finish(problem)
+    return lambda taken, remaining: are_dearer(taken, remaining, price)
 
 
-def _newton_price(problem: JointProblem) -> float:
+def _price_of_joint_finish(problem: JointProblem) -> float:
     """Return the price of a finish by Newton steps, in sweeps over all rows."""
     n, count = problem.n_rows, problem.n_classes
     per_row = problem.rows.n_entries / n
@@ -189,4 +191,4 @@ def _newton_price(problem: JointProblem) -> float:
     matrix = _FREE * n * _PAIRS * per_row * (per_row + 1.0)
     factorisation = _unknowns(problem) ** 3 / (3.0 * DENSE_SPEEDUP)
     step = sweep + projections + matrix + factorisation
-    return _TYPICAL_STEPS * step / sweep
+    return newton_price(_TYPICAL_STEPS, step, sweep)

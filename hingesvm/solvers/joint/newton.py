@@ -24,7 +24,7 @@ from hingesvm.problems.balance import balancing_factors
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.start import Start
-from hingesvm.solvers.joint.rows import JointRows
+from hingesvm.rows.joint import JointRows
 from hingesvm.solvers.joint.system import JointSystem, joint_direction
 from hingesvm.solvers.newton.proximal import LARGEST_RHO, Growth, units
 from hingesvm.solvers.newton.until import LITTLE, MAX_INNER_AT_END
@@ -54,7 +54,7 @@ class _State:
 
     Attributes
     ----------
-    w, own, b, imbalance
+    w, w_of_duals, b, imbalance
         W and W(alpha), of shape (n_features, width), b and b(alpha), of shape (width,).
     scores, anchor, alpha : ndarray of float64, of shape (n_rows, width)
         f, the multipliers, and the projections.
@@ -72,7 +72,7 @@ class _State:
     scores: Float64Array
     anchor: Float64Array
     alpha: Float64Array
-    own: Float64Array
+    w_of_duals: Float64Array
     imbalance: Float64Array
     rho: float
     unit: Float64Array
@@ -97,7 +97,7 @@ def newton_jointly(
         Relative gap to aim at; may be below the tolerance, even out of reach.
     """
     problem = progress.problem
-    rows = JointRows(problem)
+    rows = problem.class_rows()
     state = _begin(problem, rows, start)
     # Its dual variables take memory.
     del start
@@ -167,7 +167,7 @@ def _settle(problem: JointProblem, rows: JointRows, state: _State) -> None:
         state.is_known = False
     sums = _project(problem, state, out=state.alpha)
     _, state.change, state.gain, state.losses = map(float, sums)
-    state.own, state.imbalance = rows.sums(state.alpha)
+    state.w_of_duals, state.imbalance = rows.sums(state.alpha)
 
 
 def _project(
@@ -211,7 +211,7 @@ def _minimise_inner(
     has_intercept = problem.intercept_rule != "none"
     limit = MAX_INNER_AT_END if progress.converged else _MAX_INNER
     for step in range(limit + 1):
-        gradient = state.w - state.own
+        gradient = state.w - state.w_of_duals
         pull = (delta * state.b - state.imbalance) * has_intercept
         size = float(np.vdot(gradient, gradient) + pull @ pull)
         if size <= state.change:
@@ -284,7 +284,7 @@ def _search(
 def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certificate:
     """Return what an iterate proves."""
     count = problem.n_classes
-    alpha, own, imbalance = state.alpha, state.own, state.imbalance
+    alpha, w_of_duals, imbalance = state.alpha, state.w_of_duals, state.imbalance
     gain = problem.margin * state.gain
     if problem.intercept_rule == "free":
         check = problem.rows.check_cancelled
@@ -292,7 +292,7 @@ def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certi
         if np.any(factors < 1.0):
             alpha = alpha.copy()
             problem.lower(alpha[:, :count], factors)
-            own, _ = rows.sums(alpha)
+            w_of_duals, _ = rows.sums(alpha)
             gain = problem.margin * float(alpha.sum())
     weights = np.ascontiguousarray(state.w[:, :count].T)
     intercepts = state.b[:count].copy()
@@ -303,5 +303,5 @@ def _certificate(problem: JointProblem, rows: JointRows, state: _State) -> Certi
         intercepts,
         alpha[:, :count],
         problem.primal_of(weights, intercepts, state.losses),
-        problem.dual_of(own, gain, imbalance),
+        problem.dual_of(w_of_duals, gain, imbalance),
     )

@@ -26,7 +26,7 @@ from hingesvm.problems.balance import balancing_factors
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointDuals, JointProblem
 from hingesvm.problems.start import Start
-from hingesvm.solvers.joint.rows import BLOCK, FAR, room_to_pack
+from hingesvm.rows.joint import FAR, JointRows
 from hingesvm.solvers.progress import ProgressOf
 from hingesvm.solvers.survey import COARSE
 from hingesvm.solvers.sweeping.steps import (
@@ -70,6 +70,7 @@ class _Blocks:
 
     Attributes
     ----------
+    rows : JointRows
     step : ndarray of float64, of shape (n_rows,)
         One over the squared norm of each row, with the intercepts' share.
     tau : float
@@ -90,10 +91,9 @@ class _Blocks:
         The sum of the duals, but for rounding.
     kept : ndarray, of the shape of alpha, or without rows
         The duals that prove most so far.
-    packed, places : ndarray
-        Room for the entries of a row, or none.
     """
 
+    rows: JointRows
     step: Float64Array
     tau: float
     alpha: FloatArray
@@ -104,8 +104,6 @@ class _Blocks:
     n_active: int
     shrink_above: float
     random_state: NDArray[np.uint64]
-    packed: FloatArray
-    places: NDArray[np.int32]
     unmended: float = 0.0
     gap: float = 0.0
     push: float = 1.0
@@ -118,7 +116,7 @@ class _Blocks:
     @property
     def width(self) -> int:
         """Number of classes, padded."""
-        return int(self.alpha.shape[1])
+        return self.rows.width
 
 
 def sweep_jointly(
@@ -165,9 +163,9 @@ def sweep_jointly(
         state.unmended += since_look
         visits += max(since_look, LOOK)
         progress.n_iter = before + math.ceil(visits)
-        found = _look(progress, state)
+        relative_gap = _look(progress, state)
         # Where a look finds more than was foreseen, the next one waits for less.
-        foreseen = math.sqrt(gap / found) if found > 0.0 else 1.0
+        foreseen = math.sqrt(gap / relative_gap) if relative_gap > 0.0 else 1.0
         aim = progress.tol * min(max(foreseen, _LEAST_FORESEEN), 1.0)
         since_look = 0.0
         shrunk_above = state.shrink_above
@@ -196,14 +194,15 @@ def _begin(
     rows, count = problem.rows, problem.n_classes
     n_rows = problem.n_rows
     dtype = rows.dtype if tol >= COARSE else np.dtype(np.float64)
-    width = -(-count // BLOCK) * BLOCK
+    classes = problem.class_rows()
+    width = classes.width
     squared_norms = rows.squared_norms()
     tau = intercept_step(problem.intercept_rule, squared_norms, problem.cost)
     least = 1.0 / FAR
-    packed, places = room_to_pack(rows)
     intercepts = np.full(width, -FAR, dtype=dtype)
     intercepts[:count] = 0.0
     state = _Blocks(
+        classes,
         1.0 / np.maximum(squared_norms + tau, least),
         tau,
         np.zeros((n_rows, width), dtype=dtype),
@@ -214,8 +213,6 @@ def _begin(
         n_rows,
         np.inf,
         random_bits(seed),
-        packed,
-        places,
         outward=np.empty(n_rows, dtype=np.float32),
     )
     if start is not None and start.alpha.any():
@@ -238,32 +235,8 @@ def _sweep_once(problem: JointProblem, state: _Blocks) -> float:
     run = RUN if count > rows.chunk_size(state.width) else 1
     shuffle(rows, state.order, count, state.random_state, run)
     worst = np.zeros(3)
-    room = np.empty(3 * state.width, dtype=state.w.dtype)
     before = state.intercepts[:n_classes].astype(np.float64)
-    kept = 0
-    for first, last in rows.chunks(count, work=_WORK * state.width):
-        kept = _joint.block_steps(
-            *rows.arrays,
-            state.order,
-            first,
-            last,
-            kept,
-            problem.codes,
-            problem.cost,
-            problem.total,
-            problem.margin,
-            state.step,
-            state.tau,
-            state.shrink_above,
-            state.alpha,
-            state.w,
-            state.intercepts,
-            worst,
-            state.packed,
-            state.places,
-            room,
-        )
-    state.n_active = kept
+    state.n_active = state.rows.steps(problem, state, worst)
     state.shrink_above, state.gap = SAFELY * float(worst[0]), float(worst[1])
     state.total += float(worst[2])
     if state.tau:
@@ -288,7 +261,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         # Only their differences matter.
         moved = state.intercepts[:count]
         moved -= moved.mean(dtype=np.float64)
-    own, losses, gain, worst, imbalance = _survey(problem, state, factors)
+    w_of_duals, losses, gain, worst, imbalance = _survey(problem, state, factors)
     # A copy, as sweeps go on in the same memory.
     weights = state.w[:, :count].T.copy()
     intercepts = state.intercepts[:count].astype(np.float64)
@@ -298,7 +271,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
         intercepts,
         duals,
         problem.primal_of(weights, intercepts, losses),
-        problem.dual_of(own, gain, imbalance),
+        problem.dual_of(w_of_duals, gain, imbalance),
     )
     best = progress.best
     if best is None or best.join(certificate).duals is duals:
@@ -311,11 +284,11 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     if problem.intercept_rule == "free" and needs_mending(
         state.w.dtype, state.unmended
     ):
-        own, *_, imbalance = _survey(problem, state, np.empty((0, 0)))
+        w_of_duals, *_, imbalance = _survey(problem, state, np.empty((0, 0)))
         state.unmended = 0.0
     elif problem.intercept_rule == "free":
         return certificate.relative_gap
-    np.copyto(state.w, own, casting="same_kind")
+    np.copyto(state.w, w_of_duals, casting="same_kind")
     state.imbalance = imbalance
     return certificate.relative_gap
 
@@ -347,29 +320,6 @@ def _survey(
     problem: JointProblem, state: _Blocks, factors: Float64Array
 ) -> tuple[Float64Array, float, float, float, Float64Array]:
     """Look at all rows; return W(a), losses, gains, the worst violation and b(a)."""
-    rows, width = problem.rows, state.width
-    own = np.zeros((rows.n_features, width))
-    sums = np.zeros(3 + width)
-    room = np.empty(4 * width)
-    for first, last in rows.chunks(rows.n_rows, work=_WORK * width):
-        _joint.survey(
-            *rows.arrays,
-            first,
-            last,
-            problem.codes,
-            problem.cost,
-            problem.total,
-            problem.margin,
-            state.w,
-            state.intercepts.astype(np.float64),
-            state.alpha,
-            factors,
-            state.outward,
-            own,
-            sums,
-            state.packed,
-            state.places,
-            room,
-        )
+    w_of_duals, sums = state.rows.survey(problem, state, factors)
     losses, gain, worst = map(float, sums[:3])
-    return own, losses, gain, worst, sums[3 : 3 + problem.n_classes].copy()
+    return w_of_duals, losses, gain, worst, sums[3 : 3 + problem.n_classes].copy()

@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from hingesvm.kernels.build import _joint_newton
 from hingesvm.problems.joint import JointProblem
-from hingesvm.solvers.joint.rows import JointRows
+from hingesvm.rows.joint import JointRows
 from hingesvm.solvers.newton.reflections import can_reflect, solver_by_reflections
 from hingesvm.solvers.newton.system import (
     LARGEST_SYSTEM,
@@ -79,7 +78,7 @@ class JointSystem:
 
     @property
     def units(self) -> Float64Array:
-        """The proximal steps over rho."""
+        """The proximal steps over rho, of shape (n_rows,)."""
         return self.problem.cost if self.unit is None else self.unit
 
     @property
@@ -151,7 +150,7 @@ class _Free:
 
     @classmethod
     def of(cls, system: JointSystem) -> _Free:
-        """Find them."""
+        """Return the free rows of a system."""
         problem, count = system.problem, system.problem.n_classes
         alpha = system.alpha[:, :count]
         inside = (alpha > 0.0) & (alpha < problem.cost[:, np.newaxis])
@@ -169,7 +168,7 @@ class _Free:
 
     @property
     def is_connected(self) -> bool:
-        """Whether they bind the intercepts of all classes to each other."""
+        """Whether the free rows bind the intercepts of all classes to each other."""
         count = self.inside.shape[1]
         linked = np.zeros((count, count), dtype=bool)
         for k in range(count):
@@ -178,25 +177,25 @@ class _Free:
 
     def curve(self, scores: Float64Array) -> None:
         """Multiply some f, of shape (m, n_classes), by the curvature in f, in place."""
-        each = np.arange(len(self.order))
-        scores -= scores[each, self.codes][:, np.newaxis]
+        rows = np.arange(len(self.order))
+        scores -= scores[rows, self.codes][:, np.newaxis]
         scores *= self.inside
         mean = (self.share * scores.sum(axis=1))[:, np.newaxis]
         np.subtract(scores, mean, out=scores, where=self.inside)
         scores *= self.sigma[:, np.newaxis]
-        scores[each, self.codes] = -scores.sum(axis=1)
+        scores[rows, self.codes] = -scores.sum(axis=1)
 
-    def entries(self, one: int, other: int) -> Float64Array:
-        """Return entries of the curvature in f, of shape (m,)."""
+    def entries(self, j: int, k: int) -> Float64Array:
+        """Return the entries (j, k) of the curvatures in f, of shape (m,)."""
         # I_A extends to the own class by M, which makes its entry minus the sum.
-        first, second = self._column(one), self._column(other)
+        first, second = self._column(j), self._column(k)
         value = -self.share * first * second
-        if one == other:
+        if j == k:
             number = self.inside.sum(axis=1)
-            value += np.where(self.codes == one, number, self.inside[:, one])
+            value += np.where(self.codes == j, number, self.inside[:, j])
         else:
-            value -= np.where(self.codes == one, self.inside[:, other], 0.0)
-            value -= np.where(self.codes == other, self.inside[:, one], 0.0)
+            value -= np.where(self.codes == j, self.inside[:, k], 0.0)
+            value -= np.where(self.codes == k, self.inside[:, j], 0.0)
         return np.asarray(self.sigma * value)
 
     def _column(self, k: int) -> Float64Array:
@@ -206,38 +205,27 @@ class _Free:
 
 def _matrix(system: JointSystem, free: _Free) -> Float64Array:
     """Return the lower triangle of the matrix of the system."""
-    rows, count = system.problem.rows, system.problem.n_classes
-    height = rows.n_features + system.has_intercept
+    count = system.problem.n_classes
+    height = system.problem.rows.n_features + system.has_intercept
     matrix = np.zeros((count * height, count * height))
-    entries, support = np.zeros(height), np.empty(count + 1, dtype=np.intp)
-    if system.has_intercept:
-        entries[-1] = 1.0
-    inside = free.inside.view(np.uint8)
-    # Each row has a block for each two classes of its support.
-    blocks = float(np.square(1.0 + inside.sum(axis=1)).mean()) / 2.0
-    for first, last in rows.chunks(len(free.order), work=max(blocks * height, 1.0)):
-        _joint_newton.add_curvature(
-            *rows.arrays,
-            free.order,
-            first,
-            last,
-            free.codes,
-            free.sigma,
-            inside,
-            free.share,
-            entries,
-            support,
-            matrix,
-        )
+    system.rows.add_curvature(
+        free.order,
+        free.codes,
+        free.sigma,
+        free.inside,
+        free.share,
+        matrix,
+        has_intercept=system.has_intercept,
+    )
     diagonal = matrix.reshape(-1)[:: count * height + 1].reshape(count, height)
-    diagonal += _own_curvature(system, free)
+    diagonal += _ridge_of(system, free)
     return matrix
 
 
 def _least_pivot(system: JointSystem) -> float:
     """Return the pivot of the matrix below which reflections are more exact.
 
-    Where rows are even, those that are due to free intercepts alone do no harm.
+    Where rows are even, small pivots that are due to free intercepts do no harm.
     """
     is_harmless = system.problem.intercept_rule == "free" and system.unit is None
     return _SMALL_PIVOT * _RIDGE if is_harmless else LEAST_PIVOT
@@ -261,41 +249,39 @@ def _by_reflections(
         right[:, :d] -= right[:, d:] * centre
     if system.has_intercept:
         some = np.hstack([some, np.ones((len(some), 1))])
-    each = np.arange(len(some))
+    order = np.arange(len(some))
     differs = np.zeros((len(some), count, count))
     differs[:, range(count), range(count)] = 1.0
-    differs[each, :, free.codes] -= 1.0
+    differs[order, :, free.codes] -= 1.0
     differs *= free.inside[:, :, np.newaxis]
     differs -= (free.share[:, np.newaxis] * differs.sum(axis=1))[:, np.newaxis, :]
     differs *= np.sqrt(free.sigma)[:, np.newaxis, np.newaxis]
     row, k = np.nonzero(free.inside)
     squares = differs[row, k][:, :, np.newaxis] * some[row][:, np.newaxis, :]
     squares = squares.reshape(len(row), count * height)
-    own = _own_curvature(system, free, _LITTLE_RIDGE if free.is_connected else _RIDGE)
+    ridge = _ridge_of(system, free, _LITTLE_RIDGE if free.is_connected else _RIDGE)
     # Only differences of free intercepts matter: the last one may stay.
     unknowns = count * height - (system.problem.intercept_rule == "free")
-    solve = solver_by_reflections(squares[:, :unknowns], own.ravel()[:unknowns])
+    solve = solver_by_reflections(squares[:, :unknowns], ridge.ravel()[:unknowns])
     solution = np.zeros((count, height))
     solution.reshape(-1)[:unknowns] = solve(right.ravel()[:unknowns])
     solution[:, d:] -= (solution[:, :d] @ centre)[:, np.newaxis]
     return solution
 
 
-def _own_curvature(
-    system: JointSystem, free: _Free, little: float = _RIDGE
-) -> Float64Array:
+def _ridge_of(system: JointSystem, free: _Free, little: float = _RIDGE) -> Float64Array:
     """Return what P adds to the diagonal: 1 for weights, delta for intercepts.
 
     Free intercepts, of which only differences matter, get a little more.
     """
     count, d = system.problem.n_classes, system.problem.rows.n_features
-    own = np.ones((count, d + system.has_intercept))
+    ridge = np.ones((count, d + system.has_intercept))
     if system.has_intercept:
-        own[:, d] = system.delta
+        ridge[:, d] = system.delta
     if system.problem.intercept_rule == "free":
         sums = [float(free.entries(k, k).sum()) for k in range(count)]
-        own[:, d] = little * (sum(sums) / count)
-    return own
+        ridge[:, d] = little * (sum(sums) / count)
+    return ridge
 
 
 def _by_conjugate_gradients(
@@ -304,11 +290,11 @@ def _by_conjugate_gradients(
     """Return about the solution, of shape (n_classes, n_features + has_intercept)."""
     problem, rows = system.problem, system.rows
     count, d = problem.n_classes, problem.rows.n_features
-    own = _own_curvature(system, free)
+    ridge = _ridge_of(system, free)
     # The blocks of all classes are held at once.
     most = max(_MOST_NUMBERS, problem.rows.n_bytes // _NUMBERS_PER_BYTES)
     largest = min(LARGEST_SYSTEM, math.isqrt(most // count))
-    solvers = [_of_class(system, free, k, own[k], largest) for k in range(count)]
+    solvers = [_of_class(system, free, k, ridge[k], largest) for k in range(count)]
 
     def times(unknowns: Float64Array) -> Float64Array:
         w = np.zeros((d, rows.width))
@@ -317,15 +303,15 @@ def _by_conjugate_gradients(
         if system.has_intercept:
             curved[:, :count] += unknowns[:, -1]
         free.curve(curved[:, :count])
-        out = own * unknowns
+        out = ridge * unknowns
         out[:, :d] += rows.combine(curved, free.order)[:, :count].T
         if system.has_intercept:
             out[:, -1] += curved[:, :count].sum(axis=0)
         return out
 
     def preconditioned(residual: Float64Array) -> Float64Array:
-        each = zip(solvers, residual, strict=True)
-        return np.stack([solve(part) for solve, part in each])
+        parts = zip(solvers, residual, strict=True)
+        return np.stack([solve(part) for solve, part in parts])
 
     solution, residual = np.zeros_like(right), right.copy()
     enough = _CONJUGATE_TOL * float(np.linalg.norm(right))
@@ -351,37 +337,37 @@ def _of_class(
     system: JointSystem,
     free: _Free,
     k: int,
-    own: Float64Array,
+    ridge: Float64Array,
     largest: int | None = None,
 ) -> Callable[[Float64Array], Float64Array]:
     """Return what solves with the block of a class, or with its diagonal at least.
 
-    Inner products of its rows or columns are those of `largest` of them at most.
+    No more than `largest` of its rows or columns are multiplied with each other.
     """
     largest = LARGEST_SYSTEM if largest is None else largest
     rows, d = system.problem.rows, system.problem.rows.n_features
     weights = free.entries(k, k)
     some = np.flatnonzero(weights)
     order, weights = free.order[some], weights[some]
-    if len(own) <= min(len(order), largest):
+    if len(ridge) <= min(len(order), largest):
         block = rows.gram(order, weights, bordered=system.has_intercept)
-        add_to_diagonal(block, own)
+        add_to_diagonal(block, ridge)
         return solver_of(block)
     if not 0 < len(order) <= largest:
-        diagonal = own.copy()
+        diagonal = ridge.copy()
         diagonal[d:] += weights.sum()
         return lambda right: right / diagonal
-    # The inverse of own + A' H A, by that of 1 / H + A A' / own.
+    # The inverse of ridge + A' H A, by that of 1 / H + A A' / ridge.
     kernel = rows.kernel(order)
-    kernel += np.sum(1.0 / own[d:])
+    kernel += np.sum(1.0 / ridge[d:])
     add_to_diagonal(kernel, 1.0 / weights)
     inner = solver_of(kernel)
 
     def solve(right: Float64Array) -> Float64Array:
-        out = right / own
+        out = right / ridge
         mu = inner(rows.margins(out[:d], order) + np.sum(out[d:]))
         out[:d] -= rows.combine(mu, order)
-        out[d:] -= mu.sum() / own[d:]
+        out[d:] -= mu.sum() / ridge[d:]
         return out
 
     return solve

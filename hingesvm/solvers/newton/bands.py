@@ -15,25 +15,26 @@ the costs, found in the same way, down to about a thousand rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.duals import PackedDuals, unpacked
 from hingesvm.problems.intercept import JUDGES, smoothed
-from hingesvm.problems.start import Start
+from hingesvm.problems.start import KnownMargins, Start, UnseenStart, WarmStart
 from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.duals import PackedDuals, unpacked
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.proximal import GROWTH
+from hingesvm.solvers.newton.rounds import Rounds
+from hingesvm.solvers.newton.starts import BandStart, NewtonStart, WeightsStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 from hingesvm.solvers.sweeping.steps import work_of_sweep
 
-__all__ = ["LEAST_BAND", "Rounds", "band_until", "nest"]
+__all__ = ["band_until", "nest"]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -86,7 +87,7 @@ _HARDLY, _LARGEST_GROWTH = 0.8, 30.0
 _LONGER = 1.1
 
 
-def nest(progress: Progress, seed: int) -> Start | None:
+def nest(progress: Progress, seed: int) -> WeightsStart | None:
     """Return a start from the solution of a sample, or None where there is none.
 
     Parameters
@@ -111,7 +112,7 @@ def nest(progress: Progress, seed: int) -> Start | None:
     progress.n_iter, progress.work = inner.n_iter, progress.work + inner.work
     if inner.best is None:
         return None
-    return Start(np.empty(0), inner.best.w, inner.best.intercept)
+    return WeightsStart(inner.best.w, inner.best.intercept)
 
 
 def _sample(n_rows: int, seed: int) -> IndexArray:
@@ -120,63 +121,21 @@ def _sample(n_rows: int, seed: int) -> IndexArray:
     return first + np.random.default_rng(seed).integers(_FACTOR, size=len(first))
 
 
-@dataclass
-class Rounds:
-    """The state between two rounds.
-
-    Attributes
-    ----------
-    here : Survey
-        Where the next round starts.
-    reach : ndarray of float32, of shape (n_rows,)
-        How far the margins of the rows move, compared with each other.
-    moved : ndarray of float32 or float64, of shape (n_rows,), or None
-        How far they were to move in the last round.
-    rho : float
-        Proximal step, in units of the costs.
-    first_steps, steps : int
-        Most Newton steps of the first round, and of the next one.
-    gap : float
-        Smallest relative gap of any survey.
-    is_centred : bool
-        Whether the dual variables in the band are to start in the middle.
-    is_cut_short : bool
-        Whether the last round took all the steps that it was allowed.
-    band : ndarray of intp, of shape (n_band,)
-        Rows of the last round: all whose dual variables it may have changed.
-    """
-
-    here: Survey
-    reach: NDArray[np.float32]
-    rho: float
-    is_centred: bool
-    first_steps: int
-    moved: NDArray[np.floating] | None = None
-    steps: int = field(init=False)
-    gap: float = np.inf
-    is_cut_short: bool = False
-    band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
-
-    def __post_init__(self) -> None:
-        self.steps = self.first_steps
-
-
 def band_until(
     progress: Progress,
-    start: Start | Rounds | None,
+    start: Start | WeightsStart | Rounds | None,
     goal: float,
-    other: Callable[[], Start | None] | None = None,
-) -> Start | Rounds | None:
+    other: Callable[[], WeightsStart | None] | None = None,
+) -> NewtonStart | Rounds | None:
     """Take Newton steps on bands of rows to a relative gap on all rows.
 
     Parameters
     ----------
     progress : Progress
         Keeps what is found, and bounds the number of steps.
-    start : Start or Rounds, optional
-        Weights to start from, and dual variables unless these are of length 0.
-        Without weights, all rows make up the one and only band. Or rounds that are to
-        go on.
+    start : Start, WeightsStart or Rounds, optional
+        Weights to start from, with dual variables if they are known. Without weights,
+        all rows make up the one and only band. Or rounds that are to go on.
     goal : float
         Relative gap to reach.
     other : callable, optional
@@ -184,7 +143,7 @@ def band_until(
 
     Returns
     -------
-    Start, Rounds or None
+    NewtonStart, Rounds or None
         Where it was interrupted, if it was: with steps on all rows, or on bands.
     """
     problem = progress.problem
@@ -194,60 +153,90 @@ def band_until(
         newton_until(progress, start or _cold_start(problem), goal)
         return None
     else:
-        rounds = _first_survey(problem, start, goal)
-        if start.is_unseen:
-            found = rounds.here.certificate(problem)
-            progress.record(found, proven=True)
-            if progress.relative_gap <= goal:
-                return None
-            if found.relative_gap > _MISLED:
-                rounds = _begin_anew(problem, start, found.primal, goal, other)
+        rounds = _first_round(progress, start, goal, other)
+        if isinstance(start, UnseenStart) and progress.relative_gap <= goal:
+            return None
     patience = _PATIENCE
     while not progress.exhausted and patience:
-        there = _solve_band(progress, rounds, goal)
-        certificate = there.certificate(problem)
+        ahead = _solve_band(progress, rounds, goal)
+        certificate = ahead.certificate(problem)
         progress.record(certificate, proven=True, active=len(rounds.band))
         if progress.relative_gap <= goal:
-            if progress.best is not None and progress.best.weights is there.weights:
-                progress.shortfall, progress.reach = there.shortfall, rounds.reach
+            if progress.best is not None and progress.best.weights is ahead.weights:
+                progress.margins = KnownMargins(ahead.shortfall, rounds.reach)
             return None
         patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
         if rounds.is_cut_short and certificate.relative_gap > _HARDLY * rounds.gap:
             rounds.rho *= GROWTH
         rounds.gap = min(rounds.gap, certificate.relative_gap)
-        _advance(progress, rounds, there)
+        _advance(progress, rounds, ahead)
     if progress.exhausted:
         return rounds
     return newton_until(progress, progress.start(), goal)
 
 
 def _cold_start(problem: Problem) -> Start:
-    """Return a start from nothing."""
+    """Return the start of steps on all rows where nothing is known."""
     if not problem.has_kink:
         return Start(np.zeros(problem.n_rows))
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     zero = np.zeros(problem.rows.n_features)
     shortfall = np.ones(problem.n_rows)
-    return Start(0.5 * problem.bound, zero, 0.0, shortfall, _COLD_RHO)
+    return BandStart(0.5 * problem.bound, zero, shortfall=shortfall, rho=_COLD_RHO)
 
 
-def _first_survey(problem: Problem, start: Start, goal: float) -> Rounds:
-    """Look at all rows at the start."""
+def _first_round(
+    progress: Progress,
+    start: Start | WeightsStart,
+    goal: float,
+    other: Callable[[], WeightsStart | None] | None,
+) -> Rounds:
+    """Return the state before the first round, and record what an unseen start proves.
+
+    Where its dual variables mislead, rounds begin at its weights without them, or at
+    the other start if the primal value is lower there.
+    """
+    problem = progress.problem
+    rounds = _first_survey(problem, start, goal)
+    if not isinstance(start, UnseenStart):
+        return rounds
+    certificate = rounds.survey.certificate(problem)
+    progress.record(certificate, proven=True)
+    if progress.relative_gap <= goal or certificate.relative_gap <= _MISLED:
+        return rounds
+    instead = None if other is None else other()
+    if instead is not None:
+        rounds = _first_survey(problem, instead, goal)
+        if rounds.survey.certificate(problem).primal < certificate.primal:
+            return rounds
     assert start.w is not None
-    with_duals = len(start.alpha) > 0
+    return _first_survey(problem, WeightsStart(start.w, start.intercept), goal)
+
+
+def _from_margins(
+    problem: Problem, start: Start, margins: KnownMargins, duals: PackedDuals
+) -> Rounds:
+    """Return the state before the first round without a pass over X."""
+    assert start.w is not None
+    w_of_duals, intercept = start.combined(problem), float(start.intercept)
+    survey = Survey(start.w, intercept, duals, margins.shortfall, w_of_duals)
+    survey.add_up(problem)
+    return Rounds(survey, margins.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
+
+
+def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) -> Rounds:
+    """Look at all rows at the start; return the state before the first round."""
+    assert start.w is not None
     duals = None
-    if with_duals:
+    if isinstance(start, Start):
         duals = PackedDuals.pack(problem.repair(start.alpha), problem.bound)
-    if duals is not None and start.reach is not None:
-        assert start.shortfall is not None
-        own = problem.combine(start.alpha) if start.own is None else start.own
-        here = Survey(start.w, float(start.intercept), duals, start.shortfall, own)
-        here.add_up(problem)
-        return Rounds(here, start.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
+        if isinstance(start, WarmStart) and start.margins is not None:
+            return _from_margins(problem, start, start.margins, duals)
+    with_duals = duals is not None
     known = problem.rows.reach
     reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
     scales = _scales(problem) if known is None else None
-    here = survey_rows(
+    survey = survey_rows(
         problem,
         start.w,
         start.intercept,
@@ -266,30 +255,11 @@ def _first_survey(problem: Problem, start: Start, goal: float) -> Rounds:
     steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
-    return Rounds(here, reach, rho, is_centred, steps)
-
-
-def _begin_anew(
-    problem: Problem,
-    start: Start,
-    primal: float,
-    goal: float,
-    other: Callable[[], Start | None] | None,
-) -> Rounds:
-    """Look at the weights of a start without its dual variables, or at another start.
-
-    At which the primal value is the lower one; `primal` is that of the start.
-    """
-    instead = None if other is None else other()
-    if instead is not None:
-        rounds = _first_survey(problem, instead, goal)
-        if rounds.here.certificate(problem).primal < primal:
-            return rounds
-    return _first_survey(problem, replace(start, alpha=np.empty(0)), goal)
+    return Rounds(survey, reach, rho, is_centred, steps)
 
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
-    """Return what makes the mean square of each column about 1, from some rows."""
+    """Return factors of columns by which their mean squares in some rows are 1."""
     rows = problem.rows
     some = np.arange(0, rows.n_rows, max(1, rows.n_rows // _SEEN), dtype=np.intp)
     squares = mean_squares(rows, some)
@@ -306,7 +276,7 @@ def _solve_band(progress: Progress, rounds: Rounds, goal: float) -> Survey:
     w, intercept, duals = _solve_part(progress, rounds, goal)
     if goal >= COARSE:
         w, intercept = problem.rows.rounded(w, intercept)
-    narrow = rounds.here.shortfall.dtype == np.float32
+    narrow = rounds.survey.shortfall.dtype == np.float32
     return survey_rows(problem, w, intercept, duals, narrow=narrow)
 
 
@@ -314,46 +284,62 @@ def _solve_part(
     progress: Progress, rounds: Rounds, goal: float
 ) -> tuple[Float64Array, float, PackedDuals]:
     """Solve the problem of a band; return weights, intercept and the duals of all."""
-    problem, here, band = progress.problem, rounds.here, rounds.band
-    taken = here.packed.take(band)
-    part = problem.restrict(band, taken, here.totals())
-    first, own, last_gap = taken, here.own, rounds.gap
+    problem, survey, band = progress.problem, rounds.survey, rounds.band
+    taken = survey.packed.take(band)
+    part = problem.restrict(band, taken, survey.totals())
+    first, w_of_duals, last_gap = taken, survey.w_of_duals, rounds.gap
     if rounds.is_centred:
         first = 0.5 * part.bound
-        own = part.combine(first)
+        w_of_duals = part.combine(first)
         last_gap = _SAMPLE_GOAL
         rounds.is_centred = False
     target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * last_gap))
     limit = min(progress.max_iter, progress.n_iter + rounds.steps)
     inner = Progress(part, target, limit, progress.n_iter)
     inner.work, inner.budget = progress.work, progress.budget
-    start = Start(first, here.w, here.intercept, here.shortfall[band], rounds.rho, own)
-    floor = _LOST * problem.primal_of(here.w, here.intercept, here.loss)
+    start = BandStart(
+        first,
+        survey.w,
+        survey.intercept,
+        w_of_duals,
+        shortfall=survey.shortfall[band],
+        rho=rounds.rho,
+    )
+    floor = _LOST * problem.primal_of(survey.w, survey.intercept, survey.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)
-    ahead = newton_until(inner, start, target, floor)
+    end = newton_until(inner, start, target, floor)
     progress.n_iter = inner.n_iter
     rounds.is_cut_short = inner.is_over and not inner.relative_gap <= target
     # And the look at all rows that follows.
     progress.work = inner.work + work_of_sweep(problem.rows)
-    assert ahead.w is not None
-    assert ahead.rho is not None
+    assert end.w is not None
     # A band whose rows could hardly move says little of what suits the next one.
-    rounds.rho = min(ahead.rho, _LARGEST_GROWTH * rounds.rho)
-    alpha = ahead.alpha.copy()
-    balanced = part.balance(alpha)
-    duals = here.packed.replaced(band, alpha)
-    if not balanced:
-        alpha = unpacked(duals)
-        problem.balance(alpha)
-        duals = PackedDuals.pack(alpha, problem.bound)
-        rounds.band = np.arange(problem.n_rows)
-    return ahead.w, ahead.intercept, duals
+    rounds.rho = min(end.rho, _LARGEST_GROWTH * rounds.rho)
+    return end.w, end.intercept, _duals_of_all(problem, part, rounds, end.alpha)
+
+
+def _duals_of_all(
+    problem: Problem, part: Problem, rounds: Rounds, alpha: Float64Array
+) -> PackedDuals:
+    """Return feasible duals of all rows, given those that solve the problem of a band.
+
+    Where those of the band cannot be balanced alone, all rows are then its rows.
+    """
+    alpha = alpha.copy()
+    is_balanced = part.balance(alpha)
+    duals = rounds.survey.packed.replaced(rounds.band, alpha)
+    if is_balanced:
+        return duals
+    alpha = unpacked(duals)
+    problem.balance(alpha)
+    rounds.band = np.arange(problem.n_rows)
+    return PackedDuals.pack(alpha, problem.bound)
 
 
 def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
-    """Return the rows of the next band."""
-    n_rows, here, reach = problem.n_rows, rounds.here, rounds.reach
+    """Return the rows of the next band, in ascending order."""
+    n_rows, survey, reach = problem.n_rows, rounds.survey, rounds.reach
     error = np.sqrt(_FACTOR * problem.rows.n_features / n_rows)
     part = min(max(_ERRORS * error, _LEAST_PART), _LARGEST_PART)
     if np.isfinite(rounds.gap):
@@ -364,17 +350,17 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
         step = max(1, n_rows // JUDGES)
         ratio = np.empty(-(-n_rows // step))
         _vectors.distances(
-            here.shortfall, reach, problem.bound, problem.curvature, step, ratio
+            survey.shortfall, reach, problem.bound, problem.curvature, step, ratio
         )
         place = min(wanted * len(ratio) // n_rows, len(ratio) - 1)
         ratio.partition(place)
         near = max(float(ratio[place]), 0.0)
     chosen = np.empty(n_rows, dtype=np.uint8)
     _vectors.choose(
-        here.shortfall,
-        here.shortfall if rounds.moved is None else rounds.moved,
+        survey.shortfall,
+        survey.shortfall if rounds.moved is None else rounds.moved,
         reach,
-        here.packed.places,
+        survey.packed.places,
         problem.bound,
         problem.curvature,
         near,
@@ -387,60 +373,41 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     return band if len(band) else np.arange(n_rows)
 
 
-def _advance(progress: Progress, rounds: Rounds, there: Survey) -> None:
+def _advance(progress: Progress, rounds: Rounds, ahead: Survey) -> None:
     """Go to the next survey, or as far in its direction as the objective falls."""
-    problem, here = progress.problem, rounds.here
-    crossed = _vectors.misplaced(
-        there.shortfall,
-        there.packed.places,
-        problem.bound,
-        problem.curvature,
-        _FARTHER,
-        rounds.reach,
-    )
-    part = _line_search(problem, here, there) if crossed else 1.0
-    # Of the two arrays of shortfalls, one holds the next and one the difference.
-    spare = here.shortfall if part == 1.0 else there.shortfall
-    rounds.moved = np.subtract(there.shortfall, here.shortfall, out=spare)
-    if part == 1.0:
-        rounds.here = there
-    else:
-        _go_between(problem, rounds, there, part)
+    problem = progress.problem
+    n_crossed = _widen_reach(problem, rounds, ahead)
+    part = _line_search(problem, rounds.survey, ahead) if n_crossed else 1.0
+    rounds.go(problem, ahead, part)
     if part <= 0.5:
         rounds.steps = rounds.first_steps
-    elif crossed < _FEW * problem.n_rows:
+    elif n_crossed < _FEW * problem.n_rows:
         rounds.steps = progress.max_iter
     else:
         rounds.steps *= 3
 
 
-def _line_search(problem: Problem, here: Survey, there: Survey) -> float:
+def _widen_reach(problem: Problem, rounds: Rounds, ahead: Survey) -> int:
+    """Count the rows that have crossed a kink unforeseen, and widen their reach."""
+    return _vectors.misplaced(
+        ahead.shortfall,
+        ahead.packed.places,
+        problem.bound,
+        problem.curvature,
+        _FARTHER,
+        rounds.reach,
+    )
+
+
+def _line_search(problem: Problem, survey: Survey, ahead: Survey) -> float:
     """Return the part of the way, at most all of it, that lowers the objective most."""
     part = step_length(
         problem,
         smoothed(problem.bound, problem.curvature, _STEEP),
-        (here.w, here.intercept),
-        (there.w - here.w, there.intercept - here.intercept),
-        here.shortfall,
-        there.shortfall,
+        (survey.w, survey.intercept),
+        (ahead.w - survey.w, ahead.intercept - survey.intercept),
+        survey.shortfall,
+        ahead.shortfall,
         to_end=True,
     )
     return min(part, 1.0)
-
-
-def _go_between(problem: Problem, rounds: Rounds, there: Survey, part: float) -> None:
-    """Go a part of the way to the next survey; past half of it, take its duals."""
-    here, moved = rounds.here, rounds.moved
-    assert moved is not None
-    if part > 0.5:
-        here.duals, here.own = there.duals, there.own
-    else:
-        old, new = here.packed.take(rounds.band), there.packed.take(rounds.band)
-        alpha = np.clip(old + part * (new - old), 0.0, here.packed.bound[rounds.band])
-        here.duals = here.packed.replaced(rounds.band, alpha)
-        here.own = here.own + part * (there.own - here.own)
-    here.weights = here.w + part * (there.w - here.w)
-    here.intercept += part * (there.intercept - here.intercept)
-    for start, stop in problem.rows.chunks(problem.n_rows):
-        here.shortfall[start:stop] += part * moved[start:stop]
-    here.add_up(problem)

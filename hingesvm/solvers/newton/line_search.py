@@ -48,7 +48,9 @@ def step_length(
         along += intercept * turn
         length += turn * turn
     if problem.fixed is not None:
-        along -= float(problem.fixed.own @ direction) + problem.fixed.imbalance * turn
+        along -= (
+            float(problem.fixed.w_of_duals @ direction) + problem.fixed.imbalance * turn
+        )
     t, at_start = _vectors.find_zero(
         *slopes,
         problem.bound,

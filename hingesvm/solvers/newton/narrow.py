@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _narrow
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers.progress import Check, Progress
 
 __all__ = ["DRIFT", "Narrow", "is_narrow"]
@@ -41,7 +41,7 @@ _LOOKS = 64
 
 
 def is_narrow(problem: Problem) -> bool:
-    """Whether a problem has so few rows of so few columns."""
+    """Whether a problem has so few rows and columns that `Narrow` suits it."""
     rows = problem.rows
     if rows.n_features > _MOST_COLUMNS:
         return False
@@ -61,7 +61,7 @@ class _Room:
 
     def __init__(self) -> None:
         self.buffer = np.empty(0)
-        self._arrays: tuple[Any, ...] = ()
+        self._key: object = None
         self._size = 0
         self._signs: NDArray[np.int8] | None = None
 
@@ -71,18 +71,18 @@ class _Room:
         Where the last problem was of the same rows, as that of another class, their
         tiles differ by signs alone, in the rows of these classes.
         """
-        if rows.arrays is not self._arrays or size != self._size:
+        if rows.key is not self._key or size != self._size:
             self._signs = None
             self._divide(rows, size)
-            self._arrays, self._size = rows.arrays, size
+            self._key, self._size = rows.key, size
         if self._signs is None:
-            _narrow.fill_tiles(*rows.arrays, signs, self.tiles)
+            rows.fill_tiles(signs, self.tiles)
         else:
             _narrow.turn_tiles(signs, self._signs, self.tiles)
         self._signs = signs
 
     def _divide(self, rows: Rows, size: int) -> None:
-        """Divide it among its parts; fetch more where it is too small."""
+        """Divide the memory among its parts; fetch more where it is too small."""
         tile, doubles = _narrow.ROWS_PER_TILE, rows.dtype.itemsize / 8
         n_tiles = -(-rows.n_rows // tile)
         some = -(-n_tiles // _PART)
@@ -146,7 +146,6 @@ class Narrow:
         n, d = rows.n_rows, rows.n_features
         size = d + (rule != "none")
         self.problem = problem
-        self.inner = None
         self.unit = problem.cost if unit is None else unit
         self._room = _borrowed(rows)
         self._room.take(rows, size, problem.signs)
@@ -158,7 +157,7 @@ class Narrow:
             self._ridge[d] = 0.0
             self._signs = problem.signs.astype(np.float64)
         if problem.fixed is not None:
-            self._fixed[:d] = problem.fixed.own
+            self._fixed[:d] = problem.fixed.w_of_duals
             self._fixed[d:] = problem.fixed.imbalance
             self._fixed_gain = problem.fixed.gain
         free = _TYPICALLY_FREE * n
@@ -185,7 +184,7 @@ class Narrow:
 
     @property
     def w(self) -> Float64Array:
-        """Weights."""
+        """The weights, of shape (n_features,)."""
         return self._points[0, : self.problem.rows.n_features].copy()
 
     @property
@@ -195,7 +194,7 @@ class Narrow:
 
     @property
     def alpha(self) -> Float64Array:
-        """The dual variables a+."""
+        """The dual variables a+, of shape (n_rows,)."""
         return self._per_row[1, : self.problem.n_rows].copy()
 
     def go_on(self, progress: Progress, goal: float, floor: float) -> None:
@@ -247,7 +246,7 @@ class Narrow:
                 progress.record(self._best(progress.best))
 
     def _best(self, before: Certificate | None) -> Certificate:
-        """Return the best points; those of before where none is better."""
+        """Return the best points so far, given those of before."""
         d, (primal, dual) = self.problem.rows.n_features, self._values.tolist()
         has_point, has_duals = self._state[-2:].tolist()
         if before is not None and not has_point:

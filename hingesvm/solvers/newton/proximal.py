@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Certificate
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers.progress import ProgressOf
 
 __all__ = ["GROWTH", "LARGEST_RHO", "Growth", "first_rho", "units"]
@@ -60,10 +60,10 @@ def units(rows: Rows, cost: Float64Array) -> Float64Array:
 
 
 def first_rho(problem: Problem, unit: Float64Array, alpha: Float64Array) -> float:
-    """Return the first proximal step, in such units.
+    """Return the first proximal step, in the units of each row.
 
-    1 where the duals are of the size of the costs; on nearly separable data they are
-    far smaller, about 1 / ||x||^2.
+    It is 1 where the duals are of the size of the costs. On nearly separable data they
+    are far smaller, about 1 / ||x||^2.
     """
     used = 0.0
     if alpha.any():

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 
 __all__ = ["can_reflect", "direction_by_reflections", "solver_by_reflections"]
 
@@ -38,7 +38,7 @@ _CORRECTIONS = 2
 
 
 def can_reflect(n_free: int, n_features: int) -> bool:
-    """Whether a problem is small enough."""
+    """Whether a system is so small that reflections hold up no interrupt."""
     return (n_free + n_features) * n_features * n_features <= _MOST_WORK
 
 
@@ -84,8 +84,8 @@ def solver_by_reflections(
 ) -> Callable[[Float64Array], Float64Array]:
     """Return what solves with matrix' matrix + diag(ridge), without making products.
 
-    By the corrected seminormal equations (Bjorck, "Stability analysis of the method of
-    seminormal equations for linear least squares problems", 1987).
+    It solves the corrected seminormal equations (Bjorck, "Stability analysis of the
+    method of seminormal equations for linear least squares problems", 1987).
     """
     size = np.sqrt((matrix * matrix).sum(axis=0) + ridge)
     scale = 1.0 / np.where(size > 0.0, size, 1.0)
@@ -106,9 +106,9 @@ def solver_by_reflections(
 
     def solve(right: Float64Array) -> Float64Array:
         right = right * scale
-        found = roughly(right)
+        solution = roughly(right)
         for _ in range(_CORRECTIONS):
-            found += roughly(right - stacked.T @ (stacked @ found))
-        return found * scale
+            solution += roughly(right - stacked.T @ (stacked @ solution))
+        return solution * scale
 
     return solve

@@ -24,9 +24,9 @@ from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 from hingesvm.problems.binary import Problem
 from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.contract import Rows
 from hingesvm.rows.divided import DENSE_SPEEDUP
 from hingesvm.rows.inner import KeptInnerProducts
-from hingesvm.rows.memory import Rows
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.reflections import can_reflect, direction_by_reflections
 from hingesvm.solvers.progress import CALL_WORK
@@ -160,7 +160,8 @@ def work_of_step(system: NewtonSystem) -> float:
 def works_of_systems(problem: Problem, n_free: float) -> tuple[float, float, float]:
     """Return the work of solving a system in each of three ways.
 
-    By columns, by rows whose inner products are known, and by conjugate gradients.
+    These are by columns, by rows whose inner products are known, and by conjugate
+    gradients.
     """
     rows, d = problem.rows, float(problem.rows.n_features)
     per_row = rows.n_entries / max(problem.n_rows, 1)
@@ -198,10 +199,7 @@ def solve_positive(matrix: Float64Array, right: Float64Array) -> Float64Array:
 
 
 def solver_of(matrix: Float64Array) -> Callable[[Float64Array], Float64Array]:
-    """Return what solves with a positive definite matrix given by its lower triangle.
-
-    As `solver_and_pivot` does.
-    """
+    """Return what solves with a positive definite matrix, as of `solver_and_pivot`."""
     return solver_and_pivot(matrix)[0]
 
 
@@ -313,9 +311,9 @@ def _by_reflections(system: NewtonSystem) -> tuple[Float64Array, float]:
 def _by_rows(system: NewtonSystem) -> tuple[Float64Array, float]:
     """Solve for mu = H (X_F p + r); then p = -g - X_F' mu.
 
-    (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b. By columns,
-    if that is solved badly as these differ in scale: with a unit diagonal, products of
-    columns are indifferent to that.
+    (X_F X_F' + 1/H) mu = r - X_F g, and the sum of mu plus delta r is -g_b. Where
+    that is solved badly as columns differ in scale, the system is solved by columns:
+    with a unit diagonal, their products are indifferent to that.
     """
     rows, free = system.problem.rows, system.free
     kernel = rows.kernel(free) if system.inner is None else system.inner.of(free)

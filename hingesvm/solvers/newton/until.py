@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels.build import _newton, _vectors
+from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import NOTHING, Certificate
 from hingesvm.problems.start import Start
@@ -39,6 +39,7 @@ from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.narrow import DRIFT, Narrow, is_narrow
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.proximal import Growth, first_rho, units
+from hingesvm.solvers.newton.starts import BandStart, InterruptedStart, NewtonStart
 from hingesvm.solvers.newton.system import (
     NewtonSystem,
     keeps_products,
@@ -81,7 +82,7 @@ class _State:
         Units of the proximal steps, by default the costs.
     w, intercept, shortfall
         The iterate and 1 - m.
-    alpha, own, free
+    alpha, w_of_duals, free
         a+, w(a+), and the rows where a+ is strictly inside its box.
     spare, turning
         Room for `free`, and the signs as float64 if the intercept is free.
@@ -104,7 +105,7 @@ class _State:
     intercept: float
     shortfall: Float64Array
     alpha: Float64Array
-    own: Float64Array
+    w_of_duals: Float64Array
     spare: NDArray[np.intp]
     turning: Float64Array
     kept: KeptProducts | None
@@ -125,7 +126,7 @@ class _State:
         self.w, self.intercept, self.shortfall = w, intercept, shortfall
 
     def take_anchor(self, anchor: Float64Array, rho: float) -> None:
-        """Begin another inner problem."""
+        """Begin the inner problem of other multipliers and another proximal step."""
         self.anchor, self.rho = anchor, rho
         problem = self.problem
         if problem.has_kink:
@@ -141,7 +142,7 @@ class _State:
 
 def newton_until(
     progress: Progress, start: Start, goal: float, floor: float = -np.inf
-) -> Start:
+) -> NewtonStart:
     """Take Newton steps to a relative gap, or until they no longer bring it closer.
 
     Parameters
@@ -158,7 +159,7 @@ def newton_until(
 
     Returns
     -------
-    Start
+    NewtonStart
         Where it ends.
     """
     state = _begin(progress.problem, start)
@@ -197,16 +198,21 @@ def _go_narrowly(progress: Progress, state: Narrow, goal: float, floor: float) -
 
 def _end(
     progress: Progress, state: _State | Narrow, goal: float, floor: float
-) -> Start:
+) -> NewtonStart:
     """Return where steps ended."""
     best = progress.best
     if best is not None and floor <= best.primal and best.relative_gap <= goal:
         point = best.alpha, best.w, best.intercept
     else:
         point = state.alpha, state.w, state.intercept
-    anchor = None if isinstance(state, Narrow) else state.anchor
-    return Start(
-        *point, rho=state.rho, unit=state.unit, inner=state.inner, anchor=anchor
+    if isinstance(state, Narrow):
+        return NewtonStart(*point, rho=state.rho, unit=state.unit)
+    return InterruptedStart(
+        *point,
+        rho=state.rho,
+        unit=state.unit,
+        inner=state.inner,
+        anchor=state.anchor,
     )
 
 
@@ -244,29 +250,31 @@ def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
 def _begin(
     problem: Problem, start: Start, *, is_plain: bool = False
 ) -> _State | Narrow:
-    """Return the state at the start, that of narrow steps unless they are not to be."""
+    """Return the state at the start: that of narrow steps where they suit."""
     # That of the origin is one number for all rows.
     alpha = np.ascontiguousarray(start.alpha)
     if problem.fixed is None and alpha.any():
         alpha = problem.repair(alpha)
-    unit, rho = start.unit, start.rho
-    if rho is None:
+    if isinstance(start, NewtonStart):
+        unit, rho = start.unit, start.rho
+    elif isinstance(start, BandStart):
+        unit, rho = problem.cost, start.rho
+    else:
         unit = units(problem.rows, problem.cost)
         rho = first_rho(problem, unit, alpha)
-    unit = problem.cost if unit is None else unit
     narrow = is_narrow(problem) and not is_plain
-    own = start.own
-    if own is None and not (narrow and start.w is not None):
-        own = problem.combine(alpha)
+    w_of_duals = start.w_of_duals
+    if w_of_duals is None and not (narrow and start.w is not None):
+        w_of_duals = problem.combine(alpha)
     if start.w is None:
-        assert own is not None
-        w, intercept = own, problem.intercept_of(alpha, start.intercept)
+        assert w_of_duals is not None
+        w, intercept = w_of_duals, problem.intercept_of(alpha, start.intercept)
     else:
         w = start.w
         with_intercept = problem.intercept_rule != "none"
         intercept = start.intercept if with_intercept else 0.0
     shortfall: Float64Array
-    if start.shortfall is not None:
+    if isinstance(start, BandStart):
         shortfall = start.shortfall.astype(np.float64)
     elif w.any():
         shortfall = 1.0 - problem.margins(w, intercept)
@@ -278,20 +286,20 @@ def _begin(
     spare = np.empty(problem.n_rows, dtype=np.intp)
     with_turning = problem.signs if problem.intercept_rule == "free" else ()
     turning = np.asarray(with_turning, dtype=np.float64)
-    assert own is not None
+    assert w_of_duals is not None
     kept = keeps_products(problem)
-    inner = start.inner
+    inner = start.inner if isinstance(start, NewtonStart) else None
     if inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
-    point = w, intercept, shortfall, alpha, own
+    point = w, intercept, shortfall, alpha, w_of_duals
     state = _State(problem, unit, *point, spare, turning, kept, inner)
-    state.take_anchor(alpha if start.anchor is None else start.anchor, rho)
+    anchor = start.anchor if isinstance(start, InterruptedStart) else alpha
+    state.take_anchor(anchor, rho)
     return state
 
 
 def _settle(problem: Problem, state: _State) -> None:
     """Move a free intercept to its minimiser, and update the dual point."""
-    signs, n_rows = problem.signs, problem.n_rows
     if problem.intercept_rule == "free":
         rounding = SUM_ROUNDING * float(state.alpha.sum())
         offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
@@ -312,28 +320,19 @@ def _settle(problem: Problem, state: _State) -> None:
         if shift:
             state.intercept += shift
             state.shortfall -= shift * state.turning
-    before, state.alpha = state.alpha, np.empty(n_rows)
-    own = state.own.copy()
-    n_free = 0
-    for first, last in problem.rows.chunks(n_rows):
-        n_free = _newton.settle(
-            *problem.rows.arrays,
-            first,
-            last,
-            signs,
-            state.rest,
-            state.pace,
-            problem.bound,
-            state.shortfall,
-            before,
-            state.alpha,
-            state.spare,
-            n_free,
-            own,
-        )
-    state.own, state.free = own, state.spare[:n_free].copy()
+    w_of_duals = state.w_of_duals.copy()
+    state.alpha, free = problem.rows.settle(
+        problem,
+        state.rest,
+        state.pace,
+        state.shortfall,
+        state.alpha,
+        w_of_duals,
+        state.spare,
+    )
+    state.w_of_duals, state.free = w_of_duals, free.copy()
     state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
-        signs,
+        problem.signs,
         state.unit,
         problem.bound,
         problem.curvature,
@@ -352,7 +351,7 @@ def _minimise_inner(
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
     if progress.relative_gap < DRIFT or state.is_noisy:
-        state.own = problem.combine(state.alpha)
+        state.w_of_duals = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
     for steps in range(limit):
         certificate = _certificate(problem, state)
@@ -363,7 +362,7 @@ def _minimise_inner(
             return steps, True
         if certificate.primal < floor:
             return steps, True
-        gradient = state.w - state.own
+        gradient = state.w - state.w_of_duals
         pull = 0.0
         if problem.intercept_rule == "penalized":
             pull = state.intercept - state.imbalance
@@ -392,7 +391,7 @@ def _minimise_inner(
 
 def _certificate(problem: Problem, state: _State) -> Certificate:
     """Return the certificate of the present iterate; needs no pass over X."""
-    dual = problem.dual_of(state.own, state.gain, state.imbalance)
+    dual = problem.dual_of(state.w_of_duals, state.gain, state.imbalance)
     if problem.intercept_rule == "free":
         # About what a repair of rounding errors in sum a_i y_i = 0 would cost.
         dual -= abs(state.imbalance) * (2.0 + abs(state.intercept))

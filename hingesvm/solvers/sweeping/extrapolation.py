@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
 from hingesvm.solvers.sweeping.steps import FEW_BYTES
 
 __all__ = ["Trail"]

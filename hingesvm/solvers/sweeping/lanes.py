@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels.build import _lanes
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
-from hingesvm.solvers.survey import LARGEST_SINGLE
+from hingesvm.rows.lanes import LaneRows
+from hingesvm.rows.surveying import LARGEST_SINGLE
 from hingesvm.solvers.sweeping.steps import (
     HUGE_STEP,
     LEAST_SWEEP,
@@ -29,7 +29,7 @@ from hingesvm.solvers.sweeping.steps import (
     weights_dtype,
 )
 
-__all__ = ["Lanes", "at_the_origin", "most_lanes", "sweep_all"]
+__all__ = ["Lanes", "at_the_origin", "lanes_of", "most_lanes", "sweep_all"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -95,7 +95,7 @@ class Lanes:
             self.intercept[k] = start.intercept
 
     def set_shrink_above(self, worst: FloatArray) -> None:
-        """Set what rows are passed over from the largest violations of optimality."""
+        """Set which rows are passed over, given the worst violations of optimality."""
         above = np.where(self.live > 0.0, SAFELY * worst, _KEEP_NONE)
         self.shrink_above = above.astype(self.w.dtype)
 
@@ -112,10 +112,17 @@ def most_lanes(problem: Problem, tol: float) -> int:
         if not (finite.min() > _LEAST_SINGLE and finite.max() < LARGEST_SINGLE):
             return 1
     rows = problem.rows
-    if rows.n_entries > _LONGEST_ROWS * rows.n_rows:
+    if rows.lanes() is None or rows.n_entries > _LONGEST_ROWS * rows.n_rows:
         return 1
     per_lane = rows.n_features * dtype.itemsize
     return max((width for width in _WIDTHS if width * per_lane <= _CACHED), default=1)
+
+
+def lanes_of(problem: Problem) -> LaneRows:
+    """Return the rows of problems that can be swept over at once."""
+    rows = problem.rows.lanes()
+    assert rows is not None
+    return rows
 
 
 def at_the_origin(
@@ -163,27 +170,7 @@ def _sweep_once(problem: Problem, state: Lanes) -> None:
     shuffle(rows, state.order, state.n_active, state.random_state, RUN)
     worst = np.zeros_like(state.live)
     before = state.intercept.astype(np.float64)
-    kept = 0
-    for first, last in rows.chunks(state.n_active, work=0.5 * len(state.live)):
-        kept = _lanes.dual_steps(
-            *rows.arrays,
-            state.order,
-            first,
-            last,
-            kept,
-            state.lane,
-            state.top,
-            problem.curvature,
-            state.step,
-            state.tau,
-            state.shrink_above,
-            state.live,
-            state.alpha,
-            state.w,
-            state.intercept,
-            worst,
-        )
-    state.n_active = kept
+    state.n_active = lanes_of(problem).steps(problem, state, worst)
     state.set_shrink_above(worst)
     if state.tau:
         now = state.intercept.astype(np.float64)
@@ -195,7 +182,7 @@ def _sweep_once(problem: Problem, state: Lanes) -> None:
 
 def _rounded_down(bound: Float64Array, dtype: np.dtype[np.floating]) -> FloatArray:
     """Return bounds in a precision, none above what it was; a scalar stays one."""
-    own = bound[:1] if bound.strides[0] == 0 else bound
-    top = own.astype(dtype)
-    top = np.where(top > own, np.nextafter(top, dtype.type(0.0)), top)
+    stored = bound[:1] if bound.strides[0] == 0 else bound
+    top = stored.astype(dtype)
+    top = np.where(top > stored, np.nextafter(top, dtype.type(0.0)), top)
     return np.broadcast_to(top, bound.shape)

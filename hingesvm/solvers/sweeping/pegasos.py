@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hingesvm.kernels.build import _sweep
 from hingesvm.problems.start import Start
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.sweeping.steps import intercept_step, random_bits, shuffle
@@ -54,23 +53,9 @@ def step_until(progress: Progress, start: Start, seed: int) -> None:
     look_at = 1
     while not progress.exhausted:
         shuffle(rows, order, n_rows, random_state)
-        for first, last in rows.chunks(n_rows, work=3.0):
-            _sweep.averaged_steps(
-                *rows.arrays,
-                order,
-                first,
-                last,
-                problem.signs,
-                problem.bound,
-                problem.curvature,
-                tau,
-                delay,
-                alpha,
-                average,
-                last_weight,
-                w,
-                scalars,
-            )
+        rows.averaged_steps(
+            problem, order, tau, delay, alpha, average, last_weight, w, scalars
+        )
         progress.n_iter += 1
         average += alpha * (scalars[4] - last_weight)
         last_weight[:] = scalars[4]

@@ -16,21 +16,20 @@ algorithm", NeurIPS 2019).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels._meeting import Meeting
-from hingesvm.kernels.build import _team
 from hingesvm.problems.binary import Problem
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.divided import WORK_OF_STEP
+from hingesvm.rows.shared import SharedPlan
 from hingesvm.solvers.sweeping.steps import (
     FEW_BYTES,
     LEAST_SWEEP,
     SAFELY,
     WIDE,
-    WORK,
     Sweeps,
     random_bits,
 )
@@ -95,6 +94,11 @@ class Shares:
     decks: NDArray[np.intp] = field(default_factory=lambda: _NO_BUCKETS)
 
     @property
+    def bucket(self) -> int:
+        """Places in the order of rows from one bucket to the next."""
+        return _BUCKET
+
+    @property
     def size(self) -> int:
         """Number of members."""
         return len(self.copies)
@@ -129,7 +133,8 @@ class Shares:
 
 def can_be_shared(rows: Rows) -> bool:
     """Whether sweeps over these rows can gain from a team."""
-    return rows.team.size > 1 and rows.is_sparse and rows.n_features >= WIDE
+    is_wide = rows.is_sparse and rows.n_features >= WIDE
+    return rows.team.size > 1 and is_wide and rows.shared() is not None
 
 
 def deal(problem: Problem, state: Sweeps, shares: Shares) -> bool:
@@ -155,8 +160,10 @@ def sweep_in_shares(
 ) -> float:
     """Sweep over the active rows, as `sweep` does, all members together."""
     rows, n_rows, size = problem.rows, problem.n_rows, shares.size
+    shared = rows.shared()
+    assert shared is not None
     per_member = max(1.0, state.n_active / size)
-    at_once = rows.chunk_size(WORK)
+    at_once = rows.chunk_size(WORK_OF_STEP)
     per_row = rows.n_entries / n_rows
     wanted = round(per_member * per_row / (_ENTRIES_PER_RANGE * rows.n_features))
     wanted = max(min(wanted, _MOST_RANGES), _RANGES_PER_MEMBER * (size - 2))
@@ -165,47 +172,21 @@ def sweep_in_shares(
     scalars = np.array(
         [state.intercept, state.shrink_above, state.imbalance, shares.spread, 0.0, 0.0]
     )
-    meeting, n_threads = Meeting(), min(size, rows.team.n_threads)
-
-    def work(thread: int) -> None:
-        _team.shared_sweeps(
-            *rows.arrays,
-            state.order,
-            _BUCKET,
-            shares.sizes,
-            shares.decks,
-            shares.hands,
-            shares.is_kept,
-            n_ranges,
-            min(most * n_rows - visits, size * at_once),
-            LEAST_SWEEP * n_rows,
-            problem.signs,
-            problem.bound,
-            problem.curvature,
-            state.step,
-            state.tau,
-            problem.intercept_rule == "penalized",
-            SAFELY,
-            enough,
-            math.sqrt(2.0 / size),
-            _HOLD,
-            state.alpha,
-            state.w,
-            shares.copies,
-            shares.board,
-            scalars,
-            shares.random_state,
-            meeting,
-            thread,
-            n_threads,
-        )
-
+    plan = SharedPlan(
+        n_ranges,
+        size * at_once,
+        LEAST_SWEEP * n_rows,
+        SAFELY,
+        enough,
+        problem.intercept_rule == "penalized",
+        math.sqrt(2.0 / size),
+        _HOLD,
+    )
     is_within = True
     while is_within:
-        rows.check_cancelled()
-        meeting.begin()
         scalars[-1] = 0.0
-        rows.team.run(work, meeting.cancel, n_threads)
+        plan = replace(plan, n_visits=min(most * n_rows - visits, size * at_once))
+        shared.sweeps(problem, state, shares, plan, scalars)
         visits += float(scalars[-1])
         is_within = scalars[4] > 0.0
     state.intercept, state.shrink_above, state.imbalance, shares.spread = map(

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _sweep
 from hingesvm.problems.binary import InterceptRule, Problem
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.divided import WORK_OF_STEP
 from hingesvm.solvers.survey import COARSE
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
     "RUN",
     "SAFELY",
     "WIDE",
-    "WORK",
     "Sweeps",
     "intercept_step",
     "price_of_sweep",
@@ -69,11 +69,9 @@ WIDE = 2000
 
 # Prices of sweeps, beside those of Newton steps: if they are too high sweeps are left
 # too soon, if too low they go on for too long (docs/experiments.md#which-method-when).
-# Arithmetic for one value of a row, as `Rows.chunks` counts it, and that of a dense
-# row.
-WORK, _DENSE_WORK = 3.0, 1.2
-# What there is to do for a row besides.
-_ROW_WORK = 40.0
+# Arithmetic for one value of a dense row, as `Progress` counts it, and what there is to
+# do for a row besides.
+_DENSE_WORK, _ROW_WORK = 1.2, 40.0
 
 #: Bytes that may be taken beside X in any case.
 FEW_BYTES = 1_000_000
@@ -109,11 +107,11 @@ def intercept_step(
 ) -> float:
     """Return by how much the intercept moves with a dual variable.
 
-    0 without an intercept. With a free one it is a part of the mean of ||x_i||^2 + q_i,
-    next to which it costs the line searches little; and at least so much that it can
-    move by a margin when all dual variables cross their box. A penalised one would be a
-    feature of value 1, next to which rows of text are alike and sweeps slow; a proximal
-    step t on it leaves t / (1 + t).
+    It is 0 without an intercept. With a free one it is a part of the mean of
+    ||x_i||^2 + q_i, next to which it costs the line searches little; and at least so
+    much that it can move by a margin when all dual variables cross their box. A
+    penalised one would be a feature of value 1, next to which rows of text are alike
+    and sweeps slow; a proximal step t on it leaves t / (1 + t).
 
     Parameters
     ----------
@@ -136,19 +134,21 @@ def intercept_step(
 
 def work_of_sweep(rows: Rows) -> float:
     """Return the work of a sweep over all rows, as `Progress` counts it."""
-    return (WORK if rows.is_sparse else _DENSE_WORK) * rows.n_entries + _rows_work(rows)
+    return (
+        WORK_OF_STEP if rows.is_sparse else _DENSE_WORK
+    ) * rows.n_entries + _rows_work(rows)
 
 
 def price_of_sweep(rows: Rows) -> float:
-    """Return the same as if dense rows took as long as sparse ones.
+    """Return the work of a sweep as if dense rows took as long as sparse ones.
 
     By this measure large dense data are left for Newton steps sooner.
     """
-    return WORK * rows.n_entries + _rows_work(rows)
+    return WORK_OF_STEP * rows.n_entries + _rows_work(rows)
 
 
 def _rows_work(rows: Rows) -> float:
-    """Return what there is to do for rows besides."""
+    """Return the work of a sweep over all rows beside that for their values."""
     return _ROW_WORK * rows.n_rows
 
 
@@ -228,28 +228,11 @@ def sweep(problem: Problem, state: Sweeps, most: float, enough: float) -> float:
         How many sweeps over all rows the steps amount to.
     """
     rows, count, before = problem.rows, state.n_active, state.intercept
-    if count <= rows.chunk_size(WORK):
+    if count <= rows.chunk_size(WORK_OF_STEP):
         return _sweep_many_times(problem, state, most, enough)
     shuffle(rows, state.order, count, state.random_state, RUN)
     scalars = np.array([state.intercept, 0.0])
-    state.n_active = 0
-    for first, last in rows.chunks(count, WORK):
-        state.n_active = _sweep.dual_steps(
-            *rows.arrays,
-            state.order,
-            first,
-            last,
-            state.n_active,
-            problem.signs,
-            problem.bound,
-            problem.curvature,
-            state.step,
-            state.tau,
-            state.shrink_above,
-            state.alpha,
-            state.w,
-            scalars,
-        )
+    state.n_active = rows.dual_steps(problem, state, scalars)
     state.intercept, worst = map(float, scalars)
     state.shrink_above = SAFELY * worst
     if state.tau:
@@ -265,26 +248,16 @@ def _sweep_many_times(
 ) -> float:
     """Sweep over few rows in one call, as each call takes as long as some steps."""
     rows, n_rows = problem.rows, problem.n_rows
-    rows.check_cancelled()
     scalars = np.array([state.intercept, state.shrink_above, state.imbalance])
-    state.n_active, visits = _sweep.dual_sweeps(
-        *rows.arrays,
-        state.order,
-        state.n_active,
-        min(most * n_rows, rows.chunk_size(WORK)),
-        LEAST_SWEEP * n_rows,
-        problem.signs,
-        problem.bound,
-        problem.curvature,
-        state.step,
-        state.tau,
-        problem.intercept_rule == "penalized",
-        SAFELY,
-        enough,
-        state.alpha,
-        state.w,
+    state.n_active, visits = rows.dual_sweeps(
+        problem,
+        state,
         scalars,
-        state.random_state,
+        n_visits=min(most * n_rows, rows.chunk_size(WORK_OF_STEP)),
+        least_visits=LEAST_SWEEP * n_rows,
+        safely=SAFELY,
+        enough=enough,
+        penalized=problem.intercept_rule == "penalized",
     )
     state.intercept, state.shrink_above, state.imbalance = map(float, scalars)
     return visits / n_rows

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.duals import PackedDuals
-from hingesvm.problems.start import Start
-from hingesvm.rows.memory import Rows
+from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.start import CertifiedStart, Start, UnseenStart
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.duals import PackedDuals
 from hingesvm.solvers.progress import CALL_WORK, Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 from hingesvm.solvers.sweeping.extrapolation import Trail
@@ -107,19 +109,177 @@ def sweep_until(
         Asked at each look at the gap with the number of sweeps taken and the number
         that the measured progress predicts to remain; True ends the sweeps.
     """
+    stretch = _Stretch.begin(progress, start, seed)
+    if isinstance(start, UnseenStart):
+        stretch.look_first(start)
+        if progress.converged:
+            return
+    while not progress.exhausted:
+        stretch.sweep()
+        if stretch.goes_on and not progress.exhausted:
+            continue
+        remaining = stretch.end()
+        if progress.converged:
+            return
+        if hand_over is not None and hand_over(stretch.visits, remaining):
+            return
+
+
+@dataclass
+class _Stretch:
+    """The sweeps from one look at the gap to the next, and what is kept of others.
+
+    Attributes
+    ----------
+    progress : Progress
+    state : Sweeps
+    shares : Shares or None
+        Those of the members of a team, if there is one.
+    is_shared : bool
+        Whether the active rows are dealt to its members.
+    trail : Trail
+    n_iter_before : int
+        Iterations before these sweeps.
+    work_before : float
+        Work before these sweeps, and that of the looks between them.
+    wait : float
+        Sweeps of this stretch at most.
+    looks : list of (float, float)
+        The number of sweeps, and the relative gap, at each look.
+    swept, since_look : float
+        Sweeps before this stretch, and in it.
+    visits : float
+        What the sweeps before this stretch, and the looks between them, count as.
+    shrunk_above : float
+        `shrink_above` of the sweeps as the last look left it.
+    """
+
+    progress: Progress
+    state: Sweeps
+    shares: Shares | None
+    is_shared: bool
+    trail: Trail
+    n_iter_before: int
+    work_before: float
+    wait: float
+    looks: list[tuple[float, float]]
+    swept: float = 0.0
+    since_look: float = 0.0
+    visits: float = 0.0
+    shrunk_above: float = 0.0
+
+    @classmethod
+    def begin(cls, progress: Progress, start: Start, seed: int) -> _Stretch:
+        """Return the first stretch, before its first sweep."""
+        rows = progress.problem.rows
+        state = _first_state(progress, start, seed)
+        gap = np.inf
+        if isinstance(start, CertifiedStart):
+            gap = start.certificate.relative_gap
+        stretch = cls(
+            progress,
+            state,
+            Shares.build(rows, state.w.dtype, seed) if can_be_shared(rows) else None,
+            False,
+            Trail(rows, state.w.dtype),
+            progress.n_iter,
+            progress.work,
+            _FIRST_LOOK if rows.n_features > WIDE else 1.0,
+            [(0.0, gap)],
+        )
+        stretch._deal()
+        return stretch
+
+    def _deal(self) -> None:
+        """Deal the active rows to the members of the team, if that pays."""
+        problem, shares = self.progress.problem, self.shares
+        self.is_shared = shares is not None and deal(problem, self.state, shares)
+
+    def look_first(self, start: UnseenStart) -> None:
+        """Look at the gap at a start before any sweep."""
+        self.looks = [(0.0, _look(self.progress, self.state, start))]
+        self.shrunk_above = self.state.shrink_above
+
+    def sweep(self) -> None:
+        """Sweep over the active rows, many times where they are few."""
+        progress, state = self.progress, self.state
+        problem, enough, most = progress.problem, self._enough, self._left()
+        if self.shares is not None and self.is_shared:
+            spent = sweep_in_shares(problem, state, self.shares, most, enough)
+        else:
+            spent = sweep(problem, state, most, enough)
+        self.since_look += spent
+        taken = self.swept + self.since_look
+        progress.work = self.work_before + taken * work_of_sweep(problem.rows)
+        self._count(self.visits + self.since_look)
+        ahead = self.trail.note(state.alpha, taken)
+        if ahead is not None and _move(problem, state, ahead):
+            self.wait = min(self.wait, self.since_look + _AFTER_A_MOVE)
+
+    def _left(self) -> float:
+        """Return how many sweeps may be taken before something else is due."""
+        # The last sweep that is begun may end above this.
+        most = self.progress.max_iter - 1 - self.n_iter_before - self.visits
+        left = min(self.wait, most) - self.since_look
+        return min(left, self.trail.left(self.swept + self.since_look))
+
+    @property
+    def _enough(self) -> float:
+        """The violation of optimality down to which the active rows are worked on."""
+        return SOLVED * self.shrunk_above
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the active rows are worth more sweeps before the next look."""
+        state = self.state
+        is_rough = state.shrink_above > self._enough
+        return is_rough and state.n_active > 0 and self.since_look < self.wait
+
+    def end(self) -> float:
+        """Look at the gap, and begin the next stretch.
+
+        Returns
+        -------
+        float
+            How many sweeps the progress since earlier looks predicts to remain.
+        """
+        progress, state = self.progress, self.state
+        spent, rows = self.since_look, progress.problem.rows
+        state.unmended += spent
+        self.visits += max(spent, LOOK)
+        self._count(self.visits)
+        self.work_before += LOOK * work_of_sweep(rows) + CALL_WORK
+        gap = _look(progress, state)
+        if not self.swept:
+            state.step *= relaxation(rows)
+        self.swept += spent
+        expected = predicted_sweeps(gap, self.looks[-1][1], spent, progress.tol)
+        remaining = _remaining(self.looks, self.swept, gap, progress.tol)
+        self.looks.append((self.swept, gap))
+        self.since_look = 0.0
+        self.shrunk_above = state.shrink_above
+        self.wait = max(1.0, min(expected, LONGEST_WAIT * self.visits))
+        self._deal()
+        return remaining
+
+    def _count(self, visits: float) -> None:
+        """Tell the progress how many iterations these sweeps and looks count as."""
+        self.progress.n_iter = self.n_iter_before + math.ceil(visits)
+
+
+def _first_state(progress: Progress, start: Start, seed: int) -> Sweeps:
+    """Return the state of sweeps at the dual variables of a start."""
     problem = progress.problem
-    n_rows = problem.n_rows
-    squared_norms = problem.rows.squared_norms()
+    n_rows, squared_norms = problem.n_rows, problem.rows.squared_norms()
     tau = intercept_step(
         problem.intercept_rule, squared_norms, problem.cost, problem.curvature
     )
     alpha = start.alpha.copy()
-    own = problem.combine(alpha) if start.own is None else start.own
-    state = Sweeps(
+    return Sweeps(
         row_steps(problem, squared_norms, tau),
         tau,
         alpha,
-        own.astype(weights_dtype(problem, progress.tol)),
+        start.combined(problem).astype(weights_dtype(problem, progress.tol)),
         problem.intercept_of(alpha, start.intercept),
         np.arange(n_rows, dtype=np.intp),
         n_rows,
@@ -127,67 +287,30 @@ def sweep_until(
         random_bits(seed),
         problem.imbalance(alpha),
     )
-    shares, is_shared = None, False
-    if can_be_shared(problem.rows):
-        shares = Shares.build(problem.rows, state.w.dtype, seed)
-        is_shared = deal(problem, state, shares)
-    # Sweeps, and what these and the looks between them count as.
-    swept = visits = since_look = 0.0
-    wait = _FIRST_LOOK if problem.rows.n_features > WIDE else 1.0
-    # Sweeps and relative gap at each look.
-    looks = [(0.0, np.inf if start.found is None else start.found.relative_gap)]
-    shrunk_above = 0.0
-    trail = Trail(problem.rows, state.w.dtype)
-    before, began = progress.n_iter, progress.work
-    pass_work = work_of_sweep(problem.rows)
-    if start.is_unseen:
-        looks = [(0.0, _look(progress, state, start))]
-        shrunk_above = state.shrink_above
-        if progress.converged:
-            return
-    while not progress.exhausted:
-        # The last sweep that is begun may end above this.
-        left = min(wait, progress.max_iter - 1 - before - visits) - since_look
-        left = min(left, trail.left(swept + since_look))
-        enough = SOLVED * shrunk_above
-        if shares is not None and is_shared:
-            since_look += sweep_in_shares(problem, state, shares, left, enough)
-        else:
-            since_look += sweep(problem, state, left, enough)
-        progress.work = began + (swept + since_look) * pass_work
-        progress.n_iter = before + math.ceil(visits + since_look)
-        ahead = trail.note(state.alpha, swept + since_look)
-        if ahead is not None and _move(problem, state, ahead):
-            wait = min(wait, since_look + _AFTER_A_MOVE)
-        go_on = state.shrink_above > enough and state.n_active and since_look < wait
-        if go_on and not progress.exhausted:
-            continue
-        state.unmended += since_look
-        visits += max(since_look, LOOK)
-        progress.n_iter = before + math.ceil(visits)
-        began += LOOK * pass_work + CALL_WORK
-        gap = _look(progress, state)
-        if not swept:
-            state.step *= relaxation(problem.rows)
-        swept += since_look
-        remaining = predicted_sweeps(gap, looks[-1][1], since_look, progress.tol)
-        over_more = _remaining(looks, swept, gap, progress.tol)
-        looks.append((swept, gap))
-        since_look = 0.0
-        shrunk_above = state.shrink_above
-        is_shared = shares is not None and deal(problem, state, shares)
-        if progress.converged:
-            return
-        if hand_over is not None and hand_over(visits, over_more):
-            return
-        wait = max(1.0, min(remaining, LONGEST_WAIT * visits))
 
 
 def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap.
 
-    At the weights and intercept of a start, if one is given that has weights.
+    It is certified at the weights and intercept of a start, if one is given that has
+    weights.
     """
+    problem = progress.problem
+    survey = _survey(progress, state, start)
+    _wake(problem, state, survey)
+    _mend(problem, state, survey)
+    # Where no row is left to work on, it is the intercept that is missing.
+    is_stuck = problem.intercept_rule != "none" and not state.n_active
+    certificate = _best_of(progress, survey, with_intercept=is_stuck)
+    if is_stuck:
+        state.intercept = survey.intercept
+        _wake(problem, state, survey)
+    progress.record(certificate, proven=True, active=state.n_active)
+    return certificate.relative_gap
+
+
+def _survey(progress: Progress, state: Sweeps, start: Start | None) -> Survey:
+    """Look at all rows, with feasible dual variables, at the state or a start."""
     problem = progress.problem
     duals = PackedDuals.pack(problem.repair(state.alpha), problem.bound)
     w, intercept = state.w.copy(), state.intercept
@@ -196,54 +319,57 @@ def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> floa
     if progress.tol >= COARSE:
         w = w.astype(problem.rows.dtype, copy=False)
         intercept = problem.rows.rounded_number(intercept)
-    survey = survey_rows(problem, w, intercept, duals, room=state.room)
-    n_awake, worst = _wake(problem, state, survey)
-    # Rounding errors do not pile up.
+    return survey_rows(problem, w, intercept, duals, room=state.room)
+
+
+def _mend(problem: Problem, state: Sweeps, survey: Survey) -> None:
+    """Compute sums that sweeps update anew, so that rounding errors do not pile up."""
     state.imbalance = problem.imbalance(state.alpha)
     if problem.intercept_rule != "free":
-        np.copyto(state.w, survey.own, casting="same_kind")
+        np.copyto(state.w, survey.w_of_duals, casting="same_kind")
     elif needs_mending(state.w.dtype, state.unmended):
         # From dual variables that are not balanced, unlike the survey's.
         state.w = problem.combine(state.alpha).astype(state.w.dtype)
         state.unmended = 0.0
+
+
+def _best_of(
+    progress: Progress, survey: Survey, *, with_intercept: bool
+) -> Certificate:
+    """Return what a survey proves, with a better intercept or longer weights.
+
+    Its intercept is moved to the best one if that is wanted, or the gap is near the
+    tolerance, where a better one can be what is missing.
+    """
+    problem, tol = progress.problem, progress.tol
     certificate = survey.certificate(problem)
-    # Not far from the tolerance, a better intercept can be what is missing.
-    is_near = progress.tol < certificate.relative_gap <= NEAR * progress.tol
-    # Where no row is left to work on, it is the intercept that is missing.
-    with_intercept = problem.intercept_rule != "none"
-    is_stuck = with_intercept and not n_awake
-    if with_intercept and (is_near or is_stuck):
-        survey.move_intercept(problem, rounded=progress.tol >= COARSE)
+    if problem.intercept_rule != "none":
+        with_intercept |= tol < certificate.relative_gap <= NEAR * tol
+    if with_intercept:
+        survey.move_intercept(problem, rounded=tol >= COARSE)
         certificate = survey.certificate(problem)
-    if is_stuck:
-        state.intercept = survey.intercept
-        n_awake, worst = _wake(problem, state, survey)
-    if problem.has_kink and certificate.relative_gap > progress.tol:
-        certificate = survey.stretched(
-            problem, certificate, progress.tol, rounded=progress.tol >= COARSE
-        )
-    progress.record(certificate, proven=True, active=n_awake)
-    state.n_active, state.shrink_above = n_awake, SAFELY * worst
-    return certificate.relative_gap
+    if problem.has_kink and certificate.relative_gap > tol:
+        return survey.stretched(problem, certificate, tol, rounded=tol >= COARSE)
+    return certificate
 
 
 def _move(problem: Problem, state: Sweeps, ahead: Float64Array) -> bool:
     """Go on from other dual variables, made feasible, if the dual is larger there."""
     alpha = problem.repair(ahead)
-    own = problem.combine(alpha)
+    w_of_duals = problem.combine(alpha)
     now = problem.dual(problem.repair(state.alpha))
-    if not problem.dual(alpha, own) > now:
+    if not problem.dual(alpha, w_of_duals) > now:
         return False
     state.alpha = alpha
-    np.copyto(state.w, own, casting="same_kind")
+    np.copyto(state.w, w_of_duals, casting="same_kind")
     state.imbalance = problem.imbalance(alpha)
     state.intercept = problem.intercept_of(alpha, state.intercept)
     state.unmended = 0.0
     return True
 
 
-def _wake(problem: Problem, state: Sweeps, survey: Survey) -> tuple[int, float]:
-    """Put the rows that matter first; return how many, and the largest violation."""
+def _wake(problem: Problem, state: Sweeps, survey: Survey) -> None:
+    """Make the rows that matter the active ones, as far as the largest violation."""
     n_awake, worst = _vectors.wake(
         np.asarray(survey.shortfall, dtype=np.float64),
         state.alpha,
@@ -252,7 +378,7 @@ def _wake(problem: Problem, state: Sweeps, survey: Survey) -> tuple[int, float]:
         SAFELY,
         state.order,
     )
-    return int(n_awake), float(worst)
+    state.n_active, state.shrink_above = int(n_awake), SAFELY * float(worst)
 
 
 def needs_mending(dtype: np.dtype[np.floating], unmended: float) -> bool:
@@ -279,9 +405,9 @@ def _remaining(
 def predicted_sweeps(gap: float, last_gap: float, spent: float, tol: float) -> float:
     """Return how many sweeps the last stretch's progress predicts to remain.
 
-    From the gaps relative to the dual value, which changes less than the objective
-    while that is far off. NaN where no progress is measured yet; inf where there was
-    none, or nothing is proven yet.
+    It is predicted from the gaps relative to the dual value, which changes less than
+    the objective while that is far off. It is NaN where no progress is measured yet,
+    and inf where there was none, or nothing is proven yet.
     """
     if gap <= tol:
         return 0.0

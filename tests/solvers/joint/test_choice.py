@@ -187,7 +187,7 @@ def test_the_last_sweeps_are_of_auto_alone(spy):
 
 def test_price_of_newton_steps():
     def price(**size):
-        return jointly._newton_price(random_problem(1.0, "none", **size))
+        return jointly._price_of_joint_finish(random_problem(1.0, "none", **size))
 
     # Many columns cost much where the matrix is made, many rows where it is not.
     least = jointly._TYPICAL_STEPS

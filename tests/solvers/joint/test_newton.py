@@ -22,7 +22,6 @@ from joint_cases import (
 from hingesvm.problems.start import Start
 from hingesvm.solvers.joint import newton as joint_newton
 from hingesvm.solvers.joint.newton import newton_jointly
-from hingesvm.solvers.joint.rows import JointRows
 from hingesvm.solvers.progress import ProgressOf
 
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -96,7 +95,7 @@ def state_at(problem, seed=0, rho=0.8):
     W = 0.4 * rng.normal(size=(count, d))
     b = 0.4 * rng.normal(size=count) * (problem.intercept_rule != "none")
     anchor = problem.within(random_duals(problem, seed))
-    rows = JointRows(problem)
+    rows = problem.class_rows()
     state = joint_newton._begin(problem, rows, Start(anchor, W, b))
     # Not repaired, as the multipliers of an inner problem are not balanced.
     state.anchor, state.rho = padded(anchor), rho
@@ -125,7 +124,7 @@ def test_gradient_is_the_difference_of_psi(rule, total):
     problem = random_problem(total, rule, n_classes=4)
     _, state, (W, b, anchor) = state_at(problem)
     delta = float(rule == "penalized")
-    gradient, pull = state.w - state.own, delta * state.b - state.imbalance
+    gradient, pull = state.w - state.w_of_duals, delta * state.b - state.imbalance
     rng, h = np.random.default_rng(5), 1e-5
     for _ in range(5):
         V, v = rng.normal(size=W.shape), rng.normal(size=4) * (rule != "none")
@@ -235,7 +234,7 @@ def test_rounding_ends_it_in_few_steps(rule, total):
 def test_start_at_duals_alone(rule, total):
     problem = random_problem(total, rule, n_classes=4)
     raw = random_duals(problem, slack=0.5)
-    rows = JointRows(problem)
+    rows = problem.class_rows()
     state = joint_newton._begin(problem, rows, Start(raw))
     alpha = problem.repair(raw)
     np.testing.assert_allclose(state.anchor, padded(alpha), atol=1e-14)
@@ -276,7 +275,7 @@ def test_any_cost(rule, total, cost):
 def test_rows_of_next_to_nothing(rule, total, scale):
     # Squares that are 0, or so small that their inverse is none, once had no end.
     problem = scaled(random_problem(total, rule, n=40), scale)
-    assert joint_newton._begin(problem, JointRows(problem), None).rho <= 1e100
+    assert joint_newton._begin(problem, problem.class_rows(), None).rho <= 1e100
     progress = run(problem, 1e-8)
     assert progress.relative_gap <= 1e-8
     check_best(progress)

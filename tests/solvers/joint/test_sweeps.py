@@ -6,7 +6,7 @@ from samples import make_data
 
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers.joint import sweeps as joint
 from hingesvm.solvers.joint.sweeps import _begin, _gap_now, _sweep_once, sweep_jointly
 from hingesvm.solvers.progress import ProgressOf
@@ -20,7 +20,7 @@ def make_problem(total, rule, n=90, d=5, n_classes=4, dtype=np.float64):
     X, y = make_data(n, d, n_classes, dtype=dtype)
     cost = np.random.default_rng(3).uniform(0.2, 1.0, n)
     codes = y.astype(np.intp)
-    return JointProblem(Rows(X), codes, n_classes, cost, 1.0, total, rule)
+    return JointProblem(MemoryRows(X), codes, n_classes, cost, 1.0, total, rule)
 
 
 @every_rule

@@ -17,9 +17,8 @@ from joint_cases import (
 )
 from kernel_cases import BUILDS, use_build
 
-from hingesvm.solvers.joint import rows as joint_rows
+from hingesvm.rows import joint as joint_rows
 from hingesvm.solvers.joint import system as joint_system
-from hingesvm.solvers.joint.rows import JointRows
 from hingesvm.solvers.joint.system import JointSystem, _Free, joint_direction
 
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -45,7 +44,7 @@ class Case:
 
     @property
     def system(self):
-        rows = JointRows(self.problem)
+        rows = self.problem.class_rows()
         return JointSystem(self.problem, rows, padded(self.alpha), self.rho, self.delta)
 
     def direction(self):
@@ -132,8 +131,7 @@ def test_direction_equals_a_dense_solve(
 ):
     kernels = {"_joint_newton": None}
     use_build(kernels, build)
-    for module in (joint_system, joint_rows):
-        monkeypatch.setattr(module, "_joint_newton", kernels["_joint_newton"])
+    monkeypatch.setattr(joint_rows, "_joint_newton", kernels["_joint_newton"])
     case = Case(total, rule, n_classes=5, kind=kind, dtype=dtype)
     monkeypatch.setattr(joint_system, "_CONJUGATE_TOL", 1e-12)
     by_matrix = case.direction()
@@ -196,7 +194,7 @@ def few_rows(total):
     def order_of(*duals):
         alpha = np.zeros((10, 4))
         alpha[2 : 2 + len(duals), 1:3] = duals
-        system = JointSystem(problem, JointRows(problem), alpha, 3.0, 0.0)
+        system = JointSystem(problem, problem.class_rows(), alpha, 3.0, 0.0)
         return _Free.of(system)
 
     return order_of
@@ -245,7 +243,7 @@ def test_preconditioner_of_a_class(monkeypatch, rule, total, name):
     system, X = case.system, dense_rows(case.problem)
     d = X.shape[1]
     free = _Free.of(system)
-    own = joint_system._own_curvature(system, free)
+    ridge = joint_system._ridge_of(system, free)
     for k in range(3):
         block = np.zeros((d, d))
         if rule != "none":
@@ -256,9 +254,9 @@ def test_preconditioner_of_a_class(monkeypatch, rule, total, name):
         if name == "diagonal":
             # Only what it knows without a pass over X.
             block = np.diag(np.append(np.zeros(d), np.diagonal(block)[d:]))
-        block[np.diag_indices_from(block)] += own[k]
+        block[np.diag_indices_from(block)] += ridge[k]
         right = np.random.default_rng(k).normal(size=len(block))
-        found = joint_system._of_class(system, free, k, own[k])(right)
+        found = joint_system._of_class(system, free, k, ridge[k])(right)
         expected = np.linalg.solve(block, right)
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
@@ -271,24 +269,24 @@ def test_preconditioner_of_a_class_without_free_rows(rule):
     case.alpha[np.flatnonzero(case.problem.codes == 0)[0], 1] = 0.1
     system = case.system
     free = _Free.of(system)
-    own = joint_system._own_curvature(system, free)
-    right = np.arange(1.0, len(own[2]) + 1.0)
-    found = joint_system._of_class(system, free, 2, own[2])(right)
-    np.testing.assert_allclose(found, right / own[2], rtol=1e-15)
+    ridge = joint_system._ridge_of(system, free)
+    right = np.arange(1.0, len(ridge[2]) + 1.0)
+    found = joint_system._of_class(system, free, 2, ridge[2])(right)
+    np.testing.assert_allclose(found, right / ridge[2], rtol=1e-15)
 
 
 @every_rule
-def test_own_curvature(rule):
+def test_ridge_of(rule):
     case = Case(np.inf, rule)
-    own = joint_system._own_curvature(case.system, _Free.of(case.system))
-    assert np.all(own[:, :4] == 1.0)
+    ridge = joint_system._ridge_of(case.system, _Free.of(case.system))
+    assert np.all(ridge[:, :4] == 1.0)
     if rule == "none":
-        assert own.shape == (3, 4)
+        assert ridge.shape == (3, 4)
     elif rule == "penalized":
-        assert np.all(own[:, 4] == 1.0)
+        assert np.all(ridge[:, 4] == 1.0)
     else:
         trace = np.trace(case.curvatures().sum(axis=0))
-        np.testing.assert_allclose(own[:, 4], 1e-9 * trace / 3.0, rtol=1e-9)
+        np.testing.assert_allclose(ridge[:, 4], 1e-9 * trace / 3.0, rtol=1e-9)
 
 
 @pytest.mark.parametrize("few", [0, 1000])

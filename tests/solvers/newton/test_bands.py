@@ -1,86 +1,27 @@
-"""Samples and bands: small data, and constants as small, so that all levels run."""
+"""Bands: small data, and constants as small, so that all levels run."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from reference import LOSSES, RULES, blobs, check_solution, make_problem, upper
+from band_cases import D, N, check, every_loss, every_rule, run
+from reference import blobs, check_solution, make_problem
 
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
-from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
 from hingesvm.solvers import Progress, choice, solve
 from hingesvm.solvers.newton import bands
 from hingesvm.solvers.newton.bands import band_until, nest
+from hingesvm.solvers.newton.starts import WeightsStart
 from hingesvm.solvers.sweeping.until import sweep_until
 
-N, D = 800, 5
-
-every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
-every_rule = pytest.mark.parametrize("rule", RULES)
+pytestmark = pytest.mark.usefixtures("small_constants")
 every_kind = pytest.mark.parametrize(
     "kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"]
 )
 
 
-@pytest.fixture(autouse=True)
-def small_constants(monkeypatch):
-    """800 rows are sampled down to 200 and 50, and bands are a part of them."""
-    monkeypatch.setattr(bands, "_FACTOR", 4)
-    monkeypatch.setattr(bands, "_LEAST_ROWS", 40)
-    monkeypatch.setattr(bands, "_ROWS_PER_COLUMN", 2)
-    monkeypatch.setattr(bands, "LEAST_BAND", 20)
-
-
-@pytest.fixture
-def restricted(monkeypatch):
-    """Spy on the bands: their sizes, and those of the problems that they are of."""
-    sizes, real = [], Problem.restrict
-
-    def spy(self, chosen, *args):
-        sizes.append((len(chosen), self.n_rows))
-        return real(self, chosen, *args)
-
-    monkeypatch.setattr(Problem, "restrict", spy)
-    return sizes
-
-
-def run(problem, goal=1e-4, max_iter=300, start=None, seed=0):
-    """Bands from a start, else from samples."""
-    progress = Progress(problem, goal, max_iter)
-    band_until(progress, start or nest(progress, seed), goal)
-    return progress
-
-
 def costs(n=N):
     return np.random.default_rng(1).uniform(0.1, 3.0, n)
-
-
-def check(progress, X, y, cost, loss, rule, goal):
-    """The goal is reached, feasibly, and the certificate is true; return it."""
-    solution = progress.solution()
-    assert solution.converged
-    gap = check_solution(solution, X, y, cost, loss, rule)
-    certificate = solution.certificate
-    assert gap <= goal * certificate.primal * (1.0 + 1e-6)
-    check_feasible(certificate, y, cost, loss, rule)
-    for before, after in zip(progress.history, progress.history[1:], strict=False):
-        # Where they differ by rounding only, the newer point is taken.
-        assert after.objective <= before.objective * (1.0 + 1e-14)
-        # The gap of the last line has rounding errors that may be there, too.
-        hidden = certificate.hidden + 1e-14 * before.objective
-        assert after.gap <= before.gap + hidden
-        assert after.iteration >= before.iteration
-    assert certificate.hidden <= 0.1 * goal * certificate.primal
-    assert progress.n_iter == progress.history[-1].iteration
-    return certificate
-
-
-def check_feasible(certificate, y, cost, loss, rule):
-    alpha, cost = certificate.alpha, np.broadcast_to(cost, len(y))
-    tops = np.array([upper(loss, c) for c in cost])
-    assert np.all((alpha >= 0.0) & (alpha <= tops))
-    if rule == "free":
-        assert abs(alpha @ y) <= 1e-13 * alpha.sum()
 
 
 @every_kind
@@ -163,9 +104,10 @@ def test_bad_weights_to_start_from(loss, rule, size):
     X, y = blobs(N, D)
     problem = make_problem(X, y, loss, rule)
     w, intercept = np.full(D, size), 0.0 if rule == "none" else size
-    for alpha in (np.empty(0), np.linspace(-5.0, 5.0, N)):
-        before = alpha.copy()
-        progress = run(problem, start=Start(alpha, w, intercept))
+    alpha = np.linspace(-5.0, 5.0, N)
+    before = alpha.copy()
+    for start in (WeightsStart(w, intercept), Start(alpha, w, intercept)):
+        progress = run(problem, start=start)
         check(progress, X, y, 1.0, loss, rule, 1e-4)
         assert np.array_equal(w, np.full(D, size))
         assert np.array_equal(alpha, before)
@@ -245,8 +187,9 @@ def test_empty_rows_on_their_kink(kind):
     X, y = blobs(N, D)
     X[40:], y[40:-40], y[-40:] = 0.0, 1, -1
     problem = make_problem(kind(X), y, Hinge(), "free")
-    for alpha in (np.empty(0), np.full(N, 0.1)):
-        progress = run(problem, start=Start(alpha, np.zeros(D), 1.0))
+    point = np.zeros(D), 1.0
+    for start in (WeightsStart(*point), Start(np.full(N, 0.1), *point)):
+        progress = run(problem, start=start)
         check(progress, X, y, 1.0, Hinge(), "free", 1e-4)
 
 
@@ -272,72 +215,6 @@ def test_separable_classes(rule):
         check(progress, X, y, cost, Hinge(), rule, 1e-4)
 
 
-def sample_of(problem, seed):
-    progress = Progress(problem, 1e-4, 300)
-    return nest(progress, seed), progress
-
-
-@every_rule
-@every_loss
-def test_nest_starts_near_the_optimum(loss, rule):
-    X, y = blobs(2000, D)
-    problem = make_problem(X, y, loss, rule)
-    start, progress = sample_of(problem, 0)
-    assert len(start.alpha) == 0
-    assert progress.n_iter > 0
-    assert progress.history == []
-    assert progress.best is None
-    optimum = solve(problem).certificate
-    there = problem.primal(start.w, start.intercept)
-    # A sample of a quarter: within a few per cent, where the origin is far off.
-    assert there <= 1.1 * optimum.primal
-    assert there < problem.origin().primal
-
-
-def test_nest_takes_one_row_out_of_each_few_that_follow():
-    for n_rows in (800, 803):
-        rows = bands._sample(n_rows, 3)
-        assert len(rows) == 200
-        assert np.array_equal(rows // 4, np.arange(200))
-        assert len(np.unique(rows % 4)) == 4
-        assert np.array_equal(rows, bands._sample(n_rows, 3))
-        assert not np.array_equal(rows, bands._sample(n_rows, 4))
-
-
-def test_nest_of_a_small_problem_is_none(monkeypatch):
-    X, y = blobs(200, D)
-    problem = make_problem(X, y, Hinge(), "free")
-    for name, value in [("_LEAST_ROWS", 51), ("_ROWS_PER_COLUMN", 11)]:
-        assert sample_of(problem, 0)[0] is not None
-        with monkeypatch.context() as patch:
-            patch.setattr(bands, name, value)
-            start, progress = sample_of(problem, 0)
-        assert start is None
-        assert progress.n_iter == 0
-
-
-def test_nest_with_too_few_rows_of_a_class_is_none():
-    X, _ = blobs(N, D)
-    for few in (-1, 1):
-        y = np.full(N, -few, dtype=np.int8)
-        y[::100] = few
-        problem = make_problem(X, y, Hinge(), "free")
-        assert sample_of(problem, 0)[0] is None
-        # Then all rows are one band.
-        check(run(problem), X, y, 1.0, Hinge(), "free", 1e-4)
-
-
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("few", [1, 60])
-def test_a_rare_class(few, rule):
-    # 60 rows of one class: enough for one sample, too few for the next.
-    X, _ = blobs(N, D)
-    y = np.full(N, -1, dtype=np.int8)
-    y[np.random.default_rng(0).permutation(N)[:few]] = 1
-    progress = run(make_problem(X, y, Hinge(), rule, 5.0))
-    check(progress, X, y, 5.0, Hinge(), rule, 1e-4)
-
-
 @every_rule
 @every_loss
 def test_same_seed_same_bits(loss, rule):
@@ -351,23 +228,6 @@ def test_same_seed_same_bits(loss, rule):
     assert (one.primal, one.dual) == (two.primal, two.dual)
     assert one.intercept == two.intercept
     assert not np.array_equal(one.w, other.w)
-
-
-@pytest.mark.parametrize("max_iter", [1, 2, 3, 5, 9, 17])
-@pytest.mark.parametrize("method", ["auto", "batch"])
-@every_loss
-def test_few_iterations_still_end_in_a_certificate(monkeypatch, loss, method, max_iter):
-    # Out of iterations in a sample of a sample, in a sample, and on all rows.
-    monkeypatch.setattr(choice, "_FEW_ROWS", 100)
-    monkeypatch.setattr(choice, "_TALL", 10)
-    X, y = blobs(N, D)
-    problem = make_problem(X, y, loss, "free")
-    solution = solve(problem, method=method, max_iter=max_iter, tol=1e-9)
-    assert 1 <= solution.n_iter <= max_iter
-    assert solution.converged == (solution.certificate.relative_gap <= 1e-9)
-    check_solution(solution, X, y, 1.0, loss, "free")
-    check_feasible(solution.certificate, y, 1.0, loss, "free")
-    assert solution.certificate.primal <= problem.origin().primal
 
 
 def test_bands_end_at_the_bound_on_iterations():
@@ -404,7 +264,7 @@ def test_steps_that_are_cut_short(monkeypatch, rule):
     monkeypatch.setattr(bands, "_LEAST_PART", 0.01)
     monkeypatch.setattr(bands, "_LARGEST_PART", 0.02)
     X, y = blobs(N, D)
-    start = Start(np.empty(0), np.full(D, -5.0), 0.0)
+    start = WeightsStart(np.full(D, -5.0), 0.0)
     progress = run(make_problem(X, y, SquaredHinge(), rule), 1e-6, start=start)
     check(progress, X, y, 1.0, SquaredHinge(), rule, 1e-6)
     assert any(0.0 < part < 1.0 for part in parts)

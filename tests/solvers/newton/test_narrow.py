@@ -12,11 +12,13 @@ from hingesvm.losses import Hinge
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.start import Start
-from hingesvm.rows.memory import Rows
+from hingesvm.rows import memory
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Progress
 from hingesvm.solvers.newton import narrow
 from hingesvm.solvers.newton import until as batch
 from hingesvm.solvers.newton.narrow import is_narrow
+from hingesvm.solvers.newton.starts import NewtonStart
 from hingesvm.solvers.newton.until import newton_until
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -29,7 +31,8 @@ N, D = 150, 7
 @pytest.fixture(autouse=True, params=BUILDS)
 def kernel(request, monkeypatch):
     module = import_module(f"hingesvm.kernels._narrow{request.param}")
-    monkeypatch.setattr(narrow, "_narrow", module)
+    for user in (narrow, memory):
+        monkeypatch.setattr(user, "_narrow", module)
     return module
 
 
@@ -44,7 +47,7 @@ def case(loss, rule, dtype=np.float64, weights=False, restricted=False, n=N):
         own, imbalance = problem.combine(alpha), problem.imbalance(alpha)
         fixed = Fixed(own, imbalance, problem.gain(alpha))
         problem, alpha = problem.restrict(some, alpha[some], fixed), alpha[some]
-    start = Start(alpha, np.full(D, 0.01), 0.1, rho=1.5)
+    start = NewtonStart(alpha, np.full(D, 0.01), 0.1, rho=1.5, unit=problem.cost)
     return problem, start
 
 
@@ -196,7 +199,7 @@ def test_bits_do_not_depend_on_what_the_room_held():
 def test_classes_share_tiles(kernel, monkeypatch, rule, dtype):
     X, y = blobs(N, D)
     classes = y + (np.arange(N) % 2)
-    rows, filled, fill = Rows(X.astype(dtype)), [], kernel.fill_tiles
+    rows, filled, fill = MemoryRows(X.astype(dtype)), [], kernel.fill_tiles
     monkeypatch.setattr(
         kernel, "fill_tiles", lambda *args: (filled.append(args), fill(*args))
     )
@@ -230,7 +233,7 @@ def twice(X):
 def test_fill_tiles(kernel, dtype, bordered, index, form):
     X, _ = blobs(N, D)
     X = X.astype(dtype)
-    rows = Rows(form(X), index)
+    rows = MemoryRows(form(X), index)
     signs = np.where(np.arange(rows.n_rows) % 3, 1, -1).astype(np.int8)
     tile = kernel.ROWS_PER_TILE
     tiles = np.full((-(-rows.n_rows // tile), D + bordered, tile), 7, dtype=dtype)

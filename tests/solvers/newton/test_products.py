@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers.newton import products
 from hingesvm.solvers.newton.products import KeptProducts
 
@@ -12,7 +12,7 @@ N, D = 200, 9
 
 @pytest.fixture
 def rows():
-    return Rows(np.random.default_rng(0).normal(size=(N, D)))
+    return MemoryRows(np.random.default_rng(0).normal(size=(N, D)))
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def multiplied(rows, monkeypatch):
 def check(kept, rows, some, weights):
     got = kept.gram(some, weights, single=False)
     bordered = len(got) > D
-    expected = Rows(rows.take(np.arange(N))).gram(some, weights, bordered=bordered)
+    expected = MemoryRows(rows.take(np.arange(N))).gram(
+        some, weights, bordered=bordered
+    )
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -87,7 +89,7 @@ def test_no_rows(rows):
 
 
 def test_products_in_single_precision_are_not_kept_for_a_system_in_double():
-    rows = Rows(np.random.default_rng(0).normal(size=(N, D)).astype(np.float32))
+    rows = MemoryRows(np.random.default_rng(0).normal(size=(N, D)).astype(np.float32))
     kept = KeptProducts(rows, bordered=True)
     some, weights = np.arange(100), np.random.default_rng(1).uniform(0.5, 2.0, N)
     kept.gram(some, weights[some], single=False)

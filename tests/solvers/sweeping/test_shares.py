@@ -1,8 +1,7 @@
-"""Sweeps and looks that several threads share."""
+"""Sweeps that several threads share."""
 
 import copy
 import threading
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,11 +15,10 @@ from hingesvm import HingeSVC
 from hingesvm.kernels import build
 from hingesvm.losses import Hinge
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.duals import PackedDuals, unpacked
-from hingesvm.rows.memory import Rows
+from hingesvm.rows import shared
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.rows.team import Team
 from hingesvm.solvers import solve
-from hingesvm.solvers.survey import survey_rows
 from hingesvm.solvers.sweeping import shares
 from hingesvm.solvers.sweeping import until as stochastic
 from hingesvm.solvers.sweeping.steps import (
@@ -40,23 +38,15 @@ def use(monkeypatch):
     def set_build(build):
         namespace = {"_team": None}
         use_build(namespace, build)
-        monkeypatch.setattr(shares, "_team", namespace["_team"])
+        monkeypatch.setattr("hingesvm.rows.shared._team", namespace["_team"])
 
     return set_build
-
-
-@pytest.fixture
-def few_rows(monkeypatch):
-    """Few rows are shared all the same."""
-    monkeypatch.setattr(shares, "_LEAST_ENTRIES", 0.0)
-    monkeypatch.setattr(shares, "_BUCKET", 16)
-    monkeypatch.setattr("hingesvm.rows.divided._ENTRIES_PER_SHARE", 1)
 
 
 def begin(team, rule="none", dtype=np.float64, n=500):
     """A problem, and the state of sweeps over it that are about to be shared."""
     X, y = text(n, dtype=dtype)
-    problem = Problem.build(Rows(X, team=team), y, 0.7, Hinge(), rule)
+    problem = Problem.build(MemoryRows(X, team=team), y, 0.7, Hinge(), rule)
     norms = problem.rows.squared_norms()
     tau = intercept_step(problem.intercept_rule, norms, problem.cost, problem.curvature)
     state = Sweeps(
@@ -164,7 +154,9 @@ def test_ending_within_a_sweep_changes_nothing(
     monkeypatch.setattr(shares, "_ENTRIES_PER_RANGE", 1e-9)
     found = []
     for at_once in [10_000, 20]:
-        monkeypatch.setattr(Rows, "chunk_size", lambda *_, at_once=at_once: at_once)
+        monkeypatch.setattr(
+            MemoryRows, "chunk_size", lambda *_, at_once=at_once: at_once
+        )
         monkeypatch.setattr(shares, "_MOST_RANGES", 500 // (20 * size) + 1)
         with Team(size) as team:
             _, _, problem, state, kept = begin(team, rule)
@@ -253,7 +245,7 @@ def test_copies_of_weights_are_a_part_of_the_data(monkeypatch):
     monkeypatch.setattr(shares, "_LEAST_ENTRIES", 0.0)
     X, y = text(600)
     for size, fits in [(2, True), (8, False)]:
-        problem = Problem.build(Rows(X, team=Team(size)), y, 1.0, Hinge(), "none")
+        problem = Problem.build(MemoryRows(X, team=Team(size)), y, 1.0, Hinge(), "none")
         kept = shares.Shares.build(problem.rows, np.dtype(np.float32), seed=0)
         assert kept.copies.nbytes == 0
         state = SimpleNamespace(n_active=len(y))
@@ -280,7 +272,7 @@ def test_shared_sweeps_are_certified(
     found = []
     for _ in range(2):
         with Team(size) as team:
-            problem = Problem.build(Rows(X, team=team), y, 1.0, loss, rule)
+            problem = Problem.build(MemoryRows(X, team=team), y, 1.0, loss, rule)
             found.append(solve(problem, method="stochastic", tol=tol, max_iter=500))
     assert len(calls) > 3
     one, other = (solution.certificate for solution in found)
@@ -305,7 +297,7 @@ def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size, tol
 
     monkeypatch.setattr(stochastic, "sweep_in_shares", spy)
     with Team(size) as team:
-        problem = Problem.build(Rows(X, team=team), y, 1.0, Hinge(), "none")
+        problem = Problem.build(MemoryRows(X, team=team), y, 1.0, Hinge(), "none")
         solution = solve(problem, method="stochastic", tol=tol)
     assert max(spreads) > 1.2
     assert solution.converged
@@ -314,107 +306,10 @@ def test_threads_whose_rows_have_much_in_common(monkeypatch, few_rows, size, tol
 def test_only_wide_sparse_rows_are_shared():
     X, _ = text(200)
     with Team(2) as team:
-        assert shares.can_be_shared(Rows(X, team=team))
-        assert not shares.can_be_shared(Rows(X[:, :1000].tocsr(), team=team))
-        assert not shares.can_be_shared(Rows(X.toarray(), team=team))
-    assert not shares.can_be_shared(Rows(X))
-
-
-class InTurn(Team):
-    """Members that work one after the other, in an order."""
-
-    def __init__(self, order):
-        super().__init__(len(order))
-        self.order = order
-
-    def run(self, function, cancel=None, size=None):
-        results = {member: function(member) for member in self.order}
-        return [results[member] for member in range(self.size)]
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0), (2, 0, 1)])
-@pytest.mark.parametrize("duals", ["judged", "packed", "array"])
-@pytest.mark.parametrize("kind", ["csr", "dense", "some"])
-def test_shared_looks_find_the_same(few_rows, order, duals, kind):
-    X, y = text(400, 300, np.float64)
-    index = np.arange(0, 400, 2) if kind == "some" else None
-    X = X.toarray() if kind == "dense" else X
-    y = y if index is None else y[index]
-    rng = np.random.default_rng(0)
-    w, alpha = rng.normal(size=300), rng.choice([0.0, 0.3, 1.0], len(y))
-    found = []
-    for team in [Team(), InTurn(order)]:
-        problem = Problem.build(Rows(X, index, team=team), y, 1.0, Hinge(), "free")
-        given = {
-            "judged": None,
-            "packed": PackedDuals.pack(alpha, problem.bound),
-            "array": alpha,
-        }[duals]
-        found.append(survey_rows(problem, w, 0.1, given))
-    one, other = found
-    assert np.array_equal(one.shortfall, other.shortfall)
-    assert np.array_equal(unpacked(one.duals), unpacked(other.duals))
-    assert other.own == pytest.approx(one.own, abs=1e-12)
-    for name in ["loss", "gain", "imbalance"]:
-        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-12)
-
-
-@pytest.mark.parametrize("fails", [0, 1])
-@pytest.mark.parametrize("what", ["look", "norms"])
-def test_shares_end_with_the_one_that_raises(monkeypatch, few_rows, what, fails):
-    monkeypatch.setattr(Rows, "chunk_size", lambda *_: 4)
-    first, chunks = threading.get_ident(), [0, 0]
-    failed, is_amid = threading.Event(), threading.Event()
-
-    def check():
-        member = int(threading.get_ident() != first)
-        chunks[member] += 1
-        if chunks[member] == 2 and member == fails:
-            assert is_amid.wait(10.0)
-            raise KeyboardInterrupt
-        if chunks[member] == 2:
-            # In the middle of its share, whose rest nobody needs.
-            is_amid.set()
-            assert failed.wait(10.0)
-
-    X, y = text(400, 300, np.float64)
-    with Team(2) as team:
-        begun = team.run
-
-        def run(function, cancel=None, size=None):
-            return begun(function, failed.set, size)
-
-        monkeypatch.setattr(team, "run", run)
-        rows = Rows(X, None, check, team)
-        problem = Problem.build(rows, y, 1.0, Hinge(), "none")
-        look = partial(survey_rows, problem, np.zeros(300), 0.0, None)
-        with pytest.raises(KeyboardInterrupt):
-            (rows.squared_norms if what == "norms" else look)()
-    assert chunks[fails] == 2
-    assert chunks[1 - fails] == 2
-
-
-def test_looks_have_fewer_sums_where_rows_have_few_entries(monkeypatch, few_rows):
-    X, y = text(400, 300, np.float64)
-    wide = sp.csr_matrix((X.data, X.indices, X.indptr), shape=(400, 100_000))
-    found = []
-    for rows in [Rows(X, team=Team(16)), Rows(wide, team=Team(16))]:
-        problem = Problem.build(rows, y, 1.0, Hinge(), "none")
-        room = []
-        survey_rows(problem, np.zeros(rows.n_features), 0.0, None, room=room)
-        extra = sum(part.nbytes for part in room[1:])
-        assert extra <= 0.25 * X.nnz * 8
-        found.append(len(room))
-    assert found[0] > 3
-    assert found[1] == 1
-
-
-@pytest.mark.parametrize("size", [2, 3])
-def test_norms_are_shared(few_rows, size):
-    X, _ = text(300)
-    with Team(size) as team:
-        norms = Rows(X, team=team).squared_norms()
-    assert np.array_equal(norms, Rows(X).squared_norms())
+        assert shares.can_be_shared(MemoryRows(X, team=team))
+        assert not shares.can_be_shared(MemoryRows(X[:, :1000].tocsr(), team=team))
+        assert not shares.can_be_shared(MemoryRows(X.toarray(), team=team))
+    assert not shares.can_be_shared(MemoryRows(X))
 
 
 @pytest.mark.parametrize("rule", [{}, {"penalized_intercept": True}])
@@ -446,7 +341,7 @@ def test_states_are_not_shared_by_fits_side_by_side():
 
 
 def test_kernel_is_the_one_of_this_processor():
-    assert shares._team is build._team
+    assert shared._team is build._team
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -468,7 +363,7 @@ def test_shared_sweeps_are_extrapolated(monkeypatch, few_rows, rule):
     found = []
     for _ in range(2):
         with Team(2) as team:
-            problem = Problem.build(Rows(X, team=team), y, 1e4, Hinge(), rule)
+            problem = Problem.build(MemoryRows(X, team=team), y, 1e4, Hinge(), rule)
             params = {"method": "stochastic", "tol": 1e-4, "max_iter": 10_000}
             found.append(solve(problem, **params))
     one, two = found

@@ -11,10 +11,10 @@ from sklearn.base import clone
 from hingesvm import HingeSVC
 from hingesvm.losses import Hinge, SmoothedHinge
 from hingesvm.problems.binary import Problem
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import begin_together, go_on, most_together
 from hingesvm.solvers.sweeping import lanes
-from hingesvm.training import classes as classes_module
+from hingesvm.training import one_vs_rest
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -26,7 +26,7 @@ RULE_PARAMS = {
 
 
 def problems_of(X, y, loss, rule, cost=0.5, index=None):
-    rows = Rows(X, index)
+    rows = MemoryRows(X, index)
     codes = y if index is None else y[index]
     cost = np.asarray(cost)
     return [
@@ -141,13 +141,13 @@ def test_estimator_on_sparse_rows(monkeypatch, rule, dtype, solver):
         calls.append(args)
         return begin_together(*args, **options)
 
-    monkeypatch.setattr(classes_module, "begin_together", spy)
+    monkeypatch.setattr(one_vs_rest, "begin_together", spy)
     clf = HingeSVC(C=0.1, solver=solver, tol=1e-3, **RULE_PARAMS[rule])
     clf.set_params(warm_start=True).fit(X, y)
     assert len(calls) == 2
     check_certificate(clf, X, y)
     assert clf.dual_gap_ <= 1e-3 * clf.objective_
-    monkeypatch.setattr(classes_module, "most_together", lambda *args, **options: 1)
+    monkeypatch.setattr(one_vs_rest, "most_together", lambda *args, **options: 1)
     alone = HingeSVC(C=0.1, solver=solver, tol=1e-3, **RULE_PARAMS[rule]).fit(X, y)
     assert len(calls) == 2
     assert not hasattr(alone, "dual_coef_")
@@ -167,10 +167,10 @@ def test_estimator_with_weights():
 
 
 def test_many_classes_are_begun_in_groups():
-    assert classes_module._groups(3, 16) == [range(2), range(2, 3)]
+    assert one_vs_rest._groups(3, 16) == [range(2), range(2, 3)]
     for count in range(3, 60):
         for most in (4, 8, 16):
-            groups = classes_module._groups(count, most)
+            groups = one_vs_rest._groups(count, most)
             assert [k for group in groups for k in group] == list(range(count))
             assert max(map(len, groups)) <= most
             assert len(groups) % 2 == 0
@@ -196,7 +196,7 @@ def test_when_classes_are_begun_together():
             X = np.ones(shape, dtype=dtype)
         signs = np.ones(shape[0], dtype=np.int8)
         cost = np.asarray(cost)
-        problem = Problem.build(Rows(X), signs, cost, loss or Hinge(), rule)
+        problem = Problem.build(MemoryRows(X), signs, cost, loss or Hinge(), rule)
         return most_together(problem, n_problems, **options)
 
     assert most((20_000, 1000)) == 16

@@ -10,7 +10,7 @@ from samples import text
 from hingesvm.kernels import _sweep
 from hingesvm.losses import Hinge, SmoothedHinge, SquaredHinge
 from hingesvm.problems.start import Start
-from hingesvm.rows.memory import Rows
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.solvers import Progress, solve
 from hingesvm.solvers.sweeping import until as stochastic
 from hingesvm.solvers.sweeping.until import (
@@ -143,7 +143,7 @@ def test_seeds_give_different_orders():
 
 def test_intercept_step():
     X, _ = blobs(10, 3)
-    norms, cost = Rows(X).squared_norms(), np.linspace(1.0, 3.0, 10)
+    norms, cost = MemoryRows(X).squared_norms(), np.linspace(1.0, 3.0, 10)
     steps = [intercept_step(rule, norms, cost) for rule in RULES]
     step = 0.1 * norms.mean()
     assert steps == pytest.approx([0.0, step / (1.0 + step), step])
@@ -319,8 +319,8 @@ def test_longer_steps_on_wide_rows_save_sweeps(monkeypatch, loss):
 
 def test_steps_are_longer_on_wide_rows_alone():
     X, _ = text(100)
-    assert stochastic.relaxation(Rows(X)) > 1.0
-    assert stochastic.relaxation(Rows(X[:, :2000])) == 1.0
+    assert stochastic.relaxation(MemoryRows(X)) > 1.0
+    assert stochastic.relaxation(MemoryRows(X[:, :2000])) == 1.0
 
 
 def test_progress_is_measured_against_the_dual_value():

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from hingesvm.inspection._wrapped import unwrapped
+from hingesvm.inspection._inner_estimators import unwrapped
 
 __all__ = ["features_inside", "place_of_class", "score_name_of", "texts_of_features"]
 
@@ -17,17 +17,17 @@ __all__ = ["features_inside", "place_of_class", "score_name_of", "texts_of_featu
 def features_inside(estimator: Any, inner: Any) -> NDArray[Any] | None:
     """Return the names of the features that `inner`, inside an estimator, is given.
 
-    They are those of its own fit, or what the steps of pipelines before it make of
-    names; None if those do not tell.
+    They are those of its own fit, or what the steps before it in pipelines make of
+    the names that they were given. It returns None if neither is known.
     """
     names: NDArray[Any] | None = None
-    for one in unwrapped(estimator):
-        names = getattr(one, "feature_names_in_", names)
-        if one is inner:
+    for wrapper in unwrapped(estimator):
+        names = getattr(wrapper, "feature_names_in_", names)
+        if wrapper is inner:
             break
-        if isinstance(one, Pipeline) and len(one.steps) > 1:
+        if isinstance(wrapper, Pipeline) and len(wrapper.steps) > 1:
             try:
-                names = one[:-1].get_feature_names_out(names)
+                names = wrapper[:-1].get_feature_names_out(names)
             except (AttributeError, NotFittedError, ValueError):
                 names = None
     known = names is not None and len(names) == inner.n_features_in_
@@ -35,12 +35,12 @@ def features_inside(estimator: Any, inner: Any) -> NDArray[Any] | None:
 
 
 def texts_of_features(names: ArrayLike | None, n_features: int) -> list[str]:
-    """Return the names of the features as strings, "x0" and so on for None.
+    """Return the names of the features as strings: "x0" and so on if `names` is None.
 
     Raises
     ------
     ValueError
-        If they are not one for each feature.
+        If there is not one name for each feature.
     """
     if names is None:
         return [f"x{place}" for place in range(n_features)]
@@ -54,7 +54,7 @@ def texts_of_features(names: ArrayLike | None, n_features: int) -> list[str]:
 
 
 def place_of_class(classes: list[Any], label: Any) -> int:
-    """Return the place of a class; for None that of the first, and the second of two.
+    """Return the place of a class; by default the first, or the second of two.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def place_of_class(classes: list[Any], label: Any) -> int:
 
 
 def score_name_of(scoring: Any) -> str:
-    """Return what `scoring` of an estimator is called."""
+    """Return the name of the scores that `scoring` of an estimator gives."""
     if scoring is None:
         return "accuracy"
     name = (

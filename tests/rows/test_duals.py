@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from kernel_cases import per_row
 
-from hingesvm.problems import duals
-from hingesvm.problems.duals import PackedDuals, read_duals, unpacked
+from hingesvm.rows import duals
+from hingesvm.rows.duals import PackedDuals, read_duals, unpacked
 
 N = 50
 

@@ -7,8 +7,7 @@ import pytest
 import scipy.sparse as sp
 from joint_cases import dense_rows, random_problem, rows_of
 
-from hingesvm.rows.memory import Rows
-from hingesvm.solvers.joint.rows import JointRows, room_to_pack
+from hingesvm.rows.memory import MemoryRows, room_to_pack
 
 KINDS = ["dense", "csr32", "csr64"]
 
@@ -26,7 +25,7 @@ def joint_rows(calls, kind="dense", n_classes=3, density=0.8, dtype=np.float64):
         dtype=dtype,
     )  # fmt: skip
     problem.rows.check_cancelled = lambda: calls.append(None)
-    return JointRows(problem), dense_rows(problem)
+    return problem.class_rows(), dense_rows(problem)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -52,9 +51,8 @@ def test_rows_of_a_subset_are_its_own(calls):
     joint, X = joint_rows(calls)
     chosen = np.array([30, 2, 11])
     problem = random_problem(np.inf, "free", n=41)
-    part = JointRows(
-        replace(problem, rows=joint.rows.subset(chosen), codes=problem.codes[chosen])
-    )
+    rows, codes = joint.rows.subset(chosen), problem.codes[chosen]
+    part = replace(problem, rows=rows, codes=codes).class_rows()
     w = np.random.default_rng(0).normal(size=(4, 4))
     np.testing.assert_allclose(part.scores(w), X[chosen] @ w, atol=1e-13)
     last_two = np.array([2, 1])
@@ -64,7 +62,7 @@ def test_rows_of_a_subset_are_its_own(calls):
 @pytest.mark.parametrize(("n_classes", "width"), [(2, 4), (4, 4), (5, 8), (9, 12)])
 def test_classes_are_padded(n_classes, width):
     problem = random_problem(1.0, "none", n_classes=n_classes)
-    assert JointRows(problem).width == width
+    assert problem.class_rows().width == width
 
 
 def test_duals_count_for_the_own_class_and_against_the_others(calls):
@@ -85,10 +83,10 @@ def test_only_dense_rows_with_many_zeros_are_packed(dtype):
     X = np.ones((1200, 6), dtype=dtype)
     X[:, :3] = 0.0
     # Half of the entries are not 0: too many.
-    for some in (Rows(X), Rows(sp.csr_matrix(X))):
+    for some in (MemoryRows(X), MemoryRows(sp.csr_matrix(X))):
         assert [len(part) for part in room_to_pack(some)] == [0, 0]
     X[:, 3] = 0.0
-    values, places = room_to_pack(Rows(X))
+    values, places = room_to_pack(MemoryRows(X))
     assert len(values) == len(places) == 7
     assert values.dtype == dtype
     assert places.dtype == np.int32
@@ -101,7 +99,7 @@ def test_rows_from_first_to_last_are_looked_at():
     # Of 3000 rows some 500 are looked at, evenly spread.
     X = np.zeros((3000, 4))
     X[:1200] = 1.0
-    assert len(room_to_pack(Rows(X))[0]) == 5
+    assert len(room_to_pack(MemoryRows(X))[0]) == 5
     X[1200:1800] = 1.0
-    assert len(room_to_pack(Rows(X))[0]) == 0
-    assert len(room_to_pack(Rows(X[::-1].copy()))[0]) == 0
+    assert len(room_to_pack(MemoryRows(X))[0]) == 0
+    assert len(room_to_pack(MemoryRows(X[::-1].copy()))[0]) == 0

@@ -27,7 +27,7 @@ def unwrapped(estimator: Any) -> Iterator[Any]:
 def fitted_inside(estimator: Any, attribute: str) -> Any | None:
     """Return a fitted estimator, or the outermost inside it, that has an attribute.
 
-    None if there is none.
+    It returns None if none has.
 
     Raises
     ------
@@ -35,4 +35,6 @@ def fitted_inside(estimator: Any, attribute: str) -> Any | None:
         If the estimator is not fitted.
     """
     check_is_fitted(estimator)
-    return next((one for one in unwrapped(estimator) if hasattr(one, attribute)), None)
+    return next(
+        (inner for inner in unwrapped(estimator) if hasattr(inner, attribute)), None
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ __all__ = [
     "DeferredDuals",
     "Duals",
     "PackedDuals",
+    "RowSums",
     "count_inside",
     "read_duals",
     "unpacked",
@@ -109,6 +110,26 @@ class DeferredDuals(Protocol):
 
 #: Dual variables of all rows, in an array of shape (n_rows,) or packed.
 Duals = Float64Array | PackedDuals
+
+
+class RowSums(NamedTuple):
+    """What a survey adds up over all rows.
+
+    Attributes
+    ----------
+    w_of_duals : ndarray of float64, of shape (n_features,)
+        The sum of a_i y_i x_i.
+    loss, gain, imbalance : float
+        Sums of the losses, of a - q a^2 / 2, and of a y.
+    duals : ndarray of float64, of shape (n_rows,), or PackedDuals
+        The dual variables a.
+    """
+
+    w_of_duals: Float64Array
+    loss: float
+    gain: float
+    imbalance: float
+    duals: Duals
 
 
 def count_inside(duals: Duals, stop: int) -> int:

@@ -1,4 +1,4 @@
-"""What a search refuses and warns of, once its folds are done."""
+"""Errors and warnings of a search whose folds are done."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
 
-from hingesvm.model_selection._choice import tells_of_the_end
+from hingesvm.model_selection._choice import is_limited_by_grid
 from hingesvm.model_selection._folds import FoldPath
-from hingesvm.rows.memory import Rows
-from hingesvm.training.reporting import warn_path_short, warn_search_stopped
-from hingesvm.training.trained import Trained
+from hingesvm.rows.contract import Rows
+from hingesvm.training.reporting import warn_if_path_not_converged, warn_search_stopped
+from hingesvm.training.trained import TrainedModel
 
-__all__ = ["check_scores", "warn_of", "warn_unweighted"]
+__all__ = ["check_scores", "warn_after_search", "warn_unweighted_scores"]
 
 
 def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
-    """Refuse scores by which no C can be chosen.
+    """Raise an error if no C can be chosen by the scores.
+
+    Parameters
+    ----------
+    search : HingeSVCCV
+        The search, with the attributes of its folds.
+    paths : sequence of FoldPath
+        The results of the folds.
 
     Raises
     ------
@@ -30,7 +37,7 @@ def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
         has a finite score in each fold.
     """
     scores, n_iters = search.scores_, search.n_iters_
-    # Fits have at least one iteration; those that failed or were stopped have none.
+    # A fit has at least one iteration. 0 stands for one that failed or was not begun.
     if not n_iters.any():
         failed = [error for path in paths for error in path.not_fitted]
         raise ValueError(
@@ -39,11 +46,11 @@ def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
         )
     bad = np.argwhere(~np.isfinite(scores) & (n_iters > 0))
     if len(bad) and search.error_score == "raise":
-        fold, place = bad[0]
+        fold, index = bad[0]
         raise ValueError(
             "The scores must be finite to choose C by them, but with scoring="
             f"{search.scoring!r} that of fold {fold + 1} of {len(scores)} is "
-            f"{scores[fold, place]} at C={search.Cs_[place]:.4g}."
+            f"{scores[fold, index]} at C={search.Cs_[index]:.4g}."
         )
     if not np.isfinite(scores[n_iters.any(axis=1)]).all(axis=0).any():
         failed = [error for path in paths for error in path.not_scored]
@@ -54,39 +61,41 @@ def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
         )
 
 
-def warn_of(
+def warn_after_search(
     search: Any,
     rows: Rows,
     paths: Sequence[FoldPath],
-    last: list[Trained],
-    place: int,
+    last: list[TrainedModel],
+    best: int,
     *,
     stack_level: int,
 ) -> None:
-    """Warn of what the user of a search should know.
+    """Warn of fits and scorers that failed or ended early, and of a grid that is short.
 
     Parameters
     ----------
     search : HingeSVCCV
+        The search, with the attributes of its folds.
     rows : Rows
-        Those of all folds.
+        The rows of all folds.
     paths : sequence of FoldPath
-    last : list of Trained
-        The last fit, if there was one.
-    place : int
-        Of the best C.
+        The results of the folds.
+    last : list of TrainedModel
+        The model trained on all rows, if there is one.
+    best : int
+        Index of the C chosen.
     stack_level : int
-        How many frames the call of the user is above this one.
+        Number of frames from this function up to the user's call.
     """
     who = type(search).__name__
-    trained = [one for path in paths for one in path.trained.values()]
+    trained = [model for path in paths for model in path.trained.values()]
     _warn_failures(search, paths, stack_level)
     n_failed = sum(len(path.not_fitted) for path in paths)
     if len(trained) + n_failed < search.scores_.size:
         warn_search_stopped(
             who, len(trained), search.scores_.size, stack_level=stack_level + 1
         )
-    warn_path_short(
+    warn_if_path_not_converged(
         who,
         rows,
         [*trained, *last],
@@ -96,8 +105,8 @@ def warn_of(
         stack_level=stack_level + 1,
     )
     scores = search.scores_[search.n_iters_.any(axis=1)]
-    if isinstance(search.Cs, Integral) and tells_of_the_end(search.Cs_, scores, place):
-        C = search.Cs_[place]
+    if isinstance(search.Cs, Integral) and is_limited_by_grid(search.Cs_, scores, best):
+        C = search.Cs_[best]
         warnings.warn(
             f"The best C that {who} found, {C:.3g}, is the largest of the grid made "
             f"for Cs={search.Cs}, and smaller ones score clearly less: still larger "
@@ -109,8 +118,16 @@ def warn_of(
         )
 
 
-def warn_unweighted(search: Any, *, stack_level: int) -> None:
-    """Warn that the scorer takes no weights; `stack_level` as of `warn_of`."""
+def warn_unweighted_scores(search: Any, *, stack_level: int) -> None:
+    """Warn that the scorer takes no weights, though the rows have some.
+
+    Parameters
+    ----------
+    search : HingeSVCCV
+        The search.
+    stack_level : int
+        Number of frames from this function up to the user's call.
+    """
     warnings.warn(
         f"The scoring {search.scoring!r} does not support sample_weight, so that the "
         f"fits of {type(search).__name__} are weighted and their scores are not.",
@@ -126,7 +143,7 @@ def _warn_failures(search: Any, paths: Sequence[FoldPath], stack_level: int) -> 
         ("fits failed", FitFailedWarning, [path.not_fitted for path in paths]),
         ("fits could not be scored", UserWarning, [path.not_scored for path in paths]),
     ]:
-        errors = [error for some in failed for error in some]
+        errors = [error for of_a_fold in failed for error in of_a_fold]
         if errors:
             warnings.warn(
                 f"{type(search).__name__}: {len(errors)} of {size} {what}; their "
@@ -146,7 +163,7 @@ def _warn_failures(search: Any, paths: Sequence[FoldPath], stack_level: int) -> 
 
 
 def _summary(errors: Sequence[str]) -> str:
-    """Return each error once, with how many fits had it."""
+    """Return each error once, with the number of fits that had it."""
     return "\n".join(
         f"{count} with the following error:\n{error}"
         for error, count in Counter(errors).items()

@@ -1,0 +1,282 @@
+"""Rows in memory for a joint problem: all classes at once, padded."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.kernels.build import _joint, _joint_newton
+from hingesvm.rows.divided import Divided
+
+__all__ = ["BLOCK", "FAR", "BlockState", "JointLosses", "JointRows"]
+
+Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
+IndexArray = NDArray[np.intp]
+
+# Classes are padded to a multiple of it.
+BLOCK = 4
+# Stands for infinity, as in the kernels.
+FAR = 1e30
+# Arithmetic for one value of a row and each class, as `Divided.chunks` counts it.
+_WORK = 0.5
+# Rows of which an array for each class is made in one piece: a bound of memory.
+_AT_ONCE = 4096
+_ALL = np.empty(0, dtype=np.intp)
+
+
+class JointLosses(Protocol):
+    """What a joint problem says of each row: its class, and its loss by two numbers."""
+
+    @property
+    def codes(self) -> IndexArray:
+        """The classes, of shape (n_rows,)."""
+
+    @property
+    def cost(self) -> Float64Array:
+        """The costs c_i, of shape (n_rows,); may be a broadcast scalar."""
+
+    @property
+    def total(self) -> float:
+        """The bound of the sum of a row's duals, over c_i."""
+
+    @property
+    def margin(self) -> float:
+        """The margin at which a class has no loss."""
+
+
+class BlockState(Protocol):
+    """What steps at all duals of a row read, and change in place.
+
+    Attributes
+    ----------
+    order : ndarray of intp, of shape (n_rows,)
+        The active rows, `n_active` of them, and others behind.
+    step : ndarray of float64, of shape (n_rows,)
+        Factors of the steps.
+    tau : float
+        By how much an intercept moves with a dual variable.
+    shrink_above : float
+    alpha : ndarray, of shape (n_rows, width)
+    w : ndarray, of shape (n_features, width)
+    intercepts : ndarray, of shape (width,)
+    outward : ndarray of float32, of shape (n_rows,)
+        By how much each row points outwards, as the last survey found.
+    """
+
+    order: IndexArray
+    n_active: int
+    step: Float64Array
+    tau: float
+    shrink_above: float
+    alpha: FloatArray
+    w: FloatArray
+    intercepts: FloatArray
+    outward: NDArray[np.float32]
+
+
+class JointRows:
+    """Rows whose values and places are given, for arrays whose last axis is classes.
+
+    Parameters
+    ----------
+    rows : Divided
+    arrays : tuple
+        Values and places.
+    codes : ndarray of intp, of shape (n_rows,)
+        The class of each row.
+    n_classes : int
+    room : (ndarray of the dtype of X, ndarray of int32)
+        Room for the entries of a row that are not 0 and for their columns, or none.
+
+    Attributes
+    ----------
+    width : int
+        Number of classes, padded.
+    """
+
+    def __init__(
+        self,
+        rows: Divided,
+        arrays: tuple[Any, Any],
+        codes: IndexArray,
+        n_classes: int,
+        room: tuple[FloatArray, NDArray[np.int32]],
+    ) -> None:
+        self.rows, self.codes = rows, codes
+        self.width = -(-n_classes // BLOCK) * BLOCK
+        self._arrays, self._room = arrays, room
+
+    def steps(self, losses: JointLosses, state: BlockState, worst: Float64Array) -> int:
+        """Take the best step of all duals of each active row in turn.
+
+        Parameters
+        ----------
+        losses : JointLosses
+        state : BlockState
+            Its arrays are changed in place.
+        worst : ndarray of float64, of shape (3,)
+            The first is set to the largest violation of optimality seen, if that is
+            larger. To the others are added the rows' parts of the duality gap, and the
+            change of the sum of the duals.
+
+        Returns
+        -------
+        int
+            How many rows are left.
+        """
+        kept = 0
+        room = np.empty(3 * self.width, dtype=state.w.dtype)
+        for first, last in self.rows.chunks(state.n_active, work=_WORK * self.width):
+            kept = _joint.block_steps(
+                *self._arrays,
+                state.order,
+                first,
+                last,
+                kept,
+                losses.codes,
+                losses.cost,
+                losses.total,
+                losses.margin,
+                state.step,
+                state.tau,
+                state.shrink_above,
+                state.alpha,
+                state.w,
+                state.intercepts,
+                worst,
+                *self._room,
+                room,
+            )
+        return kept
+
+    def survey(
+        self, losses: JointLosses, state: BlockState, factors: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Find what a certificate needs of all rows, in one pass.
+
+        Parameters
+        ----------
+        losses : JointLosses
+        state : BlockState
+            `outward` is changed in place.
+        factors : ndarray of float64, of shape (n_classes, width) or (0, 0)
+            What duals are multiplied by, if anything.
+
+        Returns
+        -------
+        w_of_duals : ndarray of float64, of shape (n_features, width)
+        sums : ndarray of float64, of shape (3 + width,)
+            Losses, gains, the largest violation of optimality, and b(a).
+        """
+        rows, width = self.rows, self.width
+        w_of_duals = np.zeros((rows.n_features, width))
+        sums, room = np.zeros(3 + width), np.empty(4 * width)
+        for first, last in rows.chunks(rows.n_rows, work=_WORK * width):
+            _joint.survey(
+                *self._arrays,
+                first,
+                last,
+                losses.codes,
+                losses.cost,
+                losses.total,
+                losses.margin,
+                state.w,
+                state.intercepts.astype(np.float64),
+                state.alpha,
+                factors,
+                state.outward,
+                w_of_duals,
+                sums,
+                *self._room,
+                room,
+            )
+        return w_of_duals, sums
+
+    def add_curvature(
+        self,
+        order: IndexArray,
+        codes: IndexArray,
+        sigma: Float64Array,
+        inside: NDArray[np.bool_],
+        share: Float64Array,
+        out: Float64Array,
+        *,
+        has_intercept: bool,
+    ) -> None:
+        """Add the curvature of some rows to the lower triangle of a Newton system.
+
+        Parameters
+        ----------
+        order, codes : ndarray of intp, of shape (m,)
+            The rows and their classes.
+        sigma : ndarray of float64, of shape (m,)
+            Proximal steps.
+        inside : ndarray of bool, of shape (m, n_classes)
+            Whether a class belongs to the support of the row.
+        share : ndarray of float64, of shape (m,)
+            What is taken from each class of the support for the others.
+        out : ndarray of float64, of shape (n_classes * height, n_classes * height)
+            `height` is the number of columns, one more with intercepts.
+        has_intercept : bool
+        """
+        count = inside.shape[1]
+        height = self.rows.n_features + has_intercept
+        entries, support = np.zeros(height), np.empty(count + 1, dtype=np.intp)
+        if has_intercept:
+            entries[-1] = 1.0
+        # Each row has a block for each two classes of its support.
+        blocks = float(np.square(1.0 + inside.sum(axis=1)).mean()) / 2.0
+        work = max(blocks * height, 1.0)
+        for first, last in self.rows.chunks(len(order), work=work):
+            _joint_newton.add_curvature(
+                *self._arrays,
+                order,
+                first,
+                last,
+                codes,
+                sigma,
+                inside.view(np.uint8),
+                share,
+                entries,
+                support,
+                out,
+            )
+
+    def scores(self, w: Float64Array, order: IndexArray = _ALL) -> Float64Array:
+        """Return x_i . w of all rows or some, for w of shape (n_features, width)."""
+        count = len(order) if len(order) else self.rows.n_rows
+        out = np.zeros((count, self.width))
+        for first, last in self.rows.chunks(count, work=_WORK * self.width):
+            _joint_newton.scores(*self._arrays, order, first, last, w, out, *self._room)
+        return out
+
+    def combine(self, factors: Float64Array, order: IndexArray = _ALL) -> Float64Array:
+        """Return the sum of x_i times its factors, of shape (n_features, width)."""
+        out = np.zeros((self.rows.n_features, self.width))
+        self._add_rows(factors, order, out)
+        return out
+
+    def sums(self, alpha: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Return W(a), of shape (n_features, width), and b(a), of shape (width,)."""
+        w_of_duals = np.zeros((self.rows.n_features, self.width))
+        imbalance = np.zeros(self.width)
+        for start in range(0, len(alpha), _AT_ONCE):
+            some = np.arange(start, min(start + _AT_ONCE, len(alpha)))
+            # What each row adds to each class: minus its duals, and their sum.
+            signed = -alpha[some]
+            signed[some - start, self.codes[some]] = alpha[some].sum(axis=1)
+            imbalance += signed.sum(axis=0)
+            self._add_rows(signed, some, w_of_duals)
+        return w_of_duals, imbalance
+
+    def _add_rows(
+        self, factors: Float64Array, order: IndexArray, out: Float64Array
+    ) -> None:
+        """Add x_i times its factors to `out`."""
+        for first, last in self.rows.chunks(len(factors), work=_WORK * self.width):
+            _joint_newton.add_rows(
+                *self._arrays, order, first, last, factors, out, *self._room
+            )

@@ -1,0 +1,89 @@
+"""What Newton steps on bands keep from one round to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.problems.binary import Problem
+from hingesvm.solvers.survey import Survey
+
+__all__ = ["Rounds"]
+
+IndexArray = NDArray[np.intp]
+
+
+@dataclass
+class Rounds:
+    """The state between two rounds.
+
+    Attributes
+    ----------
+    survey : Survey
+        Of the point at which the next round starts.
+    reach : ndarray of float32, of shape (n_rows,)
+        How far the margins of the rows move, compared with each other.
+    moved : ndarray of float32 or float64, of shape (n_rows,), or None
+        How far they were to move in the last round.
+    rho : float
+        Proximal step, in units of the costs.
+    first_steps, steps : int
+        Most Newton steps of the first round, and of the next one.
+    gap : float
+        Smallest relative gap of any survey.
+    is_centred : bool
+        Whether the dual variables in the band are to start in the middle.
+    is_cut_short : bool
+        Whether the last round took all the steps that it was allowed.
+    band : ndarray of intp, of shape (n_band,)
+        Rows of the last round: all whose dual variables it may have changed.
+    """
+
+    survey: Survey
+    reach: NDArray[np.float32]
+    rho: float
+    is_centred: bool
+    first_steps: int
+    moved: NDArray[np.floating] | None = None
+    steps: int = field(init=False)
+    gap: float = np.inf
+    is_cut_short: bool = False
+    band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+
+    def __post_init__(self) -> None:
+        self.steps = self.first_steps
+
+    def go(self, problem: Problem, ahead: Survey, part: float) -> None:
+        """Go a part of the way to the survey at the end of the round.
+
+        Its shortfalls are written over unless the part is 1.
+        """
+        survey = self.survey
+        # Of the two arrays of shortfalls, one holds the next and one the difference.
+        spare = survey.shortfall if part == 1.0 else ahead.shortfall
+        self.moved = moved = np.subtract(ahead.shortfall, survey.shortfall, out=spare)
+        if part == 1.0:
+            self.survey = ahead
+            return
+        self._mix_duals(ahead, part)
+        survey.weights = survey.w + part * (ahead.w - survey.w)
+        survey.intercept += part * (ahead.intercept - survey.intercept)
+        for start, stop in problem.rows.chunks(problem.n_rows):
+            survey.shortfall[start:stop] += part * moved[start:stop]
+        survey.add_up(problem)
+
+    def _mix_duals(self, ahead: Survey, part: float) -> None:
+        """Take the duals at the end of the round past half of the way, else a mean."""
+        survey, band = self.survey, self.band
+        if part > 0.5:
+            survey.duals, survey.w_of_duals = ahead.duals, ahead.w_of_duals
+            return
+        before, after = survey.packed.take(band), ahead.packed.take(band)
+        alpha = before + part * (after - before)
+        alpha = np.clip(alpha, 0.0, survey.packed.bound[band])
+        survey.duals = survey.packed.replaced(band, alpha)
+        survey.w_of_duals = survey.w_of_duals + part * (
+            ahead.w_of_duals - survey.w_of_duals
+        )
