@@ -10,7 +10,7 @@ from samples import text
 from hingesvm import HingeSVC
 from hingesvm.kernels import _sweep
 from hingesvm.kernels._places import Places
-from hingesvm.rows.memory import MemoryRows
+from hingesvm.rows.csr import with_like_indices
 
 RULES = [{}, {"penalized_intercept": True}, {"fit_intercept": False}]
 # How sweeps, Newton steps, narrow tiles, bands, lanes, threads and joint problems run.
@@ -60,7 +60,7 @@ def test_wide_indices_give_the_same_bits(name, route, rule, dtype):
     X, y = DATA[name]
     X = X.astype(dtype)
     wide = widened(X)
-    assert MemoryRows(wide).row_starts.dtype == np.int64
+    assert with_like_indices(wide).indptr.dtype == np.int64
     fits = [HingeSVC(**ROUTES[route], **rule).fit(one, y) for one in (X, wide)]
     for attribute in ("coef_", "intercept_", "dual_gap_", "objective_", "n_iter_"):
         one, other = (getattr(fit, attribute) for fit in fits)
