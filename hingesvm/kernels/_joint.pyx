@@ -12,12 +12,12 @@ has an intercept of minus a large number, so that it never matters. X is taken a
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t
 
-from ._blocks cimport add_all_scores, add_to_all, pack_row
+from ._blocks cimport add_all_scores, add_to_all, packed_row
 from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
-    fetch_row,
+    fetch_ahead,
     locate,
     prefetch,
     value_t,
@@ -25,10 +25,6 @@ from ._rows cimport (
 )
 from ._sets cimport FAR, NEARLY, level
 
-
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
 
 cdef inline void fetch_weights(
     const int32_t* columns, ptrdiff_t length, ptrdiff_t width, const weight_t* w
@@ -127,7 +123,6 @@ cdef inline ptrdiff_t take_steps(
     double* worst,
     value_t* packed,
     int32_t* places,
-    bint packs,
     weight_t* room,
 ) noexcept nogil:
     """See `block_steps`."""
@@ -136,34 +131,26 @@ cdef inline ptrdiff_t take_steps(
     cdef weight_t* change = room + 2 * width
     cdef weight_t* mine
     cdef const value_t* values
-    cdef const int32_t* columns
     cdef weight_t bound, cap, size, total, top, best, eta, new, own, violation, moved
     cdef weight_t at_best, gap
-    cdef ptrdiff_t k, v, row, length, own_class, chosen
+    cdef ptrdiff_t k, v, row, ahead, own_class, chosen
     cdef Row place
     for k in range(start, stop):
-        if k + AHEAD < stop:
-            row = order[k + AHEAD]
-            fetch_row(X, data, row)
-            prefetch(&alpha[row * width])
-            prefetch(&step[row])
+        ahead = fetch_ahead(X, data, order, k, stop)
+        if ahead >= 0:
+            prefetch(&alpha[ahead * width])
+            prefetch(&step[ahead])
         if X.columns != NULL and k + 1 < stop:
             place = locate(X, order[k + 1])
             fetch_weights(place.columns, place.length, width, w)
         row = order[k]
         place = locate(X, row)
-        values = &data[place.start]
-        columns = place.columns
-        length = place.length
-        if packs:
-            length = pack_row(values, length, packed, places)
-            values = packed
-            columns = places
+        values = packed_row(data, &place, packed, places)
         mine = &alpha[row * width]
         own_class = codes[row]
         for v in range(width):
             scores[v] = intercept[v]
-        add_all_scores(values, columns, length, w, width, scores)
+        add_all_scores(values, &place, w, width, scores)
         own = <weight_t>margin - scores[own_class]
         for v in range(width):
             gradient[v] = own + scores[v]
@@ -217,7 +204,7 @@ cdef inline ptrdiff_t take_steps(
         if intercept_step != 0:
             for v in range(width):
                 intercept[v] += intercept_step * change[v]
-        add_to_all(values, columns, length, change, width, w)
+        add_to_all(values, &place, change, width, w)
     return kept
 
 
@@ -292,7 +279,6 @@ def block_steps(
             &worst[0],
             &packed[0] if packs else NULL,
             &places[0] if packs else NULL,
-            packs,
             &room[0],
         )
     close(&X)
@@ -318,7 +304,6 @@ cdef inline void look_at(
     double* sums,
     value_t* packed,
     int32_t* places,
-    bint packs,
     double* room,
 ) noexcept nogil:
     """See `survey`."""
@@ -328,28 +313,20 @@ cdef inline void look_at(
     cdef double* change = room + 3 * width
     cdef double* imbalance = sums + 3
     cdef const value_t* values
-    cdef const int32_t* columns
     cdef double bound, cap, total, own_score, loss, violation, ratio, gap
-    cdef ptrdiff_t v, row, length, own_class
+    cdef ptrdiff_t v, row, own_class
     cdef Row place
     for row in range(start, stop):
-        if X.index != NULL and row + AHEAD < stop:
-            fetch_row(X, data, row + AHEAD)
+        fetch_ahead(X, data, NULL, row, stop)
         if X.columns != NULL and row + 1 < stop:
             place = locate(X, row + 1)
             fetch_weights(place.columns, place.length, width, w)
         place = locate(X, row)
-        values = &data[place.start]
-        columns = place.columns
-        length = place.length
-        if packs:
-            length = pack_row(values, length, packed, places)
-            values = packed
-            columns = places
+        values = packed_row(data, &place, packed, places)
         own_class = codes[row]
         for v in range(width):
             scores[v] = intercept[v]
-        add_all_scores(values, columns, length, w, width, scores)
+        add_all_scores(values, &place, w, width, scores)
         own_score = margin - scores[own_class]
         for v in range(width):
             gradient[v] = own_score + scores[v]
@@ -383,7 +360,7 @@ cdef inline void look_at(
         sums[1] += margin * total
         for v in range(width):
             imbalance[v] += change[v]
-        add_to_all(values, columns, length, change, width, own)
+        add_to_all(values, &place, change, width, own)
 
 
 def survey(
@@ -439,7 +416,6 @@ def survey(
             &sums[0],
             &packed[0] if packs else NULL,
             &places[0] if packs else NULL,
-            packs,
             &room[0],
         )
     close(&X)

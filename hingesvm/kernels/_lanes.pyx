@@ -17,17 +17,12 @@ from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
-    fetch_row,
+    fetch_ahead,
     locate,
     prefetch,
     value_t,
     weight_t,
 )
-
-
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
 
 
 cdef inline ptrdiff_t take_steps(
@@ -58,18 +53,17 @@ cdef inline ptrdiff_t take_steps(
     cdef weight_t largest[MOST_LANES]
     cdef weight_t old, new, gradient, violation, outwards, u, q, size, keep, moved
     cdef weight_t* mine
-    cdef ptrdiff_t k, v, row
+    cdef ptrdiff_t k, v, row, ahead
     cdef Row place
     for v in range(lanes):
         sign[v] = -1
         b[v] = intercept[v]
         largest[v] = worst[v]
     for k in range(start, stop):
-        if k + AHEAD < stop:
-            row = order[k + AHEAD]
-            fetch_row(X, data, row)
-            prefetch(&alpha[row * lanes])
-            prefetch(&step[row])
+        ahead = fetch_ahead(X, data, order, k, stop)
+        if ahead >= 0:
+            prefetch(&alpha[ahead * lanes])
+            prefetch(&step[ahead])
         row = order[k]
         place = locate(X, row)
         mine = &alpha[row * lanes]
@@ -77,15 +71,7 @@ cdef inline ptrdiff_t take_steps(
             sign[lane[row]] = 1
         for v in range(lanes):
             score[v] = b[v]
-        add_scores(
-            &data[place.start],
-            place.columns,
-            place.length,
-            w,
-            lanes,
-            lanes,
-            &score[0],
-        )
+        add_scores(data, &place, w, lanes, lanes, &score[0])
         u = top[row]
         q = <weight_t>curvature[row]
         size = <weight_t>step[row]
@@ -112,15 +98,7 @@ cdef inline ptrdiff_t take_steps(
             order[kept] = row
             kept += 1
         if moved != 0:
-            add_row(
-                &data[place.start],
-                place.columns,
-                place.length,
-                &change[0],
-                lanes,
-                lanes,
-                w,
-            )
+            add_row(data, &place, &change[0], lanes, lanes, w)
     for v in range(lanes):
         intercept[v] = b[v]
         worst[v] = largest[v]
@@ -224,8 +202,7 @@ cdef inline void look_at(
         factor[v] = factors[v]
         loss[v] = gain[v] = imbalance[v] = 0.0
     for row in range(start, stop):
-        if X.index != NULL and row + AHEAD < stop:
-            fetch_row(X, data, row + AHEAD)
+        fetch_ahead(X, data, NULL, row, stop)
         place = locate(X, row)
         own_lane = lane[row]
         if own_lane >= 0:
@@ -233,15 +210,7 @@ cdef inline void look_at(
             factor[own_lane] = factors[lanes + own_lane]
         for v in range(lanes):
             score[v] = intercept[v]
-        add_scores(
-            &data[place.start],
-            place.columns,
-            place.length,
-            w,
-            lanes,
-            lanes,
-            &score[0],
-        )
+        add_scores(data, &place, w, lanes, lanes, &score[0])
         u = bound[row]
         q = curvature[row]
         edge = <double>top[row]
@@ -273,15 +242,7 @@ cdef inline void look_at(
             sign[own_lane] = -1.0
             factor[own_lane] = factors[own_lane]
         if total != 0.0:
-            add_row(
-                &data[place.start],
-                place.columns,
-                place.length,
-                &change[0],
-                lanes,
-                lanes,
-                own,
-            )
+            add_row(data, &place, &change[0], lanes, lanes, own)
     for v in range(lanes):
         sums[v] += loss[v]
         sums[lanes + v] += gain[v]

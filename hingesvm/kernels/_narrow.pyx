@@ -18,7 +18,7 @@ from ._line cimport Slopes
 from ._parts cimport Part, expand, gather, moved_by
 from ._products cimport STRIP, dot
 from ._places cimport Places, close, opened
-from ._rows cimport Layout, Row, fetch_row, locate, value_t
+from ._rows cimport Layout, Row, fetch_ahead, locate, value_t
 from ._sums cimport values_of
 from ._tiles cimport (
     TILE,
@@ -35,8 +35,6 @@ from ._tiles cimport (
 )
 
 cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
     # Columns that go together in products.
     PADDED = 4
 
@@ -133,8 +131,7 @@ def fill_tiles(
         if X.row_starts != NULL:
             memset(&tiles[0, 0, 0], 0, tiles.shape[0] * size * TILE * sizeof(value_t))
         for row in range(n):
-            if row + AHEAD < n:
-                fetch_row(&X, &data[0], row + AHEAD)
+            fetch_ahead(&X, &data[0], NULL, row, n)
             place = locate(&X, row)
             values, named = &data[place.start], place.columns
             out = &tiles[row // TILE, 0, row % TILE]

@@ -8,7 +8,7 @@ from libc.stdint cimport int8_t, uint64_t
 from ._rows cimport (
     Layout,
     Row,
-    fetch_row,
+    fetch_ahead,
     locate,
     prefetch,
     row_add,
@@ -16,11 +16,6 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
-
-
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
 
 
 cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
@@ -81,27 +76,19 @@ cdef inline ptrdiff_t take_steps(
     """
     cdef double intercept = scalars[0], worst = scalars[1]
     cdef double old, new, gradient, sign, change
-    cdef ptrdiff_t k, row
+    cdef ptrdiff_t k, row, ahead
     cdef Row place
     for k in range(start, stop):
-        if k + AHEAD < stop:
-            row = order[k + AHEAD]
-            fetch_row(X, data, row)
-            prefetch(&alpha[row])
-            prefetch(&step[row])
+        ahead = fetch_ahead(X, data, order, k, stop)
+        if ahead >= 0:
+            prefetch(&alpha[ahead])
+            prefetch(&step[ahead])
         row = order[k]
         place = locate(X, row)
         sign = signs[row]
         old = alpha[row]
         gradient = 1.0 - curvature[row] * old - sign * (
-            intercept
-            + row_dot(
-                &data[place.start],
-                place.columns,
-                place.length,
-                w,
-                <weight_t>0,
-            )
+            intercept + row_dot(data, &place, w, <weight_t>0)
         )
         if old == 0.0 and gradient <= 0.0:
             if gradient >= -shrink_above:
@@ -126,13 +113,7 @@ cdef inline ptrdiff_t take_steps(
             alpha[row] = new
             change = spread * sign * (new - old)
             intercept += intercept_step * change
-            row_add(
-                &data[place.start],
-                place.columns,
-                place.length,
-                change,
-                w,
-            )
+            row_add(data, &place, change, w)
     scalars[0] = intercept
     scalars[1] = worst
     return kept
