@@ -12,7 +12,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 from libc.stdlib cimport free, malloc, qsort
 
-from ._box cimport clip
+from ._box cimport curved_loss, kinked_loss
 from ._sums cimport BLOCK, Values, block_of, values_of
 
 cdef struct Kink:
@@ -197,7 +197,7 @@ def losses_at(
     """
     cdef Values bounds = values_of(bound), curvatures = values_of(curvature)
     cdef double[2] worst = [-INFINITY, -INFINITY]
-    cdef double short, slope, u, q
+    cdef double short, u, q
     cdef bint is_loose
     cdef ptrdiff_t row, side
     with nogil:
@@ -206,11 +206,10 @@ def losses_at(
             u = bounds.first[row * bounds.step]
             q = curvatures.first[row * curvatures.step]
             if q > 0.0:
-                slope = clip(short / q, u)
-                losses[row] = slope * (short - 0.5 * q * slope)
+                losses[row] = curved_loss(short, u, q)
                 is_loose = short < tiny
             else:
-                losses[row] = u * (short if short > 0.0 else 0.0)
+                losses[row] = kinked_loss(short, u)
                 is_loose = alpha[row] < u
             side = signs[row] < 0
             if is_loose and short > worst[side]:

@@ -13,6 +13,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
 from ._blocks cimport MOST_LANES, add_row, add_scores
+from ._box cimport clip, curved_loss, kinked_loss, outward
 from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
@@ -51,7 +52,7 @@ cdef inline ptrdiff_t take_steps(
     cdef weight_t change[MOST_LANES]
     cdef weight_t b[MOST_LANES]
     cdef weight_t largest[MOST_LANES]
-    cdef weight_t old, new, gradient, violation, outwards, u, q, size, keep, moved
+    cdef weight_t old, new, gradient, far, u, q, size, keep, moved
     cdef weight_t* mine
     cdef ptrdiff_t k, v, row, ahead
     cdef Row place
@@ -79,15 +80,10 @@ cdef inline ptrdiff_t take_steps(
         for v in range(lanes):
             old = mine[v]
             gradient = live[v] * (1 - q * old - sign[v] * score[v])
-            new = old + gradient * size
-            new = new if new > 0 else 0
-            new = new if new < u else u
-            outwards = gradient if old >= u else -1
-            outwards = -gradient if old <= 0 else outwards
-            violation = gradient if gradient > 0 else -gradient
-            violation = violation if outwards <= 0 else 0
-            largest[v] = violation if violation > largest[v] else largest[v]
-            keep = 1 if outwards <= shrink_above[v] else keep
+            new = clip(old + gradient * size, u)
+            far = outward(old, u, gradient)
+            largest[v] = -far if -far > largest[v] else largest[v]
+            keep = 1 if far <= shrink_above[v] else keep
             change[v] = sign[v] * (new - old)
             moved = 1 if new != old else moved
             mine[v] = new
@@ -194,7 +190,7 @@ cdef inline void look_at(
     cdef double factor[MOST_LANES]
     cdef double short[MOST_LANES]
     cdef double dual[MOST_LANES]
-    cdef double slope, u, q, edge, total
+    cdef double u, q, edge, total
     cdef ptrdiff_t v, row, own_lane
     cdef Row place
     for v in range(lanes):
@@ -219,16 +215,12 @@ cdef inline void look_at(
             short[v] = 1.0 - sign[v] * score[v]
         for v in range(lanes):
             shortfall[row * lanes + v] = <weight_t>short[v]
-        for v in range(lanes):
-            short[v] = short[v] if short[v] > 0.0 else 0.0
         if q == 0.0:
             for v in range(lanes):
-                loss[v] += u * short[v]
+                loss[v] += kinked_loss(short[v], u)
         else:
             for v in range(lanes):
-                slope = short[v] / q
-                slope = slope if slope < u else u
-                loss[v] += slope * (short[v] - 0.5 * q * slope)
+                loss[v] += curved_loss(short[v], u, q)
         for v in range(lanes):
             dual[v] = <double>alpha[row * lanes + v]
         total = 0.0
@@ -369,12 +361,7 @@ def open_lane(
             a = bound[row] if alpha[row, lane] >= top[row] else <double>alpha[row, lane]
             out[row] = a
             gradient = <double>shortfall[row, lane] - curvature[row] * a
-            if a <= 0.0:
-                outwards[row] = -gradient
-            elif a >= bound[row]:
-                outwards[row] = gradient
-            else:
-                outwards[row] = -gradient if gradient > 0.0 else gradient
+            outwards[row] = outward(a, bound[row], gradient)
             worst = -outwards[row] if -outwards[row] > worst else worst
         least = safe * worst
         for row in range(alpha.shape[0]):

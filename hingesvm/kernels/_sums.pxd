@@ -4,7 +4,7 @@
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
-from ._box cimport clip
+from ._box cimport curved_loss, kinked_loss
 
 cdef enum:
     BLOCK = 256
@@ -64,7 +64,7 @@ cdef inline Sums sum_up(
     cdef const double* cost
     cdef const double* bound
     cdef const double* curvature
-    cdef double short, slope, a, part
+    cdef double a, part
     cdef ptrdiff_t start = 0, size, k
     while start < n:
         size = min(n - start, <ptrdiff_t>BLOCK)
@@ -72,15 +72,12 @@ cdef inline Sums sum_up(
         if curvatures.first[0] > 0.0:
             curvature = block_of(curvatures, start, size, curvature_room)
             for k in range(size):
-                short = shortfall[start + k]
-                slope = clip(short / curvature[k], bound[k])
-                sums.loss += slope * (short - 0.5 * curvature[k] * slope)
+                sums.loss += curved_loss(shortfall[start + k], bound[k], curvature[k])
                 a = alpha[start + k]
                 sums.gain -= 0.5 * curvature[k] * a * a
         else:
             for k in range(size):
-                short = shortfall[start + k]
-                sums.loss += bound[k] * (short if short > 0.0 else 0.0)
+                sums.loss += kinked_loss(shortfall[start + k], bound[k])
         for k in range(start, start + size):
             sums.gain += alpha[k]
         if signs != NULL:

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The parts of a Newton step on rows in tiles; ``_inner.pxd`` and ``_narrow.pyx`` put them together."""
+"""The parts of a Newton step on rows in tiles; ``_inner.pxd`` puts them together."""
 
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stddef cimport ptrdiff_t
