@@ -26,7 +26,8 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
-from ._steps cimport permute, take_steps
+from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
+from ._sums cimport values_of
 
 
 def shuffle(
@@ -166,29 +167,26 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
+    if stop <= start:
+        return kept
     cdef Layout X = opened(where)
-    if start < stop:
-        with nogil:
-            kept = take_steps(
-                &X,
-                &data[0],
-                &order[0],
-                start,
-                stop,
-                kept,
-                &signs[0],
-                bound,
-                curvature,
-                &step[0],
-                intercept_step,
-                shrink_above,
-                &alpha[0],
-                &w[0],
-                &scalars[0],
-                1.0,
-            )
+    cdef Sweep sweep = Sweep(
+        &order[0], start, stop, kept, &step[0], intercept_step, shrink_above
+    )
+    cdef Binary problem = Binary(
+        &signs[0],
+        values_of(bound),
+        values_of(curvature),
+        &alpha[0],
+        1.0,
+        scalars[0],
+        scalars[1],
+    )
+    with nogil:
+        take_steps(&X, &data[0], &sweep, &problem, &w[0])
     close(&X)
-    return kept
+    scalars[0], scalars[1] = problem.intercept, problem.worst
+    return sweep.kept
 
 
 def dual_sweeps(
@@ -226,45 +224,40 @@ def dual_sweeps(
         The steps that were counted.
     """
     cdef double before, visits = 0.0
-    cdef double[2] state
     if order.shape[0] == 0:
         return 0, least_visits
     cdef Layout X = opened(where)
+    cdef Sweep sweep = Sweep(
+        &order[0], 0, 0, n_active, &step[0], intercept_step, scalars[1]
+    )
+    cdef Binary problem = Binary(
+        &signs[0],
+        values_of(bound),
+        values_of(curvature),
+        &alpha[0],
+        1.0,
+        scalars[0],
+        0.0,
+    )
     with nogil:
         while True:
-            visits += max(<double>n_active, least_visits)
-            permute(&order[0], 0, n_active, 1, &random_state[0])
-            before = state[0] = scalars[0]
-            state[1] = 0.0
-            n_active = take_steps(
-                &X,
-                &data[0],
-                &order[0],
-                0,
-                n_active,
-                0,
-                &signs[0],
-                bound,
-                curvature,
-                &step[0],
-                intercept_step,
-                scalars[1],
-                &alpha[0],
-                &w[0],
-                &state[0],
-                1.0,
-            )
-            scalars[0] = state[0]
-            scalars[1] = safely * state[1]
+            visits += max(<double>sweep.kept, least_visits)
+            permute(&order[0], 0, sweep.kept, 1, &random_state[0])
+            before = problem.intercept
+            problem.worst = 0.0
+            sweep.stop, sweep.kept = sweep.kept, 0
+            take_steps(&X, &data[0], &sweep, &problem, &w[0])
+            sweep.shrink_above = safely * problem.worst
             if intercept_step != 0.0:
-                scalars[2] += (state[0] - before) / intercept_step
-                scalars[0] += intercept_step * (
-                    scalars[2] - (scalars[0] if penalized else 0.0)
+                scalars[2] += (problem.intercept - before) / intercept_step
+                problem.intercept = proximal_step(
+                    problem.intercept, scalars[2], intercept_step, penalized
                 )
-            if n_active == 0 or scalars[1] <= enough or visits >= n_visits:
+            if sweep.kept == 0 or sweep.shrink_above <= enough or visits >= n_visits:
                 break
     close(&X)
-    return n_active, visits
+    scalars[0], scalars[1] = problem.intercept, sweep.shrink_above
+    return sweep.kept, visits
 
 
 def averaged_steps(
