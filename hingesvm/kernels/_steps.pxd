@@ -17,7 +17,7 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
-from ._sums cimport Values
+from ._sums cimport Values, entry
 
 cdef struct Sweep:
     # Steps at the rows ``order[start:stop]``. Those that stay in the order move to its
@@ -99,25 +99,28 @@ cdef inline void take_steps(
     cdef const double* step = sweep.step
     cdef const int8_t* signs = problem.signs
     cdef double* alpha = problem.alpha
+    cdef Values bounds = problem.bound, curvatures = problem.curvature
+    cdef ptrdiff_t stop = sweep.stop
+    cdef double intercept_step = sweep.intercept_step
     cdef double intercept = problem.intercept, worst = problem.worst
     cdef double spread = problem.spread, shrink_above = sweep.shrink_above
-    cdef double old, new, gradient, sign, change, bound, curvature
+    cdef double old, new, score, bend, gradient, sign, change, bound
     cdef ptrdiff_t k, row, ahead, kept = sweep.kept
     cdef Row place
-    for k in range(sweep.start, sweep.stop):
-        ahead = fetch_ahead(X, data, order, k, sweep.stop)
+    for k in range(sweep.start, stop):
+        ahead = fetch_ahead(X, data, order, k, stop)
         if ahead >= 0:
             prefetch(&alpha[ahead])
             prefetch(&step[ahead])
         row = order[k]
-        place = locate(X, row)
-        bound = problem.bound.first[row * problem.bound.step]
-        curvature = problem.curvature.first[row * problem.curvature.step]
         sign = signs[row]
         old = alpha[row]
-        gradient = 1.0 - curvature * old - sign * (
-            intercept + row_dot(data, &place, w, <weight_t>0)
-        )
+        bend = entry(curvatures, row) * old
+        # Next to each other, so that the compiler asks only once if the row is dense.
+        place = locate(X, row)
+        score = intercept + row_dot(data, &place, w, <weight_t>0)
+        gradient = 1.0 - bend - sign * score
+        bound = entry(bounds, row)
         # As `outward` has it, but with branches, which are guessed and save waiting.
         if (old == 0.0 and gradient <= 0.0) or (old == bound and gradient >= 0.0):
             if fabs(gradient) <= shrink_above:
@@ -132,6 +135,6 @@ cdef inline void take_steps(
         if new != old:
             alpha[row] = new
             change = spread * sign * (new - old)
-            intercept += sweep.intercept_step * change
+            intercept += intercept_step * change
             row_add(data, &place, change, w)
     problem.intercept, problem.worst, sweep.kept = intercept, worst, kept

@@ -31,6 +31,11 @@ cdef inline Values values_of(const double[:] array) noexcept nogil:
     return out
 
 
+cdef inline double entry(Values values, ptrdiff_t row) noexcept nogil:
+    """Return the entry of a row."""
+    return values.first[row * values.step]
+
+
 cdef inline const double* block_of(
     Values values, ptrdiff_t start, ptrdiff_t size, double* room
 ) noexcept nogil:
