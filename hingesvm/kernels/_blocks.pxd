@@ -134,18 +134,19 @@ cdef inline void add_to_all(
 cdef inline const value_t* packed_row(
     const value_t* data, Row* place, value_t* packed, int32_t* places
 ) noexcept nogil:
-    """Copy the entries of a dense row that are not 0, and make `place` that of the copy.
+    """Return the values of a row, and let `place` be where they are among themselves.
 
-    Returns the values to which `place` then belongs: those of X where `packed` is NULL,
-    and nothing is copied.
+    The entries of a dense row that are not 0 are copied to `packed` and `places` first,
+    unless these are NULL.
     """
     cdef const value_t* values = data + place.start
     cdef ptrdiff_t j, count = 0
+    place.start = 0
     if packed == NULL:
-        return data
+        return values
     for j in range(place.length):
         packed[count] = values[j]
         places[count] = <int32_t>j
         count += values[j] != 0
-    place.start, place.columns, place.length = 0, places, count
+    place.columns, place.length = places, count
     return packed

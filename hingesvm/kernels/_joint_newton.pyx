@@ -12,7 +12,7 @@ from libc.stdint cimport int32_t, uint8_t
 from ._blocks cimport add_all_scores, add_to_all, any_differs, packed_row
 from ._places cimport Places, close, opened
 from ._rows cimport Layout, Row, locate, row_at, value_t
-from ._sets cimport FAR, level
+from ._sets cimport FAR, cap_of, level
 
 
 def scores(
@@ -142,7 +142,7 @@ def project(
     with nogil:
         for row in range(start, stop):
             bound = bounds[row]
-            cap = caps * bound if caps < FAR else FAR
+            cap = cap_of(caps, bound)
             sigma = rho * units[row]
             own = codes[row]
             a = &anchor[row, 0]
