@@ -28,7 +28,6 @@ from ._parts cimport Part, moved_by
 from ._products cimport STRIP
 from ._places cimport Places, close, opened
 from ._rows cimport Layout, Row, fetch_ahead, locate, value_t
-from ._sums cimport values_of
 from ._tiles cimport (
     TILE,
     Band,
@@ -38,6 +37,7 @@ from ._tiles cimport (
     set_margins,
     set_slopes,
 )
+from ._values cimport values_of
 
 cdef enum:
     # Columns that go together in products.

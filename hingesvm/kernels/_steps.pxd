@@ -17,7 +17,7 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
-from ._sums cimport Values, entry
+from ._values cimport Values, entry
 
 cdef struct Sweep:
     # Steps at the rows ``order[start:stop]``. Those that stay in the order move to its

@@ -27,7 +27,7 @@ from ._rows cimport (
     weight_t,
 )
 from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
-from ._sums cimport values_of
+from ._values cimport values_of
 
 
 def shuffle(

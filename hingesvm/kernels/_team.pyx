@@ -15,7 +15,7 @@ from ._meeting cimport Meeting
 from ._places cimport Places, close, opened
 from ._rows cimport Layout, value_t, weight_t
 from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
-from ._sums cimport values_of
+from ._values cimport values_of
 
 
 cdef enum:
@@ -85,7 +85,7 @@ cdef inline void add_up(
         sums[1] += together
 
 
-cdef inline void choose_hand(
+cdef void choose_hand(
     const Buckets* buckets,
     const ptrdiff_t* deck,
     ptrdiff_t n_rows,
@@ -111,7 +111,7 @@ cdef inline void choose_hand(
         line[BEFORE] = before
 
 
-cdef inline ptrdiff_t size_of_hand(
+cdef ptrdiff_t size_of_hand(
     const Buckets* buckets, const ptrdiff_t* deck, const double* line
 ) noexcept nogil:
     """Return how many rows the buckets of a member have."""
@@ -121,7 +121,7 @@ cdef inline ptrdiff_t size_of_hand(
     return count
 
 
-cdef inline void deal(
+cdef void deal(
     const Buckets* buckets,
     const ptrdiff_t* deck,
     const double* line,
@@ -139,7 +139,7 @@ cdef inline void deal(
         hand += buckets.sizes[deck[k]]
 
 
-cdef inline void drop_rows(
+cdef void drop_rows(
     Buckets* buckets,
     const ptrdiff_t* deck,
     const double* line,
@@ -161,7 +161,7 @@ cdef inline void drop_rows(
         buckets.sizes[deck[k]] = stays
 
 
-cdef inline double next_spread(
+cdef double next_spread(
     double spread,
     double apart,
     double together,

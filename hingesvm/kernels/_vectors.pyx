@@ -12,7 +12,8 @@ from libc.stdint cimport int8_t, uint8_t
 
 from ._box cimport clip, outward
 from ._line cimport Slopes, clipped_sums, real_t, zero_along
-from ._sums cimport BLOCK, Sums, Values, block_of, sum_up, values_of
+from ._sums cimport Sums, sum_up
+from ._values cimport BLOCK, Values, block_of, entry, values_of
 
 cdef enum:
     # Where a dual variable is in its box, as ``duals.py`` names it.
@@ -269,8 +270,8 @@ def distances(
             if reach[row] > 0.0:
                 far = distance(
                     shortfall[row],
-                    bounds.first[row * bounds.step],
-                    curvatures.first[row * curvatures.step],
+                    entry(bounds, row),
+                    entry(curvatures, row),
                 )
                 out[k] = far / <double>reach[row]
 
