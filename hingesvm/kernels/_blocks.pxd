@@ -9,7 +9,7 @@ wherever it is inlined.
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t
 
-from ._rows cimport sum_t, value_t, weight_t
+from ._rows cimport Row, sum_t, value_t, weight_t
 
 
 cdef enum:
@@ -18,15 +18,17 @@ cdef enum:
 
 
 cdef inline void add_scores(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     const weight_t* w,
     ptrdiff_t stride,
     ptrdiff_t lanes,
     sum_t* scores,
 ) noexcept nogil:
     """Add x_i . w of each lane to its score."""
+    cdef const value_t* values = data + place.start
+    cdef const int32_t* columns = place.columns
+    cdef ptrdiff_t length = place.length
     cdef sum_t total[MOST_LANES]
     cdef sum_t other[MOST_LANES]
     cdef const weight_t* here
@@ -56,15 +58,17 @@ cdef inline void add_scores(
 
 
 cdef inline void add_row(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     const sum_t* factors,
     ptrdiff_t stride,
     ptrdiff_t lanes,
     sum_t* w,
 ) noexcept nogil:
     """Add the lane's factor times x_i to the weights of each lane."""
+    cdef const value_t* values = data + place.start
+    cdef const int32_t* columns = place.columns
+    cdef ptrdiff_t length = place.length
     cdef sum_t rate[MOST_LANES]
     cdef sum_t sums[MOST_LANES]
     cdef sum_t* here
@@ -83,9 +87,8 @@ cdef inline void add_row(
 
 
 cdef inline void add_all_scores(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     const weight_t* w,
     ptrdiff_t width,
     sum_t* scores,
@@ -93,13 +96,13 @@ cdef inline void add_all_scores(
     """Add x_i . w of each of `width` classes, a multiple of 4, to its score."""
     cdef ptrdiff_t k = 0
     while width - k >= 16:
-        add_scores(values, columns, length, w + k, width, 16, scores + k)
+        add_scores(data, place, w + k, width, 16, scores + k)
         k += 16
     if width - k >= 8:
-        add_scores(values, columns, length, w + k, width, 8, scores + k)
+        add_scores(data, place, w + k, width, 8, scores + k)
         k += 8
     if width - k >= 4:
-        add_scores(values, columns, length, w + k, width, 4, scores + k)
+        add_scores(data, place, w + k, width, 4, scores + k)
 
 
 cdef inline bint any_differs(const sum_t* factors, ptrdiff_t count) noexcept nogil:
@@ -112,9 +115,8 @@ cdef inline bint any_differs(const sum_t* factors, ptrdiff_t count) noexcept nog
 
 
 cdef inline void add_to_all(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     const sum_t* factors,
     ptrdiff_t width,
     sum_t* w,
@@ -126,19 +128,25 @@ cdef inline void add_to_all(
     cdef ptrdiff_t k
     for k in range(0, width, 4):
         if any_differs(factors + k, 4):
-            add_row(values, columns, length, factors + k, width, 4, w + k)
+            add_row(data, place, factors + k, width, 4, w + k)
 
 
-cdef inline ptrdiff_t pack_row(
-    const value_t* values,
-    ptrdiff_t n_features,
-    value_t* packed,
-    int32_t* places,
+cdef inline const value_t* packed_row(
+    const value_t* data, Row* place, value_t* packed, int32_t* places
 ) noexcept nogil:
-    """Copy the entries of a dense row that are not 0; return how many there are."""
+    """Return the values of a row, and let `place` be where they are among themselves.
+
+    The entries of a dense row that are not 0 are copied to `packed` and `places` first,
+    unless these are NULL.
+    """
+    cdef const value_t* values = data + place.start
     cdef ptrdiff_t j, count = 0
-    for j in range(n_features):
+    place.start = 0
+    if packed == NULL:
+        return values
+    for j in range(place.length):
         packed[count] = values[j]
         places[count] = <int32_t>j
         count += values[j] != 0
-    return count
+    place.columns, place.length = places, count
+    return packed

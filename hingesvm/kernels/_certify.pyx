@@ -12,8 +12,8 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 from libc.stdlib cimport free, malloc, qsort
 
-from ._box cimport clip
-from ._sums cimport BLOCK, Values, block_of, values_of
+from ._box cimport curved_loss, kinked_loss
+from ._values cimport BLOCK, Values, block_of, entry, values_of
 
 cdef struct Kink:
     # Where a row has its kink, what it adds to the derivative, and what rows add that
@@ -149,7 +149,7 @@ def best_between(
         if kinks != NULL:
             for row in range(n):
                 if low < at_one[row] < high:
-                    u = bounds.first[row * bounds.step]
+                    u = entry(bounds, row)
                     kinks[count] = Kink(
                         at_one[row],
                         u if signs[row] < 0 else 0.0,
@@ -197,20 +197,19 @@ def losses_at(
     """
     cdef Values bounds = values_of(bound), curvatures = values_of(curvature)
     cdef double[2] worst = [-INFINITY, -INFINITY]
-    cdef double short, slope, u, q
+    cdef double short, u, q
     cdef bint is_loose
     cdef ptrdiff_t row, side
     with nogil:
         for row in range(losses.shape[0]):
             short = 1.0 - signs[row] * (scores[row] + intercept)
-            u = bounds.first[row * bounds.step]
-            q = curvatures.first[row * curvatures.step]
+            u = entry(bounds, row)
+            q = entry(curvatures, row)
             if q > 0.0:
-                slope = clip(short / q, u)
-                losses[row] = slope * (short - 0.5 * q * slope)
+                losses[row] = curved_loss(short, u, q)
                 is_loose = short < tiny
             else:
-                losses[row] = u * (short if short > 0.0 else 0.0)
+                losses[row] = kinked_loss(short, u)
                 is_loose = alpha[row] < u
             side = signs[row] < 0
             if is_loose and short > worst[side]:

@@ -9,10 +9,10 @@ sets are taken as in ``_joint.pyx``.
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, uint8_t
 
-from ._blocks cimport add_all_scores, add_to_all, any_differs, pack_row
+from ._blocks cimport add_all_scores, add_to_all, any_differs, packed_row
 from ._places cimport Places, close, opened
-from ._rows cimport Layout, Row, locate, value_t
-from ._sets cimport FAR, level
+from ._rows cimport Layout, Row, locate, row_at, value_t
+from ._sets cimport FAR, cap_of, level
 
 
 def scores(
@@ -31,22 +31,17 @@ def scores(
     `w` is of shape (n_features, width), a multiple of 4; start <= k < stop.
     """
     cdef Layout X = opened(where)
-    cdef bint listed = order.shape[0] > 0, packs = packed.shape[0] > 0
-    cdef ptrdiff_t k, length, width = w.shape[1]
+    cdef const ptrdiff_t* rows = &order[0] if order.shape[0] else NULL
+    cdef value_t* room = &packed[0] if packed.shape[0] else NULL
+    cdef int32_t* names = &places[0] if packed.shape[0] else NULL
+    cdef ptrdiff_t k, width = w.shape[1]
     cdef const value_t* values
-    cdef const int32_t* features
     cdef Row place
     with nogil:
         for k in range(start, stop):
-            place = locate(&X, order[k] if listed else k)
-            values = &data[place.start]
-            features = place.columns
-            length = place.length
-            if packs:
-                length = pack_row(values, length, &packed[0], &places[0])
-                values = &packed[0]
-                features = &places[0]
-            add_all_scores(values, features, length, &w[0, 0], width, &out[k, 0])
+            place = locate(&X, row_at(rows, k))
+            values = packed_row(&data[0], &place, room, names)
+            add_all_scores(values, &place, &w[0, 0], width, &out[k, 0])
     close(&X)
 
 
@@ -66,24 +61,19 @@ def add_rows(
     Rows are as in `scores`.
     """
     cdef Layout X = opened(where)
-    cdef bint listed = order.shape[0] > 0, packs = packed.shape[0] > 0
-    cdef ptrdiff_t k, length, width = out.shape[1]
+    cdef const ptrdiff_t* rows = &order[0] if order.shape[0] else NULL
+    cdef value_t* room = &packed[0] if packed.shape[0] else NULL
+    cdef int32_t* names = &places[0] if packed.shape[0] else NULL
+    cdef ptrdiff_t k, width = out.shape[1]
     cdef const value_t* values
-    cdef const int32_t* features
     cdef Row place
     with nogil:
         for k in range(start, stop):
             if not any_differs(&factors[k, 0], width):
                 continue
-            place = locate(&X, order[k] if listed else k)
-            values = &data[place.start]
-            features = place.columns
-            length = place.length
-            if packs:
-                length = pack_row(values, length, &packed[0], &places[0])
-                values = &packed[0]
-                features = &places[0]
-            add_to_all(values, features, length, &factors[k, 0], width, &out[0, 0])
+            place = locate(&X, row_at(rows, k))
+            values = packed_row(&data[0], &place, room, names)
+            add_to_all(values, &place, &factors[k, 0], width, &out[0, 0])
     close(&X)
 
 
@@ -152,7 +142,7 @@ def project(
     with nogil:
         for row in range(start, stop):
             bound = bounds[row]
-            cap = caps * bound if caps < FAR else FAR
+            cap = cap_of(caps, bound)
             sigma = rho * units[row]
             own = codes[row]
             a = &anchor[row, 0]

@@ -13,63 +13,58 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
 from ._blocks cimport MOST_LANES, add_row, add_scores
+from ._box cimport clip, curved_loss, kinked_loss, outward
 from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
-    fetch_row,
+    fetch_ahead,
     locate,
     prefetch,
     value_t,
     weight_t,
 )
+from ._steps cimport Sweep
+from ._values cimport Values, entry, values_of
 
 
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
-
-
-cdef inline ptrdiff_t take_steps(
+cdef inline void step_in_lanes(
     const Layout* X,
     const value_t* data,
-    ptrdiff_t* order,
-    ptrdiff_t start,
-    ptrdiff_t stop,
-    ptrdiff_t kept,
+    Sweep* sweep,
     const int8_t* lane,
     const weight_t[:] top,
-    const double[:] curvature,
-    const double* step,
-    weight_t intercept_step,
+    Values curvatures,
     const weight_t* shrink_above,
     const weight_t* live,
-    ptrdiff_t lanes,
     weight_t* alpha,
     weight_t* w,
     weight_t* intercept,
     weight_t* worst,
+    ptrdiff_t lanes,
 ) noexcept nogil:
-    """See `dual_steps`."""
+    """Step at each row of a sweep in turn, in all lanes; see `dual_steps`."""
+    cdef ptrdiff_t* order = sweep.order
+    cdef const double* step = sweep.step
+    cdef weight_t intercept_step = <weight_t>sweep.intercept_step
     cdef weight_t sign[MOST_LANES]
     cdef weight_t score[MOST_LANES]
     cdef weight_t change[MOST_LANES]
     cdef weight_t b[MOST_LANES]
     cdef weight_t largest[MOST_LANES]
-    cdef weight_t old, new, gradient, violation, outwards, u, q, size, keep, moved
+    cdef weight_t old, new, gradient, far, u, q, size, keep, moved
     cdef weight_t* mine
-    cdef ptrdiff_t k, v, row
+    cdef ptrdiff_t k, v, row, ahead, kept = sweep.kept, stop = sweep.stop
     cdef Row place
     for v in range(lanes):
         sign[v] = -1
         b[v] = intercept[v]
         largest[v] = worst[v]
-    for k in range(start, stop):
-        if k + AHEAD < stop:
-            row = order[k + AHEAD]
-            fetch_row(X, data, row)
-            prefetch(&alpha[row * lanes])
-            prefetch(&step[row])
+    for k in range(sweep.start, stop):
+        ahead = fetch_ahead(X, data, order, k, stop)
+        if ahead >= 0:
+            prefetch(&alpha[ahead * lanes])
+            prefetch(&step[ahead])
         row = order[k]
         place = locate(X, row)
         mine = &alpha[row * lanes]
@@ -77,31 +72,18 @@ cdef inline ptrdiff_t take_steps(
             sign[lane[row]] = 1
         for v in range(lanes):
             score[v] = b[v]
-        add_scores(
-            &data[place.start],
-            place.columns,
-            place.length,
-            w,
-            lanes,
-            lanes,
-            &score[0],
-        )
+        add_scores(data, &place, w, lanes, lanes, &score[0])
         u = top[row]
-        q = <weight_t>curvature[row]
+        q = <weight_t>entry(curvatures, row)
         size = <weight_t>step[row]
         keep = moved = 0
         for v in range(lanes):
             old = mine[v]
             gradient = live[v] * (1 - q * old - sign[v] * score[v])
-            new = old + gradient * size
-            new = new if new > 0 else 0
-            new = new if new < u else u
-            outwards = gradient if old >= u else -1
-            outwards = -gradient if old <= 0 else outwards
-            violation = gradient if gradient > 0 else -gradient
-            violation = violation if outwards <= 0 else 0
-            largest[v] = violation if violation > largest[v] else largest[v]
-            keep = 1 if outwards <= shrink_above[v] else keep
+            new = clip(old + gradient * size, u)
+            far = outward(old, u, gradient)
+            largest[v] = -far if -far > largest[v] else largest[v]
+            keep = 1 if far <= shrink_above[v] else keep
             change[v] = sign[v] * (new - old)
             moved = 1 if new != old else moved
             mine[v] = new
@@ -112,19 +94,11 @@ cdef inline ptrdiff_t take_steps(
             order[kept] = row
             kept += 1
         if moved != 0:
-            add_row(
-                &data[place.start],
-                place.columns,
-                place.length,
-                &change[0],
-                lanes,
-                lanes,
-                w,
-            )
+            add_row(data, &place, &change[0], lanes, lanes, w)
     for v in range(lanes):
         intercept[v] = b[v]
         worst[v] = largest[v]
-    return kept
+    sweep.kept = kept
 
 
 def dual_steps(
@@ -158,55 +132,62 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
-    cdef Layout X = opened(where)
-    cdef ptrdiff_t lanes = alpha.shape[1]
     if stop <= start:
         return kept
+    cdef Layout X = opened(where)
+    # What rows point outwards differs from lane to lane.
+    cdef Sweep sweep = Sweep(
+        &order[0], start, stop, kept, &step[0], intercept_step, 0.0
+    )
+    cdef Values curvatures = values_of(curvature)
+    cdef ptrdiff_t lanes = alpha.shape[1]
     with nogil:
         if lanes == 4:
-            kept = take_steps(
-                &X, &data[0], &order[0], start, stop, kept, &lane[0],
-                top, curvature, &step[0], <weight_t>intercept_step,
-                &shrink_above[0], &live[0], 4, &alpha[0, 0], &w[0, 0],
-                &intercept[0], &worst[0],
+            step_in_lanes(
+                &X, &data[0], &sweep, &lane[0], top, curvatures, &shrink_above[0],
+                &live[0], &alpha[0, 0], &w[0, 0], &intercept[0], &worst[0], 4,
             )
         elif lanes == 8:
-            kept = take_steps(
-                &X, &data[0], &order[0], start, stop, kept, &lane[0],
-                top, curvature, &step[0], <weight_t>intercept_step,
-                &shrink_above[0], &live[0], 8, &alpha[0, 0], &w[0, 0],
-                &intercept[0], &worst[0],
+            step_in_lanes(
+                &X, &data[0], &sweep, &lane[0], top, curvatures, &shrink_above[0],
+                &live[0], &alpha[0, 0], &w[0, 0], &intercept[0], &worst[0], 8,
             )
         else:
-            kept = take_steps(
-                &X, &data[0], &order[0], start, stop, kept, &lane[0],
-                top, curvature, &step[0], <weight_t>intercept_step,
-                &shrink_above[0], &live[0], 16, &alpha[0, 0], &w[0, 0],
-                &intercept[0], &worst[0],
+            step_in_lanes(
+                &X, &data[0], &sweep, &lane[0], top, curvatures, &shrink_above[0],
+                &live[0], &alpha[0, 0], &w[0, 0], &intercept[0], &worst[0], 16,
             )
     close(&X)
-    return kept
+    return sweep.kept
+
+
+cdef struct Look:
+    # The rows ``start <= r < stop`` of `survey`, and what it takes and adds up in float64.
+    ptrdiff_t start
+    ptrdiff_t stop
+    const int8_t* lane
+    Values bound
+    Values curvature
+    const double* intercept
+    const double* factors
+    double* own
+    double* sums
 
 
 cdef inline void look_at(
     const Layout* X,
     const value_t* data,
-    ptrdiff_t start,
-    ptrdiff_t stop,
-    const int8_t* lane,
+    const Look* look,
     const weight_t[:] top,
-    const double[:] bound,
-    const double[:] curvature,
     const weight_t* w,
-    const double* intercept,
     const weight_t* alpha,
-    const double* factors,
-    ptrdiff_t lanes,
     weight_t* shortfall,
-    double* own,
-    double* sums,
+    ptrdiff_t lanes,
 ) noexcept nogil:
-    """See `survey`."""
+    """Look at rows with the weights of each lane; see `survey`."""
+    cdef const int8_t* lane = look.lane
+    cdef const double* factors = look.factors
+    cdef double* sums = look.sums
     cdef double score[MOST_LANES]
     cdef double change[MOST_LANES]
     cdef double sign[MOST_LANES]
@@ -216,50 +197,37 @@ cdef inline void look_at(
     cdef double factor[MOST_LANES]
     cdef double short[MOST_LANES]
     cdef double dual[MOST_LANES]
-    cdef double slope, u, q, edge, total
+    cdef double u, q, edge, total
     cdef ptrdiff_t v, row, own_lane
     cdef Row place
     for v in range(lanes):
         sign[v] = -1.0
         factor[v] = factors[v]
         loss[v] = gain[v] = imbalance[v] = 0.0
-    for row in range(start, stop):
-        if X.index != NULL and row + AHEAD < stop:
-            fetch_row(X, data, row + AHEAD)
+    for row in range(look.start, look.stop):
+        fetch_ahead(X, data, NULL, row, look.stop)
         place = locate(X, row)
         own_lane = lane[row]
         if own_lane >= 0:
             sign[own_lane] = 1.0
             factor[own_lane] = factors[lanes + own_lane]
         for v in range(lanes):
-            score[v] = intercept[v]
-        add_scores(
-            &data[place.start],
-            place.columns,
-            place.length,
-            w,
-            lanes,
-            lanes,
-            &score[0],
-        )
-        u = bound[row]
-        q = curvature[row]
+            score[v] = look.intercept[v]
+        add_scores(data, &place, w, lanes, lanes, &score[0])
+        u = entry(look.bound, row)
+        q = entry(look.curvature, row)
         edge = <double>top[row]
         # Each loop does one thing in one precision, so that it can be a few vectors.
         for v in range(lanes):
             short[v] = 1.0 - sign[v] * score[v]
         for v in range(lanes):
             shortfall[row * lanes + v] = <weight_t>short[v]
-        for v in range(lanes):
-            short[v] = short[v] if short[v] > 0.0 else 0.0
         if q == 0.0:
             for v in range(lanes):
-                loss[v] += u * short[v]
+                loss[v] += kinked_loss(short[v], u)
         else:
             for v in range(lanes):
-                slope = short[v] / q
-                slope = slope if slope < u else u
-                loss[v] += slope * (short[v] - 0.5 * q * slope)
+                loss[v] += curved_loss(short[v], u, q)
         for v in range(lanes):
             dual[v] = <double>alpha[row * lanes + v]
         total = 0.0
@@ -273,15 +241,7 @@ cdef inline void look_at(
             sign[own_lane] = -1.0
             factor[own_lane] = factors[own_lane]
         if total != 0.0:
-            add_row(
-                &data[place.start],
-                place.columns,
-                place.length,
-                &change[0],
-                lanes,
-                lanes,
-                own,
-            )
+            add_row(data, &place, &change[0], lanes, lanes, look.own)
     for v in range(lanes):
         sums[v] += loss[v]
         sums[lanes + v] += gain[v]
@@ -308,36 +268,37 @@ def survey(
     """Look at the rows start <= r < stop with the weights of each lane.
 
     Sets ``shortfall[r] = 1 - m_r``. With duals `alpha`, those at `top` raised to `bound`
-    and all multiplied by ``factors[0]``
-    where the sign is negative and by ``factors[1]`` where it is positive, it adds
-    ``alpha_r y_r x_r`` to `own`, and to the rows of `sums` the losses, a - q a^2 / 2,
-    and a y. All sums are float64.
+    and all multiplied by ``factors[0]`` where the sign is negative and by ``factors[1]``
+    where it is positive, it adds ``alpha_r y_r x_r`` to `own`, and to the rows of `sums`
+    the losses, a - q a^2 / 2, and a y. All sums are float64.
     """
-    cdef Layout X = opened(where)
-    cdef ptrdiff_t lanes = alpha.shape[1]
     if stop <= start:
         return
+    cdef Layout X = opened(where)
+    cdef Look look = Look(
+        start,
+        stop,
+        &lane[0],
+        values_of(bound),
+        values_of(curvature),
+        &intercept[0],
+        &factors[0, 0],
+        &own[0, 0],
+        &sums[0, 0],
+    )
+    cdef ptrdiff_t lanes = alpha.shape[1]
     with nogil:
         if lanes == 4:
             look_at(
-                &X, &data[0], start, stop, &lane[0], top, bound,
-                curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
-                &factors[0, 0], 4,
-                &shortfall[0, 0], &own[0, 0], &sums[0, 0],
+                &X, &data[0], &look, top, &w[0, 0], &alpha[0, 0], &shortfall[0, 0], 4
             )
         elif lanes == 8:
             look_at(
-                &X, &data[0], start, stop, &lane[0], top, bound,
-                curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
-                &factors[0, 0], 8,
-                &shortfall[0, 0], &own[0, 0], &sums[0, 0],
+                &X, &data[0], &look, top, &w[0, 0], &alpha[0, 0], &shortfall[0, 0], 8
             )
         else:
             look_at(
-                &X, &data[0], start, stop, &lane[0], top, bound,
-                curvature, &w[0, 0], &intercept[0], &alpha[0, 0],
-                &factors[0, 0], 16,
-                &shortfall[0, 0], &own[0, 0], &sums[0, 0],
+                &X, &data[0], &look, top, &w[0, 0], &alpha[0, 0], &shortfall[0, 0], 16
             )
     close(&X)
 
@@ -408,12 +369,7 @@ def open_lane(
             a = bound[row] if alpha[row, lane] >= top[row] else <double>alpha[row, lane]
             out[row] = a
             gradient = <double>shortfall[row, lane] - curvature[row] * a
-            if a <= 0.0:
-                outwards[row] = -gradient
-            elif a >= bound[row]:
-                outwards[row] = gradient
-            else:
-                outwards[row] = -gradient if gradient > 0.0 else gradient
+            outwards[row] = outward(a, bound[row], gradient)
             worst = -outwards[row] if -outwards[row] > worst else worst
         least = safe * worst
         for row in range(alpha.shape[0]):

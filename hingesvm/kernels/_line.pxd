@@ -4,7 +4,7 @@
 from libc.math cimport INFINITY, copysign, fabs, isfinite
 from libc.stddef cimport ptrdiff_t
 
-from ._sums cimport BLOCK, Values, block_of
+from ._values cimport BLOCK, Values, block_of
 
 ctypedef fused real_t:
     float

@@ -9,34 +9,37 @@ there is an intercept. Weights and intercept are one vector, the point. No funct
 the GIL while it works.
 """
 
-from libc.math cimport INFINITY, fabs, isinf
+from libc.math cimport INFINITY, isinf
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int8_t
 from libc.string cimport memcpy, memset
 
+from ._inner cimport (
+    NOTHING,
+    OUT_OF_WORK,
+    UNSOLVED,
+    Budget,
+    is_progress,
+    minimise,
+    minimise_by_part,
+)
 from ._line cimport Slopes
-from ._parts cimport Part, expand, gather, moved_by
-from ._products cimport STRIP, dot
+from ._parts cimport Part, moved_by
+from ._products cimport STRIP
 from ._places cimport Places, close, opened
-from ._rows cimport Layout, Row, fetch_row, locate, value_t
-from ._sums cimport values_of
+from ._rows cimport Layout, Row, fetch_ahead, locate, value_t
 from ._tiles cimport (
     TILE,
     Band,
     gap_between,
-    keep_best,
-    move_intercept,
     primal_of,
     relative_gap,
     set_margins,
     set_slopes,
-    settle,
-    step,
 )
+from ._values cimport values_of
 
 cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
     # Columns that go together in products.
     PADDED = 4
 
@@ -48,23 +51,18 @@ cdef enum:
     MOST_INNER_AT_END = 8
     PATIENCE = 15
     PATIENCE_AT_END = 1
-    # Parts of the rows that are tried for an inner problem, each larger than the last.
-    MOST_PARTS = 4
     # Free rows for each column of a system while the gap is large.
     SAMPLE = 16
 
 # As ``newton/proximal.py`` has them.
 cdef double GROWTH = 3.0
 cdef double LARGEST_RHO = 1e100
-cdef double VISIBLE = 1e-3
-cdef double LITTLE = 4e-15
 # Relative gap below which margins are computed anew for each inner problem.
 cdef double COARSE = 1e-8
 # Relative gap that is large.
 cdef double EARLY = 0.1
-# Relative gap that is made of rounding errors, and the inner problems behind it, of a
-# step each, which leave of the weights what rounding permits.
-cdef double NOTHING = 1e-14
+# Inner problems, of a step each, once the gap is made of rounding errors: they leave of
+# the weights what rounding permits.
 cdef double LAST_ONES = 2.0
 
 cdef enum End:
@@ -73,11 +71,6 @@ cdef enum End:
 
 #: How `solve` returns: for good, and to be called again.
 ENDED, INTERRUPTED = ENDED_, INTERRUPTED_
-
-cdef enum Inner:
-    SOLVED
-    UNSOLVED
-    OUT_OF_WORK
 
 cdef enum:
     RHO
@@ -133,8 +126,7 @@ def fill_tiles(
         if X.row_starts != NULL:
             memset(&tiles[0, 0, 0], 0, tiles.shape[0] * size * TILE * sizeof(value_t))
         for row in range(n):
-            if row + AHEAD < n:
-                fetch_row(&X, &data[0], row + AHEAD)
+            fetch_ahead(&X, &data[0], NULL, row, n)
             place = locate(&X, row)
             values, named = &data[place.start], place.columns
             out = &tiles[row // TILE, 0, row % TILE]
@@ -164,97 +156,6 @@ def turn_tiles(const int8_t[::1] signs, const int8_t[::1] old, value_t[:, :, ::1
             if signs[row] != old[row]:
                 for j in range(tiles.shape[1]):
                     tiles[row // TILE, j, row % TILE] *= -1
-
-
-cdef inline bint is_minimum(Band* band) noexcept nogil:
-    """Set the gradient of Psi, and tell whether it is small enough."""
-    cdef ptrdiff_t size = band.size, j
-    for j in range(size):
-        band.gradient[j] = band.ridge[j] * band.point[j] - band.own[j]
-    if band.signs != NULL:
-        band.gradient[size - 1] = 0.0
-    return dot(band.gradient, band.gradient, size) <= band.sums.moved / band.rho
-
-
-cdef inline int minimise_by_part(
-    const value_t* tiles,
-    Band* band,
-    Part* part,
-    value_t* room,
-    double reach,
-    double goal,
-    double floor,
-    ptrdiff_t limit,
-    ptrdiff_t enough,
-    double* work,
-    ptrdiff_t* steps,
-) noexcept nogil:
-    """Do the same with steps on a part of the rows, as far as that is possible."""
-    cdef int found
-    for _ in range(MOST_PARTS):
-        if not gather(tiles, band, part, room, reach):
-            break
-        found = minimise(
-            <const value_t*>room, &part.band, goal, floor, limit, enough, True, work,
-            steps,
-        )
-        work[0] -= 2.0 * <double>band.n * band.size
-        if expand(tiles, band, part):
-            keep_best(band)
-            return found
-        settle(tiles, band)
-        keep_best(band)
-        if is_minimum(band):
-            return SOLVED
-        if found == OUT_OF_WORK or steps[0] >= limit or steps[0] >= enough:
-            return found
-        reach *= 2.0
-    return minimise(
-        tiles, band, goal, floor, limit, enough, False, work, steps
-    )
-
-
-cdef inline int minimise(
-    const value_t* tiles,
-    Band* band,
-    double goal,
-    double floor,
-    ptrdiff_t limit,
-    ptrdiff_t enough,
-    bint is_part,
-    double* work,
-    ptrdiff_t* steps,
-) noexcept nogil:
-    """Minimise Psi by Newton steps; `enough` of them solve it for good.
-
-    Of a part of the rows the primal value is only a lower bound, and not kept.
-    """
-    cdef ptrdiff_t size = band.size, padded = band.padded
-    cdef double gap
-    while True:
-        if band.signs != NULL:
-            move_intercept(band)
-        settle(tiles, band)
-        if steps[0] >= limit:
-            return UNSOLVED
-        if not is_part:
-            keep_best(band)
-            gap = relative_gap(band.values[0], band.values[1])
-            if gap <= goal or primal_of(band) < floor:
-                return SOLVED
-            if gap <= NOTHING and steps[0] > 0:
-                return SOLVED
-        if steps[0] >= enough:
-            return SOLVED
-        if is_minimum(band):
-            return SOLVED
-        if work[0] <= 0.0:
-            return OUT_OF_WORK
-        work[0] -= <double>band.n * (2 * size + 30) + <double>padded**3 / 3.0
-        work[0] -= 0.5 * <double>band.n_free * padded * padded
-        steps[0] += 1
-        if not step(tiles, band):
-            return UNSOLVED
 
 
 def solve(
@@ -337,13 +238,15 @@ def solve(
     """
     cdef Band band
     cdef Part part
-    cdef ptrdiff_t size = points.shape[1], n = cost.shape[0], limit, before, enough
-    cdef ptrdiff_t steps = 0, inner, padded = (size + PADDED - 1) // PADDED * PADDED
+    cdef Budget budget
+    cdef ptrdiff_t size = points.shape[1], n = cost.shape[0], before
+    cdef ptrdiff_t steps = 0, padded = (size + PADDED - 1) // PADDED * PADDED
     cdef ptrdiff_t n_looks = 0, rest = (per_row.shape[1] - n) * sizeof(double)
     cdef int found, end = ENDED_
-    cdef double gap, factor, left = min(state[LEFT], work)
+    cdef double gap, factor
     cdef double* former = &per_row[7, 0]
     cdef const value_t* X = &tiles[0, 0, 0]
+    budget.goal, budget.floor, budget.work = goal, floor, min(state[LEFT], work)
     band.n, band.size, band.padded = n, size, padded
     band.slopes = Slopes(values_of(bound), values_of(bound), values_of(bound), n)
     band.cost, band.curvature = values_of(cost), values_of(curvature)
@@ -386,28 +289,25 @@ def solve(
             if band.has_kink and gap > EARLY and state[MISSED] == 0.0:
                 band.most_free = SAMPLE * size
             part.band.most_free = band.most_free
-            limit = MOST_INNER_AT_END if gap <= tol else MOST_INNER
+            budget.limit = MOST_INNER_AT_END if gap <= tol else MOST_INNER
             if gap < COARSE and state[TAKEN] == 0.0:
                 set_margins(X, &band)
-            before = inner = <ptrdiff_t>state[TAKEN]
-            enough = before + allowed - steps
+            before = budget.steps = <ptrdiff_t>state[TAKEN]
+            budget.enough = before + allowed - steps
             if gap <= NOTHING:
                 state[AT_END] += 1.0
-                enough = min(enough, <ptrdiff_t>1)
+                budget.enough = min(budget.enough, <ptrdiff_t>1)
             memcpy(former, band.shortfall, n * sizeof(double))
             if gap < COARSE or state[REACH] == INFINITY:
-                found = minimise(
-                    X, &band, goal, floor, limit, enough, False, &left, &inner
-                )
+                found = minimise(X, &band, &budget, False)
             else:
                 found = minimise_by_part(
-                    X, &band, &part, &spare[0, 0, 0], state[REACH], goal, floor, limit,
-                    enough, &left, &inner,
+                    X, &band, &part, &spare[0, 0, 0], &budget, state[REACH]
                 )
-            steps += inner - before
+            steps += budget.steps - before
             if found == OUT_OF_WORK:
-                state[TAKEN] = inner
-                left = INFINITY
+                state[TAKEN] = budget.steps
+                budget.work = INFINITY
                 end = INTERRUPTED_
                 break
             state[TAKEN] = 0.0
@@ -420,13 +320,13 @@ def solve(
             if gap <= goal or values[0] < floor:
                 break
             factor = 1.0
-            if found == UNSOLVED or inner > SLOW:
+            if found == UNSOLVED or budget.steps > SLOW:
                 factor = 1.0 / GROWTH
                 # Systems of a part of the free rows can be what has failed.
                 state[MISSED] = 1.0
-            elif inner <= 1:
+            elif budget.steps <= 1:
                 factor = GROWTH * GROWTH
-            elif inner <= QUICK:
+            elif budget.steps <= QUICK:
                 factor = GROWTH
             # While rho is still finding its size the dual value is next to nothing.
             if (
@@ -452,17 +352,9 @@ def solve(
                 break
         else:
             end = INTERRUPTED_
-        state[LEFT] = left
+        state[LEFT] = budget.work
         if band.has_point:
             state[HAS_POINT] = 1.0
         if band.has_duals:
             state[HAS_DUALS] = 1.0
     return steps, n_looks, end
-
-
-cdef inline bint is_progress(
-    double old_primal, double old_dual, double primal, double dual
-) noexcept nogil:
-    """Whether the primal fell or the dual rose by a visible part of the gap."""
-    cdef double gained = (old_primal - primal) + (dual - old_dual)
-    return gained > max(VISIBLE * (old_primal - old_dual), LITTLE * fabs(primal))

@@ -16,7 +16,7 @@ from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
-    fetch_row,
+    fetch_ahead,
     locate,
     row_add,
     row_dot,
@@ -28,10 +28,6 @@ from ._rows cimport (
 ctypedef fused real_t:
     float
     double
-
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
 
 
 def survey(
@@ -59,25 +55,16 @@ def survey(
     empty, ``reach[r]`` becomes the norm of x_r with columns multiplied by `scales`.
     """
     cdef Layout X = opened(where)
-    cdef bint scattered = X.index != NULL
     cdef bint with_reach = scales.shape[0] > 0
     cdef double short
     cdef ptrdiff_t row
     cdef Row place
     with nogil:
         for row in range(stop - start):
-            if scattered and start + row + AHEAD < stop:
-                fetch_row(&X, &data[0], start + row + AHEAD)
+            fetch_ahead(&X, &data[0], NULL, start + row, stop)
             place = locate(&X, start + row)
             short = 1.0 - signs[row] * (
-                intercept
-                + row_dot(
-                    &data[place.start],
-                    place.columns,
-                    place.length,
-                    &w[0],
-                    <double>0,
-                )
+                intercept + row_dot(&data[0], &place, &w[0], <double>0)
             )
             shortfall[row] = short
             if judge:
@@ -88,22 +75,9 @@ def survey(
                 else:
                     alpha[row] = clip(short / curvature[row], bound[row])
             if with_reach:
-                reach[row] = <float>sqrt(
-                    row_scaled_norm(
-                        &data[place.start],
-                        place.columns,
-                        place.length,
-                        &scales[0],
-                    )
-                )
+                reach[row] = <float>sqrt(row_scaled_norm(&data[0], &place, &scales[0]))
             if alpha[row] != 0.0:
-                row_add(
-                    &data[place.start],
-                    place.columns,
-                    place.length,
-                    alpha[row] * signs[row],
-                    &own[0],
-                )
+                row_add(&data[0], &place, alpha[row] * signs[row], &own[0])
     close(&X)
 
 
@@ -147,13 +121,7 @@ def settle(
                 n_free += 1
             if new != before[row]:
                 place = locate(&X, row)
-                row_add(
-                    &data[place.start],
-                    place.columns,
-                    place.length,
-                    (new - before[row]) * signs[row],
-                    &own[0],
-                )
+                row_add(&data[0], &place, (new - before[row]) * signs[row], &own[0])
     close(&X)
     return n_free
 
@@ -178,8 +146,7 @@ def gather(
     cdef real_t* target
     with nogil:
         for k in range(order.shape[0]):
-            if k + AHEAD < order.shape[0]:
-                fetch_row(&X, &data[0], order[k + AHEAD])
+            fetch_ahead(&X, &data[0], &order[0], k, order.shape[0])
             place = locate(&X, order[k])
             values = &data[place.start]
             target = &out[k, 0]

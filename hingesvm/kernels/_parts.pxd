@@ -7,8 +7,8 @@ from libc.string cimport memcpy
 
 from ._box cimport clip
 from ._rows cimport value_t
-from ._sums cimport Values
 from ._tiles cimport TILE, Band, add_up, set_margins, set_slopes
+from ._values cimport Values, entry
 
 
 cdef struct Part:
@@ -32,7 +32,7 @@ cdef inline Values gathered(
     if values.step == 0:
         return values
     for k in range(n):
-        out[k] = values.first[rows[k] * values.step]
+        out[k] = entry(values, rows[k])
     return Values(out, 1)
 
 
@@ -51,8 +51,8 @@ cdef inline bint gather(
     cdef double upper, curvature, total
     cdef const value_t* values
     for k in range(band.n):
-        upper = band.slopes.bound.first[k * band.slopes.bound.step]
-        curvature = band.curvature.first[k * band.curvature.step]
+        upper = entry(band.slopes.bound, k)
+        curvature = entry(band.curvature, k)
         rows[n] = k
         # Infinite bounds are never reached.
         n += not (
@@ -80,7 +80,7 @@ cdef inline bint gather(
     memcpy(part.fixed, band.own, size * sizeof(double))
     some.fixed_gain = band.fixed_gain + band.sums.gain
     for k in range(n):
-        curvature = band.curvature.first[rows[k] * band.curvature.step]
+        curvature = entry(band.curvature, rows[k])
         some.fixed_gain -= some.alpha[k] - 0.5 * curvature * some.alpha[k] ** 2
     while first < n:
         count = min(n - first, <ptrdiff_t>TILE)
@@ -119,9 +119,9 @@ cdef inline bint expand(const value_t* tiles, Band* band, Part* part) noexcept n
             band.alpha[k] = some.alpha[m]
             m += 1
             continue
-        rest = band.slopes.rest.first[k * band.slopes.rest.step]
-        pace = band.slopes.pace.first[k * band.slopes.pace.step]
-        upper = band.slopes.bound.first[k * band.slopes.bound.step]
+        rest = entry(band.slopes.rest, k)
+        pace = entry(band.slopes.pace, k)
+        upper = entry(band.slopes.bound, k)
         band.alpha[k] = clip(rest + pace * band.shortfall[k], upper)
         stays = stays and band.alpha[k] == band.anchor[k]
     add_up(band)

@@ -2,7 +2,8 @@
 """One row of X for dense and CSR storage: place, dot product, addition, norm.
 
 A dense row is a CSR row whose `columns` pointer is NULL: its entries are the
-features 0, 1, ... in order. Every loop over rows is written once, with these.
+features 0, 1, ... in order. Every loop over rows is written once, with these. They take
+a row as ``(data, place)``: the values of X, and where those of the row are among them.
 """
 
 from libc.stddef cimport ptrdiff_t
@@ -58,6 +59,8 @@ cdef enum:
     # dense row a page is, as it follows too late, and not from page to page.
     PREFETCHED = 512
     PAGE = 4096
+    # Rows between the one that is asked for and the one that is worked on.
+    AHEAD = 8
 
 
 cdef struct Layout:
@@ -132,6 +135,29 @@ cdef inline void fetch_row(
             prefetch(address + k)
 
 
+cdef inline ptrdiff_t row_at(const ptrdiff_t* order, ptrdiff_t k) noexcept nogil:
+    """Return row ``order[k]``, or k if `order` is NULL."""
+    return k if order == NULL else order[k]
+
+
+cdef inline ptrdiff_t fetch_ahead(
+    const Layout* X,
+    const value_t* data,
+    const ptrdiff_t* order,
+    ptrdiff_t k,
+    ptrdiff_t stop,
+) noexcept nogil:
+    """Ask for the row AHEAD places behind the k-th; return it, or -1 if there is none.
+
+    Rows that lie one behind the other are left to the processor.
+    """
+    cdef ptrdiff_t row = -1
+    if (order != NULL or X.index != NULL) and k + AHEAD < stop:
+        row = row_at(order, k + AHEAD)
+        fetch_row(X, data, row)
+    return row
+
+
 cdef inline bint increase(const index_t* columns, ptrdiff_t length) noexcept nogil:
     """Whether each column index of a row is larger than the one before."""
     cdef ptrdiff_t k
@@ -173,15 +199,16 @@ cdef inline bint is_valid(
 
 
 cdef inline double row_dot(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     const weight_t* w,
     sum_t kind,
 ) noexcept nogil:
     """Return x_i . w; `kind` only names the precision in which it is summed."""
+    cdef const value_t* values = data + place.start
+    cdef const int32_t* columns = place.columns
     cdef sum_t total = 0.0, other = 0.0
-    cdef ptrdiff_t k
+    cdef ptrdiff_t k, length = place.length
     if columns == NULL:
         for k in range(length):
             total += <sum_t>values[k] * <sum_t>w[k]
@@ -196,15 +223,16 @@ cdef inline double row_dot(
 
 
 cdef inline void row_add(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     double factor,
     weight_t* w,
 ) noexcept nogil:
     """Add factor * x_i to w."""
+    cdef const value_t* values = data + place.start
+    cdef const int32_t* columns = place.columns
     cdef weight_t rate = <weight_t>factor
-    cdef ptrdiff_t k
+    cdef ptrdiff_t k, length = place.length
     if columns == NULL:
         for k in range(length):
             w[k] += rate * <weight_t>values[k]
@@ -214,9 +242,8 @@ cdef inline void row_add(
 
 
 cdef inline double row_squared_norm(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     bint increasing,
     double* scratch,
 ) noexcept nogil:
@@ -225,31 +252,33 @@ cdef inline double row_squared_norm(
     A CSR row may name a column twice, so its entries are summed first, unless its
     columns are known to increase.
     """
+    cdef const value_t* values = data + place.start
     cdef double total = 0.0
     cdef ptrdiff_t k
     if increasing:
-        for k in range(length):
+        for k in range(place.length):
             total += <double>values[k] * <double>values[k]
         return total
-    row_add(values, columns, length, 1.0, scratch)
-    total = row_dot(values, columns, length, scratch, <double>0)
-    for k in range(length):
-        scratch[columns[k]] = 0.0
+    row_add(data, place, 1.0, scratch)
+    total = row_dot(data, place, scratch, <double>0)
+    for k in range(place.length):
+        scratch[place.columns[k]] = 0.0
     return total
 
 
 cdef inline double row_scaled_norm(
-    const value_t* values,
-    const int32_t* columns,
-    ptrdiff_t length,
+    const value_t* data,
+    const Row* place,
     const value_t* scales,
 ) noexcept nogil:
     """Return the sum of (scales_j x_ij)^2, in the precision of X.
 
     Entries of a column that is named twice are squared singly.
     """
+    cdef const value_t* values = data + place.start
+    cdef const int32_t* columns = place.columns
     cdef value_t total = 0.0, term
-    cdef ptrdiff_t k
+    cdef ptrdiff_t k, length = place.length
     if columns == NULL:
         for k in range(length):
             term = scales[k] * values[k]

@@ -64,3 +64,80 @@ cdef inline weight_t level(
             if eta == low or eta == high:
                 break
     return eta
+
+
+cdef inline weight_t cap_of(double caps, weight_t bound) noexcept nogil:
+    """Return the cap of a row, which is `caps` times its bound, or FAR if there is none."""
+    return <weight_t>caps * bound if caps < FAR else FAR
+
+
+cdef inline weight_t outward_at_corner(
+    const weight_t* gradient, ptrdiff_t width, ptrdiff_t k
+) noexcept nogil:
+    """Return the same where the dual of class k alone is the whole cap."""
+    cdef weight_t other = -FAR, here = gradient[k], ahead
+    cdef ptrdiff_t v
+    for v in range(width):
+        if v != k:
+            other = gradient[v] if gradient[v] > other else other
+    ahead = here - other
+    return here if here < ahead else ahead
+
+
+cdef inline weight_t outward_of_set(
+    const weight_t* alpha,
+    const weight_t* gradient,
+    ptrdiff_t width,
+    weight_t bound,
+    weight_t cap,
+    weight_t* violation,
+    weight_t* gap,
+) noexcept nogil:
+    """Return how far the gradient of a row points out of its set at a vertex.
+
+    If that is positive, the row's duals stay where they are; -1 if they are at no vertex.
+    Sets `violation` to how far they are from optimal, in units of the gradient, and `gap`
+    to the row's part of the duality gap: its loss, less a . g.
+    """
+    cdef weight_t total = 0, mean = 0, largest = -FAR, a, g, worst = 0, least = FAR
+    cdef weight_t highest = 0, shortfall = 0
+    cdef bint is_vertex = True, is_full
+    cdef ptrdiff_t v, k = -1
+    for v in range(width):
+        total += alpha[v]
+        mean += alpha[v] * gradient[v]
+        largest = gradient[v] if gradient[v] > largest else largest
+        shortfall += gradient[v] if gradient[v] > 0 else 0
+    if cap > bound:
+        gap[0] = bound * shortfall - mean
+    else:
+        gap[0] = cap * (largest if largest > 0 else 0) - mean
+    if total == 0:
+        violation[0] = largest if largest > 0 else 0
+        return -largest
+    is_full = total >= NEARLY * cap
+    # The multiplier of the cap.
+    mean = mean / total if is_full and mean > 0 else 0
+    for v in range(width):
+        a = alpha[v]
+        g = gradient[v] - mean
+        if a <= 0:
+            worst = g if g > worst else worst
+            least = -g if -g < least else least
+        elif a >= bound:
+            # At a cap that is no higher, there is no room to grow.
+            worst = -g if -g > worst else worst
+            least = g if g < least else least
+        else:
+            is_vertex = False
+            worst = g if g > worst else worst
+            worst = -g if -g > worst else worst
+        if a > highest:
+            highest = a
+            k = v
+    violation[0] = worst
+    if cap > bound or not is_full:
+        return least if is_vertex else -1
+    if highest < NEARLY * cap:
+        return -1
+    return outward_at_corner(gradient, width, k)

@@ -5,10 +5,11 @@ from libc.math cimport fabs
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint64_t
 
+from ._box cimport clip
 from ._rows cimport (
     Layout,
     Row,
-    fetch_row,
+    fetch_ahead,
     locate,
     prefetch,
     row_add,
@@ -16,11 +17,31 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
+from ._values cimport Values, entry
+
+cdef struct Sweep:
+    # Steps at the rows ``order[start:stop]``. Those that stay in the order move to its
+    # place `kept` and those behind; left out are rows that point out of where they are by
+    # more than `shrink_above`. `step` is the factor of the line search at each row.
+    ptrdiff_t* order
+    ptrdiff_t start
+    ptrdiff_t stop
+    ptrdiff_t kept
+    const double* step
+    double intercept_step
+    double shrink_above
 
 
-cdef enum:
-    # Rows between the one that is asked for and the one that is worked on.
-    AHEAD = 8
+cdef struct Binary:
+    # The dual of a problem of two classes, its intercept, and the largest violation of
+    # optimality that a sweep has seen.
+    const int8_t* signs
+    Values bound
+    Values curvature
+    double* alpha
+    double spread
+    double intercept
+    double worst
 
 
 cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
@@ -56,60 +77,53 @@ cdef inline void permute(
             order[other * run + j] = kept
 
 
-cdef inline ptrdiff_t take_steps(
-    const Layout* X,
-    const value_t* data,
-    ptrdiff_t* order,
-    ptrdiff_t start,
-    ptrdiff_t stop,
-    ptrdiff_t kept,
-    const int8_t* signs,
-    const double[:] bound,
-    const double[:] curvature,
-    const double* step,
-    double intercept_step,
-    double shrink_above,
-    double* alpha,
-    weight_t* w,
-    double* scalars,
-    double spread,
+cdef inline double proximal_step(
+    double intercept, double imbalance, double intercept_step, bint penalized
 ) noexcept nogil:
-    """See `dual_steps` in ``_sweep.pyx``.
+    """Return the intercept after a step of the proximal point method.
 
-    w and the intercept move `spread` times as far as the dual variables say, and each
-    step is so much shorter.
+    `imbalance` is the sum of a y: the intercept that a penalised one is to become.
     """
-    cdef double intercept = scalars[0], worst = scalars[1]
-    cdef double old, new, gradient, sign, change
-    cdef ptrdiff_t k, row
+    return intercept + intercept_step * (imbalance - (intercept if penalized else 0.0))
+
+
+cdef inline void take_steps(
+    const Layout* X, const value_t* data, Sweep* sweep, Binary* problem, weight_t* w
+) noexcept nogil:
+    """Step at each row of a sweep in turn; see `dual_steps` in ``_sweep.pyx``.
+
+    w and the intercept move ``problem.spread`` times as far as the dual variables say,
+    and each step is so much shorter.
+    """
+    cdef ptrdiff_t* order = sweep.order
+    cdef const double* step = sweep.step
+    cdef const int8_t* signs = problem.signs
+    cdef double* alpha = problem.alpha
+    cdef Values bounds = problem.bound, curvatures = problem.curvature
+    cdef ptrdiff_t stop = sweep.stop
+    cdef double intercept_step = sweep.intercept_step
+    cdef double intercept = problem.intercept, worst = problem.worst
+    cdef double spread = problem.spread, shrink_above = sweep.shrink_above
+    cdef double old, new, score, bend, gradient, sign, change, bound
+    cdef ptrdiff_t k, row, ahead, kept = sweep.kept
     cdef Row place
-    for k in range(start, stop):
-        if k + AHEAD < stop:
-            row = order[k + AHEAD]
-            fetch_row(X, data, row)
-            prefetch(&alpha[row])
-            prefetch(&step[row])
+    for k in range(sweep.start, stop):
+        ahead = fetch_ahead(X, data, order, k, stop)
+        if ahead >= 0:
+            prefetch(&alpha[ahead])
+            prefetch(&step[ahead])
         row = order[k]
-        place = locate(X, row)
         sign = signs[row]
         old = alpha[row]
-        gradient = 1.0 - curvature[row] * old - sign * (
-            intercept
-            + row_dot(
-                &data[place.start],
-                place.columns,
-                place.length,
-                w,
-                <weight_t>0,
-            )
-        )
-        if old == 0.0 and gradient <= 0.0:
-            if gradient >= -shrink_above:
-                order[kept] = row
-                kept += 1
-            continue
-        if old == bound[row] and gradient >= 0.0:
-            if gradient <= shrink_above:
+        bend = entry(curvatures, row) * old
+        # Next to each other, so that the compiler asks only once if the row is dense.
+        place = locate(X, row)
+        score = intercept + row_dot(data, &place, w, <weight_t>0)
+        gradient = 1.0 - bend - sign * score
+        bound = entry(bounds, row)
+        # As `outward` has it, but with branches, which are guessed and save waiting.
+        if (old == 0.0 and gradient <= 0.0) or (old == bound and gradient >= 0.0):
+            if fabs(gradient) <= shrink_above:
                 order[kept] = row
                 kept += 1
             continue
@@ -117,22 +131,10 @@ cdef inline ptrdiff_t take_steps(
         kept += 1
         if fabs(gradient) > worst:
             worst = fabs(gradient)
-        new = old + gradient * step[row] / spread
-        if new < 0.0:
-            new = 0.0
-        elif new > bound[row]:
-            new = bound[row]
+        new = clip(old + gradient * step[row] / spread, bound)
         if new != old:
             alpha[row] = new
             change = spread * sign * (new - old)
             intercept += intercept_step * change
-            row_add(
-                &data[place.start],
-                place.columns,
-                place.length,
-                change,
-                w,
-            )
-    scalars[0] = intercept
-    scalars[1] = worst
-    return kept
+            row_add(data, &place, change, w)
+    problem.intercept, problem.worst, sweep.kept = intercept, worst, kept

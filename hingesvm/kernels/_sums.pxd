@@ -1,19 +1,11 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""Arrays with one entry a row that may be scalars, in blocks, and sums over them."""
+"""Sums over the rows that make up objective, dual and stopping test."""
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
-from ._box cimport clip
-
-cdef enum:
-    BLOCK = 256
-
-
-cdef struct Values:
-    # One entry a row, or with a step of 0 the same for all.
-    const double* first
-    ptrdiff_t step
+from ._box cimport curved_loss, kinked_loss
+from ._values cimport BLOCK, Values, block_of
 
 
 cdef struct Sums:
@@ -21,30 +13,6 @@ cdef struct Sums:
     double gain
     double imbalance
     double moved
-
-
-cdef inline Values values_of(const double[:] array) noexcept nogil:
-    """Return what an array holds, which may be a broadcast scalar."""
-    cdef Values out
-    out.first = &array[0] if array.shape[0] else NULL
-    out.step = array.strides[0] // <ptrdiff_t>sizeof(double)
-    return out
-
-
-cdef inline const double* block_of(
-    Values values, ptrdiff_t start, ptrdiff_t size, double* room
-) noexcept nogil:
-    """Return `size` entries from `start` on side by side: in place, or in `room`.
-
-    A scalar is written to the room at the start 0 alone, so that must come first.
-    """
-    cdef ptrdiff_t k
-    if values.step == 1:
-        return values.first + start
-    if values.step != 0 or start == 0:
-        for k in range(size):
-            room[k] = values.first[(start + k) * values.step]
-    return room
 
 
 cdef inline Sums sum_up(
@@ -57,14 +25,16 @@ cdef inline Sums sum_up(
     const double* anchor,
     ptrdiff_t n,
 ) noexcept nogil:
-    """Return the sums of ``_vectors.totals``; 0 for what `signs`, `anchor` NULL leave.
+    """Return the sums of ``_vectors.totals``.
+
+    Those are 0 that would take `signs` or `anchor` where it is NULL.
     """
     cdef Sums sums = Sums(0.0, 0.0, 0.0, 0.0)
     cdef double[BLOCK] cost_room, bound_room, curvature_room
     cdef const double* cost
     cdef const double* bound
     cdef const double* curvature
-    cdef double short, slope, a, part
+    cdef double a, part
     cdef ptrdiff_t start = 0, size, k
     while start < n:
         size = min(n - start, <ptrdiff_t>BLOCK)
@@ -72,15 +42,12 @@ cdef inline Sums sum_up(
         if curvatures.first[0] > 0.0:
             curvature = block_of(curvatures, start, size, curvature_room)
             for k in range(size):
-                short = shortfall[start + k]
-                slope = clip(short / curvature[k], bound[k])
-                sums.loss += slope * (short - 0.5 * curvature[k] * slope)
+                sums.loss += curved_loss(shortfall[start + k], bound[k], curvature[k])
                 a = alpha[start + k]
                 sums.gain -= 0.5 * curvature[k] * a * a
         else:
             for k in range(size):
-                short = shortfall[start + k]
-                sums.loss += bound[k] * (short if short > 0.0 else 0.0)
+                sums.loss += kinked_loss(shortfall[start + k], bound[k])
         for k in range(start, start + size):
             sums.gain += alpha[k]
         if signs != NULL:

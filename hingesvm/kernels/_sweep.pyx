@@ -15,17 +15,19 @@ from ._places cimport Places, close, opened
 from ._rows cimport (
     Layout,
     Row,
-    fetch_row,
+    fetch_ahead,
     find,
     is_valid,
     locate,
     row_add,
+    row_at,
     row_dot,
     row_squared_norm,
     value_t,
     weight_t,
 )
-from ._steps cimport AHEAD, permute, take_steps
+from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
+from ._values cimport values_of
 
 
 def shuffle(
@@ -61,24 +63,16 @@ def margins(
     Times y_k, where there are signs.
     """
     cdef Layout X = opened(where)
-    cdef bint listed = order.shape[0] > 0
-    cdef bint scattered = listed or X.index != NULL
+    cdef const ptrdiff_t* rows = &order[0] if order.shape[0] else NULL
     cdef bint signed = signs.shape[0] > 0
     cdef double score
     cdef ptrdiff_t k
     cdef Row place
     with nogil:
         for k in range(start, stop):
-            if scattered and k + AHEAD < stop:
-                fetch_row(&X, &data[0], order[k + AHEAD] if listed else k + AHEAD)
-            place = locate(&X, order[k] if listed else k)
-            score = intercept + row_dot(
-                &data[place.start],
-                place.columns,
-                place.length,
-                &w[0],
-                <double>0,
-            )
+            fetch_ahead(&X, &data[0], rows, k, stop)
+            place = locate(&X, row_at(rows, k))
+            score = intercept + row_dot(&data[0], &place, &w[0], <double>0)
             out[k] = signs[k] * score if signed else score
     close(&X)
 
@@ -94,21 +88,15 @@ def combine(
 ):
     """Add ``factors[k] * x_i`` to `out` for i = ``order[k]``, start <= k < stop."""
     cdef Layout X = opened(where)
-    cdef bint listed = order.shape[0] > 0
+    cdef const ptrdiff_t* rows = &order[0] if order.shape[0] else NULL
     cdef ptrdiff_t k
     cdef Row place
     with nogil:
         for k in range(start, stop):
             if factors[k] == 0.0:
                 continue
-            place = locate(&X, order[k] if listed else k)
-            row_add(
-                &data[place.start],
-                place.columns,
-                place.length,
-                factors[k],
-                &out[0],
-            )
+            place = locate(&X, row_at(rows, k))
+            row_add(&data[0], &place, factors[k], &out[0])
     close(&X)
 
 
@@ -132,6 +120,7 @@ def squared_norms(
     cdef ptrdiff_t row
     cdef Row place
     cdef bint valid = True, increasing
+    cdef double* room = &scratch[0] if scratch.shape[0] else NULL
     with nogil:
         for row in range(start, stop):
             place = find(&X, row)
@@ -139,13 +128,7 @@ def squared_norms(
             if not valid:
                 break
             place = locate(&X, row)
-            out[row] = row_squared_norm(
-                &data[place.start],
-                place.columns,
-                place.length,
-                increasing,
-                &scratch[0] if scratch.shape[0] else NULL,
-            )
+            out[row] = row_squared_norm(&data[0], &place, increasing, room)
     close(&X)
     return valid
 
@@ -184,29 +167,26 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
+    if stop <= start:
+        return kept
     cdef Layout X = opened(where)
-    if start < stop:
-        with nogil:
-            kept = take_steps(
-                &X,
-                &data[0],
-                &order[0],
-                start,
-                stop,
-                kept,
-                &signs[0],
-                bound,
-                curvature,
-                &step[0],
-                intercept_step,
-                shrink_above,
-                &alpha[0],
-                &w[0],
-                &scalars[0],
-                1.0,
-            )
+    cdef Sweep sweep = Sweep(
+        &order[0], start, stop, kept, &step[0], intercept_step, shrink_above
+    )
+    cdef Binary problem = Binary(
+        &signs[0],
+        values_of(bound),
+        values_of(curvature),
+        &alpha[0],
+        1.0,
+        scalars[0],
+        scalars[1],
+    )
+    with nogil:
+        take_steps(&X, &data[0], &sweep, &problem, &w[0])
     close(&X)
-    return kept
+    scalars[0], scalars[1] = problem.intercept, problem.worst
+    return sweep.kept
 
 
 def dual_sweeps(
@@ -244,45 +224,40 @@ def dual_sweeps(
         The steps that were counted.
     """
     cdef double before, visits = 0.0
-    cdef double[2] state
     if order.shape[0] == 0:
         return 0, least_visits
     cdef Layout X = opened(where)
+    cdef Sweep sweep = Sweep(
+        &order[0], 0, 0, n_active, &step[0], intercept_step, scalars[1]
+    )
+    cdef Binary problem = Binary(
+        &signs[0],
+        values_of(bound),
+        values_of(curvature),
+        &alpha[0],
+        1.0,
+        scalars[0],
+        0.0,
+    )
     with nogil:
         while True:
-            visits += max(<double>n_active, least_visits)
-            permute(&order[0], 0, n_active, 1, &random_state[0])
-            before = state[0] = scalars[0]
-            state[1] = 0.0
-            n_active = take_steps(
-                &X,
-                &data[0],
-                &order[0],
-                0,
-                n_active,
-                0,
-                &signs[0],
-                bound,
-                curvature,
-                &step[0],
-                intercept_step,
-                scalars[1],
-                &alpha[0],
-                &w[0],
-                &state[0],
-                1.0,
-            )
-            scalars[0] = state[0]
-            scalars[1] = safely * state[1]
+            visits += max(<double>sweep.kept, least_visits)
+            permute(&order[0], 0, sweep.kept, 1, &random_state[0])
+            before = problem.intercept
+            problem.worst = 0.0
+            sweep.stop, sweep.kept = sweep.kept, 0
+            take_steps(&X, &data[0], &sweep, &problem, &w[0])
+            sweep.shrink_above = safely * problem.worst
             if intercept_step != 0.0:
-                scalars[2] += (state[0] - before) / intercept_step
-                scalars[0] += intercept_step * (
-                    scalars[2] - (scalars[0] if penalized else 0.0)
+                scalars[2] += (problem.intercept - before) / intercept_step
+                problem.intercept = proximal_step(
+                    problem.intercept, scalars[2], intercept_step, penalized
                 )
-            if n_active == 0 or scalars[1] <= enough or visits >= n_visits:
+            if sweep.kept == 0 or sweep.shrink_above <= enough or visits >= n_visits:
                 break
     close(&X)
-    return n_active, visits
+    scalars[0], scalars[1] = problem.intercept, sweep.shrink_above
+    return sweep.kept, visits
 
 
 def averaged_steps(
@@ -317,7 +292,7 @@ def averaged_steps(
     cdef double fixed = scalars[0], moving = scalars[1], scale = scalars[2]
     cdef double time = scalars[3], total = scalars[4]
     cdef double n_rows = <double>alpha.shape[0]
-    cdef double shortfall, slope, rate, change, sign
+    cdef double score, shortfall, slope, rate, change, sign
     cdef ptrdiff_t k, row
     cdef Row place
     with nogil:
@@ -325,20 +300,8 @@ def averaged_steps(
             row = order[k]
             place = locate(&X, row)
             sign = signs[row]
-            shortfall = 1.0 - sign * (
-                fixed
-                + scale
-                * (
-                    moving
-                    + row_dot(
-                        &data[place.start],
-                        place.columns,
-                        place.length,
-                        &w[0],
-                        <double>0,
-                    )
-                )
-            )
+            score = moving + row_dot(&data[0], &place, &w[0], <double>0)
+            shortfall = 1.0 - sign * (fixed + scale * score)
             time += 1.0
             rate = 1.0 / (time + delay)
             scale *= 1.0 - rate
@@ -352,13 +315,7 @@ def averaged_steps(
                 alpha[row] += change
                 change *= sign
                 moving += intercept_step * change
-                row_add(
-                    &data[place.start],
-                    place.columns,
-                    place.length,
-                    change,
-                    &w[0],
-                )
+                row_add(&data[0], &place, change, &w[0])
             total += time * scale
     scalars[1] = moving
     scalars[2] = scale

@@ -14,7 +14,8 @@ from libc.string cimport memcpy
 from ._meeting cimport Meeting
 from ._places cimport Places, close, opened
 from ._rows cimport Layout, value_t, weight_t
-from ._steps cimport permute, take_steps
+from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
+from ._values cimport values_of
 
 
 cdef enum:
@@ -35,6 +36,14 @@ cdef enum:
     SPREAD = 3
     RANGE = 4
     VISITS = 5
+
+
+cdef struct Buckets:
+    # The active rows: ``rows[j * room : j * room + sizes[j]]`` are those of bucket j.
+    ptrdiff_t* rows
+    ptrdiff_t room
+    ptrdiff_t* sizes
+    ptrdiff_t count
 
 
 cdef inline void add_up(
@@ -76,29 +85,100 @@ cdef inline void add_up(
         sums[1] += together
 
 
-cdef inline (ptrdiff_t, ptrdiff_t, ptrdiff_t) hand_of(
+cdef void choose_hand(
+    const Buckets* buckets,
     const ptrdiff_t* deck,
-    const ptrdiff_t* sizes,
-    ptrdiff_t n_buckets,
     ptrdiff_t n_rows,
     ptrdiff_t member,
     ptrdiff_t n_members,
+    double* line,
 ) noexcept nogil:
-    """Return the places in the deck of a member's buckets, and how many rows are before.
+    """Set the places in the deck of a member's buckets, and how many rows are before.
 
     All members get about as many rows.
     """
-    cdef ptrdiff_t k, before = 0, low = 0, rows_before = 0
+    cdef ptrdiff_t k, before = 0
     cdef bint found = False
-    for k in range(n_buckets):
+    line[FIRST] = line[LAST] = buckets.count
+    for k in range(buckets.count):
         if not found and before * n_members >= n_rows * member:
-            low, rows_before, found = k, before, True
+            line[FIRST], line[BEFORE], found = k, before, True
         if before * n_members >= n_rows * (member + 1):
-            return low, k, rows_before
-        before += sizes[deck[k]]
+            line[LAST] = k
+            return
+        before += buckets.sizes[deck[k]]
     if not found:
-        low, rows_before = n_buckets, before
-    return low, n_buckets, rows_before
+        line[BEFORE] = before
+
+
+cdef ptrdiff_t size_of_hand(
+    const Buckets* buckets, const ptrdiff_t* deck, const double* line
+) noexcept nogil:
+    """Return how many rows the buckets of a member have."""
+    cdef ptrdiff_t k, count = 0
+    for k in range(<ptrdiff_t>line[FIRST], <ptrdiff_t>line[LAST]):
+        count += buckets.sizes[deck[k]]
+    return count
+
+
+cdef void deal(
+    const Buckets* buckets,
+    const ptrdiff_t* deck,
+    const double* line,
+    ptrdiff_t* hand,
+    uint8_t* is_kept,
+) noexcept nogil:
+    """Copy the rows of a member's buckets to its hand; none counts as kept so far."""
+    cdef ptrdiff_t k, j
+    cdef const ptrdiff_t* rows
+    for k in range(<ptrdiff_t>line[FIRST], <ptrdiff_t>line[LAST]):
+        rows = buckets.rows + deck[k] * buckets.room
+        for j in range(buckets.sizes[deck[k]]):
+            hand[j] = rows[j]
+            is_kept[rows[j]] = 0
+        hand += buckets.sizes[deck[k]]
+
+
+cdef void drop_rows(
+    Buckets* buckets,
+    const ptrdiff_t* deck,
+    const double* line,
+    const ptrdiff_t* hand,
+    uint8_t* is_kept,
+) noexcept nogil:
+    """Leave in a member's buckets the rows that its sweep has kept, which lead its hand."""
+    cdef ptrdiff_t k, j, stays
+    cdef ptrdiff_t* rows
+    for k in range(<ptrdiff_t>line[KEPT]):
+        is_kept[hand[k]] = 1
+    for k in range(<ptrdiff_t>line[FIRST], <ptrdiff_t>line[LAST]):
+        rows = buckets.rows + deck[k] * buckets.room
+        stays = 0
+        for j in range(buckets.sizes[deck[k]]):
+            if is_kept[rows[j]]:
+                rows[stays] = rows[j]
+                stays += 1
+        buckets.sizes[deck[k]] = stays
+
+
+cdef double next_spread(
+    double spread,
+    double apart,
+    double together,
+    double too_far,
+    double hold,
+    ptrdiff_t n_members,
+) noexcept nogil:
+    """Return how far steps are to count on those of others from what these have done.
+
+    `apart` is the sum of the squared norms of the members' changes of w, `together` the
+    squared norm of their sum.
+    """
+    cdef double ratio
+    if not apart > 0.0:
+        return spread
+    ratio = max(together / apart / too_far, hold * spread)
+    return max(1.0, min(ratio, <double>n_members))
 
 
 def shared_sweeps(
@@ -152,79 +232,54 @@ def shared_sweeps(
     has been begun, and end if it is cancelled.
     """
     cdef Layout X = opened(where)
+    cdef Buckets buckets = Buckets(&order[0], bucket, &sizes[0], sizes.shape[0])
+    cdef Binary problem = Binary(
+        &signs[0], values_of(bound), values_of(curvature), &alpha[0], 1.0, 0.0, 0.0
+    )
+    cdef Sweep sweep
     cdef ptrdiff_t n_members = copies.shape[0], size = w.shape[0]
-    cdef ptrdiff_t n_buckets = sizes.shape[0]
     cdef ptrdiff_t first_member = n_members * thread // n_threads
     cdef ptrdiff_t last_member = n_members * (thread + 1) // n_threads
     cdef ptrdiff_t part = <ptrdiff_t>scalars[RANGE]
     cdef ptrdiff_t lines = (size + 15) // 16
-    cdef ptrdiff_t member, k, j, total, first_bucket, last_bucket, rows_before, count
-    cdef ptrdiff_t stays
+    cdef ptrdiff_t member, k, n_rows = 0, count
     cdef ptrdiff_t* deck
     cdef ptrdiff_t* hand
-    cdef ptrdiff_t* rows
     cdef double intercept = scalars[INTERCEPT], shrink_above = scalars[SHRINK_ABOVE]
     cdef double imbalance = scalars[IMBALANCE], spread = scalars[SPREAD]
     cdef double visits = scalars[VISITS]
-    cdef double change, worst, apart, together, ratio
+    cdef double change, worst, apart, together
     cdef double* line
-    cdef double[2] state
+    cdef double[2] norms
     cdef int64_t everyone = 0
     cdef bint goes_on = True
     with nogil:
-        total = 0
-        for k in range(n_buckets):
-            total += sizes[k]
+        for k in range(buckets.count):
+            n_rows += buckets.sizes[k]
         while goes_on:
             for member in range(first_member, last_member):
                 line = &board[member, 0]
                 deck = &decks[member, 0]
                 memcpy(&copies[member, 0], &w[0], size * sizeof(weight_t))
                 if part == 0:
-                    permute(deck, 0, n_buckets, 1, &random_state[member, 0])
-                    first_bucket, last_bucket, rows_before = hand_of(
-                        deck, &sizes[0], n_buckets, total, member, n_members
-                    )
-                    line[FIRST] = first_bucket
-                    line[LAST] = last_bucket
-                    line[BEFORE] = rows_before
-                    line[KEPT] = 0.0
-                    line[WORST] = 0.0
-                first_bucket = <ptrdiff_t>line[FIRST]
-                last_bucket = <ptrdiff_t>line[LAST]
+                    permute(deck, 0, buckets.count, 1, &random_state[member, 0])
+                    choose_hand(&buckets, deck, n_rows, member, n_members, line)
+                    line[KEPT] = line[WORST] = 0.0
                 hand = &hands[0] + <ptrdiff_t>line[BEFORE]
-                count = 0
-                for k in range(first_bucket, last_bucket):
-                    if part == 0:
-                        rows = &order[0] + deck[k] * bucket
-                        for j in range(sizes[deck[k]]):
-                            hand[count + j] = rows[j]
-                            is_kept[rows[j]] = 0
-                    count += sizes[deck[k]]
+                count = size_of_hand(&buckets, deck, line)
                 if part == 0:
+                    deal(&buckets, deck, line, hand, &is_kept[0])
                     permute(hand, 0, count, 1, &random_state[member, 1])
-                state[0] = intercept
-                state[1] = line[WORST]
-                line[KEPT] = take_steps(
-                    &X,
-                    &data[0],
-                    hand,
-                    count * part // n_ranges,
-                    count * (part + 1) // n_ranges,
-                    <ptrdiff_t>line[KEPT],
-                    &signs[0],
-                    bound,
-                    curvature,
-                    &step[0],
-                    intercept_step * n_members / spread,
-                    shrink_above,
-                    &alpha[0],
-                    &copies[member, 0],
-                    state,
-                    spread,
-                )
-                line[CHANGE] = state[0] - intercept
-                line[WORST] = state[1]
+                problem.intercept, problem.worst = intercept, line[WORST]
+                problem.spread = spread
+                sweep.order, sweep.kept = hand, <ptrdiff_t>line[KEPT]
+                sweep.start = count * part // n_ranges
+                sweep.stop = count * (part + 1) // n_ranges
+                sweep.step, sweep.shrink_above = &step[0], shrink_above
+                sweep.intercept_step = intercept_step * n_members / spread
+                take_steps(&X, &data[0], &sweep, &problem, &copies[member, 0])
+                line[CHANGE] = problem.intercept - intercept
+                line[WORST], line[KEPT] = problem.worst, sweep.kept
             everyone += n_threads
             if not meeting.meet(everyone):
                 break
@@ -233,27 +288,17 @@ def shared_sweeps(
                 change += board[k, CHANGE]
                 worst = max(worst, board[k, WORST])
             part += 1
-            visits += max(<double>total, least_visits) / n_ranges
+            visits += max(<double>n_rows, least_visits) / n_ranges
             if part == n_ranges:
-                total = 0
+                n_rows = 0
                 for k in range(n_members):
-                    total += <ptrdiff_t>board[k, KEPT]
+                    n_rows += <ptrdiff_t>board[k, KEPT]
             for member in range(first_member, last_member):
                 line = &board[member, 0]
                 if part == n_ranges:
                     # All have dealt by now, so that buckets may shrink.
-                    deck = &decks[member, 0]
                     hand = &hands[0] + <ptrdiff_t>line[BEFORE]
-                    for k in range(<ptrdiff_t>line[KEPT]):
-                        is_kept[hand[k]] = 1
-                    for k in range(<ptrdiff_t>line[FIRST], <ptrdiff_t>line[LAST]):
-                        rows = &order[0] + deck[k] * bucket
-                        stays = 0
-                        for j in range(sizes[deck[k]]):
-                            if is_kept[rows[j]]:
-                                rows[stays] = rows[j]
-                                stays += 1
-                        sizes[deck[k]] = stays
+                    drop_rows(&buckets, &decks[member, 0], line, hand, &is_kept[0])
                 add_up(
                     &w[0],
                     &copies[0, 0],
@@ -262,10 +307,9 @@ def shared_sweeps(
                     min(size, lines * member // n_members * 16),
                     min(size, lines * (member + 1) // n_members * 16),
                     <weight_t>spread,
-                    state,
+                    norms,
                 )
-                line[APART] = state[0]
-                line[TOGETHER] = state[1]
+                line[APART], line[TOGETHER] = norms[0], norms[1]
             everyone += n_threads
             if not meeting.meet(everyone):
                 break
@@ -273,10 +317,7 @@ def shared_sweeps(
             for k in range(n_members):
                 apart += board[k, APART]
                 together += board[k, TOGETHER]
-            if apart > 0.0:
-                ratio = together / apart / too_far
-                ratio = max(ratio, hold * spread)
-                spread = max(1.0, min(ratio, <double>n_members))
+            spread = next_spread(spread, apart, together, too_far, hold, n_members)
             # Each member has moved it as far as all of them are to.
             change /= n_members
             intercept += change
@@ -287,10 +328,10 @@ def shared_sweeps(
                 part = 0
                 shrink_above = safely * worst
                 if intercept_step != 0.0:
-                    intercept += intercept_step * (
-                        imbalance - (intercept if penalized else 0.0)
+                    intercept = proximal_step(
+                        intercept, imbalance, intercept_step, penalized
                     )
-                goes_on &= total > 0 and shrink_above > enough
+                goes_on &= n_rows > 0 and shrink_above > enough
         if thread == 0:
             scalars[INTERCEPT] = intercept
             scalars[SHRINK_ABOVE] = shrink_above

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The parts of a Newton step on rows in tiles; ``_narrow.pyx`` puts them together."""
+"""The parts of a Newton step on rows in tiles; ``_inner.pxd`` puts them together."""
 
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stddef cimport ptrdiff_t
@@ -9,7 +9,8 @@ from ._box cimport clip
 from ._line cimport Slopes, zero_along
 from ._products cimport STRIP, add_products, dot, weighted_dot
 from ._rows cimport value_t
-from ._sums cimport Sums, Values, block_of, sum_up
+from ._sums cimport Sums, sum_up
+from ._values cimport Values, block_of, entry
 
 cdef enum:
     TILE = 64
@@ -81,16 +82,16 @@ cdef inline void set_slopes(Band* band) noexcept nogil:
     cdef double width = 1.0, sigma = 0.0
     cdef ptrdiff_t k
     for k in range(min(band.n, <ptrdiff_t>1) if one_pace else band.n):
-        sigma = rho * band.cost.first[k * band.cost.step]
-        width = 1.0 + sigma * band.curvature.first[k * band.curvature.step]
+        sigma = rho * entry(band.cost, k)
+        width = 1.0 + sigma * entry(band.curvature, k)
         band.pace[k] = sigma / width
     band.slopes.pace = Values(band.pace, not one_pace)
     band.slopes.rest = Values(band.anchor, 1)
     if not band.has_kink:
         for k in range(band.n):
             if not one_pace:
-                sigma = rho * band.cost.first[k * band.cost.step]
-                width = 1.0 + sigma * band.curvature.first[k * band.curvature.step]
+                sigma = rho * entry(band.cost, k)
+                width = 1.0 + sigma * entry(band.curvature, k)
             band.rest[k] = band.anchor[k] / width
         band.slopes.rest = Values(band.rest, 1)
 

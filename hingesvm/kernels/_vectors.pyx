@@ -10,9 +10,10 @@ from libc.math cimport INFINITY, fabs, isfinite
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint8_t
 
-from ._box cimport clip
+from ._box cimport clip, outward
 from ._line cimport Slopes, clipped_sums, real_t, zero_along
-from ._sums cimport BLOCK, Sums, Values, block_of, sum_up, values_of
+from ._sums cimport Sums, sum_up
+from ._values cimport BLOCK, Values, block_of, entry, values_of
 
 cdef enum:
     # Where a dual variable is in its box, as ``duals.py`` names it.
@@ -269,8 +270,8 @@ def distances(
             if reach[row] > 0.0:
                 far = distance(
                     shortfall[row],
-                    bounds.first[row * bounds.step],
-                    curvatures.first[row * curvatures.step],
+                    entry(bounds, row),
+                    entry(curvatures, row),
                 )
                 out[k] = far / <double>reach[row]
 
@@ -327,21 +328,6 @@ def intercept_derivative(
     return value, total
 
 
-cdef inline double outwards(
-    double alpha, double bound, double curvature, double shortfall
-) noexcept nogil:
-    """Return how far the gradient of a row at a bound points out of its box, or 0.
-
-    Minus the size of the gradient if the row is inside its box or should move there.
-    """
-    cdef double gradient = shortfall - curvature * alpha
-    if alpha == 0.0 and gradient < 0.0:
-        return -gradient
-    if alpha == bound and gradient > 0.0:
-        return gradient
-    return -fabs(gradient)
-
-
 def wake(
     const double[::1] shortfall,
     const double[::1] alpha,
@@ -361,15 +347,16 @@ def wake(
     worst : float
         The largest violation.
     """
-    cdef double worst = 0.0, value
+    cdef double worst = 0.0, gradient, violation
     cdef ptrdiff_t row, count = 0
     with nogil:
         for row in range(alpha.shape[0]):
-            value = -outwards(alpha[row], bound[row], curvature[row], shortfall[row])
-            worst = value if value > worst else worst
+            gradient = shortfall[row] - curvature[row] * alpha[row]
+            violation = -outward(alpha[row], bound[row], gradient)
+            worst = violation if violation > worst else worst
         for row in range(alpha.shape[0]):
-            value = outwards(alpha[row], bound[row], curvature[row], shortfall[row])
-            if value <= safe * worst:
+            gradient = shortfall[row] - curvature[row] * alpha[row]
+            if outward(alpha[row], bound[row], gradient) <= safe * worst:
                 out[count] = row
                 count += 1
     return count, worst
