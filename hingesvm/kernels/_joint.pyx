@@ -13,7 +13,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t
 
 from ._blocks cimport add_all_scores, add_to_all, packed_row
-from ._places cimport Places, close, opened
+from ._places cimport Places, close, opened, refuse_single_weights
 from ._rows cimport (
     Layout,
     Row,
@@ -116,6 +116,8 @@ def block_steps(
     int
         Position behind the last row kept.
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     if stop <= start:
         return kept
     cdef Layout X = opened(where)
@@ -241,6 +243,8 @@ def survey(
     by how much the gradient of a row points outwards, at the duals as they are. The other
     arguments are as of `block_steps`, but that `room` is of shape (4 * width,).
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     if stop <= start:
         return
     cdef Layout X = opened(where)

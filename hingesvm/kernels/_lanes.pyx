@@ -14,7 +14,7 @@ from libc.stdint cimport int8_t
 
 from ._blocks cimport MOST_LANES, add_row, add_scores
 from ._box cimport clip, curved_loss, kinked_loss, outward
-from ._places cimport Places, close, opened
+from ._places cimport Places, close, opened, refuse_single_weights
 from ._rows cimport (
     Layout,
     Row,
@@ -132,6 +132,8 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     if stop <= start:
         return kept
     cdef Layout X = opened(where)
@@ -272,6 +274,8 @@ def survey(
     where it is positive, it adds ``alpha_r y_r x_r`` to `own`, and to the rows of `sums`
     the losses, a - q a^2 / 2, and a y. All sums are float64.
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     if stop <= start:
         return
     cdef Layout X = opened(where)

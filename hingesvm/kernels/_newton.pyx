@@ -12,7 +12,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
 from ._box cimport clip
-from ._places cimport Places, close, opened
+from ._places cimport Places, close, opened, refuse_single_weights
 from ._rows cimport (
     Layout,
     Row,
@@ -54,6 +54,8 @@ def survey(
     alpha_r is first set to minus the subgradient c_r dl(m_r). Where `scales` is not
     empty, ``reach[r]`` becomes the norm of x_r with columns multiplied by `scales`.
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     cdef Layout X = opened(where)
     cdef bint with_reach = scales.shape[0] > 0
     cdef double short

@@ -70,3 +70,8 @@ cdef Layout opened(Places where) except *:
         if X.room == NULL:
             raise MemoryError
     return X
+
+
+cdef object refuse_single_weights():
+    """Raise the error about weights in a lower precision than that of X."""
+    raise TypeError("weights of float64 rows must be float64")

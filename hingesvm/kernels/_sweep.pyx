@@ -11,7 +11,7 @@ between two calls.
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t, uint64_t
 
-from ._places cimport Places, close, opened
+from ._places cimport Places, close, opened, refuse_single_weights
 from ._rows cimport (
     Layout,
     Row,
@@ -167,6 +167,8 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     if stop <= start:
         return kept
     cdef Layout X = opened(where)
@@ -223,6 +225,8 @@ def dual_sweeps(
     visits : float
         The steps that were counted.
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     cdef double before, visits = 0.0
     if order.shape[0] == 0:
         return 0, least_visits

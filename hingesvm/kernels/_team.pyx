@@ -12,7 +12,7 @@ from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
 from ._meeting cimport Meeting
-from ._places cimport Places, close, opened
+from ._places cimport Places, close, opened, refuse_single_weights
 from ._rows cimport Layout, value_t, weight_t
 from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
 from ._values cimport values_of
@@ -231,6 +231,8 @@ def shared_sweeps(
     same for all, and of the member's own. The threads wait for each other at `meeting`, which
     has been begun, and end if it is cancelled.
     """
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
     cdef Layout X = opened(where)
     cdef Buckets buckets = Buckets(&order[0], bucket, &sizes[0], sizes.shape[0])
     cdef Binary problem = Binary(

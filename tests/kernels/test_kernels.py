@@ -9,6 +9,7 @@ from kernel_cases import BUILDS
 
 from hingesvm import HingeSVC
 from hingesvm.kernels import build
+from hingesvm.rows.memory import MemoryRows
 
 # Trains with one build and then with the other, importing all but NumPy, SciPy and
 # scikit-learn twice.
@@ -56,3 +57,15 @@ def test_same_bits_with_one_build():
     first, second = (HingeSVC(random_state=3).fit(X, y) for _ in range(2))
     assert build.SUFFIX in BUILDS
     assert np.array_equal(first.coef_, second.coef_)
+
+
+def test_weights_in_less_precision_than_the_rows_are_refused():
+    rows = MemoryRows(np.ones((2, 3)))
+    order, signs = np.arange(2), np.array([1, -1], dtype=np.int8)
+    ones, w = np.ones(2), np.zeros(3, dtype=np.float32)
+    with pytest.raises(TypeError, match="weights of float64 rows must be float64"):
+        build._sweep.dual_steps(
+            *rows.arrays, order, 0, 2, 0, signs, ones, ones, ones, 0.0, np.inf,
+            np.zeros(2), w, np.zeros(2),
+        )  # fmt: skip
+    assert not w.any()
