@@ -5,7 +5,9 @@
 Each sum is a float64 and a correction, whose error is that of a sum in twice the working
 precision (Ogita, Rump and Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26,
 2005). Built without the options that let a compiler reorder sums, which would undo it.
-X is taken as in ``_sweep.pyx``; no function holds the GIL while it works.
+
+X is given as ``(data, where)``: its values, flat and C-ordered, and the Places that tell
+which of them make up a row. No function holds the GIL while it works.
 """
 
 from libc.math cimport fabs

@@ -5,8 +5,10 @@
 Row i has a dual variable a_ik >= 0 for each class k but its own, which is at most c_i, and
 their sum at most a cap: c_i (Crammer and Singer) or none (Weston and Watkins). Arrays with
 an entry for each class have `width` of them, a multiple of 4; what is beyond the classes
-has an intercept of minus a large number, so that it never matters. X is taken as in
-``_sweep.pyx``.
+has an intercept of minus a large number, so that it never matters.
+
+X is given as ``(data, where)``: its values, flat and C-ordered, and the Places that tell
+which of them make up a row.
 """
 
 from libc.stddef cimport ptrdiff_t
@@ -108,8 +110,7 @@ def block_steps(
     ``worst[2]`` by how much the sum of all a_k grows. A row whose gradient points outwards
     by more than `shrink_above` is dropped from `order`; the others are kept, from position
     `kept` on. Entries of a dense X that are not 0 are copied to `packed` and `places`
-    first, if these have room.
-    `room` is scratch, of shape (3 * width,).
+    first, if these have room. `room` is scratch, of shape (3 * width,).
 
     Returns
     -------

@@ -2,8 +2,11 @@
 # cython: initializedcheck=False, cdivision=True
 """The hot loops of the Newton steps of joint multi-class problems, in float64.
 
-Arrays with an entry for each class have `width` of them, a multiple of 4. X and the rows'
-sets are taken as in ``_joint.pyx``.
+Arrays with an entry for each class have `width` of them, a multiple of 4. The sets of the
+rows' duals are those of ``_joint.pyx``.
+
+X is given as ``(data, where)``: its values, flat and C-ordered, and the Places that tell
+which of them make up a row.
 """
 
 from libc.stddef cimport ptrdiff_t

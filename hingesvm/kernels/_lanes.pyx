@@ -5,8 +5,11 @@
 The problems are those of classes against the rest: they share rows, costs and loss and
 differ in signs. Each has a lane: a place in arrays whose last axis is as long as there
 are lanes, 4, 8 or 16, so that what a row does to all of them is a few vector
-instructions. ``lane[r]`` is the lane of the class of row r, which is its one positive
-sign, or -1. X is taken as in ``_sweep.pyx``.
+instructions. ``lane[r]`` is the lane of the class of row r, the only one in which its sign
+is positive, or -1.
+
+X is given as ``(data, where)``: its values, flat and C-ordered, and the Places that tell
+which of them make up a row.
 """
 
 from libc.stddef cimport ptrdiff_t
@@ -137,7 +140,7 @@ def dual_steps(
     if stop <= start:
         return kept
     cdef Layout X = opened(where)
-    # What rows point outwards differs from lane to lane.
+    # Each lane has a `shrink_above` of its own.
     cdef Sweep sweep = Sweep(
         &order[0], start, stop, kept, &step[0], intercept_step, 0.0
     )

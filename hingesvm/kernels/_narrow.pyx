@@ -114,7 +114,11 @@ def fill_tiles(
     const int8_t[::1] signs,
     value_t[:, :, ::1] tiles,
 ):
-    """Copy rows to tiles; the last one is filled up with zeros."""
+    """Copy rows to tiles; the last one is filled up with zeros.
+
+    X is given as ``(data, where)``: its values, flat and C-ordered, and the Places that
+    tell which of them make up a row.
+    """
     cdef Layout X = opened(where)
     cdef Row place
     cdef ptrdiff_t row, j, size = tiles.shape[1], n = signs.shape[0]

@@ -2,9 +2,9 @@
 # cython: initializedcheck=False, cdivision=True
 """The hot loops of the batch method.
 
-X is taken as in ``_sweep.pyx``. Arrays with one entry a row that may be a broadcast
-scalar are strided; the others are contiguous. No function holds the GIL while it
-works.
+X is given as ``(data, where)``: its values, flat and C-ordered, and the Places that tell
+which of them make up a row. Arrays with one entry a row that may be a broadcast scalar
+are strided; the others are contiguous. No function holds the GIL while it works.
 """
 
 from libc.math cimport sqrt

@@ -2,9 +2,12 @@
 # cython: initializedcheck=False, cdivision=True
 """Sweeps that several threads share; see ``sweeping/shares.py``.
 
-X is given as in ``_sweep.pyx``. Every thread calls the same function with a number of
-its own, and they meet in it. The work is divided among members, of which a thread does
-the work of one or more: results depend on the number of members alone.
+X is given as ``(data, where)``: its values, flat and C-ordered, and the Places that tell
+which of them make up a row.
+
+Every thread calls the same function with a number of its own, and they meet in it. The
+work is divided among members, of which a thread does the work of one or more: results
+depend on the number of members alone.
 """
 
 from libc.stddef cimport ptrdiff_t
