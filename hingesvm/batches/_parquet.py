@@ -95,7 +95,8 @@ def from_parquet(
     -----
     Files are read piece by piece, whatever their row groups are: memory is that of one
     batch, of some thousand rows as pyarrow has them, and of a page or two of each
-    column. A `Dataset` is read by its own scanner instead, which holds row groups.
+    column. A `Dataset` is read by its own scanner instead, which holds whole row
+    groups, several of them; so pass paths where you can.
 
     A file without rows may have columns of any type.
 

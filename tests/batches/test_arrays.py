@@ -154,7 +154,7 @@ def test_repr(data):
         ({"sample_weight": [1.0]}, ValueError, r"sample_weight must .* got \(1,\)"),
         ({"sample_weight": 2.0}, ValueError, r"sample_weight must .* got \(\)"),
         *(
-            ({"X": sp.random_array((23, 4), format=form)}, ValueError, "tocsr")
+            ({"X": sp.random(23, 4, format=form)}, ValueError, "tocsr")
             for form in ("csc", "coo", "lil", "dok")
         ),
     ],

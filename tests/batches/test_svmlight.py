@@ -17,7 +17,8 @@ from hingesvm.batches import from_svmlight
 @pytest.fixture
 def data():
     rng = np.random.default_rng(0)
-    X = sp.random_array((23, 9), density=0.3, format="csr", rng=rng, dtype=np.float32)
+    dense = rng.normal(size=(23, 9)).astype(np.float32)
+    X = sp.csr_matrix(np.where(dense > 0.5, dense, np.float32(0.0)))
     return X, rng.integers(-1, 2, 23).astype(float)
 
 
