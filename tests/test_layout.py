@@ -14,6 +14,7 @@ BENCHMARKS = TESTS.parent / "benchmarks"
 LONGEST = 450
 # For each room those that it may import from, besides itself.
 MAY_IMPORT = {
+    "batches": set(),
     "kernels": set(),
     "losses": set(),
     "rows": {"kernels"},
