@@ -1,117 +1,36 @@
-"""HingeSVC, and the base class that it shares with HingeSVCCV."""
+"""HingeSVC, the estimator with a given C."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
 
+from hingesvm._base import BaseHingeSVC
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.problems.start import Start
 from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method
-from hingesvm.training.callbacks import CallbackSupportMixin, begin_fit
+from hingesvm.training.batches import BatchReader
+from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
 from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.run import Training
-from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import (
-    check_indices,
     checked_input,
-    is_plain,
     unchanged_on_error,
 )
 from hingesvm.training.warm_start import KeptDuals
 
-__all__ = ["BaseHingeSVC", "HingeSVC"]
+__all__ = ["HingeSVC"]
 
 Float64Array = NDArray[np.float64]
-
-
-class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
-    """What HingeSVC and HingeSVCCV share: parameters, a model and its predictions."""
-
-    classes_: NDArray[Any]
-    coef_: NDArray[np.floating]
-    intercept_: NDArray[np.floating]
-
-    _doc_link_module = "hingesvm"
-    _doc_link_template = "https://hingesvm.readthedocs.io/en/stable/api/{page}.html"
-    _doc_page: ClassVar[str]
-
-    def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
-        """Return the signed scores ``X @ coef_.T + intercept_``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows with the columns of those in fit.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes one score, positive for ``classes_[1]``.
-        """
-        if not hasattr(self, "coef_"):
-            check_is_fitted(self)
-        is_same = getattr(X, "shape", (0,))[1:] == (self.n_features_in_,)
-        if is_same and is_plain(X) and not hasattr(self, "feature_names_in_"):
-            rows: Any = X
-        else:
-            rows = validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                reset=False,
-            )
-            check_indices(rows)
-        scores: NDArray[np.floating] = (
-            safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
-        )
-        return scores.ravel() if scores.shape[1] == 1 else scores
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the class of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows with the columns of those in fit.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Members of `classes_`.
-        """
-        scores = self.decision_function(X)
-        one_score = scores.ndim == 1
-        codes = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
-        predicted: NDArray[Any] = self.classes_[codes]
-        return predicted
-
-    def _doc_link_url_param_generator(self) -> dict[str, str]:
-        """Return the variable part of the address of the documentation."""
-        return {"page": self._doc_page}
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        # A hyperplane through the origin cannot predict one class everywhere.
-        tags.classifier_tags.poor_score = not self.fit_intercept
-        return tags
-
-    def _set_model(self, classes: NDArray[Any], trained: TrainedModel) -> None:
-        """Set the fitted attributes of a trained model."""
-        for name, value in trained.attributes(classes).items():
-            setattr(self, name, value)
 
 
 @documented_by(HingeParameters)
@@ -320,6 +239,82 @@ class HingeSVC(BaseHingeSVC):
             self._fit_rows(rows, labels, weights, kept, (X, y, sample_weight))
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_batches(
+        self, batches: Iterable[Any], classes: ArrayLike | None = None
+    ) -> HingeSVC:
+        """Train on rows that do not fit into memory, given in batches.
+
+        The problem and its certificate are those of `fit` on all rows, one below the
+        other. All batches are read several times, in their order: once to count rows
+        and labels, and then once or twice for each band of rows that is gathered and
+        solved in memory. Few passes are taken, and the gap is computed on all rows in
+        each.
+
+        Parameters
+        ----------
+        batches : iterable of (X, y) or (X, y, sample_weight)
+            Each iteration begins a new pass and must yield the same rows; a generator
+            can be read only once and is refused. X are as in `fit`, all dense or all
+            sparse, with the same columns. A batch may have any number of rows, none
+            included, and need not have all classes. ``hingesvm.batches`` reads memory
+            maps, Parquet and svmlight files in batches.
+        classes : array-like of shape (n_classes,), optional
+            The labels that occur; another label is then an error at once. Default:
+            those that do.
+
+        Returns
+        -------
+        HingeSVC
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is unusable, the solver is "pegasos", or more than two classes
+            are to be trained jointly on rows that are not kept; the message says why,
+            and names the batch. The estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            As from `fit`.
+
+        Notes
+        -----
+        In memory there are one batch, the band or a sample of the rows (up to 256 MB),
+        and 17 bytes for each row, or 50 if weights differ or rows are sparse and wide.
+        Up to 10,000 rows and 4 million values are kept, and trained as by `fit`.
+        Several classes, up to 16 at a time, share their passes and that memory for
+        bands, while each has its own bytes for each row; `n_jobs` threads work on them
+        between passes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from hingesvm import HingeSVC
+        >>> X, y = make_classification(20_000, 10, flip_y=0.1, random_state=0)
+        >>> batches = list(zip(np.array_split(X, 7), np.array_split(y, 7)))
+        >>> clf = HingeSVC().fit_batches(batches)
+        >>> bool(clf.dual_gap_ <= 1e-4 * clf.objective_)
+        True
+        """
+        with unchanged_on_error(self):
+            if self.solver == "pegasos":
+                raise ValueError(
+                    "solver='pegasos' visits single rows in random order, which "
+                    "batches cannot give: leave it to 'auto'."
+                )
+            reader = BatchReader(self, batches, classes)
+            rows = reader.rows()
+            training = Training.of_codes(
+                self, rows, reader.classes, reader.codes, reader.weights
+            )
+            given = batches, None, None
+            self._train(training, reader.n_samples, reader.kept, given)
+        return self
+
     def _fit_rows(
         self,
         rows: Rows,
@@ -348,6 +343,26 @@ class HingeSVC(BaseHingeSVC):
             y, weights = y[kept], None if weights is None else weights[kept]
             rows = rows.subset(kept)
         training = Training.build(self, rows, y, weights)
+        self._train(training, n_samples, kept, given)
+
+    def _train(
+        self,
+        training: Training,
+        n_samples: int,
+        kept: NDArray[np.intp] | None,
+        given: tuple[Any, Any, Any],
+    ) -> None:
+        """Train with the estimator's C and set the fitted attributes.
+
+        Parameters
+        ----------
+        training : Training
+            The rows of positive weight, and their labels.
+        n_samples : int
+            Number of rows of X.
+        kept, given
+            As of `_fit_rows`.
+        """
         starts = self._starts(training, n_samples, kept)
         task = begin_fit(self, *given, **training.tasks)
         trained = training.train(self.C, starts, keep_duals=self.warm_start, task=task)
@@ -359,6 +374,7 @@ class HingeSVC(BaseHingeSVC):
             del self.dual_coef_, self._dual_costs
         if task is not None:
             task.end(dict)
+        rows = training.rows
         warn_if_not_converged(rows, trained, self.tol, self.max_iter, self.solver)
 
     def _starts(

@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
+from hingesvm._base import BaseHingeSVC
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.model_selection._choice import best_index
 from hingesvm.model_selection._cross_validation import cross_validate, train_on_all
@@ -38,7 +39,7 @@ from hingesvm.model_selection._warnings import (
     warn_unweighted_scores,
 )
 from hingesvm.solvers import Method
-from hingesvm.svc import BaseHingeSVC, HingeSVC
+from hingesvm.svc import HingeSVC
 from hingesvm.training.callbacks import Task, begin_fit
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters

@@ -11,7 +11,6 @@ the rows, in their order.
 from __future__ import annotations
 
 import math
-import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from copy import copy
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.rows.copied import Copied
+from hingesvm.rows.divided import WORK_OF_STEP
 from hingesvm.rows.duals import Duals, RowSums
 from hingesvm.rows.joint import JointRows
 from hingesvm.rows.lanes import LaneRows
@@ -33,11 +33,6 @@ __all__ = ["Rows"]
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.intp]
-
-# Rows up to which all their inner products are kept: in any case, and where at least so
-# many problems share them. Of more rows most products are never asked for; of fewer
-# they are computed again and again (docs/experiments.md#which-method-when).
-_FEW_ROWS, _MANY_ROWS, _MANY_PROBLEMS = 256, 2000, 8
 
 # Stands for rows without signs.
 _NO_SIGNS = np.empty(0, dtype=np.int8)
@@ -54,8 +49,6 @@ class Rows(Copied):
     is_sparse : bool
     dtype : dtype
         Of X, float32 or float64.
-    n_sharing : int
-        How many problems are to have these rows.
     reach : ndarray of float32, of shape (n_rows,), or None
         What one of them has found, for the others; see ``newton/bands.py``.
     extent : float
@@ -66,7 +59,6 @@ class Rows(Copied):
         Stands for these rows in this order: that of a copy is the same object.
     """
 
-    n_sharing = 1
     reach: NDArray[np.float32] | None = None
     extent = np.inf
 
@@ -87,8 +79,7 @@ class Rows(Copied):
         self.key = object()
         self._squared_norms: Float64Array | None = None
         self._longest_square: float | None = None
-        self._kernel: Float64Array | None = None
-        self._lock = threading.Lock()
+        self._forget_kernel()
 
     @property
     @abstractmethod
@@ -297,6 +288,10 @@ class Rows(Copied):
             How many rows are left.
         """
 
+    def sweeps_at_once(self, n_active: int) -> bool:
+        """Whether `dual_sweeps` is the better way to visit so many rows."""
+        return n_active <= self.chunk_size(WORK_OF_STEP)
+
     @abstractmethod
     def dual_sweeps(
         self,
@@ -361,6 +356,21 @@ class Rows(Copied):
         scale, the time t, and the total of t * scale.
         """
 
+    # How dear answers are
+
+    #: Whether each answer about all rows, or some, takes a pass that reads all of them.
+    reads_in_passes = False
+
+    @property
+    def most_at_once(self) -> int:
+        """Rows that a subset may have; those that are read are then in memory."""
+        return self.n_rows
+
+    def few(self, count: int) -> Rows:
+        """Return about so many rows from all over."""
+        step = max(1, self.n_rows // count)
+        return self.subset(np.arange(0, self.n_rows, step, dtype=np.intp))
+
     # What not each home of rows can do
 
     def lanes(self) -> LaneRows | None:
@@ -382,31 +392,6 @@ class Rows(Copied):
         """
         return None
 
-    # Inner products that are kept
-
-    @property
-    def keeps_kernel(self) -> bool:
-        """Whether the inner products of all rows are kept.
-
-        They are where rows are few, or many problems share them.
-        """
-        many = self.n_sharing >= _MANY_PROBLEMS
-        return self.n_rows <= (_MANY_ROWS if many else _FEW_ROWS)
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether several problems are to have these rows."""
-        return self.n_sharing > 1
-
-    def kernel(self, rows: IndexArray) -> Float64Array:
-        """Return the inner products x_i . x_j of some rows, of shape (m, m)."""
-        if not self.keeps_kernel:
-            return self.inner_products(rows)
-        with self._lock:
-            if self._kernel is None:
-                self._kernel = self.inner_products(np.arange(self.n_rows))
-        return self._kernel[np.ix_(rows, rows)]
-
     # Some of the rows, and the same rows for others
 
     @abstractmethod
@@ -417,9 +402,8 @@ class Rows(Copied):
         """Return the same X restricted to some rows, without a copy."""
         part = copy(self)
         part.n_rows, part.key = len(rows), object()
-        part.n_sharing, part.reach, part._kernel = 1, None, None
-        part._longest_square = None
-        part._lock = threading.Lock()
+        part.n_sharing, part.reach, part._longest_square = 1, None, None
+        part._forget_kernel()
         if self._squared_norms is not None:
             part._squared_norms = self._squared_norms[rows]
         part._keep(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,11 @@ IndexArray = NDArray[np.intp]
 # Entries of a copy of some rows: a bound of its memory.
 _ENTRIES_PER_COPY = 1 << 16
 
+# Rows up to which all their inner products are kept: in any case, and where at least so
+# many problems share them. Of more rows most products are never asked for; of fewer
+# they are computed again and again (docs/experiments.md#which-method-when).
+_FEW_ROWS, _MANY_ROWS, _MANY_PROBLEMS = 256, 2000, 8
+
 
 class Copied(Divided):
     """Rows of which copies are handed out.
@@ -31,9 +37,14 @@ class Copied(Divided):
     ----------
     dtype : dtype
         Of X, float32 or float64.
+    n_sharing : int
+        How many problems are to have these rows.
     """
 
     dtype: np.dtype[np.floating]
+    n_sharing = 1
+    _kernel: Float64Array | None
+    _lock: threading.Lock
 
     @abstractmethod
     def copy_of(self, rows: IndexArray) -> Matrix:
@@ -47,7 +58,7 @@ class Copied(Divided):
         return np.asarray(some, dtype=np.float64)
 
     def blocks(self, rows: IndexArray) -> Iterator[Matrix]:
-        """Yield copies of some rows, a few at a time."""
+        """Yield copies of some rows, a few at a time, in any order."""
         for some in self._few_of(rows):
             yield self.copy_of(some)
 
@@ -143,3 +154,31 @@ class Copied(Divided):
             )
             before += len(some)
         return out
+
+    @property
+    def keeps_kernel(self) -> bool:
+        """Whether the inner products of all rows are kept.
+
+        They are where rows are few, or many problems share them.
+        """
+        many = self.n_sharing >= _MANY_PROBLEMS
+        return self.n_rows <= (_MANY_ROWS if many else _FEW_ROWS)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several problems are to have these rows."""
+        return self.n_sharing > 1
+
+    def kernel(self, rows: IndexArray) -> Float64Array:
+        """Return the inner products x_i . x_j of some rows, of shape (m, m)."""
+        if not self.keeps_kernel:
+            return self.inner_products(rows)
+        with self._lock:
+            if self._kernel is None:
+                self._kernel = self.inner_products(np.arange(self.n_rows))
+        return self._kernel[np.ix_(rows, rows)]
+
+    def _forget_kernel(self) -> None:
+        """Begin without inner products."""
+        self._kernel = None
+        self._lock = threading.Lock()

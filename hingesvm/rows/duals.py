@@ -17,6 +17,7 @@ __all__ = [
     "PackedDuals",
     "RowSums",
     "count_inside",
+    "part_of",
     "read_duals",
     "unpacked",
 ]
@@ -66,6 +67,11 @@ class PackedDuals:
     def is_at_bound(self) -> NDArray[np.bool_]:
         """Which of them are at their bound, of shape (n_rows,)."""
         return np.equal(self.places, _AT_BOUND)
+
+    @property
+    def is_inside(self) -> NDArray[np.bool_]:
+        """Which of them are inside their box, of shape (n_rows,)."""
+        return np.equal(self.places, _INSIDE)
 
     def sums(self, signs: NDArray[np.int8]) -> tuple[float, float]:
         """Return the sums of a and of a y, where the bound is a broadcast scalar."""
@@ -164,6 +170,18 @@ def read_duals(
         duals.places[some], duals.values, duals.bound[some], count, alpha
     )
     return alpha, count
+
+
+def part_of(duals: Duals, some: slice, count: int) -> tuple[Duals, int]:
+    """Return those of a range of rows, in a series of ranges that follow on.
+
+    As `read_duals` does, but packed ones stay packed.
+    """
+    if not isinstance(duals, PackedDuals):
+        return duals[some], count
+    places = duals.places[some]
+    stop = count + int(np.count_nonzero(places == _INSIDE))
+    return PackedDuals(places, duals.values[count:stop], duals.bound[some]), stop
 
 
 def unpacked(duals: Duals | DeferredDuals) -> Float64Array:

@@ -25,7 +25,7 @@ from hingesvm.rows.shared import SharedRows
 from hingesvm.rows.surveying import surveyed
 from hingesvm.rows.team import Team
 
-__all__ = ["MemoryRows", "no_such_column", "room_to_pack"]
+__all__ = ["MemoryRows", "never", "no_such_column", "room_to_pack"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -51,7 +51,7 @@ _NO_ROWS = np.empty(0, dtype=np.intp)
 _NO_SIGNS = np.empty(0, dtype=np.int8)
 
 
-def _never() -> None:
+def never() -> None:
     """Check for nothing: the default of a fit that nobody can cancel."""
 
 
@@ -92,7 +92,7 @@ class MemoryRows(Rows):
         self,
         X: Matrix,
         index: IndexArray | None = None,
-        check_cancelled: Callable[[], None] = _never,
+        check_cancelled: Callable[[], None] = never,
         team: Team | None = None,
     ) -> None:
         n_total, n_features = map(int, X.shape)

@@ -30,6 +30,7 @@ from hingesvm.solvers.choice import (
     solve_tall,
 )
 from hingesvm.solvers.joint.choice import solve_jointly
+from hingesvm.solvers.passes import in_memory_if_few, solve_by_passes
 from hingesvm.solvers.progress import CHEAP, Check, Progress, Report, Solution
 from hingesvm.solvers.settings import Method, Settings
 from hingesvm.solvers.sweeping.lanes import most_lanes
@@ -94,6 +95,7 @@ def solve(
     """
     settings = replace(settings, **changes)
     method = settings.method
+    problem = in_memory_if_few(problem)
     _check_range(problem)
     progress = _progress(problem, settings, report, n_problems)
     if start is not None:
@@ -111,7 +113,9 @@ def solve(
     is_seen = start is not None and not isinstance(start, UnseenStart)
     if is_seen and progress.relative_gap <= _goal(progress, method):
         return progress.solution()
-    if method == "stochastic":
+    if problem.rows.reads_in_passes:
+        solve_by_passes(progress, start, seed, method)
+    elif method == "stochastic":
         sweep_until(progress, start or _zeros(problem), seed)
     elif method == "pegasos":
         step_until(progress, start or _zeros(problem), seed)

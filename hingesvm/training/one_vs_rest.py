@@ -16,7 +16,9 @@ from hingesvm.problems.rays import along_ray
 from hingesvm.problems.rounding import Rounded, round_to
 from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
+from hingesvm.rows.batches import IN_STEP, BatchRows
 from hingesvm.rows.contract import Rows
+from hingesvm.rows.passes import Passes
 from hingesvm.rows.team import Team
 from hingesvm.solvers import (
     Progress,
@@ -104,6 +106,9 @@ class OneVsRestSolver:
         if self.monitor is not None:
             self.monitor.origin = lambda number: self._problem(first, number).origin()
 
+        if isinstance(rows, BatchRows):
+            return self._solve_in_step(first, rows.passes, cancelled.set)
+
         def in_threads(
             function: Callable[[Problem, _Item], _Result], items: Sequence[_Item]
         ) -> list[_Result]:
@@ -127,6 +132,21 @@ class OneVsRestSolver:
 
         solved |= zip(rest, in_threads(finish, rest), strict=True)
         return [solved[number] for number in range(count)]
+
+    def _solve_in_step(
+        self, first: Problem, passes: Passes, cancel: Callable[[], None]
+    ) -> list[Solved]:
+        """Return the solutions of problems that share their passes, some at a time."""
+        solved: list[Solved] = []
+        n_threads = team_of(self.n_jobs).n_threads
+        for start in range(0, len(self.targets), IN_STEP):
+            count = min(IN_STEP, len(self.targets) - start)
+
+            def solve_one(number: int, start: int = start) -> Solved:
+                return self._solve_one(first, start + number)
+
+            solved += passes.in_step(solve_one, count, n_threads, cancel)
+        return solved
 
     def _signs(self, number: int) -> NDArray[np.int8]:
         """Return 1 for rows of the positive class of a problem, -1 for the rest."""

@@ -114,15 +114,51 @@ class Training:
         ValueError
             If labels, class weights or a combination of parameters are unusable.
         """
+        if weights is not None and not np.all(weights):
+            kept = np.flatnonzero(weights)
+            rows, y, weights = rows.subset(kept), y[kept], weights[kept]
+        return cls.of_codes(params, rows, *encode_labels(y), weights, where)
+
+    @classmethod
+    def of_codes(
+        cls,
+        params: HingeParameters,
+        rows: Rows,
+        classes: NDArray[Any],
+        codes: NDArray[np.integer],
+        weights: Float64Array | None,
+        where: str = "",
+    ) -> Training:
+        """Return the training of rows whose labels are encoded, all of weight > 0.
+
+        Parameters
+        ----------
+        params, rows
+            As of `build`.
+        classes : ndarray of shape (n_classes,)
+            The sorted labels.
+        codes : ndarray of integers, of shape (n_rows,)
+            The class of each row, as an index into `classes`.
+        weights : ndarray of float64, of shape (n_rows,), or None
+            Positive sample weights.
+        where : str, default=""
+            As of `build`.
+
+        Returns
+        -------
+        Training
+            Ready to train with any C.
+
+        Raises
+        ------
+        ValueError
+            As from `build`.
+        """
         if params.n_jobs == 0:
             raise ValueError(
                 "n_jobs == 0 has no meaning: pass a number of threads, -1 for all "
                 "processors, or None."
             )
-        if weights is not None and not np.all(weights):
-            kept = np.flatnonzero(weights)
-            rows, y, weights = rows.subset(kept), y[kept], weights[kept]
-        classes, codes = encode_labels(y)
         if len(classes) < 2:
             raise ValueError(
                 f"{type(params).__name__} needs at least two classes with positive "
@@ -136,7 +172,7 @@ class Training:
             rows=rows,
             classes=classes,
             codes=codes,
-            factors=row_factors(params.class_weight, classes, y, codes, weights),
+            factors=row_factors(params.class_weight, classes, codes, weights),
             loss=get_loss(params.loss),
             joint=joint,
             rule=rule if params.fit_intercept else "none",

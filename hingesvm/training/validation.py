@@ -138,9 +138,12 @@ def _are_plain_labels(y: Any, count: int) -> TypeGuard[NDArray[Any]]:
 
 
 def check_sample_weight(
-    sample_weight: ArrayLike | None, n_samples: int
+    sample_weight: ArrayLike | None, n_samples: int, *, may_be_zero: bool = False
 ) -> Float64Array | None:
     """Return checked sample weights as float64, or None if there are none.
+
+    Whether all of them may be 0, as those of some of the rows can be, is said by
+    `may_be_zero`.
 
     Raises
     ------
@@ -173,7 +176,7 @@ def check_sample_weight(
         raise ValueError(
             "Negative values in sample_weight: weights must be zero or positive."
         )
-    if not np.any(weights):
+    if not (may_be_zero or np.any(weights)):
         raise ValueError(
             "Sample weights must contain at least one non-zero number: all rows have "
             "zero weight, so there is nothing to train on."
@@ -227,7 +230,6 @@ def _two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
 def row_factors(
     class_weight: dict[Any, float] | str | None,
     classes: NDArray[Any],
-    y: NDArray[Any],
     codes: NDArray[np.integer],
     weights: Float64Array | None,
 ) -> Float64Array:
@@ -239,8 +241,8 @@ def row_factors(
         The parameter of the estimator.
     classes : ndarray of shape (n_classes,)
         The sorted classes.
-    y, codes : ndarray of shape (n_rows,)
-        The label of each row, and its index into `classes`.
+    codes : ndarray of integers, of shape (n_rows,)
+        The class of each row, as an index into `classes`.
     weights : ndarray of float64, of shape (n_rows,), or None
         Sample weights.
 
@@ -258,10 +260,12 @@ def row_factors(
         return np.ones(1)
     if class_weight is None:
         factors = np.ones(len(classes))
+    elif isinstance(class_weight, str):
+        # As scikit-learn has "balanced", without labels of all rows.
+        sizes = np.bincount(codes, weights, len(classes))
+        factors = sizes.sum() / (len(classes) * sizes)
     else:
-        factors = compute_class_weight(
-            class_weight, classes=classes, y=y, sample_weight=weights
-        )
+        factors = compute_class_weight(class_weight, classes=classes, y=classes)
     if not np.all(np.isfinite(factors) & (factors > 0.0)):
         raise ValueError(
             f"class_weight must be positive and finite, got {class_weight!r}; to leave "

@@ -276,7 +276,7 @@ def test_largest_possible_bounds_the_longest_row_there_is(storage):
 
 @pytest.mark.parametrize("few", [N, 0], ids=["kept", "not-kept"])
 def test_kernel_again_and_of_other_rows(pair, few, monkeypatch):
-    monkeypatch.setattr("hingesvm.rows.contract._FEW_ROWS", few)
+    monkeypatch.setattr("hingesvm.rows.copied._FEW_ROWS", few)
     rows, X = pair
     n = rows.n_rows
     for some in (some_rows(n), some_rows(n), np.arange(n)[::-1], np.arange(1)):
@@ -302,7 +302,7 @@ def test_kernel_of_few_rows_is_computed_once(monkeypatch):
     rows.kernel(np.arange(3))
     rows.kernel(np.arange(5))
     assert counts == [N]
-    monkeypatch.setattr("hingesvm.rows.contract._FEW_ROWS", N - 1)
+    monkeypatch.setattr("hingesvm.rows.copied._FEW_ROWS", N - 1)
     rows = MemoryRows(values())
     rows.kernel(np.arange(3))
     rows.kernel(np.arange(5))

@@ -24,6 +24,7 @@ from hingesvm.problems.binary import Problem
 from hingesvm.problems.intercept import JUDGES, smoothed
 from hingesvm.problems.start import KnownMargins, Start, UnseenStart, WarmStart
 from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.contract import Rows
 from hingesvm.rows.duals import PackedDuals, unpacked
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.proximal import GROWTH
@@ -32,6 +33,7 @@ from hingesvm.solvers.newton.starts import BandStart, NewtonStart, WeightsStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
+from hingesvm.solvers.sweeping.blocks import sweep_band
 from hingesvm.solvers.sweeping.steps import work_of_sweep
 
 __all__ = ["band_until", "nest"]
@@ -99,10 +101,11 @@ def nest(progress: Progress, seed: int) -> WeightsStart | None:
     """
     problem = progress.problem
     least = max(_LEAST_ROWS, _ROWS_PER_COLUMN * problem.rows.n_features)
-    size = problem.n_rows // _FACTOR
+    factor = _factor(problem.rows)
+    size = problem.n_rows // factor
     if size < least:
         return None
-    rows = _sample(problem.n_rows, seed)
+    rows = _sample(problem.n_rows, seed, factor)
     positive = int(np.count_nonzero(problem.signs[rows] > 0))
     if min(positive, len(rows) - positive) < _LEAST_OF_CLASS:
         return None
@@ -115,10 +118,15 @@ def nest(progress: Progress, seed: int) -> WeightsStart | None:
     return WeightsStart(inner.best.w, inner.best.intercept)
 
 
-def _sample(n_rows: int, seed: int) -> IndexArray:
-    """Return one row at random out of each `_FACTOR` that follow each other."""
-    first = np.arange(0, n_rows - _FACTOR + 1, _FACTOR, dtype=np.intp)
-    return first + np.random.default_rng(seed).integers(_FACTOR, size=len(first))
+def _factor(rows: Rows) -> int:
+    """Return of how many rows one is in a sample."""
+    return max(_FACTOR, -(-rows.n_rows // rows.most_at_once))
+
+
+def _sample(n_rows: int, seed: int, factor: int = _FACTOR) -> IndexArray:
+    """Return one row at random out of each `factor` that follow each other."""
+    first = np.arange(0, n_rows - factor + 1, factor, dtype=np.intp)
+    return first + np.random.default_rng(seed).integers(factor, size=len(first))
 
 
 def band_until(
@@ -126,6 +134,7 @@ def band_until(
     start: Start | WeightsStart | Rounds | None,
     goal: float,
     other: Callable[[], WeightsStart | None] | None = None,
+    sweeps_seed: int | None = None,
 ) -> NewtonStart | Rounds | None:
     """Take Newton steps on bands of rows to a relative gap on all rows.
 
@@ -140,6 +149,8 @@ def band_until(
         Relative gap to reach.
     other : callable, optional
         Returns another start, asked where the dual variables of an unseen one mislead.
+    sweeps_seed : int, optional
+        Of the order of rows in sweeps, which are then taken in place of Newton steps.
 
     Returns
     -------
@@ -154,6 +165,7 @@ def band_until(
         return None
     else:
         rounds = _first_round(progress, start, goal, other)
+        rounds.seed = sweeps_seed
         if isinstance(start, UnseenStart) and progress.relative_gap <= goal:
             return None
     patience = _PATIENCE
@@ -170,7 +182,7 @@ def band_until(
             rounds.rho *= GROWTH
         rounds.gap = min(rounds.gap, certificate.relative_gap)
         _advance(progress, rounds, ahead)
-    if progress.exhausted:
+    if progress.exhausted or problem.rows.reads_in_passes:
         return rounds
     return newton_until(progress, progress.start(), goal)
 
@@ -260,12 +272,11 @@ def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) ->
 
 def _scales(problem: Problem) -> NDArray[np.floating]:
     """Return factors of columns by which their mean squares in some rows are 1."""
-    rows = problem.rows
-    some = np.arange(0, rows.n_rows, max(1, rows.n_rows // _SEEN), dtype=np.intp)
-    squares = mean_squares(rows, some)
+    rows = problem.rows.few(_SEEN)
+    squares = mean_squares(rows, np.arange(rows.n_rows))
     # A column that is zero in all of these rows has at most about one other entry.
     least = float(squares.min(where=squares > 0.0, initial=np.inf))
-    floor = least / len(some) if np.isfinite(least) else 1.0
+    floor = least / rows.n_rows if np.isfinite(least) else 1.0
     return (1.0 / np.sqrt(np.maximum(squares, floor))).astype(rows.dtype)
 
 
@@ -294,7 +305,8 @@ def _solve_part(
         last_gap = _SAMPLE_GOAL
         rounds.is_centred = False
     target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * last_gap))
-    limit = min(progress.max_iter, progress.n_iter + rounds.steps)
+    steps = rounds.steps if rounds.seed is None else progress.max_iter
+    limit = min(progress.max_iter, progress.n_iter + steps)
     inner = Progress(part, target, limit, progress.n_iter)
     inner.work, inner.budget = progress.work, progress.budget
     start = BandStart(
@@ -308,7 +320,10 @@ def _solve_part(
     floor = _LOST * problem.primal_of(survey.w, survey.intercept, survey.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)
-    end = newton_until(inner, start, target, floor)
+    if rounds.seed is not None:
+        end = sweep_band(inner, start, rounds.seed, target)
+    else:
+        end = newton_until(inner, start, target, floor)
     progress.n_iter = inner.n_iter
     rounds.is_cut_short = inner.is_over and not inner.relative_gap <= target
     # And the look at all rows that follows.
@@ -340,11 +355,14 @@ def _duals_of_all(
 def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     """Return the rows of the next band, in ascending order."""
     n_rows, survey, reach = problem.n_rows, rounds.survey, rounds.reach
-    error = np.sqrt(_FACTOR * problem.rows.n_features / n_rows)
+    error = np.sqrt(_factor(problem.rows) * problem.rows.n_features / n_rows)
     part = min(max(_ERRORS * error, _LEAST_PART), _LARGEST_PART)
     if np.isfinite(rounds.gap):
         part = max(_LATER * part, _LEAST_PART)
     wanted = max(LEAST_BAND, int(part * n_rows))
+    if problem.rows.reads_in_passes:
+        # Others come in addition, that are inside their box or may cross a kink.
+        wanted = min(wanted, problem.rows.most_at_once // 2)
     near = np.inf
     if wanted < n_rows:
         step = max(1, n_rows // JUDGES)
@@ -369,8 +387,21 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     )
     rounds.moved = None
     band = np.flatnonzero(chosen.view(np.bool_))
+    if len(band) > problem.rows.most_at_once:
+        band = _nearest(problem, rounds, band)
     # None is left where no margin can move, as with rows that are all empty.
     return band if len(band) else np.arange(n_rows)
+
+
+def _nearest(problem: Problem, rounds: Rounds, band: IndexArray) -> IndexArray:
+    """Return as many rows of a band as may be: inside their box, or near a kink."""
+    ratio, shortfall = np.empty(problem.n_rows), rounds.survey.shortfall
+    box = problem.bound, problem.curvature
+    _vectors.distances(shortfall, rounds.reach, *box, 1, ratio)
+    ratio, is_inside = ratio[band], rounds.survey.packed.is_inside[band]
+    ratio[is_inside] = -np.inf
+    most = max(problem.rows.most_at_once, int(np.count_nonzero(is_inside)))
+    return np.sort(band[np.argpartition(ratio, most - 1)[:most]])
 
 
 def _advance(progress: Progress, rounds: Rounds, ahead: Survey) -> None:

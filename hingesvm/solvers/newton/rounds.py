@@ -37,6 +37,8 @@ class Rounds:
         Whether the dual variables in the band are to start in the middle.
     is_cut_short : bool
         Whether the last round took all the steps that it was allowed.
+    seed : int or None
+        Of the order of rows where bands are solved by sweeps; None for Newton steps.
     band : ndarray of intp, of shape (n_band,)
         Rows of the last round: all whose dual variables it may have changed.
     """
@@ -50,6 +52,7 @@ class Rounds:
     steps: int = field(init=False)
     gap: float = np.inf
     is_cut_short: bool = False
+    seed: int | None = None
     band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __post_init__(self) -> None:

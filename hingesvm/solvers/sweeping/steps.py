@@ -228,7 +228,7 @@ def sweep(problem: Problem, state: Sweeps, most: float, enough: float) -> float:
         How many sweeps over all rows the steps amount to.
     """
     rows, count, before = problem.rows, state.n_active, state.intercept
-    if count <= rows.chunk_size(WORK_OF_STEP):
+    if rows.sweeps_at_once(count):
         return _sweep_many_times(problem, state, most, enough)
     shuffle(rows, state.order, count, state.random_state, RUN)
     scalars = np.array([state.intercept, 0.0])

@@ -46,6 +46,7 @@ __all__ = [
     "NEAR",
     "RELAXED",
     "SOLVED",
+    "first_state",
     "needs_mending",
     "predicted_sweeps",
     "relaxation",
@@ -172,7 +173,7 @@ class _Stretch:
     def begin(cls, progress: Progress, start: Start, seed: int) -> _Stretch:
         """Return the first stretch, before its first sweep."""
         rows = progress.problem.rows
-        state = _first_state(progress, start, seed)
+        state = first_state(progress, start, seed)
         gap = np.inf
         if isinstance(start, CertifiedStart):
             gap = start.certificate.relative_gap
@@ -267,7 +268,7 @@ class _Stretch:
         self.progress.n_iter = self.n_iter_before + math.ceil(visits)
 
 
-def _first_state(progress: Progress, start: Start, seed: int) -> Sweeps:
+def first_state(progress: Progress, start: Start, seed: int) -> Sweeps:
     """Return the state of sweeps at the dual variables of a start."""
     problem = progress.problem
     n_rows, squared_norms = problem.n_rows, problem.rows.squared_norms()

@@ -1,0 +1,387 @@
+"""Batches that a user passes: checked, counted, and read again for each pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from hingesvm.rows.batches import BatchRows
+from hingesvm.rows.contract import Rows
+from hingesvm.rows.copied import Matrix
+from hingesvm.rows.memory import MemoryRows
+from hingesvm.rows.parts import Shape
+from hingesvm.training.validation import (
+    aligned,
+    check_indices,
+    check_sample_weight,
+    checked_rows,
+    is_plain,
+)
+
+__all__ = ["BatchReader"]
+
+Float64Array = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+# Rows and values (rows times columns) up to which all batches are kept in memory, as a
+# fit of so few is exact there; see ``solvers/choice.py``.
+_FEW_ROWS, _FEW_VALUES = 10_000, 4_000_000
+# Rows that are kept to judge the scales of columns by: of each batch, and in all.
+_OF_BATCH, _OF_ALL = 256, 4096
+# Classes up to which a code takes one byte.
+_MOST_OF_BYTE = 127
+
+
+class BatchReader:
+    """Reads the batches of a user, one pass after the other.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        `n_features_in_` and, if there are names, `feature_names_in_` are set by the
+        first batch with rows; the others must agree.
+    batches : iterable of (X, y) or (X, y, sample_weight)
+        What the user passed. Each iteration of it is a pass.
+    classes : array-like of shape (n_classes,), optional
+        The labels that may occur.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted labels of rows of positive weight.
+    codes : ndarray of integers, of shape (n_rows,)
+        The class of each of these rows.
+    weights : ndarray of float64, of shape (n_rows,), or None
+        Their sample weights.
+    n_samples : int
+        Rows of all batches.
+    kept : ndarray of intp, of shape (n_rows,), or None
+        The rows of positive weight, if these are not all.
+
+    Raises
+    ------
+    ValueError
+        If `batches` cannot be read twice, or a batch is unusable; the message names it.
+    """
+
+    classes: NDArray[Any]
+    codes: NDArray[np.integer]
+    weights: Float64Array | None = None
+    kept: NDArray[np.intp] | None = None
+    n_samples = 0
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        batches: Iterable[Any],
+        classes: ArrayLike | None = None,
+    ) -> None:
+        if isinstance(batches, Iterator):
+            raise ValueError(
+                "batches can be read only once, as a generator or an open iterator, "
+                "and a fit reads all rows several times: pass a list, one of the "
+                "readers of hingesvm.batches, or an object whose __iter__ begins anew "
+                "each time."
+            )
+        if not hasattr(batches, "__iter__"):
+            hint = " Call it, and see that it can be read again." * callable(batches)
+            raise ValueError(
+                "batches must be an iterable of (X, y) or (X, y, sample_weight), got "
+                f"{type(batches).__name__}.{hint}"
+            )
+        self._estimator, self._batches = estimator, batches
+        self._allowed = None if classes is None else set(np.unique(classes).tolist())
+        self._heights: list[int] = []
+        self._masks: list[BoolArray | None] = []
+        self._found: list[NDArray[Any]] = []
+        self._is_sparse: bool | None = None
+        self._dtype = np.dtype(np.float32)
+
+    def rows(self) -> Rows:
+        """Return the rows of positive weight, after a first pass over all batches."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            # Those of an earlier fit say nothing of these batches.
+            vars(self._estimator).pop(name, None)
+        known: dict[Any, int] = {}
+        codes: list[NDArray[np.integer]] = []
+        weights: list[Float64Array | None] = []
+        norms: list[Float64Array] = []
+        few: list[Matrix] = []
+        all_rows: list[Matrix] | None = []
+        n_entries = longest_row = n_rows = 0
+        longest_square = 0.0
+        for number, batch in enumerate(self._batches):
+            X, y, weight = _parts(batch, number)
+            with _naming(number):
+                X = self._checked(X)
+                labels = _as_labels(y, X.shape[0])
+                weight = check_sample_weight(weight, len(labels), may_be_zero=True)
+                # What was passed may be written over by the next batch.
+                weight = None if weight is None else weight.copy()
+                mask: BoolArray | None = None
+                self._heights.append(len(labels))
+                self.n_samples += len(labels)
+                if weight is not None and not np.all(weight):
+                    mask = np.greater(weight, 0.0)
+                    X, labels, weight = X[mask], labels[mask], weight[mask]
+                self._masks.append(mask)
+                codes.append(self._encoded(labels, known))
+                weights.append(weight)
+                if not len(labels):
+                    continue
+                part = checked_rows(X)
+            longest_square = max(longest_square, part.longest_square())
+            if self._is_sparse:
+                norms.append(part.squared_norms())
+            n_entries += part.n_entries
+            longest_row = max(longest_row, part.longest_row())
+            n_rows += len(labels)
+            if all_rows is not None:
+                all_rows.append(X.copy())
+                if n_rows > _FEW_ROWS or n_rows * X.shape[1] > _FEW_VALUES:
+                    all_rows = None
+            few = _with_some(few, X)
+        if not self.n_samples:
+            raise ValueError("batches has no rows: there is nothing to train on.")
+        self._finish_labels(known, codes)
+        self._finish_weights(weights)
+        if all_rows is not None:
+            return MemoryRows(_stacked([self._cast(X) for X in all_rows]))
+        n_features = int(self._estimator.n_features_in_)
+        shape = Shape(
+            heights=self._used_heights(),
+            n_features=n_features,
+            n_entries=n_entries,
+            longest_row=longest_row,
+            dtype=self._dtype,
+            is_sparse=bool(self._is_sparse),
+            squared_norms=np.concatenate(norms) if norms else None,
+            longest_square=longest_square,
+            few=_stacked([self._cast(X) for X in few]),
+        )
+        return BatchRows(self._read, shape)
+
+    def _read(self) -> Iterator[Matrix]:
+        """Yield the rows of positive weight of each batch: a later pass."""
+        number, before = -1, 0
+        for number, batch in enumerate(self._batches):
+            if number == len(self._heights):
+                raise ValueError(
+                    f"batches yielded more than {number} batches, as many as there "
+                    "were in the first pass: each pass must yield the same rows."
+                )
+            X, y, _ = _parts(batch, number)
+            with _naming(number):
+                X = self._checked(X, is_first=False)
+                labels = _as_labels(y, X.shape[0])
+            height = self._heights[number]
+            if X.shape[0] != height:
+                raise ValueError(
+                    f"batch {number} has {X.shape[0]} rows, and had {height} in the "
+                    "first pass: each pass must yield the same rows."
+                )
+            mask = self._masks[number]
+            if mask is not None:
+                X, labels = X[mask], labels[mask]
+            known = self.codes[before : before + len(labels)]
+            before += len(labels)
+            if not np.array_equal(self.classes[known], labels):
+                raise ValueError(
+                    f"batch {number} has other labels than in the first pass: each "
+                    "pass must yield the same rows in the same order. Rows that are "
+                    "shuffled anew for each pass cannot be trained on."
+                )
+            yield self._cast(X)
+        if number + 1 < len(self._heights):
+            raise ValueError(
+                f"batches ended after {number + 1} batches, and had "
+                f"{len(self._heights)} in the first pass: each pass must yield the "
+                "same rows. Iterators that are used up end at once."
+            )
+
+    def _checked(self, X: Any, *, is_first: bool = True) -> Matrix:
+        """Return the checked rows of a batch, as an array or CSR matrix."""
+        estimator, is_new = self._estimator, self._is_sparse is None
+        if is_plain(X, ordered=True) and not hasattr(estimator, "feature_names_in_"):
+            if is_new:
+                estimator.n_features_in_ = X.shape[1]
+            _check_width(X, estimator)
+        else:
+            is_empty = not (hasattr(X, "shape") and X.shape[0])
+            X = validate_data(
+                estimator,
+                X,
+                reset=is_new and not is_empty,
+                skip_check_array=False,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                order="C",
+                ensure_all_finite=not sp.issparse(X),
+                ensure_min_samples=0,
+            )
+            X = aligned(X)
+        if X.shape[0]:
+            self._check_kind(X)
+        if is_first:
+            self._dtype = np.promote_types(self._dtype, X.dtype)
+        elif sp.issparse(X):
+            # Kernels check no bounds.
+            check_indices(X)
+        return X
+
+    def _check_kind(self, X: Matrix) -> None:
+        """See that all batches are dense, or all are sparse."""
+        if self._is_sparse is None:
+            self._is_sparse = sp.issparse(X)
+        if self._is_sparse != sp.issparse(X):
+            kinds = ("dense", "sparse") if self._is_sparse else ("sparse", "dense")
+            raise ValueError(f"X is {kinds[0]}, and that of other batches {kinds[1]}.")
+
+    def _cast(self, X: Matrix) -> Matrix:
+        """Return rows in the dtype of all batches, and in the order of kernels."""
+        X = X if X.dtype == self._dtype else X.astype(self._dtype)
+        return X if sp.issparse(X) else np.ascontiguousarray(X)
+
+    def _encoded(
+        self, labels: NDArray[Any], known: dict[Any, int]
+    ) -> NDArray[np.integer]:
+        """Return codes of labels in the order in which these were first seen."""
+        try:
+            found, places = np.unique(labels, return_inverse=True)
+        except TypeError:
+            raise ValueError(
+                "y has labels of different types, such as numbers and strings."
+            ) from None
+        if len(found) and found.dtype.kind not in "biu":
+            # Each three times, as scikit-learn warns where most labels differ.
+            check_classification_targets(np.repeat(found, 3))
+        n_known = len(known)
+        for label in found.tolist():
+            if self._allowed is not None and label not in self._allowed:
+                raise ValueError(
+                    f"y has the label {label!r}, which is not one of `classes`."
+                )
+            known.setdefault(label, len(known))
+        if len(known) > n_known:
+            self._found.append(found)
+        seen = np.array([known[label] for label in found.tolist()], dtype=np.int32)
+        dtype = np.int8 if len(known) <= _MOST_OF_BYTE else np.int32
+        return seen[places].astype(dtype)
+
+    def _finish_labels(
+        self, known: dict[Any, int], codes: list[NDArray[np.integer]]
+    ) -> None:
+        """Set classes and codes once all labels are known."""
+        try:
+            found = np.concatenate(self._found) if self._found else np.empty(0)
+            self.classes = np.unique(found)
+            order = {label: k for k, label in enumerate(self.classes.tolist())}
+            places = np.array([order[label] for label in known], dtype=np.int32)
+        except (TypeError, KeyError):
+            raise ValueError(
+                "y has labels of different types, such as numbers and strings, in "
+                "different batches."
+            ) from None
+        if self._allowed is not None and len(known) < len(self._allowed):
+            missing = sorted(self._allowed - set(known), key=repr)
+            raise ValueError(
+                f"`classes` has labels that no row of positive weight has: {missing}."
+            )
+        dtype = np.min_scalar_type(-max(len(self.classes), 1))
+        self.codes = np.concatenate([places.astype(dtype)[piece] for piece in codes])
+
+    def _finish_weights(self, weights: list[Float64Array | None]) -> None:
+        """Set weights and kept rows once all batches are known."""
+        if any(mask is not None for mask in self._masks):
+            whole = [
+                np.ones(height, dtype=np.bool_) if mask is None else mask
+                for height, mask in zip(self._heights, self._masks, strict=True)
+            ]
+            self.kept = np.flatnonzero(np.concatenate(whole))
+            if not len(self.kept):
+                check_sample_weight(np.zeros(1), 1)
+        if any(weight is not None for weight in weights):
+            self.weights = np.concatenate(
+                [
+                    np.ones(height) if weight is None else weight
+                    for height, weight in zip(
+                        self._used_heights().tolist(), weights, strict=True
+                    )
+                ]
+            )
+
+    def _used_heights(self) -> NDArray[np.intp]:
+        """Return the number of rows of positive weight of each batch."""
+        return np.array(
+            [
+                height if mask is None else int(np.count_nonzero(mask))
+                for height, mask in zip(self._heights, self._masks, strict=True)
+            ],
+            dtype=np.intp,
+        )
+
+
+@contextmanager
+def _naming(number: int) -> Iterator[None]:
+    """Add the number of a batch to errors about it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"batch {number}: {error}") from error
+
+
+def _parts(batch: Any, number: int) -> tuple[Any, Any, Any]:
+    """Return X, y and sample weights, or None, of a batch."""
+    if isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
+        X, y, *weight = batch
+        return X, y, weight[0] if weight else None
+    found = type(batch).__name__
+    if isinstance(batch, (tuple, list)):
+        found += f" of {len(batch)}"
+    raise ValueError(
+        f"batch {number} must be (X, y) or (X, y, sample_weight), got a {found}."
+    )
+
+
+def _as_labels(y: Any, count: int) -> NDArray[Any]:
+    """Return the labels of a batch as an array, one for each row."""
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels.ravel()
+    if labels.ndim != 1 or len(labels) != count:
+        raise ValueError(f"y has the shape {labels.shape}, and X has {count} rows.")
+    return labels
+
+
+def _check_width(X: Matrix, estimator: BaseEstimator) -> None:
+    """See that a batch has as many columns as the first."""
+    if X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} columns, and other batches have "
+            f"{estimator.n_features_in_}."
+        )
+
+
+def _with_some(few: list[Matrix], X: Matrix) -> list[Matrix]:
+    """Return kept rows with some of a batch, and half of all where these are many."""
+    step = max(1, X.shape[0] // _OF_BATCH)
+    few.append(X[::step][:_OF_BATCH].copy())
+    if sum(part.shape[0] for part in few) <= _OF_ALL:
+        return few
+    # In one piece, as batches of one row have no half.
+    return [_stacked(few)[::2].copy()]
+
+
+def _stacked(parts: list[Matrix]) -> Matrix:
+    """Return rows one below the other."""
+    if sp.issparse(parts[0]):
+        return sp.vstack(parts, format="csr")
+    return np.concatenate(parts)
