@@ -14,7 +14,6 @@ from sklearn.utils._param_validation import Interval
 from hingesvm._base import BaseHingeSVC
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.problems.start import Start
-from hingesvm.rows.contract import Rows
 from hingesvm.solvers import Method
 from hingesvm.training.batches import BatchReader
 from hingesvm.training.callbacks import begin_fit
@@ -236,7 +235,8 @@ class HingeSVC(BaseHingeSVC):
             kept = None
             if weights is not None and not np.all(weights):
                 kept = np.flatnonzero(weights)
-            self._fit_rows(rows, labels, weights, kept, (X, y, sample_weight))
+            training = Training.build(self, rows, labels, weights)
+            self._train(training, rows.n_rows, kept, (X, y, sample_weight))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -315,36 +315,6 @@ class HingeSVC(BaseHingeSVC):
             self._train(training, reader.n_samples, reader.kept, given)
         return self
 
-    def _fit_rows(
-        self,
-        rows: Rows,
-        y: NDArray[Any],
-        weights: Float64Array | None,
-        kept: NDArray[np.intp] | None,
-        given: tuple[Any, Any, Any],
-    ) -> None:
-        """Fit to some of the rows and set the fitted attributes.
-
-        Parameters
-        ----------
-        rows : Rows
-            All rows of X.
-        y : ndarray of shape (n_samples,)
-            Their labels.
-        weights : ndarray of float64, of shape (n_samples,), or None
-            Their sample weights.
-        kept : ndarray of intp, or None
-            The indices of the training rows; None trains on all.
-        given : tuple
-            X, y and sample_weight as the user gave them, for callbacks.
-        """
-        n_samples = rows.n_rows
-        if kept is not None:
-            y, weights = y[kept], None if weights is None else weights[kept]
-            rows = rows.subset(kept)
-        training = Training.build(self, rows, y, weights)
-        self._train(training, n_samples, kept, given)
-
     def _train(
         self,
         training: Training,
@@ -359,9 +329,11 @@ class HingeSVC(BaseHingeSVC):
         training : Training
             The rows of positive weight, and their labels.
         n_samples : int
-            Number of rows of X.
-        kept, given
-            As of `_fit_rows`.
+            Number of rows, those of weight 0 included.
+        kept : ndarray of intp, or None
+            The indices of the training rows; None trains on all.
+        given : tuple
+            X, y and sample_weight as the user gave them, for callbacks.
         """
         starts = self._starts(training, n_samples, kept)
         task = begin_fit(self, *given, **training.tasks)

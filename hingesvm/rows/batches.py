@@ -113,7 +113,12 @@ class BatchRows(Rows):
 
     def _visit(self, visit: Visit) -> None:
         """Visit all batches."""
-        self.passes.take(visit, self.check_cancelled)
+
+        def checked(place: slice, part: MemoryRows) -> None:
+            self.check_cancelled()
+            visit(place, part)
+
+        self.passes.take(checked, self.check_cancelled)
 
     def _visit_some(
         self,
@@ -392,8 +397,9 @@ class BatchRows(Rows):
         return self._gathered(rows).copy_of(np.arange(len(rows)))
 
     def blocks(self, rows: IndexArray) -> Iterator[Matrix]:
-        order = np.sort(rows)
-        start = 0
+        # A pass of its own, as nobody waits for all of it.
+        self.passes.count += 1
+        order, start = np.sort(rows), 0
         for X in self._read():
             stop = start + X.shape[0]
             first, last = np.searchsorted(order, [start, stop])

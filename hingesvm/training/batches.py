@@ -24,6 +24,7 @@ from hingesvm.training.validation import (
     check_sample_weight,
     checked_rows,
     is_plain,
+    refuse_infinite,
 )
 
 __all__ = ["BatchReader"]
@@ -215,11 +216,10 @@ class BatchReader:
                 estimator.n_features_in_ = X.shape[1]
             _check_width(X, estimator)
         else:
-            is_empty = not (hasattr(X, "shape") and X.shape[0])
             X = validate_data(
                 estimator,
                 X,
-                reset=is_new and not is_empty,
+                reset=is_new and not _is_empty(X),
                 skip_check_array=False,
                 accept_sparse="csr",
                 dtype=[np.float64, np.float32],
@@ -260,6 +260,8 @@ class BatchReader:
             raise ValueError(
                 "y has labels of different types, such as numbers and strings."
             ) from None
+        if found.dtype.kind == "f":
+            refuse_infinite(found, "y")
         if len(found) and found.dtype.kind not in "biu":
             # Each three times, as scikit-learn warns where most labels differ.
             check_classification_targets(np.repeat(found, 3))
@@ -349,6 +351,12 @@ def _parts(batch: Any, number: int) -> tuple[Any, Any, Any]:
     raise ValueError(
         f"batch {number} must be (X, y) or (X, y, sample_weight), got a {found}."
     )
+
+
+def _is_empty(X: Any) -> bool:
+    """Whether the rows of a batch, not checked yet, are none."""
+    shape = getattr(X, "shape", None)
+    return not shape[0] if shape else hasattr(X, "__len__") and not len(X)
 
 
 def _as_labels(y: Any, count: int) -> NDArray[Any]:

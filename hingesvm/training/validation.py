@@ -31,6 +31,7 @@ __all__ = [
     "draw_seeds",
     "encode_labels",
     "is_plain",
+    "refuse_infinite",
     "row_costs",
     "row_factors",
     "unchanged_on_error",
@@ -106,7 +107,7 @@ def checked_input(
         ensure_all_finite=not is_sparse,
     )
     if get_config()["assume_finite"] and labels.dtype.kind == "f":
-        _refuse_infinite(labels, "y")
+        refuse_infinite(labels, "y")
     rows = checked_rows(aligned(data))
     return rows, labels, check_sample_weight(sample_weight, len(labels))
 
@@ -325,11 +326,11 @@ def checked_rows(X: Matrix) -> Rows:
     rows = MemoryRows(X)
     unchecked = rows.is_sparse or get_config()["assume_finite"]
     if unchecked and not np.all(np.isfinite(rows.squared_norms())):
-        _refuse_infinite(X, "X", estimator_name="HingeSVC")
+        refuse_infinite(X, "X", estimator_name="HingeSVC")
     return rows
 
 
-def _refuse_infinite(values: Any, name: str, estimator_name: str = "") -> None:
+def refuse_infinite(values: Any, name: str, estimator_name: str = "") -> None:
     """Raise a ValueError if values are not finite, also with `assume_finite` set."""
     with config_context(assume_finite=False):
         assert_all_finite(values, estimator_name=estimator_name, input_name=name)

@@ -36,8 +36,7 @@ def sweep_all_rows(progress: Progress, start: Start, seed: int, n_passes: int) -
         if progress.n_iter + taken >= progress.max_iter:
             break
         taken += sweep(problem, state, 1.0, 0.0)
-    progress.n_iter += math.ceil(taken)
-    progress.work += taken * work_of_sweep(problem.rows)
+    _count(progress, taken)
     w = state.w.astype(np.float64)
     return Start(problem.repair(state.alpha), w, state.intercept)
 
@@ -73,9 +72,15 @@ def sweep_band(
         taken += sweep(problem, state, 1.0, 0.0)
         if state.shrink_above <= enough:
             break
-    progress.n_iter += math.ceil(taken)
-    progress.work += taken * work_of_sweep(problem.rows)
+    _count(progress, taken)
     w = state.w.astype(np.float64)
     return NewtonStart(
         state.alpha, w, state.intercept, rho=start.rho, unit=problem.cost
     )
+
+
+def _count(progress: Progress, taken: float) -> None:
+    """Count sweeps; the last one that is begun may end above the bound."""
+    n_iter = progress.n_iter + math.ceil(taken)
+    progress.n_iter = max(progress.n_iter, min(n_iter, progress.max_iter))
+    progress.work += taken * work_of_sweep(progress.problem.rows)
