@@ -16,7 +16,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int8_t
 
 from ._blocks cimport MOST_LANES, add_row, add_scores
-from ._box cimport clip, curved_loss, kinked_loss, outward
+from ._box cimport clip, curved_loss, outward
 from ._places cimport Places, close, opened, refuse_single_weights
 from ._rows cimport (
     Layout,
@@ -227,9 +227,11 @@ cdef inline void look_at(
             short[v] = 1.0 - sign[v] * score[v]
         for v in range(lanes):
             shortfall[row * lanes + v] = <weight_t>short[v]
+        for v in range(lanes):
+            short[v] = short[v] if short[v] > 0.0 else 0.0
         if q == 0.0:
             for v in range(lanes):
-                loss[v] += kinked_loss(short[v], u)
+                loss[v] += u * short[v]
         else:
             for v in range(lanes):
                 loss[v] += curved_loss(short[v], u, q)
