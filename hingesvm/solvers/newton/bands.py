@@ -41,6 +41,12 @@ __all__ = ["band_until", "nest"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
+# Where rows are read in passes, more is done between two: all rows over those of a
+# sample, the gap to which it and bands are solved, the part of the rows in bands, and
+# steps of the first round. More of it is work in vain, less of it takes passes
+# (docs/experiments.md#few-passes-samples-and-bands).
+_FACTOR_READ, _GOAL_READ, _PART_READ, _STEPS_READ = 4, 1e-3, 0.2, 100
+
 # Samples: the larger, the dearer; the smaller, the farther from the solution
 # (docs/experiments.md#few-passes-samples-and-bands).
 # Rows, at least: in all, for each column, and of each class; all rows over those of
@@ -110,8 +116,9 @@ def nest(progress: Progress, seed: int) -> WeightsStart | None:
     if min(positive, len(rows) - positive) < _LEAST_OF_CLASS:
         return None
     part = problem.subset(rows, problem.n_rows / len(rows))
-    inner = Progress(part, _SAMPLE_GOAL, progress.max_iter, progress.n_iter)
-    band_until(inner, nest(inner, seed + 1), _SAMPLE_GOAL)
+    goal = _GOAL_READ if problem.rows.reads_in_passes else _SAMPLE_GOAL
+    inner = Progress(part, goal, progress.max_iter, progress.n_iter)
+    band_until(inner, nest(inner, seed + 1), goal)
     progress.n_iter, progress.work = inner.n_iter, progress.work + inner.work
     if inner.best is None:
         return None
@@ -120,7 +127,8 @@ def nest(progress: Progress, seed: int) -> WeightsStart | None:
 
 def _factor(rows: Rows) -> int:
     """Return of how many rows one is in a sample."""
-    return max(_FACTOR, -(-rows.n_rows // rows.most_at_once))
+    factor = _FACTOR_READ if rows.reads_in_passes else _FACTOR
+    return max(factor, -(-rows.n_rows // rows.most_at_once))
 
 
 def _sample(n_rows: int, seed: int, factor: int = _FACTOR) -> IndexArray:
@@ -265,6 +273,7 @@ def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) ->
         problem.rows.reach = reach.copy()
     rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
     steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
+    steps = _STEPS_READ if problem.rows.reads_in_passes else steps
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
     return Rounds(survey, reach, rho, is_centred, steps)
@@ -304,7 +313,8 @@ def _solve_part(
         w_of_duals = part.combine(first)
         last_gap = _SAMPLE_GOAL
         rounds.is_centred = False
-    target = max(_ENOUGH * goal, min(_SAMPLE_GOAL, _SHARPER * last_gap))
+    sharpest = _GOAL_READ if problem.rows.reads_in_passes else _SAMPLE_GOAL
+    target = max(_ENOUGH * goal, min(sharpest, _SHARPER * last_gap))
     steps = rounds.steps if rounds.seed is None else progress.max_iter
     limit = min(progress.max_iter, progress.n_iter + steps)
     inner = Progress(part, target, limit, progress.n_iter)
@@ -356,9 +366,10 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     """Return the rows of the next band, in ascending order."""
     n_rows, survey, reach = problem.n_rows, rounds.survey, rounds.reach
     error = np.sqrt(_factor(problem.rows) * problem.rows.n_features / n_rows)
-    part = min(max(_ERRORS * error, _LEAST_PART), _LARGEST_PART)
+    least = _PART_READ if problem.rows.reads_in_passes else _LEAST_PART
+    part = min(max(_ERRORS * error, least), _LARGEST_PART)
     if np.isfinite(rounds.gap):
-        part = max(_LATER * part, _LEAST_PART)
+        part = max(_LATER * part, least)
     wanted = max(LEAST_BAND, int(part * n_rows))
     if problem.rows.reads_in_passes:
         # Others come in addition, that are inside their box or may cross a kink.
@@ -388,20 +399,9 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     rounds.moved = None
     band = np.flatnonzero(chosen.view(np.bool_))
     if len(band) > problem.rows.most_at_once:
-        band = _nearest(problem, rounds, band)
+        band = rounds.nearest(problem, band)
     # None is left where no margin can move, as with rows that are all empty.
     return band if len(band) else np.arange(n_rows)
-
-
-def _nearest(problem: Problem, rounds: Rounds, band: IndexArray) -> IndexArray:
-    """Return as many rows of a band as may be: inside their box, or near a kink."""
-    ratio, shortfall = np.empty(problem.n_rows), rounds.survey.shortfall
-    box = problem.bound, problem.curvature
-    _vectors.distances(shortfall, rounds.reach, *box, 1, ratio)
-    ratio, is_inside = ratio[band], rounds.survey.packed.is_inside[band]
-    ratio[is_inside] = -np.inf
-    most = max(problem.rows.most_at_once, int(np.count_nonzero(is_inside)))
-    return np.sort(band[np.argpartition(ratio, most - 1)[:most]])
 
 
 def _advance(progress: Progress, rounds: Rounds, ahead: Survey) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.solvers.survey import Survey
 
@@ -76,6 +77,15 @@ class Rounds:
         for start, stop in problem.rows.chunks(problem.n_rows):
             survey.shortfall[start:stop] += part * moved[start:stop]
         survey.add_up(problem)
+
+    def nearest(self, problem: Problem, band: IndexArray) -> IndexArray:
+        """Return as many rows of a band as may be: inside their box, or near a kink."""
+        ratio, box = np.empty(problem.n_rows), (problem.bound, problem.curvature)
+        _vectors.distances(self.survey.shortfall, self.reach, *box, 1, ratio)
+        ratio, is_inside = ratio[band], self.survey.packed.is_inside[band]
+        ratio[is_inside] = -np.inf
+        most = max(problem.rows.most_at_once, int(np.count_nonzero(is_inside)))
+        return np.sort(band[np.argpartition(ratio, most - 1)[:most]])
 
     def _mix_duals(self, ahead: Survey, part: float) -> None:
         """Take the duals at the end of the round past half of the way, else a mean."""
