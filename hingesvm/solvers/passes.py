@@ -3,8 +3,8 @@
 A table begins with a sample, which is solved in memory; wide sparse rows begin with
 some sweeps. Then bands of rows are gathered and solved in memory, and each is followed
 by a survey of all rows, which certifies. Where bands do not suit, all rows are gathered
-if there is room for them; else sweeps and bands begin anew some times, before steps on
-all rows, each of which takes passes.
+if there is room for them. Else Newton steps read all rows, two or three times each, or
+sweeps gather one part of them after the other.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from hingesvm.solvers.newton.system import LARGEST_SYSTEM
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.settings import Method
-from hingesvm.solvers.sweeping.blocks import sweep_all_rows
+from hingesvm.solvers.sweeping.blocks import sweep_all_rows, sweep_parts
 from hingesvm.solvers.sweeping.steps import WIDE
 from hingesvm.solvers.sweeping.until import sweep_until
 
 __all__ = ["in_memory_if_few", "solve_by_passes"]
 
-# Passes of sweeps before the first survey, and how often sweeps and bands begin anew
-# where bands bring the gap no closer: more take passes in vain, less leave fits
-# unfinished.
-_FIRST_PASSES, _MOST_AGAIN = 3, 4
+# Passes of sweeps before the first survey: more take passes, less leave bands that are
+# far from the rows that matter.
+_FIRST_PASSES = 3
 
 
 def solve_by_passes(
@@ -66,15 +65,10 @@ def solve_by_passes(
     if problem.n_rows <= problem.rows.most_at_once:
         _go_on_in_memory(progress, seed, method)
         return
-    for again in range(_MOST_AGAIN):
-        near = sweep_all_rows(progress, progress.start(), seed + again, _FIRST_PASSES)
-        band_until(progress, near, progress.tol, sweeps_seed=sweeps_seed)
-        if _is_done(progress):
-            return
     if not by_sweeps and problem.rows.n_features <= LARGEST_SYSTEM:
         newton_until(progress, progress.start(), progress.tol)
-    else:
-        sweep_until(progress, progress.start(), seed)
+    if not _is_done(progress):
+        sweep_parts(progress, progress.start(), seed)
 
 
 def _is_done(progress: Progress) -> bool:

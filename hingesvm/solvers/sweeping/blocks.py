@@ -1,6 +1,9 @@
-"""Sweeps without looks at the gap: over all rows in few passes, and over a band.
+"""Sweeps over rows that are read in passes, of which only a part fits into memory.
 
-Who calls them surveys all rows afterwards.
+Those over all rows and over a band are followed by a survey of who calls them. Those
+over one part after the other, gathered from all over, look at the gap themselves: block
+minimization as in Yu, Hsieh, Chang and Lin, "Large linear classification when data
+cannot fit in memory", KDD 2010, but for the choice of rows.
 """
 
 from __future__ import annotations
@@ -10,13 +13,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.start import Start
 from hingesvm.solvers.newton.starts import BandStart, NewtonStart
 from hingesvm.solvers.progress import Progress
-from hingesvm.solvers.sweeping.steps import SAFELY, sweep, work_of_sweep
-from hingesvm.solvers.sweeping.until import first_state, relaxation
+from hingesvm.solvers.sweeping.steps import SAFELY, Sweeps, sweep, work_of_sweep
+from hingesvm.solvers.sweeping.until import (
+    LOOK,
+    SOLVED,
+    first_state,
+    look,
+    relaxation,
+)
 
-__all__ = ["sweep_all_rows", "sweep_band"]
+__all__ = ["sweep_all_rows", "sweep_band", "sweep_parts"]
 
 Float64Array = NDArray[np.float64]
 
@@ -25,6 +35,9 @@ _MOST_SWEEPS = 40.0
 # Largest violation of optimality at which a band is solved, for each unit of the gap
 # that is aimed at: a violation counts once for each unit of the duals.
 _VIOLATION = 2.0
+# Sweeps over a part of the rows at most: with more of them one part moves the weights
+# too far from the others, with fewer it takes more passes.
+_OF_PART = 10.0
 
 
 def sweep_all_rows(progress: Progress, start: Start, seed: int, n_passes: int) -> Start:
@@ -77,6 +90,80 @@ def sweep_band(
     return NewtonStart(
         state.alpha, w, state.intercept, rho=start.rho, unit=problem.cost
     )
+
+
+def sweep_parts(progress: Progress, start: Start, seed: int) -> None:
+    """Sweep over one part of the active rows after the other, until converged.
+
+    Each part has as many rows as there may be in memory, drawn at random from all of
+    them: batches may have one class each. To gather it takes a pass, and another one
+    looks at the gap once all parts had their turn. Two passes count as an iteration at
+    least.
+
+    Parameters
+    ----------
+    progress : Progress
+    start : Start
+        Feasible dual variables to start from.
+    seed : int
+        Of the choice of rows and of their order.
+    """
+    problem, random = progress.problem, np.random.default_rng(seed)
+    state = first_state(progress, start, seed)
+    totals = Fixed(
+        problem.combine(state.alpha),
+        problem.imbalance(state.alpha),
+        problem.gain(state.alpha),
+    )
+    look(progress, state)
+    state.step *= relaxation(problem.rows)
+    while not progress.exhausted and not progress.converged:
+        active = state.order[: state.n_active] if state.n_active else state.order
+        n_parts = -(-len(active) // problem.rows.most_at_once)
+        taken, enough = 0.0, SOLVED * state.shrink_above
+        for some in np.array_split(random.permutation(active), n_parts):
+            totals, swept = _sweep_part(progress, state, np.sort(some), totals, enough)
+            taken += swept
+        state.w = totals.w_of_duals.astype(state.w.dtype)
+        state.imbalance = totals.imbalance
+        _count(progress, max(taken, LOOK * (n_parts + 1)))
+        look(progress, state)
+
+
+def _sweep_part(
+    progress: Progress,
+    state: Sweeps,
+    some: NDArray[np.intp],
+    totals: Fixed,
+    enough: float,
+) -> tuple[Fixed, float]:
+    """Sweep over some rows in memory; return the new totals and how many sweeps."""
+    problem = progress.problem
+    part = problem.restrict(some, state.alpha[some], totals)
+    of_part = Sweeps(
+        state.step[some],
+        state.tau,
+        state.alpha[some],
+        totals.w_of_duals.astype(state.w.dtype),
+        state.intercept,
+        np.arange(len(some), dtype=np.intp),
+        len(some),
+        np.inf,
+        state.random_state,
+        totals.imbalance,
+    )
+    taken = 0.0
+    while taken < _OF_PART and of_part.n_active:
+        taken += sweep(part, of_part, _OF_PART - taken, enough)
+        if of_part.shrink_above <= enough:
+            break
+    state.alpha[some], state.intercept = of_part.alpha, of_part.intercept
+    after = Fixed(
+        part.combine(of_part.alpha),
+        part.imbalance(of_part.alpha),
+        part.gain(of_part.alpha),
+    )
+    return after, taken * len(some) / problem.n_rows
 
 
 def _count(progress: Progress, taken: float) -> None:

@@ -47,6 +47,7 @@ __all__ = [
     "RELAXED",
     "SOLVED",
     "first_state",
+    "look",
     "needs_mending",
     "predicted_sweeps",
     "relaxation",
@@ -198,7 +199,7 @@ class _Stretch:
 
     def look_first(self, start: UnseenStart) -> None:
         """Look at the gap at a start before any sweep."""
-        self.looks = [(0.0, _look(self.progress, self.state, start))]
+        self.looks = [(0.0, look(self.progress, self.state, start))]
         self.shrunk_above = self.state.shrink_above
 
     def sweep(self) -> None:
@@ -250,7 +251,7 @@ class _Stretch:
         self.visits += max(spent, LOOK)
         self._count(self.visits)
         self.work_before += LOOK * work_of_sweep(rows) + CALL_WORK
-        gap = _look(progress, state)
+        gap = look(progress, state)
         if not self.swept:
             state.step *= relaxation(rows)
         self.swept += spent
@@ -290,7 +291,7 @@ def first_state(progress: Progress, start: Start, seed: int) -> Sweeps:
     )
 
 
-def _look(progress: Progress, state: Sweeps, start: Start | None = None) -> float:
+def look(progress: Progress, state: Sweeps, start: Start | None = None) -> float:
     """Certify on all rows, wake the rows that matter, and return the relative gap.
 
     It is certified at the weights and intercept of a start, if one is given that has
