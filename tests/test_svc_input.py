@@ -282,7 +282,7 @@ def test_arrays_as_they_should_be_are_looked_at_once(monkeypatch, dtype, labels)
         raise AssertionError
 
     monkeypatch.setattr("hingesvm.training.validation.validate_data", refuse)
-    monkeypatch.setattr("hingesvm.svc.validate_data", refuse)
+    monkeypatch.setattr("hingesvm._base.validate_data", refuse)
     clf = HingeSVC().fit(X, y)
     assert np.array_equal(clf.coef_, expected.coef_)
     assert clf.n_features_in_ == 3

@@ -131,8 +131,9 @@ def _factor(rows: Rows) -> int:
     return max(factor, -(-rows.n_rows // rows.most_at_once))
 
 
-def _sample(n_rows: int, seed: int, factor: int = _FACTOR) -> IndexArray:
+def _sample(n_rows: int, seed: int, factor: int | None = None) -> IndexArray:
     """Return one row at random out of each `factor` that follow each other."""
+    factor = _FACTOR if factor is None else factor
     first = np.arange(0, n_rows - factor + 1, factor, dtype=np.intp)
     return first + np.random.default_rng(seed).integers(factor, size=len(first))
 

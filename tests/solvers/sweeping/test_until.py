@@ -204,14 +204,14 @@ def test_float32_weights_do_not_drift_away(monkeypatch, rule):
     X, y = blobs(300, 4, dtype=np.float32)
     problem = make_problem(X, y, Hinge(), rule, 10.0)
     progress = Progress(problem, 1e-5, 400)
-    seen, real = [], stochastic._look
+    seen, real = [], stochastic.look
 
     def spy(progress, state):
         gap = real(progress, state)
         seen.append((state.w.dtype, state.w - problem.combine(state.alpha)))
         return gap
 
-    monkeypatch.setattr(stochastic, "_look", spy)
+    monkeypatch.setattr(stochastic, "look", spy)
     sweep_until(progress, Start(np.zeros(300)), 0)
     assert len(seen) > 3
     for dtype, drift in seen:
