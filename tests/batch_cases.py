@@ -7,8 +7,9 @@ import scipy.sparse as sp
 from reference import check_certificate
 
 from hingesvm import HingeSVC
-from hingesvm.rows.batches import BatchRows, Shape
+from hingesvm.rows.batches import BatchRows
 from hingesvm.rows.memory import MemoryRows
+from hingesvm.rows.parts import Shape
 
 
 class Batches:

@@ -23,17 +23,17 @@ from hingesvm.rows.duals import Duals, PackedDuals, RowSums, part_of
 from hingesvm.rows.memory import MemoryRows, never
 from hingesvm.rows.parts import PartLosses, PartSteps, Shape
 from hingesvm.rows.passes import Passes, Visit
-from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState
+from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState, proximal_step
 from hingesvm.rows.team import Team
 
-__all__ = ["IN_STEP", "BatchRows", "Shape"]
+__all__ = ["IN_STEP", "BatchRows"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.intp]
 
-# Which of some rows are in a batch, a slice or an array, and where they are in it, an
-# array or None for everywhere: arrays where the rows are given, else the others.
+# Which of some rows are in a batch, and where in it: arrays, or of all rows a slice and
+# None.
 Place = Any
 Some = Any
 
@@ -104,21 +104,20 @@ class BatchRows(Rows):
         """Read all batches, and let each be visited."""
         start = 0
         for height, X in zip(self._shape.heights.tolist(), self._read(), strict=True):
-            self.check_cancelled()
             if height:
-                part = MemoryRows(X, None, self.check_cancelled, self.team)
+                part = MemoryRows(X)
                 for visit in visits:
                     visit(slice(start, start + height), part)
             start += height
 
     def _visit(self, visit: Visit) -> None:
-        """Visit all batches."""
+        """Visit all batches, with the team and the check of these rows."""
 
-        def checked(place: slice, part: MemoryRows) -> None:
+        def of_batch(place: slice, part: MemoryRows) -> None:
             self.check_cancelled()
-            visit(place, part)
+            visit(place, part.shared_by(self.team, self.check_cancelled))
 
-        self.passes.take(checked, self.check_cancelled)
+        self.passes.take(of_batch, self.check_cancelled)
 
     def _visit_some(
         self,
@@ -143,10 +142,12 @@ class BatchRows(Rows):
 
         self._visit(of_batch)
 
+    def copy_of(self, rows: IndexArray) -> Matrix:
+        return self._sparse(rows) if self.is_sparse else self._dense(rows)
+
     def _gathered(self, rows: IndexArray) -> MemoryRows:
         """Return some rows in memory, in their order; one pass."""
-        X = self._sparse(rows) if self.is_sparse else self._dense(rows)
-        return MemoryRows(X, None, self.check_cancelled, self.team)
+        return MemoryRows(self.copy_of(rows), None, self.check_cancelled, self.team)
 
     def _dense(self, rows: IndexArray) -> Matrix:
         """Return some dense rows, in their order; one pass."""
@@ -199,8 +200,7 @@ class BatchRows(Rows):
             return out
 
         def add(places: Place, part: MemoryRows, some: Some) -> None:
-            of_part = np.ascontiguousarray(a[places])
-            np.add(out, part.combine(of_part, some), out=out)
+            np.add(out, part.combine(np.ascontiguousarray(a[places]), some), out=out)
 
         self._visit_some(rows, add)
         return out
@@ -244,9 +244,7 @@ class BatchRows(Rows):
                 judged.append(sums.duals)
 
         self._visit(look)
-        known = duals
-        if known is None:
-            known = PackedDuals.joined(judged, losses.bound)
+        known = PackedDuals.joined(judged, losses.bound) if duals is None else duals
         loss, gain, imbalance = totals.tolist()
         return RowSums(w_of_duals, loss, gain, imbalance, known)
 
@@ -373,9 +371,13 @@ class BatchRows(Rows):
         kept = self._visit_active(losses, state, visit)
         scalars[0], scalars[1] = of_steps[0], safely * worst
         if state.tau:
-            scalars[2] += (scalars[0] - before) / state.tau
-            now = scalars[0] if penalized else 0.0
-            scalars[0] += state.tau * (scalars[2] - now)
+            scalars[0], scalars[2] = proximal_step(
+                before,
+                float(scalars[0]),
+                float(scalars[2]),
+                state.tau,
+                penalized=penalized,
+            )
         # A pass is dear, however few rows are active.
         return kept, max(visits, float(self.n_rows))
 
@@ -391,10 +393,8 @@ class BatchRows(Rows):
         w: Float64Array,
         scalars: Float64Array,
     ) -> None:
-        raise NotImplementedError
-
-    def copy_of(self, rows: IndexArray) -> Matrix:
-        return self._gathered(rows).copy_of(np.arange(len(rows)))
+        # Batches have no single rows in random order; `solve_by_passes` asks for none.
+        raise NotImplementedError("steps of Pegasos need all rows in memory")
 
     def blocks(self, rows: IndexArray) -> Iterator[Matrix]:
         # A pass of its own, as nobody waits for all of it.
@@ -442,7 +442,8 @@ class BatchRows(Rows):
         return part
 
     def _keep(self, rows: IndexArray) -> None:
-        raise NotImplementedError
+        # `subset` gathers rows in place of that.
+        raise NotImplementedError("rows that are read in batches are not restricted")
 
     def few(self, count: int) -> Rows:
         # Those that the first pass has kept.

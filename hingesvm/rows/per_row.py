@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,14 @@ __all__ = [
     "RowLosses",
     "StepState",
     "loss_sums",
+    "proximal_step",
     "repeated",
     "scaled",
     "sum_of",
 ]
 
 Float64Array = NDArray[np.float64]
+_Numbers = TypeVar("_Numbers", float, NDArray[np.float64])
 
 _NO_ANCHOR = np.empty(0)
 
@@ -76,6 +78,35 @@ class StepState(Protocol):
     alpha: Float64Array
     w: NDArray[np.floating]
     random_state: NDArray[np.uint64]
+
+
+def proximal_step(
+    before: _Numbers,
+    now: _Numbers,
+    imbalance: _Numbers,
+    tau: float,
+    *,
+    penalized: bool,
+    length: float | None = None,
+) -> tuple[_Numbers, _Numbers]:
+    """Return an intercept after the step that ends a sweep, and the sum of a y.
+
+    Parameters
+    ----------
+    before, now : float or ndarray of float64, of shape (n_classes,)
+        The intercept before the sweep and after its steps.
+    imbalance : float or ndarray of float64, of shape (n_classes,)
+        The sum of a y before the sweep.
+    tau : float
+        By how much the intercept moves with a dual variable.
+    penalized : bool
+        Whether the intercept is penalised, and so to become the sum of a y.
+    length : float, optional
+        Length of the step. Default: `tau`.
+    """
+    imbalance = imbalance + (now - before) / tau
+    rest = imbalance - (now if penalized else 0.0)
+    return now + (tau if length is None else length) * rest, imbalance
 
 
 class PreciseParts(NamedTuple):

@@ -169,9 +169,9 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
         else:
             sweep_until(progress, first, seed, hand_over(progress))
     turns.swept = progress.work
-    while not _is_done(progress):
+    while not progress.is_done():
         turns.step(progress, seed)
-        if _is_done(progress):
+        if progress.is_done():
             break
         seed += 1
         turns.sweep(progress, seed)
@@ -182,11 +182,6 @@ def solve_in_turns(progress: Progress, start: Start | None, seed: int) -> None:
             progress.budget = progress.work + room
             finish(progress, turns.start(progress), seed)
     progress.budget = np.inf
-
-
-def _is_done(progress: Progress) -> bool:
-    """Whether the tolerance is reached, or no method may go on."""
-    return progress.converged or progress.is_over
 
 
 @dataclass
@@ -262,7 +257,7 @@ class _Turns:
             has_gained = odds <= last + _GAINED
             is_as_fast = self.pace_of_steps >= _AS_FAST * self.pace_of_sweeps
             goes_on = has_gained and is_as_fast and self.is_cut_short
-            goes_on = goes_on and not _is_done(progress)
+            goes_on = goes_on and not progress.is_done()
         self.stepped += work
 
     def _room(self, progress: Progress) -> float:

@@ -60,20 +60,15 @@ def solve_by_passes(
         near = Start(near.alpha, problem.combine(near.alpha), near.intercept)
     sweeps_seed = seed + 1 if by_sweeps else None
     band_until(progress, near, progress.tol, sweeps_seed=sweeps_seed)
-    if _is_done(progress):
+    if progress.is_done():
         return
     if problem.n_rows <= problem.rows.most_at_once:
         _go_on_in_memory(progress, seed, method)
         return
     if not by_sweeps and problem.rows.n_features <= LARGEST_SYSTEM:
         newton_until(progress, progress.start(), progress.tol)
-    if not _is_done(progress):
+    if not progress.is_done():
         sweep_parts(progress, progress.start(), seed)
-
-
-def _is_done(progress: Progress) -> bool:
-    """Whether the tolerance is reached, or nothing more may be done."""
-    return progress.converged or progress.is_over
 
 
 def in_memory_if_few(problem: Problem) -> Problem:
@@ -96,5 +91,5 @@ def _go_on_in_memory(progress: Progress, seed: int, method: Method) -> None:
         solve_in_turns(progress, progress.start(), seed)
     elif method == "batch":
         finish(progress, progress.start(), seed)
-    if not _is_done(progress):
+    if not progress.is_done():
         sweep_until(progress, progress.start(), seed)

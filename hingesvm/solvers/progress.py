@@ -249,6 +249,10 @@ class ProgressOf(Generic[_Problem]):
         """Whether no method may go on."""
         return self.is_stopped or self.n_iter >= self.max_iter
 
+    def is_done(self) -> bool:
+        """Whether the tolerance is reached, or no method may go on."""
+        return self.converged or self.is_over
+
     def start(self) -> Start:
         """Return the best points as the start of another method."""
         assert self.best is not None

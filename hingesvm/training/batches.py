@@ -145,10 +145,10 @@ class BatchReader:
             n_entries += part.n_entries
             longest_row = max(longest_row, part.longest_row())
             n_rows += len(labels)
-            if all_rows is not None:
+            if n_rows > _FEW_ROWS or n_rows * X.shape[1] > _FEW_VALUES:
+                all_rows = None
+            elif all_rows is not None:
                 all_rows.append(X.copy())
-                if n_rows > _FEW_ROWS or n_rows * X.shape[1] > _FEW_VALUES:
-                    all_rows = None
             few = _with_some(few, X)
         if not self.n_samples:
             raise ValueError("batches has no rows: there is nothing to train on.")

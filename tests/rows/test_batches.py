@@ -12,6 +12,7 @@ from reference import LOSSES, RULES, blobs, check_solution
 from hingesvm.losses import Hinge
 from hingesvm.problems.joint import JointProblem
 from hingesvm.rows.memory import MemoryRows
+from hingesvm.rows.team import Team
 from hingesvm.solvers import Settings, passes, solve
 from hingesvm.solvers.sweeping.lanes import most_lanes
 
@@ -189,3 +190,21 @@ def test_what_batches_cannot_do_is_not_tried_or_said(homes):
         joint.class_rows()
     with pytest.raises(NotImplementedError):
         rows._keep(SOME)
+
+
+def test_batches_are_surveyed_by_the_team_of_who_asks(homes, monkeypatch):
+    monkeypatch.setattr("hingesvm.rows.divided._ENTRIES_PER_SHARE", 1)
+    monkeypatch.setattr("hingesvm.rows.divided._ENTRIES_PER_SUM", 0.01)
+    asked = []
+    with Team(2) as team:
+        run = team.run
+        monkeypatch.setattr(
+            team, "run", lambda *args, **kw: (asked.append(1), run(*args, **kw))[1]
+        )
+        rows = homes[0].shared_by(team, lambda: None)
+        problem = problem_of(rows, np.where(np.arange(N) % 2, 1, -1), Hinge(), "free")
+        found = rows.survey(problem, np.ones(D), 0.1, np.ones(N), np.empty(N))
+    assert asked
+    expected = homes[0].survey(problem, np.ones(D), 0.1, np.ones(N), np.empty(N))
+    np.testing.assert_allclose(found.w_of_duals, expected.w_of_duals, atol=1e-5)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-5)

@@ -27,6 +27,7 @@ from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointDuals, JointProblem
 from hingesvm.problems.start import Start
 from hingesvm.rows.joint import FAR, JointRows
+from hingesvm.rows.per_row import proximal_step
 from hingesvm.solvers.progress import ProgressOf
 from hingesvm.solvers.survey import COARSE
 from hingesvm.solvers.sweeping.steps import (
@@ -240,14 +241,18 @@ def _sweep_once(problem: JointProblem, state: _Blocks) -> float:
     state.shrink_above, state.gap = SAFELY * float(worst[0]), float(worst[1])
     state.total += float(worst[2])
     if state.tau:
-        now = state.intercepts[:n_classes].astype(np.float64)
-        state.imbalance += (now - before) / state.tau
         # Sweeps over no row lead the intercepts on, in ever longer steps.
         state.push = 1.0 if count else min(2.0 * state.push, _LONGEST_PUSH)
         is_penalized = problem.intercept_rule == "penalized"
         length = min(state.push * state.tau, 1.0 if is_penalized else np.inf)
-        now += length * (state.imbalance - (now if is_penalized else 0.0))
-        state.intercepts[:n_classes] = now
+        state.intercepts[:n_classes], state.imbalance = proximal_step(
+            before,
+            state.intercepts[:n_classes].astype(np.float64),
+            state.imbalance,
+            state.tau,
+            penalized=is_penalized,
+            length=length,
+        )
     return max(count / problem.n_rows, LEAST_SWEEP)
 
 

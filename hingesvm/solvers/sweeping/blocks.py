@@ -9,10 +9,12 @@ cannot fit in memory", KDD 2010, but for the choice of rows.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.start import Start
 from hingesvm.solvers.newton.starts import BandStart, NewtonStart
@@ -109,12 +111,9 @@ def sweep_parts(progress: Progress, start: Start, seed: int) -> None:
         Of the choice of rows and of their order.
     """
     problem, random = progress.problem, np.random.default_rng(seed)
+    totals = _totals(problem, start.alpha)
+    start = replace(start, w_of_duals=totals.w_of_duals)
     state = first_state(progress, start, seed)
-    totals = Fixed(
-        problem.combine(state.alpha),
-        problem.imbalance(state.alpha),
-        problem.gain(state.alpha),
-    )
     look(progress, state)
     state.step *= relaxation(problem.rows)
     while not progress.exhausted and not progress.converged:
@@ -158,12 +157,13 @@ def _sweep_part(
         if of_part.shrink_above <= enough:
             break
     state.alpha[some], state.intercept = of_part.alpha, of_part.intercept
-    after = Fixed(
-        part.combine(of_part.alpha),
-        part.imbalance(of_part.alpha),
-        part.gain(of_part.alpha),
-    )
-    return after, taken * len(some) / problem.n_rows
+    swept = taken * len(some) / problem.n_rows
+    return _totals(part, of_part.alpha), swept
+
+
+def _totals(problem: Problem, alpha: Float64Array) -> Fixed:
+    """Return the sums over all rows, also those whose duals are held fixed."""
+    return Fixed(problem.combine(alpha), problem.imbalance(alpha), problem.gain(alpha))
 
 
 def _count(progress: Progress, taken: float) -> None:

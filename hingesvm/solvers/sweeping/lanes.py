@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
 from hingesvm.rows.lanes import LaneRows
+from hingesvm.rows.per_row import proximal_step
 from hingesvm.rows.surveying import LARGEST_SINGLE
 from hingesvm.solvers.sweeping.steps import (
     HUGE_STEP,
@@ -173,11 +174,14 @@ def _sweep_once(problem: Problem, state: Lanes) -> None:
     state.n_active = lanes_of(problem).steps(problem, state, worst)
     state.set_shrink_above(worst)
     if state.tau:
-        now = state.intercept.astype(np.float64)
-        state.imbalance += (now - before) / state.tau
-        kept_part = now if problem.intercept_rule == "penalized" else 0.0
-        now += state.tau * (state.imbalance - kept_part)
-        state.intercept = now.astype(state.w.dtype)
+        intercept, state.imbalance = proximal_step(
+            before,
+            state.intercept.astype(np.float64),
+            state.imbalance,
+            state.tau,
+            penalized=problem.intercept_rule == "penalized",
+        )
+        state.intercept = intercept.astype(state.w.dtype)
 
 
 def _rounded_down(bound: Float64Array, dtype: np.dtype[np.floating]) -> FloatArray:

@@ -27,6 +27,7 @@ from hingesvm.kernels.build import _sweep
 from hingesvm.problems.binary import InterceptRule, Problem
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.divided import WORK_OF_STEP
+from hingesvm.rows.per_row import proximal_step
 from hingesvm.solvers.survey import COARSE
 
 __all__ = [
@@ -236,10 +237,13 @@ def sweep(problem: Problem, state: Sweeps, most: float, enough: float) -> float:
     state.intercept, worst = map(float, scalars)
     state.shrink_above = SAFELY * worst
     if state.tau:
-        state.imbalance += (state.intercept - before) / state.tau
-        # The step of the proximal point method: to b = sum a y where it is penalised.
-        now = state.intercept if problem.intercept_rule == "penalized" else 0.0
-        state.intercept += state.tau * (state.imbalance - now)
+        state.intercept, state.imbalance = proximal_step(
+            before,
+            state.intercept,
+            state.imbalance,
+            state.tau,
+            penalized=problem.intercept_rule == "penalized",
+        )
     return max(count / problem.n_rows, LEAST_SWEEP)
 
 
