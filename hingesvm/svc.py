@@ -283,11 +283,11 @@ class HingeSVC(BaseHingeSVC):
         Notes
         -----
         In memory there are one batch, the band or a sample of the rows (up to 256 MB),
-        and 17 bytes for each row, or 50 if weights differ or rows are sparse and wide.
-        Up to 10,000 rows and 4 million values are kept, and trained as by `fit`.
-        Several classes, up to 16 at a time, share their passes and that memory for
-        bands, while each has its own bytes for each row; `n_jobs` threads work on them
-        between passes.
+        and 17 bytes for each row: about 60 if weights differ or classes have weights,
+        about 100 if rows are sparse and wide. Up to 10,000 rows and 4 million values
+        are kept, and trained as by `fit`. Several classes, up to 16 at a time, share
+        their passes and that memory for bands, while each has its own bytes for each
+        row; `n_jobs` threads work on them between passes.
 
         Examples
         --------
