@@ -146,7 +146,8 @@ class ArrayBatches:
 def _csr_rows(X: Any, start: int, stop: int) -> Any:
     """Return rows of a CSR matrix whose values and indices are views.
 
-    SciPy copies those that are less than half of the matrix.
+    A slice of the matrix is a copy, and the constructor copies views that are less than
+    half of their array.
     """
     starts = X.indptr[start : stop + 1]
     entries = slice(starts[0], starts[-1])
