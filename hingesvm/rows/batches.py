@@ -22,11 +22,11 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.rows.duals import Duals, PackedDuals, RowSums, part_of
 from hingesvm.rows.memory import MemoryRows, never
 from hingesvm.rows.parts import PartLosses, PartSteps, Shape
-from hingesvm.rows.passes import Passes, Visit
+from hingesvm.rows.passes import IN_STEP, Passes, Visit
 from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState, proximal_step
 from hingesvm.rows.team import Team
 
-__all__ = ["IN_STEP", "BatchRows"]
+__all__ = ["BatchRows"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -40,9 +40,9 @@ Some = Any
 # Sweeps over a batch while it is in memory: with one more passes are needed, with more
 # of them a batch moves the weights too far from the others.
 _INNER_SWEEPS = 2
-# Problems that share passes at most, and bytes of rows that are gathered for all of
-# them at once: with fewer more passes are needed, with more of them memory.
-IN_STEP, _MOST_BYTES = 16, 1 << 28
+# Bytes of rows that are gathered for all problems that share passes: with fewer more
+# passes are needed, with more of them memory.
+_MOST_BYTES = 1 << 28
 
 _NO_SIGNS = np.empty(0, dtype=np.int8)
 
@@ -60,11 +60,6 @@ class BatchRows(Rows):
         Called every few milliseconds; may raise.
     team : Team, optional
         Threads that share long work. Default: the present one alone.
-
-    Attributes
-    ----------
-    passes : Passes
-        How batches are read; that of other problems of the same rows too.
     """
 
     def __init__(
@@ -86,14 +81,16 @@ class BatchRows(Rows):
         self.n_entries = shape.n_entries
         self._squared_norms = shape.squared_norms
         self._longest_square = shape.longest_square
-        self.passes = Passes(self._run)
+        self._passes = Passes(self._run)
+
+    @property
+    def passes(self) -> Passes:
+        return self._passes
 
     @property
     def n_bytes(self) -> int:
         each = self.dtype.itemsize + (4 if self.is_sparse else 0)
         return self.n_entries * each
-
-    reads_in_passes = True
 
     @property
     def most_at_once(self) -> int:

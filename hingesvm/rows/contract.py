@@ -24,6 +24,7 @@ from hingesvm.rows.divided import WORK_OF_STEP
 from hingesvm.rows.duals import Duals, RowSums
 from hingesvm.rows.joint import JointRows
 from hingesvm.rows.lanes import LaneRows
+from hingesvm.rows.passes import Passes
 from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState
 from hingesvm.rows.shared import SharedRows
 from hingesvm.rows.team import Team
@@ -358,8 +359,15 @@ class Rows(Copied):
 
     # How dear answers are
 
-    #: Whether each answer about all rows, or some, takes a pass that reads all of them.
-    reads_in_passes = False
+    @property
+    def passes(self) -> Passes | None:
+        """The passes that read all rows, if each answer about any of them takes one."""
+        return None
+
+    @property
+    def reads_in_passes(self) -> bool:
+        """Whether each answer about all rows, or some, takes such a pass."""
+        return self.passes is not None
 
     @property
     def most_at_once(self) -> int:

@@ -15,10 +15,13 @@ from typing import Any, TypeVar
 
 from hingesvm.rows.team import Team
 
-__all__ = ["Passes", "Visit"]
+__all__ = ["IN_STEP", "Passes", "Visit"]
 
 _T = TypeVar("_T")
 
+# Problems that share passes at most: with fewer more passes are needed, with more of
+# them memory.
+IN_STEP = 16
 # Seconds after which a thread that waits looks for an interrupt, where none wakes it.
 _LOOK = 0.05
 

@@ -74,8 +74,9 @@ def solve_by_passes(
 def in_memory_if_few(problem: Problem) -> Problem:
     """Return the problem with its rows in memory, if they are no more than a band."""
     rows = problem.rows
-    is_band = rows.n_rows <= min(LEAST_BAND, rows.most_at_once)
-    return _in_memory(problem) if rows.reads_in_passes and is_band else problem
+    if not rows.reads_in_passes or rows.n_rows > min(LEAST_BAND, rows.most_at_once):
+        return problem
+    return _in_memory(problem)
 
 
 def _in_memory(problem: Problem) -> Problem:

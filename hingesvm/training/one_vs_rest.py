@@ -16,9 +16,8 @@ from hingesvm.problems.rays import along_ray
 from hingesvm.problems.rounding import Rounded, round_to
 from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.batches import IN_STEP, BatchRows
 from hingesvm.rows.contract import Rows
-from hingesvm.rows.passes import Passes
+from hingesvm.rows.passes import IN_STEP, Passes
 from hingesvm.rows.team import Team
 from hingesvm.solvers import (
     Progress,
@@ -106,7 +105,7 @@ class OneVsRestSolver:
         if self.monitor is not None:
             self.monitor.origin = lambda number: self._problem(first, number).origin()
 
-        if isinstance(rows, BatchRows):
+        if rows.passes is not None:
             return self._solve_in_step(first, rows.passes, cancelled.set)
 
         def in_threads(
