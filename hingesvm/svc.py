@@ -309,7 +309,7 @@ class HingeSVC(BaseHingeSVC):
             reader = BatchReader(self, batches, classes)
             rows = reader.rows()
             training = Training.of_codes(
-                self, rows, reader.classes, reader.codes, reader.weights
+                self, rows, reader.classes, reader.codes, reader.take_weights()
             )
             given = batches, None, None
             self._train(training, reader.n_samples, reader.kept, given)

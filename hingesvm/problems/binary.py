@@ -64,25 +64,17 @@ class Problem(Values):
     ) -> Problem:
         """Make the problem of a loss; a scalar cost is stored once, not n times."""
         costs = np.asarray(cost, dtype=np.float64)
-        bound, curvature = loss.dual_bound(costs), loss.dual_curvature(costs)
-        if costs.size > 1:
-            shape = (rows.n_rows,)
-            return cls(
-                rows,
-                signs,
-                np.broadcast_to(costs, shape),
-                np.broadcast_to(bound, shape),
-                np.broadcast_to(curvature, shape),
-                intercept_rule,
-            )
-        return cls(
-            rows,
-            signs,
-            repeated(costs.item(), rows.n_rows),
-            repeated(bound.item(), rows.n_rows),
-            repeated(curvature.item(), rows.n_rows),
-            intercept_rule,
+        # One array stands for two that are equal, and one number for equal numbers.
+        bound = costs if loss.bound == 1.0 else loss.dual_bound(costs)
+        some = costs if loss.curvature else costs.ravel()[:1]
+        curvature = loss.dual_curvature(some)
+        costs, bound, curvature = (
+            repeated(array.item(), rows.n_rows)
+            if array.size == 1
+            else np.broadcast_to(array, (rows.n_rows,))
+            for array in (costs, bound, curvature)
         )
+        return cls(rows, signs, costs, bound, curvature, intercept_rule)
 
     def with_signs(self, signs: NDArray[np.int8]) -> Problem:
         """Return the same problem with other signs."""

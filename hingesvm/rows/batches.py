@@ -24,6 +24,7 @@ from hingesvm.rows.memory import MemoryRows, never
 from hingesvm.rows.parts import PartLosses, PartSteps, Shape
 from hingesvm.rows.passes import IN_STEP, Passes, Visit
 from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState, proximal_step
+from hingesvm.rows.scratch import on_disk
 from hingesvm.rows.team import Team
 
 __all__ = ["BatchRows"]
@@ -40,9 +41,9 @@ Some = Any
 # Sweeps over a batch while it is in memory: with one more passes are needed, with more
 # of them a batch moves the weights too far from the others.
 _INNER_SWEEPS = 2
-# Bytes of rows that are gathered for all problems that share passes: with fewer more
-# passes are needed, with more of them memory.
-_MOST_BYTES = 1 << 28
+# Bytes of rows that are gathered for all problems that share passes, and bytes of what
+# solvers keep for such a row: with fewer rows more passes are needed, with more memory.
+_MOST_BYTES, _BESIDE = 1 << 28, 64
 
 _NO_SIGNS = np.empty(0, dtype=np.int8)
 
@@ -89,13 +90,15 @@ class BatchRows(Rows):
 
     @property
     def n_bytes(self) -> int:
-        each = self.dtype.itemsize + (4 if self.is_sparse else 0)
-        return self.n_entries * each
+        return self.n_entries * (self.dtype.itemsize + 4 * self.is_sparse)
 
     @property
     def most_at_once(self) -> int:
-        per_row = max(self.n_bytes / max(self.n_rows, 1), 1.0)
+        per_row = self.n_bytes / max(self.n_rows, 1) + _BESIDE
         return max(int(_MOST_BYTES / min(self.n_sharing, IN_STEP) / per_row), 1)
+
+    def scratch(self, dtype: type[np.generic]) -> NDArray[Any]:
+        return on_disk(self.n_rows, dtype)
 
     def _run(self, visits: list[Visit]) -> None:
         """Read all batches, and let each be visited."""

@@ -87,6 +87,13 @@ class Rows(Copied):
     def n_bytes(self) -> int:
         """Bytes of the stored values in the rows that take part, and their indices."""
 
+    def scratch(self, dtype: type[np.generic]) -> NDArray[Any]:
+        """Return an array of one number a row, to be read from front to back.
+
+        Its values are arbitrary.
+        """
+        return np.empty(self.n_rows, dtype)
+
     # Products with vectors
 
     @abstractmethod

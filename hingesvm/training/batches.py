@@ -61,7 +61,7 @@ class BatchReader:
     codes : ndarray of integers, of shape (n_rows,)
         The class of each of these rows.
     weights : ndarray of float64, of shape (n_rows,), or None
-        Their sample weights.
+        Their sample weights, until they are taken.
     n_samples : int
         Rows of all batches.
     kept : ndarray of intp, of shape (n_rows,), or None
@@ -105,6 +105,11 @@ class BatchReader:
         self._found: list[NDArray[Any]] = []
         self._is_sparse: bool | None = None
         self._dtype = np.dtype(np.float32)
+
+    def take_weights(self) -> Float64Array | None:
+        """Return the weights of the rows, or None, and keep them no longer."""
+        weights, self.weights = self.weights, None
+        return weights
 
     def rows(self) -> Rows:
         """Return the rows of positive weight, after a first pass over all batches."""

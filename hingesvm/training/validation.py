@@ -288,7 +288,7 @@ def row_costs(C: float, factors: Float64Array) -> Float64Array:
         If a product is so small or large that its square or reciprocal is not finite.
     """
     with np.errstate(over="ignore", under="ignore"):
-        costs = C * factors
+        costs = factors if C == 1.0 else C * factors
     if not (costs.min() > _SMALLEST_COST and costs.max() < _LARGEST_COST):
         raise ValueError(
             "C times class weight times sample weight must lie between "

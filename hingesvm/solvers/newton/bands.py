@@ -255,7 +255,9 @@ def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) ->
             return _from_margins(problem, start, start.margins, duals)
     with_duals = duals is not None
     known = problem.rows.reach
-    reach = np.empty(problem.n_rows, np.float32) if known is None else known.copy()
+    reach = problem.rows.scratch(np.float32)
+    if known is not None:
+        reach[:] = known
     scales = _scales(problem) if known is None else None
     survey = survey_rows(
         problem,
