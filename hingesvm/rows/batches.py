@@ -21,7 +21,7 @@ from hingesvm.rows.contract import Rows
 from hingesvm.rows.copied import Matrix
 from hingesvm.rows.duals import Duals, PackedDuals, RowSums, part_of
 from hingesvm.rows.memory import MemoryRows, never
-from hingesvm.rows.parts import PartLosses, PartSteps, Shape
+from hingesvm.rows.parts import PartLosses, PartSteps, Shape, is_ascending
 from hingesvm.rows.passes import IN_STEP, Passes, Visit
 from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState, proximal_step
 from hingesvm.rows.scratch import on_disk
@@ -33,8 +33,8 @@ Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.intp]
 
-# Which of some rows are in a batch, and where in it: arrays, or of all rows a slice and
-# None.
+# Which of some rows are in a batch, an array or a slice; and where in it, an array or
+# None for all.
 Place = Any
 Some = Any
 
@@ -132,13 +132,14 @@ class BatchRows(Rows):
         if rows is None:
             self._visit(lambda place, part: visit(place, part, None))
             return
-        order = np.argsort(rows, kind="stable")
-        ascending = rows[order]
+        order = None if is_ascending(rows) else np.argsort(rows, kind="stable")
+        ascending = rows if order is None else rows[order]
 
         def of_batch(place: slice, part: MemoryRows) -> None:
             first, last = np.searchsorted(ascending, [place.start, place.stop])
             if first < last:
-                visit(order[first:last], part, ascending[first:last] - place.start)
+                chosen = slice(first, last) if order is None else order[first:last]
+                visit(chosen, part, ascending[first:last] - place.start)
 
         self._visit(of_batch)
 
@@ -161,20 +162,14 @@ class BatchRows(Rows):
 
     def _sparse(self, rows: IndexArray) -> Matrix:
         """Return some sparse rows as a CSR matrix, in their order; one pass."""
-        order, pieces = [], [sp.csr_matrix((0, self.n_features), dtype=self.dtype)]
-
-        def copy(places: Place, part: MemoryRows, some: Some) -> None:
-            order.append(places)
-            pieces.append(part.copy_of(some))
-
-        self._visit_some(rows, copy)
+        pieces = [sp.csr_matrix((0, self.n_features), dtype=self.dtype)]
+        self._visit_some(rows, lambda _, part, some: pieces.append(part.copy_of(some)))
         X = sp.vstack(pieces, format="csr")
         pieces.clear()
-        places = np.concatenate(order) if order else rows
-        if np.array_equal(places, np.arange(len(places))):
+        if is_ascending(rows):
             return X
-        back = np.empty_like(places)
-        back[places] = np.arange(len(places))
+        back = np.empty_like(rows)
+        back[np.argsort(rows, kind="stable")] = np.arange(len(rows))
         return X[back]
 
     def margins(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hingesvm.rows.copied import Matrix
 from hingesvm.rows.per_row import RowLosses
 
-__all__ = ["PartLosses", "PartSteps", "Shape"]
+__all__ = ["PartLosses", "PartSteps", "Shape", "is_ascending"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -80,3 +80,8 @@ class PartSteps:
     alpha: Float64Array
     w: FloatArray
     random_state: NDArray[np.uint64]
+
+
+def is_ascending(rows: IndexArray) -> bool:
+    """Whether some rows are in the order of all."""
+    return not np.any(rows[1:] < rows[:-1])

@@ -25,6 +25,7 @@ from hingesvm.training.validation import (
     checked_rows,
     is_plain,
     refuse_infinite,
+    two_classes,
 )
 
 __all__ = ["BatchReader"]
@@ -259,8 +260,12 @@ class BatchReader:
         self, labels: NDArray[Any], known: dict[Any, int]
     ) -> NDArray[np.integer]:
         """Return codes of labels in the order in which these were first seen."""
+        pair = two_classes(labels) if labels.dtype.kind in "biu" else None
         try:
-            found, places = np.unique(labels, return_inverse=True)
+            if pair is None:
+                found, places = np.unique(labels, return_inverse=True)
+            else:
+                found, places = pair, np.equal(labels, pair[1]).view(np.int8)
         except TypeError:
             raise ValueError(
                 "y has labels of different types, such as numbers and strings."

@@ -34,6 +34,7 @@ __all__ = [
     "refuse_infinite",
     "row_costs",
     "row_factors",
+    "two_classes",
     "unchanged_on_error",
 ]
 
@@ -198,7 +199,7 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
     numbers = y.dtype.kind in "biuf"
     if not numbers:
         check_classification_targets(y)
-    classes = _two_classes(y) if numbers else None
+    classes = two_classes(y) if numbers else None
     if classes is not None:
         # Two integers are valid classes, and the check takes a tenth of a small fit.
         if y.dtype.kind == "f":
@@ -219,8 +220,10 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
     return classes, codes
 
 
-def _two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
+def two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
     """Return the sorted classes if there are exactly two, without sorting y."""
+    if not len(y):
+        return None
     others = y != y[0]
     second = int(others.argmax())
     if not others[second] or not np.array_equal(others, y == y[second]):
