@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from hingesvm import HingeSVC, HingeSVCCV
+from hingesvm.batches import from_arrays
 from hingesvm.losses import Hinge, MarginLoss
 from hingesvm.model_selection import hinge_path
 
@@ -419,3 +420,12 @@ def test_absurd_costs_are_certified_or_refused(C, loss):
     for rule in RULES:
         clf = HingeSVC(C=C, loss=loss, max_iter=50, warm_start=True, **rule)
         certified_or_refused(clf, X, Y, "C")
+
+
+def test_batches_are_refused_with_what_trains_on_them():
+    for batches in (from_arrays(X, Y, rows=10), iter([(X, Y)])):
+        assert_refused(HingeSVC(), batches, Y, "fit_batches", TypeError)
+        with pytest.raises(TypeError, match="warm_start=True"):
+            HingeSVCCV().fit(batches, Y)
+        with pytest.raises(TypeError, match="warm_start=True"):
+            hinge_path(batches, Y)

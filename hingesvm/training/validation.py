@@ -96,6 +96,7 @@ def checked_input(
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
         return MemoryRows(X), y, check_sample_weight(sample_weight, len(y))
+    _refuse_batches(X)
     # Sparse rows are checked to be finite when their norms are computed, in one pass.
     is_sparse = sp.issparse(X)
     data, labels = validate_data(
@@ -184,6 +185,18 @@ def check_sample_weight(
             "zero weight, so there is nothing to train on."
         )
     return weights
+
+
+def _refuse_batches(X: Any) -> None:
+    """Say what trains on batches, if X can only be iterated over."""
+    says_more = ("__len__", "__array__", "__dataframe__", "shape")
+    if hasattr(X, "__iter__") and not any(hasattr(X, name) for name in says_more):
+        raise TypeError(
+            f"X is {type(X).__name__}, which holds no rows in memory. HingeSVC trains "
+            "on batches of rows with fit_batches(batches); HingeSVCCV and hinge_path "
+            "need arrays, so choose C on some of the rows, or by fits in batches with "
+            "warm_start=True."
+        )
 
 
 def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
