@@ -1,0 +1,296 @@
+"""One binary problem of a stream: a model, and dual variables of all rows so far.
+
+Those of stored rows can change. All others are frozen: what counts of them are sums, in
+which their losses are linear, as those of rows that stay on their side of the kinks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.kernels.build import _vectors
+from hingesvm.problems.binary import Problem
+from hingesvm.solvers.newton.starts import BandStart
+from hingesvm.solvers.newton.until import newton_until
+from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.streaming.sums import Sums
+from hingesvm.solvers.sweeping.steps import Sweeps, intercept_step, row_steps, sweep
+
+__all__ = ["Lane"]
+
+Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
+
+# Newton steps on stored rows (docs/experiments.md#streams).
+# Relative gap to which their problem is solved, and steps at most: with less of it time
+# is spent on digits that the next rows change, with more the frozen rows, whose losses
+# are linear, pull the weights away.
+_GOAL, _MOST_STEPS = 2e-3, 40
+# The first proximal step, and the largest that the next ones begin with, in units of
+# the costs: as that of bands.
+_FIRST_RHO, _LARGEST_RHO = 2.0, 100.0
+# Part of the old objective on members by which the new one may be higher before the
+# weights stay as they were: noise of the sample.
+_HIGHER = 0.05
+
+# Sweeps over wide rows (docs/experiments.md#streams).
+# Batches that a row at rest waits, and least change of its dual variable, as a part of
+# the bound, from which a row to be frozen is misplaced: it is kept.
+_WAITS, _MISPLACED = 3, 0.01
+
+
+@dataclass
+class Lane:
+    """The state of one problem. Arrays are never changed in place.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, of shape (n_features,)
+        The model.
+    intercept : float
+    alpha : ndarray of float64, of shape (n_stored,)
+        Dual variables of stored rows.
+    frozen, sums : Sums
+        Those over frozen rows, and over all rows.
+    lower_bound : float
+        The best so far: the minimum only rises with more rows.
+    turning : float
+        The intercept of sweeps, the multiplier of sum a y = 0 where it is free.
+    rho : float
+        The proximal step that Newton steps go on with.
+    near : ndarray of intp
+        Stored rows nearest to their kinks, the nearest first.
+    waits : ndarray of int8, of shape (n_stored,)
+        For how many batches a row is passed over.
+    shrink_above : float
+        As of `Sweeps`.
+    is_begun : bool
+        Whether rows of both signs were seen, or the intercept is not free.
+    """
+
+    weights: Float64Array
+    alpha: Float64Array
+    frozen: Sums
+    sums: Sums
+    intercept: float = 0.0
+    lower_bound: float = 0.0
+    turning: float = 0.0
+    rho: float = _FIRST_RHO
+    near: IndexArray = field(default_factory=lambda: np.empty(0, np.intp))
+    waits: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
+    shrink_above: float = np.inf
+    is_begun: bool = False
+
+    @classmethod
+    def new(cls, n_features: int) -> Lane:
+        """Return the state before the first row."""
+        nothing = Sums.zero(n_features)
+        return cls(np.zeros(n_features), np.empty(0), nothing, nothing)
+
+    def add(self, count: int) -> None:
+        """Make room for so many rows, whose dual variables are 0."""
+        self.alpha = np.concatenate([self.alpha, np.zeros(count)])
+        self.waits = np.concatenate([self.waits, np.zeros(count, np.int8)])
+
+    def stand_still(self, sign: int) -> None:
+        """Take the model of rows of one sign, which need no weights."""
+        self.intercept = self.turning = float(sign)
+
+    def awake(self, count: int, most: int) -> IndexArray:
+        """Return those of the first `count` rows whose turn it is, at most so many."""
+        waits = self.waits.copy()
+        turn = np.flatnonzero(waits[:count] == 0)
+        waits[waits > 0] -= 1
+        if len(turn) > most:
+            # The others are the first ones next time.
+            waits[turn[:most]] = 1
+            turn = turn[:most]
+        self.waits = waits
+        return turn
+
+    def sweep(
+        self,
+        whole: Problem,
+        some: IndexArray,
+        n_sweeps: float,
+        random_state: NDArray[np.uint64],
+        *,
+        shrinks: bool,
+    ) -> None:
+        """Take steps at some of the stored rows, and follow with the sums.
+
+        Parameters
+        ----------
+        whole : Problem
+            That of all stored rows, nothing in it fixed.
+        some : ndarray of intp
+        n_sweeps : float
+            Sweeps over these, counted by visits.
+        random_state : ndarray of uint64, of shape (1,)
+            Changed in place.
+        shrinks : bool
+            Whether rows are passed over from the first sweep on, and at rest then.
+        """
+        part = whole.subset(some)
+        rows, before = part.rows, self.alpha[some]
+        norms = rows.squared_norms()
+        tau = intercept_step(part.intercept_rule, norms, part.cost, part.curvature)
+        state = Sweeps(
+            row_steps(part, norms, tau),
+            tau,
+            before.copy(),
+            self.sums.fixed.w_of_duals.astype(rows.dtype),
+            self.turning,
+            np.arange(rows.n_rows, dtype=np.intp),
+            rows.n_rows,
+            self.shrink_above if shrinks else np.inf,
+            random_state,
+            self.sums.fixed.imbalance,
+        )
+        taken = 0.0
+        while taken < n_sweeps and state.n_active:
+            # One at a time, as rows are at rest that it drops.
+            taken += sweep(part, state, 0.0 if shrinks else n_sweeps - taken, 0.0)
+        alpha = np.minimum(np.maximum(state.alpha, 0.0), part.bound)
+        self.sums.without(part, before).balance(alpha)
+        self.turning = state.intercept
+        self._replace(part, some, before, alpha)
+        if shrinks:
+            self.shrink_above = state.shrink_above
+            waits = self.waits.copy()
+            waits[some] = _WAITS
+            waits[some[state.order[: state.n_active]]] = 0
+            self.waits = waits
+
+    def _replace(
+        self, part: Problem, some: IndexArray, before: Float64Array, now: Float64Array
+    ) -> None:
+        """Replace dual variables of some rows."""
+        self.sums = self.sums.changed(part, before, now)
+        alpha = self.alpha.copy()
+        alpha[some] = now
+        self.alpha = alpha
+
+    def follow_duals(self, rule: str) -> None:
+        """Take the weights of the dual variables as the model."""
+        self.weights = self.sums.fixed.w_of_duals
+        self.intercept = {
+            "free": self.turning,
+            "penalized": self.sums.fixed.imbalance,
+            "none": 0.0,
+        }[rule]
+
+    def add_up(self, whole: Problem) -> None:
+        """Compute the sums over all rows anew, so that rounding does not pile up."""
+        self.sums = self.frozen.with_rows(whole, self.alpha)
+
+    def prove(self, whole: Problem, longest: float, heaviest: float) -> None:
+        """Raise the lower bound to what the sums prove."""
+        proven = self.sums.lower_bound(whole, longest, heaviest)
+        self.lower_bound = max(self.lower_bound, proven)
+
+    def settle(self, whole: Problem, budget: float, members: Problem) -> float:
+        """Solve the problem of the stored rows, the others held fixed, by Newton steps.
+
+        Parameters
+        ----------
+        whole : Problem
+            That of all stored rows, nothing in it fixed.
+        budget : float
+            Work to be spent at most.
+        members : Problem
+            Of a random sample of all rows, its costs those of all.
+
+        Returns
+        -------
+        float
+            The work that was spent.
+        """
+        problem = self.frozen.without(whole, np.zeros(whole.n_rows))
+        alpha, is_first = self.alpha, not self.is_begun
+        if is_first and problem.has_kink:
+            # In the middle of its box, the smoothed kink is nearest to the sharp one.
+            alpha = 0.5 * problem.bound
+        shortfall = 1.0 - problem.margins(self.weights, self.intercept)
+        w_of_duals = problem.combine(alpha)
+        start = BandStart(
+            alpha,
+            self.weights,
+            self.intercept,
+            w_of_duals,
+            shortfall=shortfall,
+            rho=self.rho,
+        )
+        progress = Progress(problem, _GOAL, _MOST_STEPS)
+        progress.budget = budget
+        end = newton_until(progress, start, _GOAL)
+        best = progress.best
+        assert best is not None
+        alpha = np.minimum(np.maximum(end.alpha, 0.0), problem.bound)
+        problem.balance(alpha)
+        self.alpha, self.rho = alpha, min(end.rho, _LARGEST_RHO)
+        self.is_begun = True
+        self.add_up(whole)
+        w, intercept = best.w.copy(), float(best.intercept)
+        if is_first or self._is_better(members, w, intercept):
+            self.weights, self.intercept = w, intercept
+        self.turning = self.intercept
+        return progress.work
+
+    def _is_better(
+        self, members: Problem, w: Float64Array, intercept: float
+    ) -> bool:
+        """Whether weights are not clearly worse than those so far on a sample."""
+        now = members.primal(w, intercept)
+        return now <= (1.0 + _HIGHER) * members.primal(self.weights, self.intercept)
+
+    def distances(
+        self, whole: Problem, reach: NDArray[np.float32], *, keeps_misplaced: bool
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return the distances of stored rows to their kinks, over their reach.
+
+        Parameters
+        ----------
+        whole : Problem
+        reach : ndarray of float32, of shape (n_stored,)
+            How far their margins move.
+        keeps_misplaced : bool
+            Whether rows are near, too, whose dual variable is not that of their margin.
+
+        Returns
+        -------
+        distances, shortfall : ndarray of float64, of shape (n_stored,)
+        """
+        shortfall = 1.0 - whole.margins(self.weights, self.intercept)
+        far = np.empty(whole.n_rows)
+        boxes = whole.bound, whole.curvature
+        _vectors.distances(shortfall, reach, *boxes, 1, far)
+        if keeps_misplaced:
+            off = np.abs(whole.slopes(shortfall) - self.alpha)
+            far[off > _MISPLACED * np.minimum(whole.bound, whole.cost)] = 0.0
+        return far, shortfall
+
+    def freeze(
+        self, part: Problem, alpha: Float64Array, gone: IndexArray, kept: IndexArray
+    ) -> None:
+        """Freeze some of the stored rows with other dual variables.
+
+        Parameters
+        ----------
+        part : Problem
+            Of these rows.
+        alpha : ndarray of float64, of shape (n_gone,)
+        gone, kept : ndarray of intp
+            Where they are, and all others.
+        """
+        self._replace(part, gone, self.alpha[gone], alpha)
+        self.frozen = self.frozen.with_rows(part, alpha)
+        place = np.full(len(self.alpha), -1, dtype=np.intp)
+        place[kept] = np.arange(len(kept))
+        self.alpha, self.waits = self.alpha[kept], self.waits[kept]
+        near = place[self.near]
+        self.near = near[near >= 0]
