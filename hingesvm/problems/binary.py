@@ -350,12 +350,11 @@ class Problem(Values):
         excess: float,
         size: float,
         terms: int,
-        longest: float | None = None,
+        longest: float = 0.0,
     ) -> float:
         """Return a bound of the rounding error in D, and of what balance costs.
 
-        `gain`, `excess` and `size` are sums of a, a y and a ||x||, of so many `terms`;
-        `longest` bounds ||x||, which is needed where they are not the rows.
+        `gain`, `excess` and `size` are sums of a, a y and a ||x||, of so many terms.
         """
         # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
         norm = math.sqrt(2.0 * max(gain - dual, 0.0))
@@ -367,7 +366,7 @@ class Problem(Values):
             value += turned * (norm + 0.5 * turned)
         elif self.intercept_rule == "free" and gain > 0.0:
             # All of the class with the larger sum are lowered by one factor.
-            length = 2.0 * size / gain if longest is None else longest
+            length = longest or 2.0 * size / gain
             value += _cost_of_balance(abs(excess) + turned, norm, length)
         return value
 

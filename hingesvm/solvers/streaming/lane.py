@@ -6,13 +6,15 @@ which their losses are linear, as those of rows that stay on their side of the k
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
+from hingesvm.problems.certificate import Fixed
 from hingesvm.solvers.newton.starts import BandStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
@@ -30,12 +32,14 @@ BoolArray = NDArray[np.bool_]
 # is spent on digits that the next rows change, with more the frozen rows, whose losses
 # are linear, pull the weights away.
 _GOAL, _MOST_STEPS = 2e-3, 40
+# The same while none is frozen.
+_GOAL_OF_ALL = 5e-3
 # The first proximal step, and the largest that the next ones begin with, in units of
 # the costs: as that of bands.
 _FIRST_RHO, _LARGEST_RHO = 2.0, 100.0
-# Part of the old objective on members by which the new one may be higher before the
-# weights stay as they were: noise of the sample.
-_HIGHER = 0.05
+# Part of the objective by which rows that are frozen as linear may be wrong, as a sample
+# of them tells, before the weights are found anew with that sample.
+_STRAYED = 0.01
 
 # Sweeps over wide rows (docs/experiments.md#streams).
 # Batches that a row at rest waits, and least change of its dual variable, as a part of
@@ -53,13 +57,15 @@ class Lane:
         The model.
     intercept : float
     alpha : ndarray of float64, of shape (n_stored,)
-        Dual variables of stored rows.
+        Dual variables of stored rows; of the frozen ones among them those of then.
     frozen, sums : Sums
         Those over frozen rows, and over all rows.
     lower_bound : float
         The best so far: the minimum only rises with more rows.
     turning : float
         The intercept of sweeps, the multiplier of sum a y = 0 where it is free.
+    is_begun : bool
+        Whether Newton steps were taken.
     rho : float
         The proximal step that Newton steps go on with.
     near : ndarray of intp
@@ -68,8 +74,6 @@ class Lane:
         For how many batches a row is passed over.
     shrink_above : float
         As of `Sweeps`.
-    is_begun : bool
-        Whether rows of both signs were seen, or the intercept is not free.
     """
 
     weights: Float64Array
@@ -158,7 +162,8 @@ class Lane:
         alpha = np.minimum(np.maximum(state.alpha, 0.0), part.bound)
         self.sums.without(part, before).balance(alpha)
         self.turning = state.intercept
-        self._replace(part, some, before, alpha)
+        self.sums = self.sums.changed(part, before, alpha)
+        self._set(some, alpha)
         if shrinks:
             self.shrink_above = state.shrink_above
             waits = self.waits.copy()
@@ -166,13 +171,10 @@ class Lane:
             waits[some[state.order[: state.n_active]]] = 0
             self.waits = waits
 
-    def _replace(
-        self, part: Problem, some: IndexArray, before: Float64Array, now: Float64Array
-    ) -> None:
-        """Replace dual variables of some rows."""
-        self.sums = self.sums.changed(part, before, now)
+    def _set(self, some: IndexArray, values: Float64Array) -> None:
+        """Set dual variables of some rows."""
         alpha = self.alpha.copy()
-        alpha[some] = now
+        alpha[some] = values
         self.alpha = alpha
 
     def follow_duals(self, rule: str) -> None:
@@ -184,69 +186,87 @@ class Lane:
             "none": 0.0,
         }[rule]
 
-    def add_up(self, whole: Problem) -> None:
-        """Compute the sums over all rows anew, so that rounding does not pile up."""
-        self.sums = self.frozen.with_rows(whole, self.alpha)
-
-    def prove(self, whole: Problem, longest: float, heaviest: float) -> None:
+    def prove(self, whole: Problem, longest: float) -> None:
         """Raise the lower bound to what the sums prove."""
-        proven = self.sums.lower_bound(whole, longest, heaviest)
-        self.lower_bound = max(self.lower_bound, proven)
+        self.lower_bound = max(self.lower_bound, self.sums.lower_bound(whole, longest))
 
-    def settle(self, whole: Problem, budget: float, members: Problem) -> float:
-        """Solve the problem of the stored rows, the others held fixed, by Newton steps.
+    def settle(
+        self, whole: Problem, live: IndexArray, sample: IndexArray, ratio: float
+    ) -> float:
+        """Solve the problem of the live rows, the frozen ones held fixed.
+
+        Where these are not as linear as they were frozen, the weights are those of a
+        problem in which the sample stands for them.
 
         Parameters
         ----------
         whole : Problem
             That of all stored rows, nothing in it fixed.
-        budget : float
-            Work to be spent at most.
-        members : Problem
-            Of a random sample of all rows, its costs those of all.
+        live, sample : ndarray of intp
+            Stored rows that are not frozen, and a random sample of those that are.
+        ratio : float
+            Number of frozen rows over those of the sample.
 
         Returns
         -------
         float
             The work that was spent.
         """
-        problem = self.frozen.without(whole, np.zeros(whole.n_rows))
-        alpha, is_first = self.alpha, not self.is_begun
-        if is_first and problem.has_kink:
+        part = whole.subset(live)
+        alpha = self.alpha[live]
+        if not self.is_begun and part.has_kink:
             # In the middle of its box, the smoothed kink is nearest to the sharp one.
-            alpha = 0.5 * problem.bound
-        shortfall = 1.0 - problem.margins(self.weights, self.intercept)
-        w_of_duals = problem.combine(alpha)
+            alpha = 0.5 * part.bound
+        self.is_begun = True
+        goal = _GOAL if self.frozen.terms else _GOAL_OF_ALL
+        found = self._solve(replace(part, fixed=self.frozen.fixed), alpha, goal)
+        alpha = np.minimum(np.maximum(found.alpha, 0.0), part.bound)
+        self.frozen.without(part, np.zeros(len(live))).balance(alpha)
+        self.sums = self.frozen.with_rows(part, alpha)
+        self._set(live, alpha)
+        work = found.work
+        if len(sample):
+            some = whole.subset(sample, ratio)
+            base = ratio * self.alpha[sample]
+            if _lack(some, base, found) > _STRAYED * found.primal:
+                # The sample stands for all frozen rows, and no loss is linear.
+                both = np.concatenate([live, sample])
+                factor = np.repeat([1.0, ratio], [len(live), len(sample)])
+                mixed = whole.subset(both)
+                mixed = replace(
+                    mixed,
+                    cost=factor * mixed.cost,
+                    bound=factor * mixed.bound,
+                    curvature=mixed.curvature / factor,
+                    fixed=Sums.zero(whole.rows.n_features).fixed,
+                )
+                # Steps on the frozen rows as they are lead far away.
+                self.rho = _FIRST_RHO
+                margins = mixed.margins(self.weights, self.intercept)
+                start = mixed.slopes(1.0 - margins)
+                found = self._solve(mixed, start, _GOAL_OF_ALL)
+                work += found.work
+        self.weights, self.intercept = found.w, found.intercept
+        self.turning = self.intercept
+        return work
+
+    def _solve(self, problem: Problem, alpha: Float64Array, goal: float) -> _Found:
+        """Take Newton steps from the present weights."""
         start = BandStart(
             alpha,
             self.weights,
             self.intercept,
-            w_of_duals,
-            shortfall=shortfall,
+            problem.combine(alpha),
+            shortfall=1.0 - problem.margins(self.weights, self.intercept),
             rho=self.rho,
         )
-        progress = Progress(problem, _GOAL, _MOST_STEPS)
-        progress.budget = budget
-        end = newton_until(progress, start, _GOAL)
+        progress = Progress(problem, goal, _MOST_STEPS)
+        end = newton_until(progress, start, goal)
         best = progress.best
         assert best is not None
-        alpha = np.minimum(np.maximum(end.alpha, 0.0), problem.bound)
-        problem.balance(alpha)
-        self.alpha, self.rho = alpha, min(end.rho, _LARGEST_RHO)
-        self.is_begun = True
-        self.add_up(whole)
-        w, intercept = best.w.copy(), float(best.intercept)
-        if is_first or self._is_better(members, w, intercept):
-            self.weights, self.intercept = w, intercept
-        self.turning = self.intercept
-        return progress.work
-
-    def _is_better(
-        self, members: Problem, w: Float64Array, intercept: float
-    ) -> bool:
-        """Whether weights are not clearly worse than those so far on a sample."""
-        now = members.primal(w, intercept)
-        return now <= (1.0 + _HIGHER) * members.primal(self.weights, self.intercept)
+        self.rho = min(end.rho, _LARGEST_RHO)
+        point = best.w.copy(), float(best.intercept)
+        return _Found(*point, best.primal, end.alpha, progress.work)
 
     def distances(
         self, whole: Problem, reach: NDArray[np.float32], *, keeps_misplaced: bool
@@ -274,23 +294,42 @@ class Lane:
             far[off > _MISPLACED * np.minimum(whole.bound, whole.cost)] = 0.0
         return far, shortfall
 
-    def freeze(
-        self, part: Problem, alpha: Float64Array, gone: IndexArray, kept: IndexArray
-    ) -> None:
-        """Freeze some of the stored rows with other dual variables.
+    def freeze(self, part: Problem, alpha: Float64Array, gone: IndexArray) -> None:
+        """Freeze some of the stored rows at other dual variables.
 
         Parameters
         ----------
         part : Problem
             Of these rows.
         alpha : ndarray of float64, of shape (n_gone,)
-        gone, kept : ndarray of intp
-            Where they are, and all others.
+        gone : ndarray of intp
+            Where they are.
         """
-        self._replace(part, gone, self.alpha[gone], alpha)
+        self.sums = self.sums.changed(part, self.alpha[gone], alpha)
         self.frozen = self.frozen.with_rows(part, alpha)
+        self._set(gone, alpha)
+
+    def keep(self, kept: IndexArray) -> None:
+        """Drop all other stored rows."""
         place = np.full(len(self.alpha), -1, dtype=np.intp)
         place[kept] = np.arange(len(kept))
         self.alpha, self.waits = self.alpha[kept], self.waits[kept]
         near = place[self.near]
         self.near = near[near >= 0]
+
+
+class _Found(NamedTuple):
+    """Where Newton steps have led, and their work."""
+
+    w: Float64Array
+    intercept: float
+    primal: float
+    alpha: Float64Array
+    work: float
+
+
+def _lack(sample: Problem, base: Float64Array, found: _Found) -> float:
+    """Return by how much the losses of a sample are above linear ones."""
+    shortfall = 1.0 - sample.margins(found.w, found.intercept)
+    linear = base @ shortfall - 0.5 * (sample.curvature * base) @ base
+    return sample.loss_sum(shortfall) - float(linear)

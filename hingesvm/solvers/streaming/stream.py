@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from hingesvm.losses import MarginLoss
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.columns import entries_above, mean_squares
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.stored import StoredRows
 from hingesvm.solvers.streaming.lane import Lane
+from hingesvm.solvers.survey import survey_rows
 from hingesvm.solvers.sweeping.steps import WIDE, random_bits, work_of_sweep
 
 __all__ = ["Stream"]
@@ -35,10 +36,15 @@ BoolArray = NDArray[np.bool_]
 # Bytes and rows at most: more of them take time, with less of them rows are frozen on
 # the wrong side. Part by which there may be more before some are dropped, as each time
 # takes a pass over them. Of each class, at least.
-_MOST_BYTES, _MOST_ROWS, _SLACK, _LEAST_OF_CLASS = 32 << 20, 40_000, 0.5, 200
-# Rows of a random sample of all, to judge weights by, and part of the stored rows that
-# it may be.
-_MEMBERS, _PART_OF_MEMBERS = 2000, 0.2
+_MOST_BYTES, _MOST_ROWS, _SLACK, _LEAST_OF_CLASS = 32 << 20, 50_000, 0.5, 200
+# Part of these that may be a random sample of frozen rows: a large one leaves less room
+# for the others, a small one is noise where rows do not come in random order.
+_SAMPLE = 0.2
+# Part of the live rows that are those of columns with few large entries, and what these
+# are, in units of the root of the mean square of the column.
+_RARE, _LARGE = 0.25, 3.0
+# Stands for no difference of two distances.
+_TIE = 1e-9
 
 # Work (docs/experiments.md#streams).
 # Rows that are swept over again with those of a batch, in units of these, and sweeps:
@@ -49,10 +55,9 @@ _AGAIN_IF_WIDE, _SWEEPS_IF_WIDE = 20.0, 2.0
 # after which they are taken in any case. Work of Newton steps for each unit of a sweep
 # over the new rows, and for each batch besides.
 _GROWTH, _LARGEST_GROWTH, _WORK, _WORK_OF_BATCH = 0.1, 2.0, 8.0, 1e6
-# Work that Newton steps may take beyond what is left, once they are begun.
-_CREDIT = 1e9
-# Rows by which the scales of columns are judged.
-_SEEN = 1000
+# Rows nearest to their kinks that are known, for sweeps; and one row of how many tells of
+# the scales of columns.
+_NEAR, _JUDGES = 5000, 8
 
 
 class Stream:
@@ -86,11 +91,18 @@ class Stream:
         self._is_wide = n_features > WIDE
         self._stored: StoredRows | None = None
         self._codes = np.empty(0, np.intp)
-        # Costs, those that rows have of themselves, and a random number of each row.
-        self._cost, self._own_cost, self._key = np.empty((3, 0))
-        self._total_cost = self._longest = 0.0
-        self._heaviest = 1.0
-        self._n_seen = self._n_settled = 0
+        # Of each stored row: its cost, a random number, and whether it is frozen.
+        self._cost, self._key = np.empty((2, 0))
+        self._is_frozen = np.empty(0, np.bool_)
+        self._n_frozen, self._longest = 0, 0.0
+        # How far margins move, of the first rows; factors of columns, and from how many
+        # rows these are known.
+        self._reach = np.empty(0, np.float32)
+        self._scales = self._squares = np.zeros(n_features)
+        self._n_judged = self._n_scaled = 0
+        # Rows of each class, and as many as there were when it was last settled.
+        n_classes = max(n_lanes, 2)
+        self._sizes, self._settled = np.zeros((2, n_classes))
         self._credit = self._price = 0.0
 
     def copy(self) -> Stream:
@@ -128,12 +140,12 @@ class Stream:
                 continue
             if self._is_wide or lane.is_begun:
                 self._sweep(lane, whole, before)
-            lane.prove(whole, self._longest, self._heaviest)
+            lane.prove(whole, self._longest)
         if is_due:
             self._settle(stored)
         limit = min(_MOST_ROWS, int(_MOST_BYTES / self._row_bytes()))
         is_full = len(self._codes) > (1.0 + _SLACK) * limit
-        if is_full or (is_due and not self._is_wide):
+        if is_full or is_due:
             self._look(stored, limit if is_full else len(self._codes))
 
     def _store(self, rows: Rows, codes: IndexArray, cost: Float64Array) -> Rows:
@@ -143,11 +155,15 @@ class Stream:
         self._stored.add(rows)
         self._codes = np.concatenate([self._codes, codes])
         self._cost = np.concatenate([self._cost, cost])
-        self._own_cost = np.concatenate([self._own_cost, cost])
+        nothing = np.zeros(rows.n_rows, np.bool_)
+        self._is_frozen = np.concatenate([self._is_frozen, nothing])
         self._key = np.concatenate([self._key, self._keys.random(rows.n_rows)])
-        self._total_cost += float(cost.sum())
         self._longest = max(self._longest, rows.longest())
-        self._n_seen += rows.n_rows
+        if not self._is_wide:
+            some = np.arange(0, rows.n_rows, _JUDGES, dtype=np.intp)
+            self._squares = self._squares + len(some) * mean_squares(rows, some)
+            self._n_judged += len(some)
+        self._sizes = self._sizes + np.bincount(codes, minlength=len(self._sizes))
         return self._stored.rows()
 
     def _row_bytes(self) -> float:
@@ -184,48 +200,34 @@ class Stream:
             lane.follow_duals(self._rule)
 
     def _is_due(self) -> bool:
-        """Whether it is time to settle."""
-        if self._n_seen < (1.0 + _GROWTH) * self._n_settled:
+        """Whether it is time to settle: rows of some class have grown in number."""
+        if self._is_wide:
             return False
-        if self._is_wide or self._n_seen >= _LARGEST_GROWTH * self._n_settled:
+        if np.any(self._sizes > _LARGEST_GROWTH * self._settled):
             return True
-        price = self._price * self._n_seen / self._n_settled
-        return self._credit >= price
+        if not np.any(self._sizes >= (1.0 + _GROWTH) * self._settled):
+            return False
+        return self._credit >= self._price * self._sizes.sum() / self._settled.sum()
 
     def _settle(self, stored: Rows) -> None:
-        """Solve the problems of stored rows; of wide ones, add up their sums anew."""
-        self._n_settled, self._price = self._n_seen, 0.0
+        """Solve the problems of stored rows."""
+        self._settled, self._price = self._sizes, 0.0
+        live, sample = np.flatnonzero(~self._is_frozen), np.flatnonzero(self._is_frozen)
+        ratio = self._n_frozen / max(len(sample), 1)
         for number, lane in enumerate(self.lanes):
             whole = self._problem(stored, number)
             if self._is_one_sided(whole):
                 continue
-            if self._is_wide:
-                lane.add_up(whole)
-                lane.follow_duals(self._rule)
-                continue
-            budget = max(self._credit, 0.0) + _CREDIT
-            work = lane.settle(whole, budget, self._members(whole))
-            lane.prove(whole, self._longest, self._heaviest)
+            work = lane.settle(whole, live, sample, ratio)
+            lane.prove(whole, self._longest)
             self._credit -= work
             self._price += work
 
-    def _members(self, whole: Problem) -> Problem:
-        """Return the problem of a random sample of all rows, of the costs of all.
-
-        Rows with the least keys are always stored.
-        """
-        count = min(_MEMBERS, len(self._key))
-        some = np.sort(np.argpartition(self._key, count - 1)[:count])
-        factor = self._total_cost / float(self._own_cost[some].sum())
-        own = replace(whole, cost=self._own_cost)
-        costs = self._own_cost
-        own = Problem.build(whole.rows, whole.signs, costs, self._loss, self._rule)
-        return own.subset(some, factor)
-
     def _look(self, stored: Rows, limit: int) -> None:
         """See which rows are near their kinks, and keep so many of them."""
-        reach = self._reach(stored)
+        reach = self._reach_of(stored)
         near = np.full(stored.n_rows, np.inf)
+        sides = np.zeros(stored.n_rows, np.bool_)
         shortfalls: dict[int, Float64Array] = {}
         for number, lane in enumerate(self.lanes):
             whole = self._problem(stored, number)
@@ -234,58 +236,115 @@ class Stream:
             far, shortfalls[number] = lane.distances(
                 whole, reach, keeps_misplaced=self._is_wide
             )
+            sides = np.where(far < near, shortfalls[number] > 0.0, sides)
             near = np.minimum(near, far)
             if not self._is_wide:
-                lane.near = np.argsort(far, kind="stable")[: int(_SEEN * _AGAIN)]
-        if limit >= stored.n_rows:
-            return
-        if shortfalls:
-            is_kept = self._nearest(near, limit)
-        else:
-            is_kept = self._thinned(limit)
-        self._drop(stored, is_kept, shortfalls)
+                order = np.argsort(far, kind="stable")
+                order = order[~self._is_frozen[order]]
+                lane.near = order[: _NEAR]
+        if limit < stored.n_rows:
+            self._drop(stored, self._chosen(stored, near, sides, limit), limit, shortfalls)
 
-    def _reach(self, stored: Rows) -> NDArray[np.float32]:
-        """Return how far the margins of rows move."""
-        return np.sqrt(stored.squared_norms()).astype(np.float32)
+    def _reach_of(self, stored: Rows) -> NDArray[np.float32]:
+        """Return how far the margins of rows move: their norms, if rows are wide."""
+        if self._is_wide:
+            return np.sqrt(stored.squared_norms()).astype(np.float32)
+        if self._n_judged >= 2.0 * self._n_scaled:
+            mean = self._squares / self._n_judged
+            # A column that is 0 in all of these has at most about one other entry.
+            least = float(mean.min(where=mean > 0.0, initial=np.inf))
+            floor = least / self._n_judged if np.isfinite(least) else 1.0
+            self._scales = 1.0 / np.sqrt(np.maximum(mean, floor))
+            self._n_scaled, self._reach = self._n_judged, self._reach[:0]
+        new = np.arange(len(self._reach), stored.n_rows, dtype=np.intp)
+        reach = np.empty(len(new), np.float32)
+        if len(new):
+            part = self._problem(stored, 0).subset(new)
+            scales = self._scales.astype(stored.dtype)
+            nothing = np.zeros(len(new))
+            w = self.lanes[0].weights
+            survey_rows(part, w, 0.0, nothing, scales=scales, reach=reach)
+            self._reach = np.concatenate([self._reach, reach])
+        return self._reach
 
-    def _nearest(self, near: Float64Array, limit: int) -> BoolArray:
-        """Return the rows to be kept: the nearest ones, and some others."""
-        is_kept = np.zeros(len(near), dtype=np.bool_)
-        is_kept[np.argpartition(near, limit)[:limit]] = True
+    def _chosen(
+        self, stored: Rows, near: Float64Array, sides: BoolArray, limit: int
+    ) -> BoolArray:
+        """Return which rows stay live: the nearest ones, and some of each class."""
+        room = limit - self._largest_sample(limit)
+        near = np.where(self._is_frozen, np.inf, near)
+        # Rows that are equally near, as all those of one class, stay by chance: not by
+        # that of the sample, which would then not be one of all frozen rows.
+        near = near + _TIE * self._keys.random(len(near))
+        is_live = np.zeros(len(near), dtype=np.bool_)
+        if not self._is_wide:
+            is_live[self._of_rare_columns(stored, near, sides, int(_RARE * room))] = True
+        n_others = max(room - int(np.count_nonzero(is_live)), 0)
+        others = np.flatnonzero(~is_live)
+        if n_others < len(others):
+            others = others[np.argpartition(near[others], n_others)[:n_others]]
+        is_live[others] = True
         for code in np.unique(self._codes):
             of_class = np.flatnonzero(self._codes == code)
-            order = np.argsort(near[of_class], kind="stable")
-            is_kept[of_class[order[:_LEAST_OF_CLASS]]] = True
-        count = min(_MEMBERS, int(_PART_OF_MEMBERS * limit))
-        is_kept[np.argpartition(self._key, count)[:count]] = True
-        return is_kept
+            if np.count_nonzero(is_live[of_class]) < _LEAST_OF_CLASS:
+                order = np.argsort(near[of_class], kind="stable")
+                is_live[of_class[order[:_LEAST_OF_CLASS]]] = True
+        return is_live & ~self._is_frozen
 
-    def _thinned(self, limit: int) -> BoolArray:
-        """Return a random sample of rows of one sign, which stands for all of them.
+    def _of_rare_columns(
+        self, stored: Rows, near: Float64Array, sides: BoolArray, most: int
+    ) -> IndexArray:
+        """Return the rows nearest to their kinks of those with large entries.
 
-        No row is nearer to its kink than another. A kept row has the costs of several.
+        So many of each column and either side that there are `most` in all. Without
+        them nothing holds the weights of columns that few rows have.
         """
-        is_kept = np.zeros(len(self._key), dtype=np.bool_)
-        is_kept[np.argpartition(self._key, limit)[:limit]] = True
-        factor = self._total_cost / float(self._own_cost[is_kept].sum())
-        self._cost = np.where(is_kept, factor * self._own_cost, self._cost)
-        self._heaviest = max(self._heaviest, factor)
-        return is_kept
+        everyone = np.flatnonzero(~self._is_frozen)
+        limits = _LARGE / np.maximum(self._scales, 1e-300)
+        places, columns = entries_above(stored, everyone, limits)
+        rows = everyone[places]
+        group = 2 * columns + sides[rows]
+        order = np.lexsort((near[rows], group))
+        rows, group = rows[order], group[order]
+        first = np.flatnonzero(np.diff(group, prepend=-1))
+        if not len(first):
+            return everyone[:0]
+        rank = np.arange(len(rows)) - np.repeat(first, np.diff([*first, len(rows)]))
+        return np.unique(rows[rank < max(most // len(first), 1)])
+
+    def _largest_sample(self, limit: int) -> int:
+        """Return how many frozen rows may be stored; wide rows need none."""
+        return 0 if self._is_wide else int(_SAMPLE * limit)
 
     def _drop(
-        self, stored: Rows, is_kept: BoolArray, shortfalls: dict[int, Float64Array]
+        self,
+        stored: Rows,
+        is_live: BoolArray,
+        limit: int,
+        shortfalls: dict[int, Float64Array],
     ) -> None:
-        """Freeze the rows that are not kept."""
-        gone, kept = np.flatnonzero(~is_kept), np.flatnonzero(is_kept)
+        """Freeze the rows that are not to stay live, and drop all but a sample."""
+        gone = np.flatnonzero(~(is_live | self._is_frozen))
         for number, lane in enumerate(self.lanes):
             part = self._problem(stored, number).subset(gone)
             alpha = lane.alpha[gone]
             if not self._is_wide and number in shortfalls:
                 # Sweeps leave others, by which weights would be drawn away.
                 alpha = part.slopes(shortfalls[number][gone])
-            lane.freeze(part, alpha, gone, kept)
+            lane.freeze(part, alpha, gone)
+        self._n_frozen += len(gone)
+        frozen = np.flatnonzero(~is_live)
+        # Those with the least keys are a random sample of all that were ever frozen.
+        frozen = frozen[np.argsort(self._key[frozen], kind="stable")]
+        is_kept = is_live.copy()
+        is_kept[frozen[: self._largest_sample(limit)]] = True
+        kept = np.flatnonzero(is_kept)
+        for lane in self.lanes:
+            lane.keep(kept)
         assert self._stored is not None
         self._stored.keep(is_kept)
+        self._is_frozen = ~is_live[kept]
         self._codes, self._key = self._codes[kept], self._key[kept]
-        self._cost, self._own_cost = self._cost[kept], self._own_cost[kept]
+        self._cost = self._cost[kept]
+        if not self._is_wide:
+            self._reach = self._reach[kept]

@@ -85,7 +85,7 @@ class Sums:
         )
         return replace(problem, fixed=fixed)
 
-    def lower_bound(self, problem: Problem, longest: float, heaviest: float) -> float:
+    def lower_bound(self, problem: Problem, longest: float) -> float:
         """Return a proven lower bound of the minimum over all rows.
 
         Parameters
@@ -94,19 +94,13 @@ class Sums:
             Of any rows: it says how intercepts are treated.
         longest : float
             A bound of the lengths of all rows.
-        heaviest : float
-            Factor of the costs of rows that stand for others, at most: divided by it,
-            dual variables are in the box of their row.
         """
         fixed = self.fixed
         dual = problem.dual_of(fixed.w_of_duals, fixed.gain, fixed.imbalance)
         error = problem.dual_error(
             dual, self.total, fixed.imbalance, self.size, self.terms, longest
         )
-        # With q a >= t q a, D(t a) >= t gain - t^2 loss; it is largest at
-        # gain / (2 loss).
-        loss = max(fixed.gain - dual, 0.0)
-        part = 1.0 / heaviest
-        if 2.0 * loss * part > fixed.gain:
-            part = fixed.gain / (2.0 * loss)
-        return part * (fixed.gain - part * loss - error)
+        # For t <= 1, D(t a) >= t gain - t^2 loss; it is largest at gain / (2 loss).
+        gain, loss = fixed.gain, max(fixed.gain - dual, 0.0)
+        part = 1.0 if 2.0 * loss <= gain else gain / (2.0 * loss)
+        return part * (gain - part * loss - error)
