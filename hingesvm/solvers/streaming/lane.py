@@ -180,11 +180,7 @@ class Lane:
     def follow_duals(self, rule: str) -> None:
         """Take the weights of the dual variables as the model."""
         self.weights = self.sums.fixed.w_of_duals
-        self.intercept = {
-            "free": self.turning,
-            "penalized": self.sums.fixed.imbalance,
-            "none": 0.0,
-        }[rule]
+        self.intercept = 0.0 if rule == "none" else self.turning
 
     def prove(self, whole: Problem, longest: float) -> None:
         """Raise the lower bound to what the sums prove."""
@@ -220,10 +216,7 @@ class Lane:
         self.is_begun = True
         goal = _GOAL if self.frozen.terms else _GOAL_OF_ALL
         found = self._solve(replace(part, fixed=self.frozen.fixed), alpha, goal)
-        alpha = np.minimum(np.maximum(found.alpha, 0.0), part.bound)
-        self.frozen.without(part, np.zeros(len(live))).balance(alpha)
-        self.sums = self.frozen.with_rows(part, alpha)
-        self._set(live, alpha)
+        self._take(part, live, found.alpha)
         work = found.work
         if len(sample):
             some = whole.subset(sample, ratio)
@@ -246,9 +239,23 @@ class Lane:
                 start = mixed.slopes(1.0 - margins)
                 found = self._solve(mixed, start, _GOAL_OF_ALL)
                 work += found.work
+                self._take(part, live, found.alpha[: len(live)])
         self.weights, self.intercept = found.w, found.intercept
         self.turning = self.intercept
         return work
+
+    def _take(self, part: Problem, live: IndexArray, found: Float64Array) -> None:
+        """Take dual variables of the live rows, made feasible, if they prove more."""
+        alpha = np.minimum(np.maximum(found, 0.0), part.bound)
+        self.frozen.without(part, np.zeros(len(live))).balance(alpha)
+        sums = self.frozen.with_rows(part, alpha)
+        before, now = (
+            part.dual_of(one.fixed.w_of_duals, one.fixed.gain, one.fixed.imbalance)
+            for one in (self.sums, sums)
+        )
+        if now >= before:
+            self.sums = sums
+            self._set(live, alpha)
 
     def _solve(self, problem: Problem, alpha: Float64Array, goal: float) -> _Found:
         """Take Newton steps from the present weights."""

@@ -36,10 +36,10 @@ BoolArray = NDArray[np.bool_]
 # Bytes and rows at most: more of them take time, with less of them rows are frozen on
 # the wrong side. Part by which there may be more before some are dropped, as each time
 # takes a pass over them. Of each class, at least.
-_MOST_BYTES, _MOST_ROWS, _SLACK, _LEAST_OF_CLASS = 32 << 20, 50_000, 0.5, 200
+_MOST_BYTES, _MOST_ROWS, _SLACK, _LEAST_OF_CLASS = 64 << 20, 50_000, 0.5, 200
 # Part of these that may be a random sample of frozen rows: a large one leaves less room
 # for the others, a small one is noise where rows do not come in random order.
-_SAMPLE = 0.2
+_SAMPLE = 0.4
 # Part of the live rows that are those of columns with few large entries, and what these
 # are, in units of the root of the mean square of the column.
 _RARE, _LARGE = 0.25, 3.0

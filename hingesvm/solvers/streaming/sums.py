@@ -102,5 +102,7 @@ class Sums:
         )
         # For t <= 1, D(t a) >= t gain - t^2 loss; it is largest at gain / (2 loss).
         gain, loss = fixed.gain, max(fixed.gain - dual, 0.0)
+        if not gain > 0.0:
+            return 0.0
         part = 1.0 if 2.0 * loss <= gain else gain / (2.0 * loss)
         return part * (gain - part * loss - error)
