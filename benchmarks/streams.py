@@ -165,8 +165,8 @@ def measure_memory(problem: data.Dataset) -> float:
 def report(found: dict[str, Row]) -> Iterator[str]:
     """Yield the lines of the report."""
     yield from ("# Streams", "", machine.describe(), "")
-    yield f"One pass in batches of {BATCH} rows, C = {C:g}, a free intercept. Objectives"
-    yield "are over all rows, in percent above the minimum; `bound` is how far"
+    yield f"One pass in batches of {BATCH} rows, C = {C:g}, a free intercept."
+    yield "Objectives over all rows are in percent above the least; `bound` is how far"
     yield f"`lower_bound_` is below it. Medians over {ORDERS} random orders, with the"
     yield "worst in brackets. Time is that of one thread, checks of the input included;"
     yield f"SGDClassifier averages, with the best of {len(ALPHAS) * len(SCHEDULES)}"

@@ -21,7 +21,7 @@ from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
 from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.run import Training
-from hingesvm.training.streams import StreamTraining, advanced
+from hingesvm.training.streams import PartialFitMixin, end_stream
 from hingesvm.training.validation import (
     checked_input,
     unchanged_on_error,
@@ -34,7 +34,7 @@ Float64Array = NDArray[np.float64]
 
 
 @documented_by(HingeParameters)
-class HingeSVC(BaseHingeSVC):
+class HingeSVC(PartialFitMixin, BaseHingeSVC):
     r"""Linear support vector classifier that certifies its answer.
 
     For two classes it minimises
@@ -107,6 +107,11 @@ class HingeSVC(BaseHingeSVC):
         ``y_i * alpha_i``; of a joint problem what each row adds to each class, or of
         two classes to their difference. At the optimum ``dual_coef_ @ X`` is `coef_`.
         Only with ``warm_start=True``.
+    n_samples_seen_ : int
+        Rows of positive weight that `partial_fit` was given; after it alone.
+    lower_bound_ : float
+        Proven lower bound of the least objective over all of these rows, summed over
+        the one-vs-rest problems; after `partial_fit` alone.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -154,9 +159,6 @@ class HingeSVC(BaseHingeSVC):
     >>> clf.predict(X[:3])
     array([0, 0, 0])
     """
-
-    # What `partial_fit` keeps; None of a model that is not of a stream.
-    _stream: StreamTraining | None = None
 
     _doc_page = "hingesvm.HingeSVC"
 
@@ -319,47 +321,6 @@ class HingeSVC(BaseHingeSVC):
             self._train(training, reader.n_samples, reader.kept, given)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> HingeSVC:
-        r"""Train on a batch of a stream, whose rows need not be passed again.
-
-        The problem is that of `fit` on all rows so far,
-
-            P(w, b) = 1/2 ||w||^2 + C * sum of s_i * loss(y_i * (x_i . w + b)),
-
-        of which this is an approximate solution.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows of a batch, with the columns of those before. A batch may have any
-            number of rows; some hundreds or more make the best use of time.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        classes : array-like of shape (n_classes,), optional
-            All labels that will ever occur; required at the first call.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights. Rows of weight 0 are left out; a batch of no other
-            rows changes nothing.
-
-        Returns
-        -------
-        HingeSVC
-            The estimator.
-        """
-        with unchanged_on_error(self):
-            stream = advanced(self, self._stream, X, y, classes, sample_weight)
-            self._stream = stream
-            for name, value in stream.attributes().items():
-                setattr(self, name, value)
-        return self
-
     def _train(
         self,
         training: Training,
@@ -384,9 +345,7 @@ class HingeSVC(BaseHingeSVC):
         task = begin_fit(self, *given, **training.tasks)
         trained = training.train(self.C, starts, keep_duals=self.warm_start, task=task)
         self._set_model(training.classes, trained)
-        # A fit ends a stream.
-        for name in ("_stream", "n_samples_seen_", "lower_bound_"):
-            vars(self).pop(name, None)
+        end_stream(self)
         if self.warm_start:
             duals = KeptDuals.of(training, trained, n_samples, kept)
             self.dual_coef_, self._dual_costs = duals.signed, duals.costs

@@ -10,8 +10,8 @@ from hingesvm.rows.contract import Rows
 __all__ = [
     "column_scales",
     "column_spreads",
-    "entries_above",
     "condition_of_columns",
+    "entries_above",
     "mean_squares",
     "share_of_nonzeros",
 ]

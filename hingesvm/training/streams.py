@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import _fit_context
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from hingesvm.losses import get_loss
 from hingesvm.problems.values import InterceptRule
@@ -24,11 +25,19 @@ from hingesvm.training.validation import (
     refuse_infinite,
     row_costs,
     row_factors,
+    unchanged_on_error,
 )
 
-__all__ = ["StreamTraining", "advanced"]
+__all__ = ["PartialFitMixin", "end_stream"]
 
 Float64Array = NDArray[np.float64]
+
+# Attributes of one kind of training alone, which the other one ends.
+_OF_FIT = (
+    *("objective_", "dual_gap_", "n_iter_", "history_"),
+    *("dual_coef_", "_dual_costs"),
+)
+_OF_STREAM = ("_stream", "n_samples_seen_", "lower_bound_")
 
 # Rows that are taken at once: a bound of the memory that a large batch takes.
 _AT_ONCE = 10_000
@@ -126,6 +135,8 @@ class StreamTraining:
         """Return rows as the first batch had them, dense or CSR."""
         if self._is_sparse == sp.issparse(X):
             return X
+        # Sparse rows are not yet known to be finite.
+        checked_rows(X)
         return sp.csr_matrix(X) if self._is_sparse else X.toarray()
 
     def _factors(
@@ -189,14 +200,10 @@ def advanced(
         If the input is unusable; the message says why.
     """
     _check_supported(estimator)
-    if stream is None and hasattr(estimator, "coef_"):
-        raise ValueError(
-            "This estimator was trained by fit, which keeps no rows that a stream could "
-            "go on from. Call partial_fit on the rows of that fit in place of fit, as a "
-            "first batch is trained on like that, or begin a stream without them with "
-            "sklearn.base.clone(estimator)."
-        )
     is_first = stream is None
+    if is_first and classes is None:
+        # Those of a fit, of whose rows nothing else is known.
+        classes = getattr(estimator, "classes_", None)
     labels = _checked_classes(stream, classes)
     data, y = _checked_batch(estimator, X, y, is_first=is_first)
     codes = _encoded(y, labels)
@@ -271,9 +278,10 @@ def _checked_batch(
     if is_plain(X, ordered=True) and not has_names:
         if is_first:
             estimator.n_features_in_ = X.shape[1]
-        if X.shape[1] == estimator.n_features_in_ and np.shape(y) == (len(X),):
-            return X, np.asarray(y)
-    X, y = validate_data(
+        labels: NDArray[Any] = np.asarray(y)
+        if X.shape[1] == estimator.n_features_in_ and labels.shape == (len(X),):
+            return X, labels
+    data, labels = validate_data(
         estimator,
         X,
         y,
@@ -283,7 +291,7 @@ def _checked_batch(
         order="C",
         ensure_all_finite=not sp.issparse(X),
     )
-    return aligned(X), y
+    return aligned(data), labels
 
 
 def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
@@ -303,3 +311,102 @@ def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
             "for another one begin a stream anew."
         )
     return codes
+
+
+class PartialFitMixin:
+    """The method `partial_fit` of an estimator."""
+
+    # None of a model that is not of a stream.
+    _stream: StreamTraining | None = None
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train on one batch of a stream, whose rows need not be passed again.
+
+        The problem is that of `fit` on all rows passed so far,
+
+            1/2 ||w||^2 + C * (sum of s_i * loss(y_i * (x_i . w + b))),
+
+        which this solves about, in one pass and in constant memory: of the rows up to
+        50,000 or 64 MB are kept, those near the margin and a sample of the others.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows with the columns of those before. Some hundreds or more in each batch
+            take the least time for a row.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever occur, required at the first call. Several classes
+            are trained each against the rest.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights. Rows of weight 0 are left out, and a batch of no other
+            rows changes nothing.
+
+        Returns
+        -------
+        HingeSVC
+            The estimator. It has `coef_`, `intercept_`, `n_samples_seen_` and
+            `lower_bound_`, and of a fit's attributes none that tell of its rows.
+
+        Raises
+        ------
+        ValueError
+            If the input is unusable, y has a label that is not one of `classes`,
+            `multi_class` is not "ovr", or the solver is "pegasos"; the message says
+            why. The estimator is then as it was before.
+
+        Notes
+        -----
+        `lower_bound_` is proven for all rows so far, those that were dropped too. With
+        the objective from a second pass it makes a certificate.
+
+        Rows should come in random order. Those of one class after the other give a
+        less good model, and a poor bound.
+
+        ``class_weight="balanced"`` means the weights of the classes so far: each row
+        counts with the factor that its class has with its batch. `C` may change from
+        batch to batch, the loss and the kind of intercept may not. `tol` and `max_iter`
+        have no effect.
+
+        A call after `fit` or `fit_batches` begins a new stream, in which the rows of
+        that fit do not count: pass them first if they shall. `fit` ends a stream.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from hingesvm import HingeSVC
+        >>> X, y = make_classification(20_000, 10, flip_y=0.1, random_state=0)
+        >>> clf = HingeSVC()
+        >>> for rows, labels in zip(np.array_split(X, 20), np.array_split(y, 20)):
+        ...     _ = clf.partial_fit(rows, labels, classes=[0, 1])
+        >>> clf.n_samples_seen_
+        20000
+        >>> margins = np.where(y == 1, 1, -1) * clf.decision_function(X)
+        >>> losses = np.maximum(0.0, 1.0 - margins)
+        >>> objective = 0.5 * np.sum(clf.coef_**2) + losses.sum()
+        >>> bool(0.97 * objective <= clf.lower_bound_ <= objective)
+        True
+        """
+        with unchanged_on_error(self):
+            stream = advanced(self, self._stream, X, y, classes, sample_weight)
+            for name in _OF_FIT:
+                vars(self).pop(name, None)
+            self._stream = stream
+            for name, value in stream.attributes().items():
+                setattr(self, name, value)
+        return self
+
+
+def end_stream(estimator: Any) -> None:
+    """Forget the stream of an estimator."""
+    for name in _OF_STREAM:
+        vars(estimator).pop(name, None)

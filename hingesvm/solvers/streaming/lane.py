@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.certificate import Fixed
 from hingesvm.solvers.newton.starts import BandStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
@@ -37,8 +36,8 @@ _GOAL_OF_ALL = 5e-3
 # The first proximal step, and the largest that the next ones begin with, in units of
 # the costs: as that of bands.
 _FIRST_RHO, _LARGEST_RHO = 2.0, 100.0
-# Part of the objective by which rows that are frozen as linear may be wrong, as a sample
-# of them tells, before the weights are found anew with that sample.
+# Part of the objective by which the linear losses of frozen rows may be too low, as a
+# sample of them tells, before the weights are found anew with that sample.
 _STRAYED = 0.01
 
 # Sweeps over wide rows (docs/experiments.md#streams).

@@ -33,10 +33,12 @@ IndexArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 # Rows that are stored (docs/experiments.md#streams).
-# Bytes and rows at most: more of them take time, with less of them rows are frozen on
-# the wrong side. Part by which there may be more before some are dropped, as each time
-# takes a pass over them. Of each class, at least.
-_MOST_BYTES, _MOST_ROWS, _SLACK, _LEAST_OF_CLASS = 64 << 20, 50_000, 0.5, 200
+# Bytes at most, and rows: of tables, and of wide rows. More of them take time, with
+# fewer of them rows are frozen on the wrong side.
+_MOST_BYTES, _MOST_ROWS, _MOST_ROWS_IF_WIDE = 64 << 20, 50_000, 20_000
+# Part by which there may be more before some are dropped, as each time takes a pass
+# over them; and rows of each class that stay, at least.
+_SLACK, _LEAST_OF_CLASS = 0.5, 200
 # Part of these that may be a random sample of frozen rows: a large one leaves less room
 # for the others, a small one is noise where rows do not come in random order.
 _SAMPLE = 0.4
@@ -55,8 +57,8 @@ _AGAIN_IF_WIDE, _SWEEPS_IF_WIDE = 20.0, 2.0
 # after which they are taken in any case. Work of Newton steps for each unit of a sweep
 # over the new rows, and for each batch besides.
 _GROWTH, _LARGEST_GROWTH, _WORK, _WORK_OF_BATCH = 0.1, 2.0, 8.0, 1e6
-# Rows nearest to their kinks that are known, for sweeps; and one row of how many tells of
-# the scales of columns.
+# Rows nearest to their kinks that are known, for sweeps; and one row of how many tells
+# of the scales of columns.
 _NEAR, _JUDGES = 5000, 8
 
 
@@ -143,7 +145,8 @@ class Stream:
             lane.prove(whole, self._longest)
         if is_due:
             self._settle(stored)
-        limit = min(_MOST_ROWS, int(_MOST_BYTES / self._row_bytes()))
+        most = _MOST_ROWS_IF_WIDE if self._is_wide else _MOST_ROWS
+        limit = min(most, int(_MOST_BYTES / self._row_bytes()))
         is_full = len(self._codes) > (1.0 + _SLACK) * limit
         if is_full or is_due:
             self._look(stored, limit if is_full else len(self._codes))
@@ -207,10 +210,11 @@ class Stream:
             return True
         if not np.any(self._sizes >= (1.0 + _GROWTH) * self._settled):
             return False
-        return self._credit >= self._price * self._sizes.sum() / self._settled.sum()
+        price = self._price * float(self._sizes.sum() / self._settled.sum())
+        return self._credit >= price
 
     def _settle(self, stored: Rows) -> None:
-        """Solve the problems of stored rows."""
+        """Solve the problems of stored rows, and count what that takes."""
         self._settled, self._price = self._sizes, 0.0
         live, sample = np.flatnonzero(~self._is_frozen), np.flatnonzero(self._is_frozen)
         ratio = self._n_frozen / max(len(sample), 1)
@@ -241,9 +245,11 @@ class Stream:
             if not self._is_wide:
                 order = np.argsort(far, kind="stable")
                 order = order[~self._is_frozen[order]]
-                lane.near = order[: _NEAR]
+                lane.near = order[:_NEAR]
         if limit < stored.n_rows:
-            self._drop(stored, self._chosen(stored, near, sides, limit), limit, shortfalls)
+            self._drop(
+                stored, self._chosen(stored, near, sides, limit), limit, shortfalls
+            )
 
     def _reach_of(self, stored: Rows) -> NDArray[np.float32]:
         """Return how far the margins of rows move: their norms, if rows are wide."""
@@ -278,7 +284,9 @@ class Stream:
         near = near + _TIE * self._keys.random(len(near))
         is_live = np.zeros(len(near), dtype=np.bool_)
         if not self._is_wide:
-            is_live[self._of_rare_columns(stored, near, sides, int(_RARE * room))] = True
+            is_live[self._of_rare_columns(stored, near, sides, int(_RARE * room))] = (
+                True
+            )
         n_others = max(room - int(np.count_nonzero(is_live)), 0)
         others = np.flatnonzero(~is_live)
         if n_others < len(others):
