@@ -320,3 +320,12 @@ def test_a_second_pass_makes_a_certificate():
     least, _ = minimum(X, y)
     assert 0.0 <= objective(clf, X, y) - least <= gap + 1e-6 * least
     assert gap <= 0.05 * least
+
+
+def test_lists_row_by_row_as_river_passes_them():
+    X, y = make_data(60, 3)
+    clf = HingeSVC()
+    for row, label in zip(X.tolist(), (y == 1).tolist(), strict=True):
+        clf.partial_fit(X=[row], y=[label], classes=[False, True])
+    assert clf.classes_.tolist() == [False, True]
+    assert clf.score(X, y == 1) > 0.6

@@ -49,7 +49,8 @@ def entries_above(
     places, columns : ndarray of intp
         For each such entry its place in `some`, and its column.
     """
-    places, columns, before = [], [], 0
+    places, columns = [some[:0]], [some[:0]]
+    before = 0
     for block in rows.blocks(some):
         if rows.is_sparse:
             block = block.tocoo()

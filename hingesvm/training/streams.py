@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -199,7 +200,6 @@ def advanced(
     ValueError
         If the input is unusable; the message says why.
     """
-    _check_supported(estimator)
     is_first = stream is None
     if is_first and classes is None:
         # Those of a fit, of whose rows nothing else is known.
@@ -215,21 +215,6 @@ def advanced(
         stream = stream.copy()
     stream.add(estimator, estimator.C, data, codes, weights)
     return stream
-
-
-def _check_supported(estimator: Any) -> None:
-    """Refuse what there is no stream for."""
-    if estimator.multi_class != "ovr":
-        raise ValueError(
-            "partial_fit trains each class against the rest: joint losses, such as "
-            f"multi_class={estimator.multi_class!r}, need all rows at once. Leave "
-            'multi_class at "ovr", or call fit or fit_batches.'
-        )
-    if estimator.solver == "pegasos":
-        raise ValueError(
-            'solver="pegasos" is for fit alone: a stream has a method of its own. '
-            'Leave solver at "auto".'
-        )
 
 
 def _rule_of(params: HingeParameters) -> InterceptRule:
@@ -313,12 +298,24 @@ def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     return codes
 
 
+def _trains_each_class(estimator: Any) -> bool:
+    """Whether each class is trained against the rest; an error if not."""
+    if estimator.multi_class == "ovr":
+        return True
+    raise AttributeError(
+        "partial_fit trains each class against the rest: joint losses, such as "
+        f"multi_class={estimator.multi_class!r}, need all rows at once. Leave "
+        'multi_class at "ovr", or call fit.'
+    )
+
+
 class PartialFitMixin:
     """The method `partial_fit` of an estimator."""
 
     # None of a model that is not of a stream.
     _stream: StreamTraining | None = None
 
+    @available_if(_trains_each_class)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -359,9 +356,10 @@ class PartialFitMixin:
         Raises
         ------
         ValueError
-            If the input is unusable, y has a label that is not one of `classes`,
-            `multi_class` is not "ovr", or the solver is "pegasos"; the message says
-            why. The estimator is then as it was before.
+            If the input is unusable, or y has a label that is not one of `classes`; the
+            message says why. The estimator is then as it was before.
+        AttributeError
+            If `multi_class` is not "ovr", as joint losses need all rows at once.
 
         Notes
         -----
@@ -373,8 +371,8 @@ class PartialFitMixin:
 
         ``class_weight="balanced"`` means the weights of the classes so far: each row
         counts with the factor that its class has with its batch. `C` may change from
-        batch to batch, the loss and the kind of intercept may not. `tol` and `max_iter`
-        have no effect.
+        batch to batch, the loss and the kind of intercept may not. `solver`, `tol`,
+        `max_iter` and `n_jobs` have no effect.
 
         A call after `fit` or `fit_batches` begins a new stream, in which the rows of
         that fit do not count: pass them first if they shall. `fit` ends a stream.

@@ -61,9 +61,6 @@ def test_bad_batches_leave_a_stream_as_it_was(case):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"multi_class": "crammer_singer"}, "fit or fit_batches"),
-        ({"multi_class": CrammerSinger()}, "against the rest"),
-        ({"solver": "pegasos"}, "pegasos"),
         ({"C": 1e-200}, "rescale C"),
         ({"class_weight": {0: -1.0}}, "class_weight must be positive"),
         ({"loss": "squared_hinge"}, "loss cannot change"),
@@ -76,6 +73,15 @@ def test_parameters(params, message):
     with pytest.raises(ValueError, match=message):
         clf.partial_fit(X, Y)
     assert pickle.dumps(clf) == before
+
+
+@pytest.mark.parametrize("joint", ["weston_watkins", CrammerSinger()])
+def test_joint_losses_have_none(joint):
+    clf = HingeSVC(multi_class=joint)
+    assert not hasattr(clf, "partial_fit")
+    with pytest.raises(AttributeError, match="partial_fit") as raised:
+        clf.partial_fit(X, Y, classes=[0, 1])
+    assert "against the rest" in str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,10 @@ _TIE = 1e-9
 
 # Work (docs/experiments.md#streams).
 # Rows that are swept over again with those of a batch, in units of these, and sweeps:
-# of tables, and of wide rows.
+# more of them take time, with fewer of them the bound is less good, and of wide rows
+# the model.
 _AGAIN, _SWEEPS = 1.0, 3.0
+# The same of wide rows.
 _AGAIN_IF_WIDE, _SWEEPS_IF_WIDE = 20.0, 2.0
 # Part of all rows that is new before Newton steps are taken, and factor of their number
 # after which they are taken in any case. Work of Newton steps for each unit of a sweep
