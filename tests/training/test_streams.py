@@ -44,6 +44,7 @@ BAD = {
     ),
     "NaN in y": ({"X": X, "y": np.where(Y, 1.0, np.nan)}, "NaN"),
     "strings": ({"X": X, "y": np.where(Y, "a", "b")}, "not one of `classes`"),
+    "values whose squares overflow": ({"X": unlike(X, 1e200), "y": Y}, "overflow"),
     "no rows": ({"X": X[:0], "y": Y[:0]}, "0 sample"),
 }
 

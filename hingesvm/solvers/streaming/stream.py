@@ -22,6 +22,7 @@ from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.columns import entries_above, mean_squares
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.stored import StoredRows
+from hingesvm.solvers import check_range
 from hingesvm.solvers.streaming.lane import Lane
 from hingesvm.solvers.survey import survey_rows
 from hingesvm.solvers.sweeping.steps import WIDE, random_bits, work_of_sweep
@@ -132,7 +133,14 @@ class Stream:
             Their classes, from 0.
         cost : ndarray of float64, of shape (n_rows,)
             Positive.
+
+        Raises
+        ------
+        ValueError
+            If values are so large that their squares overflow.
         """
+        signs = np.ones(rows.n_rows, np.int8)
+        check_range(Problem.build(rows, signs, cost, self._loss, self._rule))
         stored, before = self._store(rows, codes, cost), len(self._codes) - rows.n_rows
         self._credit += _WORK * work_of_sweep(rows) + _WORK_OF_BATCH
         is_due = self._is_due()
