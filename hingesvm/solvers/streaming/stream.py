@@ -142,7 +142,8 @@ class Stream:
         signs = np.ones(rows.n_rows, np.int8)
         check_range(Problem.build(rows, signs, cost, self._loss, self._rule))
         stored, before = self._store(rows, codes, cost), len(self._codes) - rows.n_rows
-        self._credit += _WORK * work_of_sweep(rows) + _WORK_OF_BATCH
+        work = _WORK * work_of_sweep(rows) + _WORK_OF_BATCH
+        self._credit += len(self.lanes) * work
         is_due = self._is_due()
         for number, lane in enumerate(self.lanes):
             lane.add(rows.n_rows)
