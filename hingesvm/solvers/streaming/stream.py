@@ -36,7 +36,7 @@ BoolArray = NDArray[np.bool_]
 # Rows that are stored (docs/experiments.md#streams).
 # Bytes at most, and rows: of tables, and of wide rows. More of them take time, with
 # fewer of them rows are frozen on the wrong side.
-_MOST_BYTES, _MOST_ROWS, _MOST_ROWS_IF_WIDE = 64 << 20, 50_000, 20_000
+_MOST_BYTES, _MOST_ROWS, _MOST_ROWS_IF_WIDE = 64 << 20, 50_000, 17_000
 # Part by which there may be more before some are dropped, as each time takes a pass
 # over them; and rows of each class that stay, at least.
 _SLACK, _LEAST_OF_CLASS = 0.5, 200
