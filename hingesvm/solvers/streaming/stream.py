@@ -367,3 +367,8 @@ class Stream:
         self._cost = self._cost[kept]
         if not self._is_wide:
             self._reach = self._reach[kept]
+            return
+        for number, lane in enumerate(self.lanes):
+            # So that rounding errors of many changes do not pile up.
+            whole = self._problem(self._stored.rows(), number)
+            lane.sums = lane.frozen.with_rows(whole, lane.alpha)

@@ -25,8 +25,8 @@ class Sums:
     fixed : Fixed
         The sums of a y x, of a y and of a - q a^2 / 2.
     total, size : float
-        The sums of a and of a ||x||. Where dual variables have changed, that of the
-        sizes of the changes.
+        What the sums of a + q a^2 / 2 and of a ||x|| are at most. Where dual variables
+        have changed, the sizes of the changes are added.
     terms : int
         Number of terms.
     """
@@ -57,18 +57,18 @@ class Sums:
     ) -> Sums:
         """Return the sums where the dual variables of some rows have changed."""
         moved = np.flatnonzero(now != before)
-        change = now[moved] - before[moved]
+        change, signs = now[moved] - before[moved], problem.signs[moved]
+        slope = 0.5 * problem.curvature[moved] * (now[moved] + before[moved])
         size = np.abs(change)
         lengths = np.sqrt(problem.rows.squared_norms()[moved])
-        w_of_duals = problem.rows.combine(change * problem.signs[moved], moved)
         fixed = Fixed(
-            self.fixed.w_of_duals + w_of_duals,
-            self.fixed.imbalance + problem.imbalance(now) - problem.imbalance(before),
-            self.fixed.gain + problem.gain(now) - problem.gain(before),
+            self.fixed.w_of_duals + problem.rows.combine(change * signs, moved),
+            self.fixed.imbalance + float(change @ signs),
+            self.fixed.gain + float(change @ (1.0 - slope)),
         )
         return Sums(
             fixed,
-            self.total + float(size.sum()),
+            self.total + float(size @ (1.0 + slope)),
             self.size + float(size @ lengths),
             self.terms + len(moved) + SPARE,
         )
