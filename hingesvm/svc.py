@@ -21,6 +21,7 @@ from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
 from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.run import Training
+from hingesvm.training.streams import PartialFitMixin, end_stream
 from hingesvm.training.validation import (
     checked_input,
     unchanged_on_error,
@@ -33,7 +34,7 @@ Float64Array = NDArray[np.float64]
 
 
 @documented_by(HingeParameters)
-class HingeSVC(BaseHingeSVC):
+class HingeSVC(PartialFitMixin, BaseHingeSVC):
     r"""Linear support vector classifier that certifies its answer.
 
     For two classes it minimises
@@ -106,6 +107,11 @@ class HingeSVC(BaseHingeSVC):
         ``y_i * alpha_i``; of a joint problem what each row adds to each class, or of
         two classes to their difference. At the optimum ``dual_coef_ @ X`` is `coef_`.
         Only with ``warm_start=True``.
+    n_samples_seen_ : int
+        Rows of positive weight that `partial_fit` was given; after it alone.
+    lower_bound_ : float
+        Proven lower bound of the least objective over all of these rows, summed over
+        the one-vs-rest problems; after `partial_fit` alone.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -339,6 +345,7 @@ class HingeSVC(BaseHingeSVC):
         task = begin_fit(self, *given, **training.tasks)
         trained = training.train(self.C, starts, keep_duals=self.warm_start, task=task)
         self._set_model(training.classes, trained)
+        end_stream(self)
         if self.warm_start:
             duals = KeptDuals.of(training, trained, n_samples, kept)
             self.dual_coef_, self._dual_costs = duals.signed, duals.costs

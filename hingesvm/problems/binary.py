@@ -319,7 +319,7 @@ class Problem(Values):
         else:
             lengths, alpha = np.sqrt(self.rows.squared_norms()), certificate.alpha
             moved, used = float(alpha @ lengths), int(np.count_nonzero(alpha))
-        return self._dual_error(certificate.dual, gain, excess, moved, used + SPARE)
+        return self.dual_error(certificate.dual, gain, excess, moved, used + SPARE)
 
     def _margin_error(self, certificate: Certificate, length: Any) -> Any:
         """Return bounds of the errors in the margins of rows of one length or many."""
@@ -335,13 +335,18 @@ class Problem(Values):
         steep = margin * margin * sum_of(scaled(1.0 / self.curvature, 1.0))
         return math.sqrt(2.0 * losses * steep) + 0.5 * steep
 
-    def _dual_error(
-        self, dual: float, gain: float, excess: float, size: float, terms: int
+    def dual_error(
+        self,
+        dual: float,
+        gain: float,
+        excess: float,
+        size: float,
+        terms: int,
+        longest: float = 0.0,
     ) -> float:
-        """Return a bound of the rounding error in D.
+        """Return a bound of the rounding error in D, and of what balance costs.
 
-        `gain`, `excess` and `size` are the sums of a, of a y and of a ||x||, and
-        `terms` is the number of terms of each.
+        `gain`, `excess` and `size` are sums of a, a y and a ||x||, of so many terms.
         """
         # D = gain - ||w(a)||^2 / 2 - ..., of which all but the first are negative.
         norm = math.sqrt(2.0 * max(gain - dual, 0.0))
@@ -353,7 +358,8 @@ class Problem(Values):
             value += turned * (norm + 0.5 * turned)
         elif self.intercept_rule == "free" and gain > 0.0:
             # All of the class with the larger sum are lowered by one factor.
-            value += _cost_of_balance(abs(excess) + turned, norm, 2.0 * size / gain)
+            length = longest or 2.0 * size / gain
+            value += _cost_of_balance(abs(excess) + turned, norm, length)
         return value
 
     def _sums_of(self, duals: Duals | DeferredDuals) -> tuple[float, float]:

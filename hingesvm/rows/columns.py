@@ -11,6 +11,7 @@ __all__ = [
     "column_scales",
     "column_spreads",
     "condition_of_columns",
+    "entries_above",
     "mean_squares",
     "share_of_nonzeros",
 ]
@@ -36,6 +37,31 @@ def mean_squares(rows: Rows, some: IndexArray) -> Float64Array:
             squares = np.square(block, dtype=np.float64).sum(axis=0)
         out += squares
     return out / len(some)
+
+
+def entries_above(
+    rows: Rows, some: IndexArray, limits: Float64Array
+) -> tuple[IndexArray, IndexArray]:
+    """Return where entries of some rows are larger in size than limits of columns.
+
+    Returns
+    -------
+    places, columns : ndarray of intp
+        For each such entry its place in `some`, and its column.
+    """
+    places, columns = [some[:0]], [some[:0]]
+    before = 0
+    for block in rows.blocks(some):
+        if rows.is_sparse:
+            block = block.tocoo()
+            is_above = np.abs(block.data) > limits[block.col]
+            row, column = block.row[is_above], block.col[is_above]
+        else:
+            row, column = np.nonzero(np.abs(block) > limits)
+        places.append(row.astype(np.intp) + before)
+        columns.append(column.astype(np.intp))
+        before += block.shape[0]
+    return np.concatenate(places), np.concatenate(columns)
 
 
 def share_of_nonzeros(rows: Rows, some: IndexArray) -> float:

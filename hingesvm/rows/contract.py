@@ -232,6 +232,10 @@ class Rows(Copied):
             self._squared_norms = norms
         return self._squared_norms
 
+    def know_squared_norms(self, norms: Float64Array) -> None:
+        """Take what `squared_norms` returns from who has found it before."""
+        self._squared_norms = norms
+
     def longest_square(self) -> float:
         """Return the largest ||x_i||^2; found once."""
         if self._longest_square is None:

@@ -47,6 +47,7 @@ __all__ = [
     "Settings",
     "Solution",
     "begin_together",
+    "check_range",
     "go_on",
     "most_together",
     "solve",
@@ -96,7 +97,7 @@ def solve(
     settings = replace(settings, **changes)
     method = settings.method
     problem = in_memory_if_few(problem)
-    _check_range(problem)
+    check_range(problem)
     progress = _progress(problem, settings, report, n_problems)
     if start is not None:
         start = feasible_start(problem, start)
@@ -193,7 +194,7 @@ def begin_together(
         For `go_on`, one for each problem.
     """
     settings = replace(settings, **changes)
-    _check_range(problems[0])
+    check_range(problems[0])
     progresses = [
         _progress(problem, settings, report, n_problems)
         for problem, report in zip(problems, reports, strict=True)
@@ -225,7 +226,7 @@ def go_on(progress: Progress, seed: int, method: Method = "auto") -> Solution:
     return progress.solution()
 
 
-def _check_range(problem: Problem) -> None:
+def check_range(problem: Problem) -> None:
     """Refuse data whose objective could overflow."""
     rows, cost = problem.rows, problem.cost
     total = float(cost[0]) * len(cost) if cost.strides[0] == 0 else float(cost.sum())

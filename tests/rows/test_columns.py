@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from row_cases import STORAGES, D, N, some_rows
 
-from hingesvm.rows.columns import column_scales, column_spreads, mean_squares
+from hingesvm.rows.columns import (
+    column_scales,
+    column_spreads,
+    entries_above,
+    mean_squares,
+)
 from hingesvm.rows.memory import MemoryRows
 
 
@@ -49,3 +55,15 @@ def test_mean_squares_beyond_the_range_of_float32(storage, power):
     X = np.full((N, D), 2.0**power, dtype=np.float32)
     out = mean_squares(MemoryRows(STORAGES[storage](X)), np.arange(N))
     assert out / 4.0**power == pytest.approx(np.ones(D), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+def test_entries_above_limits(kind):
+    X = np.random.default_rng(0).standard_normal((50, 4))
+    some = np.array([3, 7, 40, 41])
+    limits = np.array([0.1, 0.5, 1.0, 9.0])
+    rows = MemoryRows(kind(X))
+    found = set(zip(*entries_above(rows, some, limits), strict=True))
+    expected = {(k, j) for k in range(4) for j in range(4)}
+    assert found == {(k, j) for k, j in expected if abs(X[some[k], j]) > limits[j]}
+    assert len(entries_above(rows, some[:0], limits)[0]) == 0

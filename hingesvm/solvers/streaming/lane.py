@@ -1,0 +1,341 @@
+"""One binary problem of a stream: a model, and dual variables of all rows so far.
+
+Those of stored rows can change. All others are frozen: what counts of them are sums, in
+which their losses are linear, as those of rows that stay on their side of the kinks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.kernels.build import _vectors
+from hingesvm.problems.binary import Problem
+from hingesvm.solvers.newton.starts import BandStart
+from hingesvm.solvers.newton.until import newton_until
+from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.streaming.sums import Sums
+from hingesvm.solvers.sweeping.steps import Sweeps, intercept_step, row_steps, sweep
+
+__all__ = ["Lane"]
+
+Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
+
+# Newton steps on stored rows (docs/experiments.md#streams).
+# Relative gap to which their problem is solved, and steps at most: with less of it time
+# is spent on digits that the next rows change, with more the frozen rows, whose losses
+# are linear, pull the weights away.
+_GOAL, _MOST_STEPS = 2e-3, 40
+# The same while none is frozen.
+_GOAL_OF_ALL = 5e-3
+# The first proximal step, and the largest that the next ones begin with, in units of
+# the costs: as that of bands.
+_FIRST_RHO, _LARGEST_RHO = 2.0, 100.0
+# Part of the objective by which the linear losses of frozen rows may be too low, as a
+# sample of them tells, before the weights are found anew with that sample.
+_STRAYED = 0.01
+
+# Sweeps over wide rows (docs/experiments.md#streams).
+# Batches that a row at rest waits, and least change of its dual variable, as a part of
+# the bound, from which a row to be frozen is misplaced: it is kept.
+_WAITS, _MISPLACED = 3, 0.01
+
+
+@dataclass
+class Lane:
+    """The state of one problem. Arrays are never changed in place.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, of shape (n_features,)
+        The model.
+    intercept : float
+    alpha : ndarray of float64, of shape (n_stored,)
+        Dual variables of stored rows; of the frozen ones among them those of then.
+    frozen, sums : Sums
+        Those over frozen rows, and over all rows.
+    lower_bound : float
+        The best so far: the minimum only rises with more rows.
+    turning : float
+        The intercept of sweeps, the multiplier of sum a y = 0 where it is free.
+    is_begun : bool
+        Whether Newton steps were taken.
+    rho : float
+        The proximal step that Newton steps go on with.
+    near : ndarray of intp
+        Stored rows nearest to their kinks, the nearest first.
+    waits : ndarray of int8, of shape (n_stored,)
+        For how many batches a row is passed over.
+    shrink_above : float
+        As of `Sweeps`.
+    """
+
+    weights: Float64Array
+    alpha: Float64Array
+    frozen: Sums
+    sums: Sums
+    intercept: float = 0.0
+    lower_bound: float = 0.0
+    turning: float = 0.0
+    rho: float = _FIRST_RHO
+    near: IndexArray = field(default_factory=lambda: np.empty(0, np.intp))
+    waits: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
+    shrink_above: float = np.inf
+    is_begun: bool = False
+
+    @classmethod
+    def new(cls, n_features: int) -> Lane:
+        """Return the state before the first row."""
+        nothing = Sums.zero(n_features)
+        return cls(np.zeros(n_features), np.empty(0), nothing, nothing)
+
+    def add(self, count: int) -> None:
+        """Make room for so many rows, whose dual variables are 0."""
+        self.alpha = np.concatenate([self.alpha, np.zeros(count)])
+        self.waits = np.concatenate([self.waits, np.zeros(count, np.int8)])
+
+    def stand_still(self, sign: int) -> None:
+        """Take the model of rows of one sign, which need no weights."""
+        self.intercept = self.turning = float(sign)
+
+    def awake(self, count: int, most: int) -> IndexArray:
+        """Return those of the first `count` rows whose turn it is, at most so many."""
+        waits = self.waits.copy()
+        turn = np.flatnonzero(waits[:count] == 0)
+        waits[waits > 0] -= 1
+        if len(turn) > most:
+            # The others are the first ones next time.
+            waits[turn[:most]] = 1
+            turn = turn[:most]
+        self.waits = waits
+        return turn
+
+    def sweep(
+        self,
+        whole: Problem,
+        some: IndexArray,
+        n_sweeps: float,
+        random_state: NDArray[np.uint64],
+        *,
+        shrinks: bool,
+    ) -> None:
+        """Take steps at some of the stored rows, and follow with the sums.
+
+        Parameters
+        ----------
+        whole : Problem
+            That of all stored rows, nothing in it fixed.
+        some : ndarray of intp
+        n_sweeps : float
+            Sweeps over these, counted by visits.
+        random_state : ndarray of uint64, of shape (1,)
+            Changed in place.
+        shrinks : bool
+            Whether rows are passed over from the first sweep on, and at rest then.
+        """
+        part = whole.subset(some)
+        rows, before = part.rows, self.alpha[some]
+        norms = rows.squared_norms()
+        tau = intercept_step(part.intercept_rule, norms, part.cost, part.curvature)
+        state = Sweeps(
+            row_steps(part, norms, tau),
+            tau,
+            before.copy(),
+            self.sums.fixed.w_of_duals.astype(rows.dtype),
+            self.turning,
+            np.arange(rows.n_rows, dtype=np.intp),
+            rows.n_rows,
+            self.shrink_above if shrinks else np.inf,
+            random_state,
+            self.sums.fixed.imbalance,
+        )
+        taken = 0.0
+        while taken < n_sweeps and state.n_active:
+            # One at a time, as rows are at rest that it drops.
+            taken += sweep(part, state, 0.0 if shrinks else n_sweeps - taken, 0.0)
+        alpha = np.minimum(np.maximum(state.alpha, 0.0), part.bound)
+        self.sums.without(part, before).balance(alpha)
+        self.turning = state.intercept
+        self.sums = self.sums.changed(part, before, alpha)
+        self._set(some, alpha)
+        if shrinks:
+            self.shrink_above = state.shrink_above
+            waits = self.waits.copy()
+            waits[some] = _WAITS
+            waits[some[state.order[: state.n_active]]] = 0
+            self.waits = waits
+
+    def _set(self, some: IndexArray, values: Float64Array) -> None:
+        """Set dual variables of some rows."""
+        alpha = self.alpha.copy()
+        alpha[some] = values
+        self.alpha = alpha
+
+    def follow_duals(self, rule: str) -> None:
+        """Take the weights of the dual variables as the model."""
+        self.weights = self.sums.fixed.w_of_duals
+        self.intercept = 0.0 if rule == "none" else self.turning
+
+    def prove(self, whole: Problem, longest: float) -> None:
+        """Raise the lower bound to what the sums prove."""
+        self.lower_bound = max(self.lower_bound, self.sums.lower_bound(whole, longest))
+
+    def settle(
+        self, whole: Problem, live: IndexArray, sample: IndexArray, ratio: float
+    ) -> float:
+        """Solve the problem of the live rows, the frozen ones held fixed.
+
+        Where these are not as linear as they were frozen, the weights are those of a
+        problem in which the sample stands for them.
+
+        Parameters
+        ----------
+        whole : Problem
+            That of all stored rows, nothing in it fixed.
+        live, sample : ndarray of intp
+            Stored rows that are not frozen, and a random sample of those that are.
+        ratio : float
+            Number of frozen rows over those of the sample.
+
+        Returns
+        -------
+        float
+            The work that was spent.
+        """
+        part = whole.subset(live)
+        alpha = self.alpha[live]
+        if not self.is_begun and part.has_kink:
+            # In the middle of its box, the smoothed kink is nearest to the sharp one.
+            alpha = 0.5 * part.bound
+        self.is_begun = True
+        goal = _GOAL if self.frozen.terms else _GOAL_OF_ALL
+        found = self._solve(replace(part, fixed=self.frozen.fixed), alpha, goal)
+        self._take(part, live, found.alpha)
+        work = found.work
+        if len(sample):
+            some = whole.subset(sample, ratio)
+            base = ratio * self.alpha[sample]
+            if _lack(some, base, found) > _STRAYED * found.primal:
+                # The sample stands for all frozen rows, and no loss is linear.
+                both = np.concatenate([live, sample])
+                factor = np.repeat([1.0, ratio], [len(live), len(sample)])
+                mixed = whole.subset(both)
+                mixed = replace(
+                    mixed,
+                    cost=factor * mixed.cost,
+                    bound=factor * mixed.bound,
+                    curvature=mixed.curvature / factor,
+                    fixed=Sums.zero(whole.rows.n_features).fixed,
+                )
+                # Steps on the frozen rows as they are lead far away.
+                self.rho = _FIRST_RHO
+                margins = mixed.margins(self.weights, self.intercept)
+                start = mixed.slopes(1.0 - margins)
+                found = self._solve(mixed, start, _GOAL_OF_ALL)
+                work += found.work
+                self._take(part, live, found.alpha[: len(live)])
+        self.weights, self.intercept = found.w, found.intercept
+        self.turning = self.intercept
+        return work
+
+    def _take(self, part: Problem, live: IndexArray, found: Float64Array) -> None:
+        """Take dual variables of the live rows, made feasible, if they prove more."""
+        alpha = np.minimum(np.maximum(found, 0.0), part.bound)
+        self.frozen.without(part, np.zeros(len(live))).balance(alpha)
+        sums = self.frozen.with_rows(part, alpha)
+        before, now = (
+            part.dual_of(one.fixed.w_of_duals, one.fixed.gain, one.fixed.imbalance)
+            for one in (self.sums, sums)
+        )
+        if now >= before:
+            self.sums = sums
+            self._set(live, alpha)
+
+    def _solve(self, problem: Problem, alpha: Float64Array, goal: float) -> _Found:
+        """Take Newton steps from the present weights."""
+        start = BandStart(
+            alpha,
+            self.weights,
+            self.intercept,
+            problem.combine(alpha),
+            shortfall=1.0 - problem.margins(self.weights, self.intercept),
+            rho=self.rho,
+        )
+        progress = Progress(problem, goal, _MOST_STEPS)
+        end = newton_until(progress, start, goal)
+        best = progress.best
+        assert best is not None
+        self.rho = min(end.rho, _LARGEST_RHO)
+        point = best.w.copy(), float(best.intercept)
+        return _Found(*point, best.primal, end.alpha, progress.work)
+
+    def distances(
+        self, whole: Problem, reach: NDArray[np.float32], *, keeps_misplaced: bool
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return the distances of stored rows to their kinks, over their reach.
+
+        Parameters
+        ----------
+        whole : Problem
+        reach : ndarray of float32, of shape (n_stored,)
+            How far their margins move.
+        keeps_misplaced : bool
+            Whether rows are near, too, whose dual variable is not that of their margin.
+
+        Returns
+        -------
+        distances, shortfall : ndarray of float64, of shape (n_stored,)
+        """
+        shortfall = 1.0 - whole.margins(self.weights, self.intercept)
+        far = np.empty(whole.n_rows)
+        boxes = whole.bound, whole.curvature
+        _vectors.distances(shortfall, reach, *boxes, 1, far)
+        if keeps_misplaced:
+            off = np.abs(whole.slopes(shortfall) - self.alpha)
+            far[off > _MISPLACED * np.minimum(whole.bound, whole.cost)] = 0.0
+        return far, shortfall
+
+    def freeze(self, part: Problem, alpha: Float64Array, gone: IndexArray) -> None:
+        """Freeze some of the stored rows at other dual variables.
+
+        Parameters
+        ----------
+        part : Problem
+            Of these rows.
+        alpha : ndarray of float64, of shape (n_gone,)
+        gone : ndarray of intp
+            Where they are.
+        """
+        self.sums = self.sums.changed(part, self.alpha[gone], alpha)
+        self.frozen = self.frozen.with_rows(part, alpha)
+        self._set(gone, alpha)
+
+    def keep(self, kept: IndexArray) -> None:
+        """Drop all other stored rows."""
+        place = np.full(len(self.alpha), -1, dtype=np.intp)
+        place[kept] = np.arange(len(kept))
+        self.alpha, self.waits = self.alpha[kept], self.waits[kept]
+        near = place[self.near]
+        self.near = near[near >= 0]
+
+
+class _Found(NamedTuple):
+    """Where Newton steps have led, and their work."""
+
+    w: Float64Array
+    intercept: float
+    primal: float
+    alpha: Float64Array
+    work: float
+
+
+def _lack(sample: Problem, base: Float64Array, found: _Found) -> float:
+    """Return by how much the losses of a sample are above linear ones."""
+    shortfall = 1.0 - sample.margins(found.w, found.intercept)
+    linear = base @ shortfall - 0.5 * (sample.curvature * base) @ base
+    return sample.loss_sum(shortfall) - float(linear)

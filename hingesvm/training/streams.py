@@ -1,0 +1,410 @@
+"""Streams: batches that a user passes one by one, and the model of all so far."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from hingesvm.losses import get_loss
+from hingesvm.problems.values import InterceptRule
+from hingesvm.rows.copied import Matrix
+from hingesvm.solvers.streaming.stream import Stream
+from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.validation import (
+    aligned,
+    check_sample_weight,
+    checked_rows,
+    draw_seeds,
+    is_plain,
+    refuse_infinite,
+    row_costs,
+    row_factors,
+    unchanged_on_error,
+)
+
+__all__ = ["PartialFitMixin", "end_stream"]
+
+Float64Array = NDArray[np.float64]
+
+# Attributes of one kind of training alone, which the other one ends.
+_OF_FIT = (
+    *("objective_", "dual_gap_", "n_iter_", "history_"),
+    *("dual_coef_", "_dual_costs"),
+)
+_OF_STREAM = ("_stream", "n_samples_seen_", "lower_bound_")
+
+# Rows that are taken at once: a bound of the memory that a large batch takes.
+_AT_ONCE = 10_000
+
+
+class StreamTraining:
+    """What an estimator keeps of a stream, and how it takes a batch.
+
+    Parameters
+    ----------
+    params : HingeParameters
+        The estimator when the stream begins.
+    classes : ndarray of shape (n_classes,)
+        The sorted labels.
+    X : ndarray or CSR matrix
+        The first batch. Others are converted if they are sparse and it is not, or the
+        other way round.
+
+    Attributes
+    ----------
+    n_samples : int
+        Rows of positive weight so far.
+    """
+
+    def __init__(
+        self, params: HingeParameters, classes: NDArray[Any], X: Matrix
+    ) -> None:
+        count = 1 if len(classes) == 2 else len(classes)
+        seed = draw_seeds(params.random_state, 1)[0]
+        self._loss, self._rule = get_loss(params.loss), _rule_of(params)
+        self._stream = Stream(X.shape[1], count, self._loss, self._rule, seed)
+        self._classes, self._is_sparse = classes, sp.issparse(X)
+        self._dtype = X.dtype
+        self._sizes = np.zeros(len(classes))
+        self.n_samples = 0
+
+    def copy(self) -> StreamTraining:
+        """Return a copy that can change while this one stays as it is."""
+        other = StreamTraining.__new__(StreamTraining)
+        vars(other).update(vars(self))
+        other._stream, other._sizes = self._stream.copy(), self._sizes.copy()
+        return other
+
+    def check_parameters(self, params: HingeParameters) -> None:
+        """See that the problem is the one that the stream began with."""
+        same = {
+            "loss": get_loss(params.loss) == self._loss,
+            "fit_intercept and penalized_intercept": _rule_of(params) == self._rule,
+        }
+        for names, is_same in same.items():
+            if not is_same:
+                raise ValueError(
+                    f"{names} cannot change within a stream: what is known of earlier "
+                    "rows would not hold. Set them back, or begin a stream anew with "
+                    "sklearn.base.clone(estimator)."
+                )
+
+    def add(
+        self,
+        params: HingeParameters,
+        C: float,
+        X: Matrix,
+        codes: NDArray[np.intp],
+        weights: Float64Array | None,
+    ) -> None:
+        """Take the rows of a batch.
+
+        Parameters
+        ----------
+        params : HingeParameters
+            Has the weights of classes.
+        C : float
+        X : ndarray or CSR matrix, of shape (n_rows, n_features)
+        codes : ndarray of intp, of shape (n_rows,)
+            The class of each row.
+        weights : ndarray of float64, of shape (n_rows,), or None
+            Sample weights; rows of weight 0 are left out.
+        """
+        if weights is not None and not np.all(weights):
+            kept = np.flatnonzero(weights)
+            X, codes, weights = X[kept], codes[kept], weights[kept]
+        if not len(codes):
+            return
+        X = self._converted(X)
+        self._dtype = np.promote_types(self._dtype, X.dtype)
+        self._sizes += np.bincount(codes, weights, len(self._classes))
+        costs = row_costs(C, self._factors(params, codes, weights))
+        costs = np.broadcast_to(costs, (len(codes),))
+        for first in range(0, len(codes), _AT_ONCE):
+            some = slice(first, first + _AT_ONCE)
+            self._stream.add(checked_rows(X[some]), codes[some], costs[some])
+        self.n_samples += len(codes)
+
+    def _converted(self, X: Matrix) -> Matrix:
+        """Return rows as the first batch had them, dense or CSR."""
+        if self._is_sparse == sp.issparse(X):
+            return X
+        # Sparse rows are not yet known to be finite.
+        checked_rows(X)
+        return sp.csr_matrix(X) if self._is_sparse else X.toarray()
+
+    def _factors(
+        self,
+        params: HingeParameters,
+        codes: NDArray[np.intp],
+        weights: Float64Array | None,
+    ) -> Float64Array:
+        """Return class weight times sample weight of each row."""
+        chosen = params.class_weight
+        if isinstance(chosen, str):
+            # By all rows so far, and the classes that have any.
+            sizes = np.maximum(self._sizes, np.finfo(np.float64).tiny)
+            present = self._sizes > 0.0
+            factors = self._sizes.sum() / (np.count_nonzero(present) * sizes)
+            factors[~present] = 1.0
+            chosen = dict(zip(self._classes.tolist(), factors.tolist(), strict=True))
+        return row_factors(chosen, self._classes, codes, weights)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes of an estimator that has this model."""
+        lanes = self._stream.lanes
+        return {
+            "classes_": self._classes,
+            "coef_": np.array([lane.weights for lane in lanes], dtype=self._dtype),
+            "intercept_": np.array(
+                [lane.intercept for lane in lanes], dtype=self._dtype
+            ),
+            "n_samples_seen_": self.n_samples,
+            "lower_bound_": float(sum(lane.lower_bound for lane in lanes)),
+        }
+
+
+def advanced(
+    estimator: Any,
+    stream: StreamTraining | None,
+    X: ArrayLike,
+    y: ArrayLike,
+    classes: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+) -> StreamTraining:
+    """Return a stream with one batch more.
+
+    Parameters
+    ----------
+    estimator : HingeSVC
+        `n_features_in_` and, if there are names, `feature_names_in_` are set by the
+        first batch; the others must agree.
+    stream : StreamTraining or None
+        That so far; None before the first batch. It stays as it is.
+    X, y, classes, sample_weight : array-like
+        The arguments of `partial_fit`, as the user gave them.
+
+    Returns
+    -------
+    StreamTraining
+
+    Raises
+    ------
+    ValueError
+        If the input is unusable; the message says why.
+    """
+    is_first = stream is None
+    if is_first and classes is None:
+        # Those of a fit, of whose rows nothing else is known.
+        classes = getattr(estimator, "classes_", None)
+    labels = _checked_classes(stream, classes)
+    data, y = _checked_batch(estimator, X, y, is_first=is_first)
+    codes = _encoded(y, labels)
+    weights = check_sample_weight(sample_weight, len(codes), may_be_zero=True)
+    if stream is None:
+        stream = StreamTraining(estimator, labels, data)
+    else:
+        stream.check_parameters(estimator)
+        stream = stream.copy()
+    stream.add(estimator, estimator.C, data, codes, weights)
+    return stream
+
+
+def _rule_of(params: HingeParameters) -> InterceptRule:
+    """Return how intercepts are treated."""
+    if not params.fit_intercept:
+        return "none"
+    return "penalized" if params.penalized_intercept else "free"
+
+
+def _checked_classes(
+    stream: StreamTraining | None, classes: ArrayLike | None
+) -> NDArray[Any]:
+    """Return the sorted labels of all classes of a stream."""
+    if classes is None:
+        if stream is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels "
+                "that will ever occur, as those of later batches are not known yet."
+            )
+        return stream._classes
+    given = column_or_1d(np.asarray(classes))
+    check_classification_targets(np.repeat(given, 3))
+    given = np.unique(given)
+    if stream is not None:
+        if not np.array_equal(given, stream._classes):
+            raise ValueError(
+                f"`classes={given.tolist()}` is not the same as on last call to "
+                f"partial_fit, was: {stream._classes.tolist()}."
+            )
+    elif len(given) < 2:
+        raise ValueError(
+            f"classes must have at least two labels, got {given.tolist()}: pass all "
+            "that will ever occur."
+        )
+    return given
+
+
+def _checked_batch(
+    estimator: Any, X: ArrayLike, y: ArrayLike, *, is_first: bool
+) -> tuple[Matrix, NDArray[Any]]:
+    """Return checked rows and labels of a batch."""
+    if is_first:
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(name, None)
+    has_names = hasattr(estimator, "feature_names_in_")
+    if is_plain(X, ordered=True) and not has_names:
+        if is_first:
+            estimator.n_features_in_ = X.shape[1]
+        labels: NDArray[Any] = np.asarray(y)
+        if X.shape[1] == estimator.n_features_in_ and labels.shape == (len(X),):
+            return X, labels
+    data, labels = validate_data(
+        estimator,
+        X,
+        y,
+        reset=is_first,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        order="C",
+        ensure_all_finite=not sp.issparse(X),
+    )
+    return aligned(data), labels
+
+
+def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the class of each label."""
+    if y.dtype.kind == "f":
+        refuse_infinite(y, "y")
+    try:
+        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        is_known = classes[codes] == y
+    except TypeError:
+        is_known = np.zeros(len(y), dtype=np.bool_)
+    if not np.all(is_known):
+        stranger = y[np.argmin(is_known)]
+        raise ValueError(
+            f"y has the label {stranger!r}, which is not one of `classes`, "
+            f"{classes.tolist()}. Classes must have all labels from the first call on; "
+            "for another one begin a stream anew."
+        )
+    return codes
+
+
+def _trains_each_class(estimator: Any) -> bool:
+    """Whether each class is trained against the rest; an error if not."""
+    if estimator.multi_class == "ovr":
+        return True
+    raise AttributeError(
+        "partial_fit trains each class against the rest: joint losses, such as "
+        f"multi_class={estimator.multi_class!r}, need all rows at once. Leave "
+        'multi_class at "ovr", or call fit.'
+    )
+
+
+class PartialFitMixin:
+    """The method `partial_fit` of an estimator."""
+
+    # None of a model that is not of a stream.
+    _stream: StreamTraining | None = None
+
+    @available_if(_trains_each_class)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train on one batch of a stream, whose rows need not be passed again.
+
+        The problem is that of `fit` on all rows passed so far,
+
+            1/2 ||w||^2 + C * (sum of s_i * loss(y_i * (x_i . w + b))),
+
+        which this solves about, in one pass and in constant memory: of the rows up to
+        50,000 or 64 MB are kept, those near the margin and a sample of the others.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows with the columns of those before. Some hundreds or more in each batch
+            take the least time for a row.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever occur, required at the first call. Several classes
+            are trained each against the rest.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights. Rows of weight 0 are left out, and a batch of no other
+            rows changes nothing.
+
+        Returns
+        -------
+        HingeSVC
+            The estimator. It has `coef_`, `intercept_`, `n_samples_seen_` and
+            `lower_bound_`, and of a fit's attributes none that tell of its rows.
+
+        Raises
+        ------
+        ValueError
+            If the input is unusable, or y has a label that is not one of `classes`; the
+            message says why. The estimator is then as it was before.
+        AttributeError
+            If `multi_class` is not "ovr", as joint losses need all rows at once.
+
+        Notes
+        -----
+        `lower_bound_` is proven for all rows so far, those that were dropped too. With
+        the objective from a second pass it makes a certificate.
+
+        Rows should come in random order. Those of one class after the other give a
+        less good model, and a poor bound.
+
+        ``class_weight="balanced"`` means the weights of the classes so far: each row
+        counts with the factor that its class has with its batch. `C` may change from
+        batch to batch, the loss and the kind of intercept may not. `solver`, `tol`,
+        `max_iter` and `n_jobs` have no effect.
+
+        A call after `fit` or `fit_batches` begins a new stream, in which the rows of
+        that fit do not count: pass them first if they shall. `fit` ends a stream.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from hingesvm import HingeSVC
+        >>> X, y = make_classification(20_000, 10, flip_y=0.1, random_state=0)
+        >>> clf = HingeSVC()
+        >>> for rows, labels in zip(np.array_split(X, 20), np.array_split(y, 20)):
+        ...     _ = clf.partial_fit(rows, labels, classes=[0, 1])
+        >>> clf.n_samples_seen_
+        20000
+        >>> margins = np.where(y == 1, 1, -1) * clf.decision_function(X)
+        >>> losses = np.maximum(0.0, 1.0 - margins)
+        >>> objective = 0.5 * np.sum(clf.coef_**2) + losses.sum()
+        >>> bool(0.97 * objective <= clf.lower_bound_ <= objective)
+        True
+        """
+        with unchanged_on_error(self):
+            stream = advanced(self, self._stream, X, y, classes, sample_weight)
+            for name in _OF_FIT:
+                vars(self).pop(name, None)
+            self._stream = stream
+            for name, value in stream.attributes().items():
+                setattr(self, name, value)
+        return self
+
+
+def end_stream(estimator: Any) -> None:
+    """Forget the stream of an estimator."""
+    for name in _OF_STREAM:
+        vars(estimator).pop(name, None)
