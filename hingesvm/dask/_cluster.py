@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from distributed import Client, Future, wait
+from distributed import CancelledError, Client, Future, KilledWorker, wait
 
 from hingesvm.solvers.blocks.block import Block
 from hingesvm.training.batches import BatchReader
@@ -27,7 +27,7 @@ _LOOK, _PATIENCE = 0.5, 10.0
 # Bytes of a request from which it is sent to workers before the task.
 _LARGE = 1 << 19
 # Tasks that are in error as their worker has died, or what they need is gone.
-_GONE = ("KilledWorker", "FutureCancelledError", "CancelledError", "FuturesCancelled")
+_GONE = (CancelledError, KilledWorker)
 
 
 class DaskBlocks:
@@ -161,6 +161,8 @@ class DaskBlocks:
                 return True
             try:
                 wait(waiting, timeout=_LOOK)
+            except _GONE:
+                continue
             except TimeoutError:
                 alive = self._client.nthreads()
                 if any(address not in alive for address in addresses):
@@ -173,7 +175,7 @@ class DaskBlocks:
                 return None
             if task.status == "error":
                 error = task.exception()
-                if type(error).__name__ in _GONE:
+                if isinstance(error, _GONE):
                     return None
                 raise error
             try:
@@ -182,7 +184,7 @@ class DaskBlocks:
                 if address not in self._client.nthreads():
                     return None
             except Exception as error:
-                if type(error).__name__ in _GONE:
+                if isinstance(error, _GONE):
                     return None
                 raise
 
@@ -214,7 +216,7 @@ class DaskBlocks:
                 assert block is not None
                 if block.status == "error":
                     error = block.exception()
-                    if type(error).__name__ not in _GONE:
+                    if not isinstance(error, _GONE):
                         raise error
             left = [
                 number
@@ -233,6 +235,8 @@ class DaskBlocks:
             if pending:
                 try:
                     wait(pending, timeout=_LOOK)
+                except _GONE:
+                    continue
                 except TimeoutError:
                     if self._client.nthreads():
                         since = time.monotonic()

@@ -270,7 +270,8 @@ class Block:
         box = problem.bound, problem.curvature
         _vectors.distances(survey.shortfall, state.last.reach, *box, step, ratio)
         with np.errstate(divide="ignore"):
-            bins = np.floor(2.0 * np.log2(ratio)) - 2 * FIRST_BIN
+            # Within its box the distance of a row is negative.
+            bins = np.floor(2.0 * np.log2(np.maximum(ratio, 0.0))) - 2 * FIRST_BIN
         bins = np.clip(bins, 0, N_BINS - 1).astype(np.intp)
         return np.bincount(bins, minlength=N_BINS).astype(np.uint32)
 
