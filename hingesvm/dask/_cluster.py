@@ -53,7 +53,7 @@ class DaskBlocks:
         self.heights = [0] * len(parts)
         self.n_tasks = self.n_bytes = 0
         self._where: list[str] = [""] * len(parts)
-        self._blocks: list[Future | None] = [None] * len(parts)
+        self._blocks: dict[int, Future] = {}
         self._make(range(len(parts)))
 
     def ask(
@@ -93,9 +93,9 @@ class DaskBlocks:
                 block, where = self._blocks[number], self._where[number]
                 before = self._submit(where, _step, name, block, before, common)
                 tasks.append(before)
-            where = [self._where[number] for number in left]
-            if self._finished(tasks[-1:], where):
-                found = self._result(tasks[-1], where[-1])
+            places = [self._where[number] for number in left]
+            if self._finished(tasks[-1:], places):
+                found = self._result(tasks[-1], places[-1])
                 if found is not None:
                     self.n_bytes += _size(found[0]) * len(order)
                     return found[0]
@@ -103,7 +103,7 @@ class DaskBlocks:
             for place in reversed(range(len(tasks))):
                 if tasks[place].status != "finished":
                     continue
-                found = self._result(tasks[place], where[place])
+                found = self._result(tasks[place], places[place])
                 if found is not None:
                     first, left = found[0], left[place + 1 :]
                     break
@@ -198,7 +198,7 @@ class DaskBlocks:
         left = list(numbers)
         while left:
             for number in left:
-                self._blocks[number] = None
+                self._blocks.pop(number, None)
             self._locate(left)
             for number in left:
                 self._blocks[number] = self._client.submit(
@@ -213,16 +213,11 @@ class DaskBlocks:
             self._finished(tasks, [self._where[number] for number in left])
             for number in left:
                 block = self._blocks[number]
-                assert block is not None
                 if block.status == "error":
                     error = block.exception()
                     if not isinstance(error, _GONE):
                         raise error
-            left = [
-                number
-                for number in left
-                if self._blocks[number].status != "finished"  # type: ignore[union-attr]
-            ]
+            left = [n for n in left if self._blocks[n].status != "finished"]
 
     def _locate(self, numbers: Sequence[int]) -> None:
         """Wait until partitions are in memory, and find out where."""
@@ -262,9 +257,9 @@ class DaskBlocks:
             if part.status in ("cancelled", "lost"):
                 raise RuntimeError(
                     f"partition {number} is gone for good: the worker that had it "
-                    "died, and Dask does not know how it was made, as with data that were "
-                    "scattered. Make it from files or other sources on the workers, so "
-                    "that it can be made anew."
+                    "died, and Dask does not know how it was made, as with data that "
+                    "were scattered. Make it from files or other sources on the "
+                    "workers, so that it can be made anew."
                 )
 
 

@@ -252,8 +252,9 @@ class DaskHingeSVC(BaseHingeSVC):
         check_is_fitted(self)
         params = {k: v for k, v in self.get_params().items() if k != "client"}
         local = HingeSVC(**params)
-        fitted = {k: v for k, v in vars(self).items() if k.endswith("_")}
-        vars(local).update({k: v for k, v in fitted.items() if not k.startswith("_")})
+        for name, value in vars(self).items():
+            if name.endswith("_") and not name.startswith("_"):
+                setattr(local, name, value)
         return local
 
     def decision_function(self, X: Any) -> Any:

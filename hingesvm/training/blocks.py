@@ -354,11 +354,16 @@ def _common(summaries: list[Summary], used: list[int]) -> NDArray[Any] | None:
             raise ValueError(
                 f"{where} is {kinds[0]}, and that of partition {used[0]} {kinds[1]}."
             )
-        if not np.array_equal(other.names, first.names):
+        if _listed(other.names) != _listed(first.names):
             raise ValueError(
                 f"{where} has other names of columns than partition {used[0]}."
             )
     return first.names
+
+
+def _listed(names: NDArray[Any] | None) -> list[Any] | None:
+    """Return names as a list, if there are any."""
+    return None if names is None else names.tolist()
 
 
 def _union(labels: list[NDArray[Any]]) -> NDArray[Any]:

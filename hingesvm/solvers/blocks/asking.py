@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.solvers.blocks.answers import Carry, Spec, Sums
-from hingesvm.solvers.blocks.block import LINE, Block
+from hingesvm.solvers.blocks.block import LINE, N_BINS, Block
 from hingesvm.solvers.blocks.problem import SummedDuals
 from hingesvm.solvers.survey import Survey
 
@@ -232,8 +232,10 @@ class Talk:
     def distances(self) -> NDArray[np.intp]:
         """Return how many judged rows are how far from their kinks."""
         last = self._ahead or self.here
-        counts = [share.distances for share in last.of_blocks]
-        return np.sum(counts, axis=0, dtype=np.intp)
+        counts = np.zeros(N_BINS, dtype=np.intp)
+        for share in last.of_blocks:
+            counts += share.distances
+        return counts
 
     def n_crossed(self) -> int:
         """Return how many rows have crossed a kink unforeseen."""

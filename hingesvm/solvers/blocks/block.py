@@ -174,8 +174,6 @@ class Block:
         """Forget a problem."""
         self._states.pop(key, None)
 
-    # Problems
-
     def _begin(self, spec: Spec, turn: int) -> _State:
         """Return the state of a problem that is new here."""
         if self._X.dtype != spec.dtype:
@@ -199,8 +197,6 @@ class Block:
             return None
         state.turn = turn
         return state
-
-    # Surveys and bands
 
     def enter(
         self, spec: Spec, turn: int, w: FloatArray, intercept: float, _: Any = None
@@ -385,8 +381,6 @@ class Block:
             return None
         problem = state.problem
         return problem.loss_sum(1.0 - problem.margins(w, intercept))
-
-    # Sweeps
 
     def sweep(
         self, carry: Carry, spec: Spec, turn: int, seed: int, is_first: bool

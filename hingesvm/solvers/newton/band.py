@@ -29,7 +29,8 @@ GOAL_READ = 1e-3
 # Part of the last gap to which the next one is solved, and of the goal; and part of the
 # objective below which a band has lost touch with the other rows.
 _SHARPER, _ENOUGH, _LOST = 0.1, 0.5, 0.5
-# By how much a round lets the step grow at most.
+# By how much a round lets the step grow at most
+# (docs/experiments.md#few-passes-samples-and-bands).
 _LARGEST_GROWTH = 30.0
 
 

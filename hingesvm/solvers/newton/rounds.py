@@ -16,12 +16,14 @@ __all__ = ["PATIENCE", "Rounds"]
 
 IndexArray = NDArray[np.intp]
 
+#: Rounds without a smaller gap before all rows are taken in
+#: (docs/experiments.md#constants).
+PATIENCE = 4
+# Part of the rows that may cross before the next round is kept short again
+# (docs/experiments.md#constants).
+_FEW = 0.01
 # Rounds: with long ones steps are taken in vain on a wrong band, with short ones passes
 # over all rows (docs/experiments.md#few-passes-samples-and-bands).
-#: Rounds without a smaller gap before all rows are taken in.
-PATIENCE = 4
-# Part of the rows that may cross before the next one is kept short again.
-_FEW = 0.01
 # Part of the gap that a round leaves which brought hardly anything, so that one that
 # was cut short lets the step grow.
 _HARDLY = 0.8
