@@ -42,8 +42,9 @@ Float64Array = NDArray[np.float64]
 # few is exact in one place; see ``solvers/choice.py``.
 _FEW_ROWS, _FEW_VALUES = 10_000, 4_000_000
 # Rows of a sample, in units of (n sqrt(d))^(2/3), at which it and the band, which has
-# about 3 n sqrt(d / m) rows where the sample has m, cost about as much.
-_SIZE = 2.6
+# about 2 n sqrt(d / m) rows where the sample has m, cost about as much
+# (docs/experiments.md#rows-on-a-cluster).
+_SIZE = 1.5
 # Part of the rows that a sample may have: more of them are gathered for nothing.
 _LARGEST_SAMPLE = 0.25
 # Problems that are solved at once: with fewer of them workers wait for the bands of

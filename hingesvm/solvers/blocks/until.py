@@ -26,7 +26,6 @@ from hingesvm.solvers.blocks.block import FIRST_BIN, LINE, N_BINS
 from hingesvm.solvers.blocks.problem import BlocksProblem
 from hingesvm.solvers.newton.band import solve_band
 from hingesvm.solvers.newton.bands import (
-    ERRORS,
     LARGEST_PART,
     LATER,
     LEAST_BAND,
@@ -49,14 +48,17 @@ __all__ = ["Sample", "rounded_gap", "solve_on_blocks"]
 Float64Array = NDArray[np.float64]
 BlocksProgress = ProgressOf[BlocksProblem]
 
-# Bands of rows in blocks: those of a round as a part of all, at least. Small ones take
-# more rounds, large ones are solved in one place while others wait.
-_LEAST_PART = 0.02
-# Newton steps of the first round: more of them are taken in vain on a wrong band.
+# Bands of rows in blocks: those of a round as a part of all, at least, and in units of
+# the statistical error of a sample's margins. Small ones take more rounds, large ones
+# are solved in one place while workers wait (docs/experiments.md#rows-on-a-cluster).
+_LEAST_PART, _ERRORS = 0.02, 2.0
+# Newton steps of the first round: more of them are taken in vain on a wrong band, less
+# take rounds (docs/experiments.md#rows-on-a-cluster).
 _STEPS = 30
 # All rows over those of a sample whose error is that of sweeps.
 _FACTOR_OF_SWEEPS = 4
-# Relative gap to which a sample is solved: a larger one leads the first band astray.
+# Relative gap to which a sample is solved: a larger one leads the first band astray, a
+# smaller one is work in vain (docs/experiments.md#rows-on-a-cluster).
 _GOAL_OF_SAMPLE = 1e-3
 # Passes of sweeps before the first survey, and between two.
 _FIRST_PASSES, _PASSES = 3, 2
@@ -281,7 +283,7 @@ class _Blocks:
     def _near(self, rounds: Rounds, error: float) -> float:
         """Return the distance from the kinks up to which rows join the next band."""
         n_rows = self.problem.n_rows
-        part = min(max(ERRORS * error, _LEAST_PART), LARGEST_PART)
+        part = min(max(_ERRORS * error, _LEAST_PART), LARGEST_PART)
         if np.isfinite(rounds.gap):
             part = max(LATER * part, _LEAST_PART)
         wanted = max(LEAST_BAND, int(part * n_rows))

@@ -35,7 +35,6 @@ from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 
 __all__ = [
-    "ERRORS",
     "FARTHER",
     "LARGEST_PART",
     "LATER",
@@ -71,7 +70,7 @@ LEAST_ROWS, ROWS_PER_COLUMN, LEAST_OF_CLASS, _FACTOR = 1000, 8, 10, 8
 # rows (docs/experiments.md#few-passes-samples-and-bands).
 # Rows: at least and at most as a part of all, at least in number, and in units of the
 # statistical error of a sample's margins.
-_LEAST_PART, LARGEST_PART, LEAST_BAND, ERRORS = 0.05, 0.3, 3000, 3.0
+_LEAST_PART, LARGEST_PART, LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
 # Size of a later one, as a part of the first, as less is still to move; factor of the
 # reach of rows that have crossed a kink unforeseen; and rows join that are within so
 # many times the distance just moved.
@@ -338,7 +337,7 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     n_rows, survey, reach = problem.n_rows, rounds.survey, rounds.reach
     error = np.sqrt(_factor(problem.rows) * problem.rows.n_features / n_rows)
     least = _PART_READ if problem.rows.reads_in_passes else _LEAST_PART
-    part = min(max(ERRORS * error, least), LARGEST_PART)
+    part = min(max(_ERRORS * error, least), LARGEST_PART)
     if np.isfinite(rounds.gap):
         part = max(LATER * part, least)
     wanted = max(LEAST_BAND, int(part * n_rows))
