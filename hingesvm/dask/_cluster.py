@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ __all__ = ["DaskBlocks"]
 # Seconds between two looks at which workers are alive, and for which workers may all be
 # gone, or a partition nowhere.
 _LOOK, _PATIENCE = 0.5, 10.0
+# Results that are fetched at once.
+_AT_ONCE = 16
 # Bytes of a request from which it is sent to workers before the task.
 _LARGE = 1 << 19
 # Tasks that are in error as their worker has died, or what they need is gone.
@@ -142,8 +145,11 @@ class DaskBlocks:
     ) -> None:
         """Wait for tasks; add the answers of those whose worker lives."""
         self._finished(list(tasks), [address for address, _ in tasks.values()])
-        for task, (address, numbers) in tasks.items():
-            found = self._result(task, address)
+        # Each is a message there and back, so they are fetched side by side.
+        with ThreadPoolExecutor(min(len(tasks), _AT_ONCE)) as pool:
+            addresses = [address for address, _ in tasks.values()]
+            results = list(pool.map(self._result, tasks, addresses))
+        for found, (_, numbers) in zip(results, tasks.values(), strict=True):
             if found is not None:
                 answers.update(zip(numbers, found[0], strict=True))
 

@@ -22,7 +22,7 @@ Float64Array = NDArray[np.float64]
 
 # Bytes of rows that are gathered for all problems that are solved at once: with fewer
 # more rounds are needed, with more of them memory.
-_MOST_BYTES = 1 << 28
+_MOST_BYTES = 1 << 30
 
 
 class KnownRows:
