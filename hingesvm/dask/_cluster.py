@@ -8,9 +8,9 @@ where it then is, and that block has none of the state of the old one.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,6 @@ __all__ = ["DaskBlocks"]
 # Seconds between two looks at which workers are alive, and for which workers may all be
 # gone, or a partition nowhere.
 _LOOK, _PATIENCE = 0.5, 10.0
-# Results that are fetched at once.
-_AT_ONCE = 16
 # Bytes of a request from which it is sent to workers before the task.
 _LARGE = 1 << 19
 # Tasks that are in error as their worker has died, or what they need is gone.
@@ -145,13 +143,34 @@ class DaskBlocks:
     ) -> None:
         """Wait for tasks; add the answers of those whose worker lives."""
         self._finished(list(tasks), [address for address, _ in tasks.values()])
-        # Each is a message there and back, so they are fetched side by side.
-        with ThreadPoolExecutor(min(len(tasks), _AT_ONCE)) as pool:
-            addresses = [address for address, _ in tasks.values()]
-            results = list(pool.map(self._result, tasks, addresses))
-        for found, (_, numbers) in zip(results, tasks.values(), strict=True):
+        found = self._gathered(list(tasks), [address for address, _ in tasks.values()])
+        if found is not None:
+            for results, (_, numbers) in zip(found, tasks.values(), strict=True):
+                answers.update(zip(numbers, results, strict=True))
+            return
+        for task, (address, numbers) in tasks.items():
+            one = self._result(task, address)
+            if one is not None:
+                answers.update(zip(numbers, one[0], strict=True))
+
+    def _gathered(
+        self, tasks: list[Future], addresses: Sequence[str]
+    ) -> list[Any] | None:
+        """Return the results of tasks; None if one may have gone with its worker."""
+        if any(task.status in ("pending", "cancelled", "lost") for task in tasks):
+            return None
+        fetching = self._client.sync(_fetch, self._client, tasks)
+        while True:
+            try:
+                found: tuple[list[Any]] | None = self._client.sync(_poll, fetching)
+            except _GONE:
+                return None
             if found is not None:
-                answers.update(zip(numbers, found[0], strict=True))
+                return found[0]
+            alive = self._client.nthreads()
+            if any(address not in alive for address in addresses):
+                self._client.loop.add_callback(fetching[0].cancel)
+                return None
 
     def _finished(self, tasks: list[Future], addresses: Sequence[str]) -> bool:
         """Wait until tasks are done, but for those that wait for a worker that died.
@@ -176,23 +195,8 @@ class DaskBlocks:
 
     def _result(self, task: Future, address: str) -> tuple[Any] | None:
         """Return the result of a task in a tuple; None if it went with its worker."""
-        while True:
-            if task.status in ("cancelled", "lost"):
-                return None
-            if task.status == "error":
-                error = task.exception()
-                if isinstance(error, _GONE):
-                    return None
-                raise error
-            try:
-                return (task.result(timeout=_LOOK),)
-            except TimeoutError:
-                if address not in self._client.nthreads():
-                    return None
-            except Exception as error:
-                if isinstance(error, _GONE):
-                    return None
-                raise
+        found = self._gathered([task], [address])
+        return None if found is None else (found[0],)
 
     def _lost(self, numbers: Sequence[int]) -> list[int]:
         """Return which blocks were on workers that died."""
@@ -267,6 +271,17 @@ class DaskBlocks:
                     "were scattered. Make it from files or other sources on the "
                     "workers, so that it can be made anew."
                 )
+
+
+async def _fetch(client: Client, tasks: list[Future]) -> list[Any]:
+    """Begin to fetch results."""
+    return [asyncio.ensure_future(client.gather(tasks, asynchronous=True))]
+
+
+async def _poll(fetching: list[Any]) -> tuple[Any] | None:
+    """Return what is fetched in a tuple, or None if that takes longer."""
+    await asyncio.wait(fetching, timeout=_LOOK)
+    return (fetching[0].result(),) if fetching[0].done() else None
 
 
 def _block(number: int, *part: Any) -> Block:
