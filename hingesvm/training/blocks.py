@@ -120,6 +120,7 @@ class BlocksTraining:
             self._sizes[places] += summary.sizes
         codes = np.arange(len(classes))
         self._is_weighted = any(summary.is_weighted for summary in some)
+        self._weights = np.unique([summary.weights for summary in some])
         self.known = KnownRows(some, max(1, min(len(classes), _AT_ONCE)))
         self.training = Training.of_codes(
             params, self.known.some, classes, codes, self._sizes
@@ -156,7 +157,9 @@ class BlocksTraining:
                 'multi_class="ovr".'
             )
         factors = class_factors(self._params.class_weight, self.classes, self._sizes)
-        costs = training.binary_factors.cost * row_costs(C, factors)
+        # Those of all rows lie between these.
+        row_costs(C, np.outer(self._weights[[0, -1]], factors))
+        costs = training.binary_factors.cost * C * factors
         total = float((costs * self._sizes).sum())
         if not rows.longest() * (1.0 + total) < _LARGEST:
             raise ValueError(

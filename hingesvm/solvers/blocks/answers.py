@@ -28,6 +28,8 @@ class Summary:
     n_features : int
     dtype : dtype
     is_sparse, is_weighted : bool
+    weights : pair of float
+        The smallest and the largest of the weights.
     n_entries, longest_row : int
         Stored values, and the most of these in a row.
     longest_square, sum_squares : float
@@ -48,6 +50,7 @@ class Summary:
     dtype: np.dtype[np.floating]
     is_sparse: bool
     is_weighted: bool
+    weights: tuple[float, float]
     n_entries: int
     longest_row: int
     longest_square: float

@@ -136,6 +136,7 @@ class Block:
     def summary(self, _: Any = None) -> Summary:
         """Return what is to be known of the rows before a fit."""
         rows, weights = self._rows, self._weights
+        ones = np.ones(1) if weights is None else weights
         # Those of dense rows would be kept beside them.
         norms = (rows if rows.is_sparse else gathered([self._X])).squared_norms()
         sizes = np.bincount(self._codes, weights, len(self._labels))
@@ -146,6 +147,7 @@ class Block:
             dtype=rows.dtype,
             is_sparse=rows.is_sparse,
             is_weighted=weights is not None,
+            weights=(float(ones.min(initial=np.inf)), float(ones.max(initial=0.0))),
             n_entries=rows.n_entries,
             longest_row=rows.longest_row() if rows.n_rows else 0,
             longest_square=float(norms.max(initial=0.0)),
