@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.datasets import make_classification
 
 from hingesvm import HingeSVC
-from hingesvm.solvers.blocks.asking import LocalBlocks, Talk
+from hingesvm.solvers.blocks.asking import LocalBlocks
 from hingesvm.training.batches import BatchReader
 from hingesvm.training.blocks import BlocksTraining
 
@@ -83,6 +83,25 @@ def test_the_optimum_of_a_text(text, rule, loss):
     model = trained(clf, blocks_of(*text, 4))
     assert model.dual_gap <= 1e-3 * model.objective
     assert_same(model, clf.fit(*text))
+
+
+def test_classes_of_a_text_are_in_flight_at_once(text):
+    X, y = text
+    y = np.where(np.arange(len(y)) % 3 == 0, 2, y)
+    models = [
+        trained(HingeSVC(tol=1e-3), blocks_of(X, y, 4, n_threads=n)) for n in (1, 3)
+    ]
+    assert_same(models[0], HingeSVC(tol=1e-3).fit(X, y))
+    # Which class is first changes no bit.
+    np.testing.assert_array_equal(models[0].coef, models[1].coef)
+
+
+def test_weights_out_of_range_are_refused(table):
+    X, y = table
+    weights = np.full(len(y), 1e-200)
+    block = BatchReader(HingeSVC(), []).block(0, (X, y, weights))
+    with pytest.raises(ValueError, match="rescale C or the weights"):
+        trained(HingeSVC(), LocalBlocks([block]))
 
 
 def test_rounds_do_not_grow_with_the_number_of_blocks(table):
@@ -180,4 +199,3 @@ def test_forgetting_frees_blocks(table):
     blocks = blocks_of(*table, 3)
     trained(HingeSVC(), blocks)
     assert not any(block._states for block in blocks.blocks)
-    assert isinstance(Talk, type)
