@@ -29,14 +29,14 @@ from hingesvm.training.validation import (
     refuse_infinite,
 )
 
-__all__ = ["BatchReader"]
+__all__ = ["FEW_ROWS", "FEW_VALUES", "BatchReader"]
 
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-# Rows and values (rows times columns) up to which all batches are kept in memory, as a
-# fit of so few is exact there; see ``solvers/choice.py``.
-_FEW_ROWS, _FEW_VALUES = 10_000, 4_000_000
+#: Rows and values (rows times columns) up to which all batches are kept in memory, as
+#: a fit of so few is exact there; see ``solvers/choice.py``.
+FEW_ROWS, FEW_VALUES = 10_000, 4_000_000
 # Rows that are kept to judge the scales of columns by: of each batch, and in all.
 _OF_BATCH, _OF_ALL = 256, 4096
 # Classes up to which a code takes one byte.
@@ -139,7 +139,7 @@ class BatchReader:
             n_entries += part.n_entries
             longest_row = max(longest_row, part.longest_row())
             n_rows += len(of_batch)
-            if n_rows > _FEW_ROWS or n_rows * X.shape[1] > _FEW_VALUES:
+            if n_rows > FEW_ROWS or n_rows * X.shape[1] > FEW_VALUES:
                 all_rows = None
             elif all_rows is not None:
                 all_rows.append(X.copy())

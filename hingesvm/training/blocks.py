@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.rows.gathered import gathered
+from hingesvm.solvers import LARGEST_SUM, Solution, too_large
 from hingesvm.solvers.blocks.answers import SomeRows, Spec, Summary
 from hingesvm.solvers.blocks.asking import Blocks, Talk
 from hingesvm.solvers.blocks.problem import BlocksProblem, KnownRows, sweeping_step
@@ -24,9 +25,9 @@ from hingesvm.solvers.newton.bands import (
     scales_of,
 )
 from hingesvm.solvers.newton.starts import WeightsStart
-from hingesvm.solvers.progress import Solution
 from hingesvm.solvers.survey import COARSE
 from hingesvm.solvers.sweeping.steps import WIDE
+from hingesvm.training.batches import FEW_ROWS, FEW_VALUES
 from hingesvm.training.callbacks import Task
 from hingesvm.training.one_vs_rest import CancelledError
 from hingesvm.training.parameters import HingeParameters
@@ -38,9 +39,6 @@ __all__ = ["BlocksTraining", "LastModel"]
 
 Float64Array = NDArray[np.float64]
 
-# Rows and values (rows times columns) up to which all rows are gathered, as a fit of so
-# few is exact in one place; see ``solvers/choice.py``.
-_FEW_ROWS, _FEW_VALUES = 10_000, 4_000_000
 # Rows of a sample, in units of (n sqrt(d))^(2/3), at which it and the band, which has
 # about 2 n sqrt(d / m) rows where the sample has m, cost about as much
 # (docs/experiments.md#rows-on-a-cluster).
@@ -52,8 +50,6 @@ _LARGEST_SAMPLE = 0.25
 _AT_ONCE = 16
 # Rows that are judged to choose a band.
 _JUDGES = 10_000
-# Sums whose squares are finite.
-_LARGEST = 1e150
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,7 @@ class BlocksTraining:
         """
         rows, training = self.known, self.training
         n_values = rows.n_rows * rows.n_features
-        if rows.n_rows <= _FEW_ROWS and n_values <= _FEW_VALUES:
+        if rows.n_rows <= FEW_ROWS and n_values <= FEW_VALUES:
             return self._train_here(C, task)
         is_wide = rows.is_sparse and rows.n_features > WIDE
         least = max(LEAST_ROWS, ROWS_PER_COLUMN * rows.n_features)
@@ -153,7 +149,7 @@ class BlocksTraining:
         if training.is_joint:
             raise ValueError(
                 f"multi_class={self._params.multi_class!r} trains more than two "
-                f"classes only on up to {_FEW_ROWS} rows, which are gathered: use "
+                f"classes only on up to {FEW_ROWS} rows, which are gathered: use "
                 'multi_class="ovr".'
             )
         factors = class_factors(self._params.class_weight, self.classes, self._sizes)
@@ -161,11 +157,8 @@ class BlocksTraining:
         row_costs(C, np.outer(self._weights[[0, -1]], factors))
         costs = training.binary_factors.cost * C * factors
         total = float((costs * self._sizes).sum())
-        if not rows.longest() * (1.0 + total) < _LARGEST:
-            raise ValueError(
-                "The values of X, or C times those of X, are so large that their "
-                "squares overflow: scale X or reduce C."
-            )
+        if not rows.longest() * (1.0 + total) < LARGEST_SUM:
+            raise too_large()
         last = last if last is not None and self._suits(last) else None
         sample = None
         if last is None and not is_wide and training.settings.method != "stochastic":
