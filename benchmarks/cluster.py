@@ -219,20 +219,14 @@ def measure_peer(options: argparse.Namespace) -> list[Row]:
 
     with cluster(2) as workers, Client(workers) as client:
         parts = scattered(client, X, y, PARTS)
-        for _ in range(3):
+        for seed in range(options.seeds):
             start = time.perf_counter()
-            clf = DaskHingeSVC(C=C, tol=LEVEL).fit(parts)
+            clf = DaskHingeSVC(C=C, tol=LEVEL, random_state=seed).fit(parts)
             ours = time.perf_counter() - start
-            name = "DaskHingeSVC(tol=1e-2)"
-            rows.append(
-                {
-                    "name": name,
-                    "passes": 1 + sum(Noted.last.names[key] for key in SUMS),
-                    "seconds": ours,
-                }
-            )
-        rows = [min(rows, key=lambda row: row["seconds"])]
-        rows[0]["excess"] = excess(clf)
+            passes = 1 + sum(Noted.last.names[key] for key in SUMS)
+            row = {"name": "DaskHingeSVC(tol=1e-2)", "passes": passes, "seconds": ours}
+            rows.append(row | {"excess": excess(clf)})
+        rows = [sorted(rows, key=lambda row: row["seconds"])[len(rows) // 2]]
         # The best setting of 32 in benchmarks/results/batches.md for this order.
         setting = {"learning_rate": "invscaling", "eta0": 0.01, "average": True}
         model: Any = SGDClassifier(alpha=10.0 / (C * len(y)), random_state=0, **setting)
@@ -312,7 +306,8 @@ def report(found: dict[str, Any]) -> Iterator[str]:
         yield from (f"## covtype, 2 workers: within {LEVEL:g} of the minimum", "")
         yield "SGDClassifier.partial_fit on one partition after the other, as dask_ml's"
         yield "Incremental does it, with the best of the 32 settings that `batches.md`"
-        yield "tries on this order of rows. Of HingeSVC each round of sums is a pass."
+        yield "tries on this order of rows. Of DaskHingeSVC, rounds of sums are passes,"
+        yield "and the row is the fit of median time over `random_state`."
         yield ""
         yield from table(
             ("solver", "passes", "seconds", "within"),
