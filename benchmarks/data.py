@@ -117,6 +117,11 @@ def load(name: str) -> Dataset:
     return _restore(name, folder)
 
 
+def source_of(name: str) -> sources.Table:
+    """Return rows and all labels of a problem, as its source has them."""
+    return _read(PROBLEMS[name])[0]
+
+
 def _cache_folder() -> Path:
     """Return the folder of prepared problems, one for each kind of source."""
     kind = "fetched" if sources.given_folder() is None else "given"

@@ -38,7 +38,7 @@ def read_in_passes(monkeypatch, *, bands=True, part=None):
 
     `part` is that of the bytes of X which may be in memory at once.
     """
-    monkeypatch.setattr("hingesvm.training.batches._FEW_ROWS", 0)
+    monkeypatch.setattr("hingesvm.training.batches.FEW_ROWS", 0)
     if bands:
         monkeypatch.setattr("hingesvm.solvers.passes.LEAST_BAND", 0)
     if part is not None:

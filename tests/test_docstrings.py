@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from itertools import pairwise
@@ -28,6 +29,8 @@ MODULES = [
         if not module.name.startswith("_") and module.name not in NOT_PUBLIC
     ),
 ]
+if importlib.util.find_spec("distributed") is None:
+    MODULES.remove("hingesvm.dask")
 PUBLIC = {
     f"{module}.{name}": getattr(importlib.import_module(module), name)
     for module in MODULES

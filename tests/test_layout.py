@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "training",
     },
     "inspection": {"losses", "metrics", "model_selection"},
+    "dask": {"_base", "losses", "solvers", "svc", "training"},
     "_source": set(),
     "__init__": {"_source", "model_selection", "svc"},
 }

@@ -40,6 +40,7 @@ from hingesvm.solvers.sweeping.together import sweep_together
 from hingesvm.solvers.sweeping.until import sweep_until
 
 __all__ = [
+    "LARGEST_SUM",
     "Check",
     "Method",
     "Progress",
@@ -52,12 +53,13 @@ __all__ = [
     "most_together",
     "solve",
     "solve_jointly",
+    "too_large",
 ]
 
 _DEFAULTS = Settings()
 
-# Sums whose squares are finite.
-_LARGEST = 1e150
+#: Sums whose squares are finite.
+LARGEST_SUM = 1e150
 
 
 def solve(
@@ -230,18 +232,23 @@ def check_range(problem: Problem) -> None:
     """Refuse data whose objective could overflow."""
     rows, cost = problem.rows, problem.cost
     total = float(cost[0]) * len(cost) if cost.strides[0] == 0 else float(cost.sum())
-    if rows.largest_possible() * (1.0 + total) < _LARGEST:
+    if rows.largest_possible() * (1.0 + total) < LARGEST_SUM:
         return
     longest = rows.longest()
-    if longest * (1.0 + total) < _LARGEST:
+    if longest * (1.0 + total) < LARGEST_SUM:
         return
     with np.errstate(over="ignore"):
         largest = float((cost * np.sqrt(rows.squared_norms())).sum())
-    if not (largest < _LARGEST and longest < _LARGEST):
-        raise ValueError(
-            "The values of X, or C times those of X, are so large that their squares "
-            "overflow: scale X or reduce C."
-        )
+    if not (largest < LARGEST_SUM and longest < LARGEST_SUM):
+        raise too_large()
+
+
+def too_large() -> ValueError:
+    """Return the error about data whose objective could overflow."""
+    return ValueError(
+        "The values of X, or C times those of X, are so large that their squares "
+        "overflow: scale X or reduce C."
+    )
 
 
 def _progress(

@@ -16,8 +16,10 @@ from sklearn.utils.validation import validate_data
 from hingesvm.rows.batches import BatchRows
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.copied import Matrix
+from hingesvm.rows.gathered import stacked
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.rows.parts import Shape
+from hingesvm.solvers.blocks.block import Block
 from hingesvm.training.validation import (
     aligned,
     check_indices,
@@ -28,14 +30,14 @@ from hingesvm.training.validation import (
     two_classes,
 )
 
-__all__ = ["BatchReader"]
+__all__ = ["FEW_ROWS", "FEW_VALUES", "BatchReader"]
 
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-# Rows and values (rows times columns) up to which all batches are kept in memory, as a
-# fit of so few is exact there; see ``solvers/choice.py``.
-_FEW_ROWS, _FEW_VALUES = 10_000, 4_000_000
+#: Rows and values (rows times columns) up to which all batches are kept in memory, as
+#: a fit of so few is exact there; see ``solvers/choice.py``.
+FEW_ROWS, FEW_VALUES = 10_000, 4_000_000
 # Rows that are kept to judge the scales of columns by: of each batch, and in all.
 _OF_BATCH, _OF_ALL = 256, 4096
 # Classes up to which a code takes one byte.
@@ -54,6 +56,8 @@ class BatchReader:
         What the user passed. Each iteration of it is a pass.
     classes : array-like of shape (n_classes,), optional
         The labels that may occur.
+    what : str, default="batch"
+        What one is called in messages.
 
     Attributes
     ----------
@@ -85,6 +89,7 @@ class BatchReader:
         estimator: BaseEstimator,
         batches: Iterable[Any],
         classes: ArrayLike | None = None,
+        what: str = "batch",
     ) -> None:
         if isinstance(batches, Iterator):
             raise ValueError(
@@ -99,7 +104,7 @@ class BatchReader:
                 "batches must be an iterable of (X, y) or (X, y, sample_weight), got "
                 f"{type(batches).__name__}.{hint}"
             )
-        self._estimator, self._batches = estimator, batches
+        self._estimator, self._batches, self._what = estimator, batches, what
         self._allowed = None if classes is None else set(np.unique(classes).tolist())
         self._heights: list[int] = []
         self._masks: list[BoolArray | None] = []
@@ -126,32 +131,21 @@ class BatchReader:
         n_entries = longest_row = n_rows = 0
         longest_square = 0.0
         for number, batch in enumerate(self._batches):
-            X, y, weight = _parts(batch, number)
-            with _naming(number):
-                X = self._checked(X)
-                labels = _as_labels(y, X.shape[0])
-                weight = check_sample_weight(weight, len(labels), may_be_zero=True)
-                # What was passed may be written over by the next batch.
-                weight = None if weight is None else weight.copy()
-                mask: BoolArray | None = None
-                self._heights.append(len(labels))
-                self.n_samples += len(labels)
-                if weight is not None and not np.all(weight):
-                    mask = np.greater(weight, 0.0)
-                    X, labels, weight = X[mask], labels[mask], weight[mask]
-                self._masks.append(mask)
-                codes.append(self._encoded(labels, known))
-                weights.append(weight)
-                if not len(labels):
-                    continue
+            X, of_batch, weight, mask = self._taken(number, batch, known)
+            self._masks.append(mask)
+            codes.append(of_batch)
+            weights.append(weight)
+            if not len(of_batch):
+                continue
+            with self._naming(number):
                 part = checked_rows(X)
             longest_square = max(longest_square, part.longest_square())
             if self._is_sparse:
                 norms.append(part.squared_norms())
             n_entries += part.n_entries
             longest_row = max(longest_row, part.longest_row())
-            n_rows += len(labels)
-            if n_rows > _FEW_ROWS or n_rows * X.shape[1] > _FEW_VALUES:
+            n_rows += len(of_batch)
+            if n_rows > FEW_ROWS or n_rows * X.shape[1] > FEW_VALUES:
                 all_rows = None
             elif all_rows is not None:
                 all_rows.append(X.copy())
@@ -161,7 +155,7 @@ class BatchReader:
         self._finish_labels(known, codes)
         self._finish_weights(weights)
         if all_rows is not None:
-            return MemoryRows(_stacked([self._cast(X) for X in all_rows]))
+            return MemoryRows(stacked([self._cast(X) for X in all_rows]))
         n_features = int(self._estimator.n_features_in_)
         shape = Shape(
             heights=self._used_heights(),
@@ -172,9 +166,46 @@ class BatchReader:
             is_sparse=bool(self._is_sparse),
             squared_norms=np.concatenate(norms) if norms else None,
             longest_square=longest_square,
-            few=_stacked([self._cast(X) for X in few]),
+            few=stacked([self._cast(X) for X in few]),
         )
         return BatchRows(self._read, shape)
+
+    def _taken(
+        self, number: int, batch: Any, known: dict[Any, int]
+    ) -> tuple[Matrix, NDArray[np.integer], Float64Array | None, BoolArray | None]:
+        """Return checked rows of positive weight, their codes and weights, and which.
+
+        Labels that were not known get the next codes.
+        """
+        X, y, weight = self._parts(batch, number)
+        with self._naming(number):
+            X = self._checked(X)
+            labels = _as_labels(y, X.shape[0])
+            weight = check_sample_weight(weight, len(labels), may_be_zero=True)
+            # What was passed may be written over by the next batch.
+            weight = None if weight is None else weight.copy()
+            mask: BoolArray | None = None
+            self._heights.append(len(labels))
+            self.n_samples += len(labels)
+            if weight is not None and not np.all(weight):
+                mask = np.greater(weight, 0.0)
+                X, labels, weight = X[mask], labels[mask], weight[mask]
+            return X, self._encoded(labels, known), weight, mask
+
+    def block(self, number: int, batch: Any) -> Block:
+        """Return the rows of positive weight of one batch, with labels and weights.
+
+        It belongs to no other batch, so that its labels are those that it has.
+        """
+        known: dict[Any, int] = {}
+        X, codes, weight, _ = self._taken(number, batch, known)
+        with self._naming(number):
+            if len(codes):
+                checked_rows(X)
+        self._finish_labels(known, [codes])
+        names = getattr(self._estimator, "feature_names_in_", None)
+        X = self._cast(X)
+        return Block(number, X, self.classes, self.codes, weight, self.n_samples, names)
 
     def _read(self) -> Iterator[Matrix]:
         """Yield the rows of positive weight of each batch: a later pass."""
@@ -185,8 +216,8 @@ class BatchReader:
                     f"batches yielded more than {number} batches, as many as there "
                     "were in the first pass: each pass must yield the same rows."
                 )
-            X, y, _ = _parts(batch, number)
-            with _naming(number):
+            X, y, _ = self._parts(batch, number)
+            with self._naming(number):
                 X = self._checked(X, is_first=False)
                 labels = _as_labels(y, X.shape[0])
             height = self._heights[number]
@@ -213,6 +244,27 @@ class BatchReader:
                 f"{len(self._heights)} in the first pass: each pass must yield the "
                 "same rows. Iterators that are used up end at once."
             )
+
+    @contextmanager
+    def _naming(self, number: int) -> Iterator[None]:
+        """Add the number of a batch to errors about it."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self._what} {number}: {error}") from error
+
+    def _parts(self, batch: Any, number: int) -> tuple[Any, Any, Any]:
+        """Return X, y and sample weights, or None, of a batch."""
+        if isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
+            X, y, *weight = batch
+            return X, y, weight[0] if weight else None
+        found = type(batch).__name__
+        if isinstance(batch, (tuple, list)):
+            found += f" of {len(batch)}"
+        raise ValueError(
+            f"{self._what} {number} must be (X, y) or (X, y, sample_weight), got a "
+            f"{found}."
+        )
 
     def _checked(self, X: Any, *, is_first: bool = True) -> Matrix:
         """Return the checked rows of a batch, as an array or CSR matrix."""
@@ -341,28 +393,6 @@ class BatchReader:
         )
 
 
-@contextmanager
-def _naming(number: int) -> Iterator[None]:
-    """Add the number of a batch to errors about it."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"batch {number}: {error}") from error
-
-
-def _parts(batch: Any, number: int) -> tuple[Any, Any, Any]:
-    """Return X, y and sample weights, or None, of a batch."""
-    if isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
-        X, y, *weight = batch
-        return X, y, weight[0] if weight else None
-    found = type(batch).__name__
-    if isinstance(batch, (tuple, list)):
-        found += f" of {len(batch)}"
-    raise ValueError(
-        f"batch {number} must be (X, y) or (X, y, sample_weight), got a {found}."
-    )
-
-
 def _is_empty(X: Any) -> bool:
     """Whether the rows of a batch, not checked yet, are none."""
     shape = getattr(X, "shape", None)
@@ -395,11 +425,4 @@ def _with_some(few: list[Matrix], X: Matrix) -> list[Matrix]:
     if sum(part.shape[0] for part in few) <= _OF_ALL:
         return few
     # In one piece, as batches of one row have no half.
-    return [_stacked(few)[::2].copy()]
-
-
-def _stacked(parts: list[Matrix]) -> Matrix:
-    """Return rows one below the other."""
-    if sp.issparse(parts[0]):
-        return sp.vstack(parts, format="csr")
-    return np.concatenate(parts)
+    return [stacked(few)[::2].copy()]

@@ -280,7 +280,7 @@ class Training:
             The model and its certificates.
         """
         costs = self.costs(C)
-        monitor = self._monitor(task, fit_name)
+        monitor = self.monitor(task, self.rows.n_rows, fit_name)
         if self.is_joint:
             return self._train_jointly(costs, starts[0] if starts else None, monitor)
         solved = OneVsRestSolver(
@@ -313,7 +313,9 @@ class Training:
             costs,
         )
 
-    def _monitor(self, task: Task | None, fit_name: str) -> FitMonitor | None:
+    def monitor(
+        self, task: Task | None, n_rows: int, fit_name: str = ""
+    ) -> FitMonitor | None:
         """Return the monitor of a fit, or None if nothing is printed or called back."""
         if not (self.verbose or task is not None):
             return None
@@ -324,7 +326,7 @@ class Training:
             return ProgressPrinter(
                 number,
                 count,
-                self.rows.n_rows,
+                n_rows,
                 self.settings.tol,
                 self.settings.max_iter,
                 scale,

@@ -28,6 +28,7 @@ __all__ = [
     "check_sample_weight",
     "checked_input",
     "checked_rows",
+    "class_factors",
     "draw_seeds",
     "encode_labels",
     "is_plain",
@@ -275,11 +276,43 @@ def row_factors(
     """
     if class_weight is None and weights is None:
         return np.ones(1)
+    is_balanced = isinstance(class_weight, str)
+    sizes = np.bincount(codes, weights, len(classes)) if is_balanced else None
+    factors = class_factors(class_weight, classes, sizes)
+    row_weights: Float64Array = factors[codes]
+    if weights is not None:
+        with np.errstate(over="ignore", under="ignore"):
+            row_weights = row_weights * weights
+    return row_weights[:1] if np.ptp(row_weights) == 0.0 else row_weights
+
+
+def class_factors(
+    class_weight: dict[Any, float] | str | None,
+    classes: NDArray[Any],
+    sizes: NDArray[Any] | None,
+) -> Float64Array:
+    """Return the weight of each class.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        The parameter of the estimator.
+    classes : ndarray of shape (n_classes,)
+        The sorted classes.
+    sizes : ndarray of shape (n_classes,), or None
+        The summed sample weights of each, where they are "balanced".
+
+    Raises
+    ------
+    ValueError
+        If a class weight is not positive and finite.
+    """
+    factors: Float64Array
     if class_weight is None:
         factors = np.ones(len(classes))
     elif isinstance(class_weight, str):
         # As scikit-learn has "balanced", without labels of all rows.
-        sizes = np.bincount(codes, weights, len(classes))
+        assert sizes is not None
         factors = sizes.sum() / (len(classes) * sizes)
     else:
         factors = compute_class_weight(class_weight, classes=classes, y=classes)
@@ -288,11 +321,7 @@ def row_factors(
             f"class_weight must be positive and finite, got {class_weight!r}; to leave "
             "a class out, leave out its rows or give them sample_weight 0."
         )
-    row_weights: Float64Array = factors[codes]
-    if weights is not None:
-        with np.errstate(over="ignore", under="ignore"):
-            row_weights = row_weights * weights
-    return row_weights[:1] if np.ptp(row_weights) == 0.0 else row_weights
+    return factors
 
 
 def row_costs(C: float, factors: Float64Array) -> Float64Array:

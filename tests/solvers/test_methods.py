@@ -89,8 +89,8 @@ def taken(monkeypatch):
     """As if a few hundred rows were many."""
     monkeypatch.setattr(choice, "_FEW_ROWS", 100)
     monkeypatch.setattr(choice, "LEAST_BAND", 50)
-    monkeypatch.setattr(bands, "_LEAST_ROWS", 30)
-    monkeypatch.setattr(bands, "_ROWS_PER_COLUMN", 1)
+    monkeypatch.setattr(bands, "LEAST_ROWS", 30)
+    monkeypatch.setattr(bands, "ROWS_PER_COLUMN", 1)
     monkeypatch.setattr(bands, "LEAST_BAND", 50)
     return trace(monkeypatch, "nest", "band_until", "sweep_until", "newton_until")
 

@@ -367,7 +367,7 @@ class Reused:
 
 @pytest.mark.parametrize("few", [0, 10_000])
 def test_arrays_may_be_written_over_by_the_next_batch(few, monkeypatch):
-    monkeypatch.setattr(module, "_FEW_ROWS", few)
+    monkeypatch.setattr(module, "FEW_ROWS", few)
     reader = BatchReader(HingeSVC(), Reused())
     rows = reader.rows()
     assert isinstance(rows, MemoryRows) == (few > 0)

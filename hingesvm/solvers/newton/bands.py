@@ -26,44 +26,55 @@ from hingesvm.problems.start import KnownMargins, Start, UnseenStart, WarmStart
 from hingesvm.rows.columns import mean_squares
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.duals import PackedDuals, unpacked
+from hingesvm.solvers.newton.band import GOAL_READ, SAMPLE_GOAL, solve_band
 from hingesvm.solvers.newton.line_search import step_length
-from hingesvm.solvers.newton.proximal import GROWTH
-from hingesvm.solvers.newton.rounds import Rounds
+from hingesvm.solvers.newton.rounds import PATIENCE, Rounds
 from hingesvm.solvers.newton.starts import BandStart, NewtonStart, WeightsStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
-from hingesvm.solvers.sweeping.blocks import sweep_band
-from hingesvm.solvers.sweeping.steps import work_of_sweep
 
-__all__ = ["band_until", "nest"]
+__all__ = [
+    "FARTHER",
+    "LARGEST_PART",
+    "LATER",
+    "LEAST_BAND",
+    "LEAST_OF_CLASS",
+    "LEAST_ROWS",
+    "LIKELY",
+    "RHO_OF_SAMPLE",
+    "RHO_OF_SWEEPS",
+    "ROWS_PER_COLUMN",
+    "STEPS_READ",
+    "band_until",
+    "nest",
+    "scales_of",
+]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 # Where rows are read in passes, more is done between two: all rows over those of a
-# sample, the gap to which it and bands are solved, the part of the rows in bands, and
-# steps of the first round. More of it is work in vain, less of it takes passes
+# sample, the part of the rows in bands, and steps of the first round. More of it is
+# work in vain, less of it takes passes
 # (docs/experiments.md#few-passes-samples-and-bands).
-_FACTOR_READ, _GOAL_READ, _PART_READ, _STEPS_READ = 4, 1e-3, 0.2, 100
+_FACTOR_READ, _PART_READ, STEPS_READ = 4, 0.2, 100
 
 # Samples: the larger, the dearer; the smaller, the farther from the solution
 # (docs/experiments.md#few-passes-samples-and-bands).
 # Rows, at least: in all, for each column, and of each class; all rows over those of
 # one.
-_LEAST_ROWS, _ROWS_PER_COLUMN, _LEAST_OF_CLASS, _FACTOR = 1000, 8, 10, 8
-# Relative gap to which one is solved (docs/experiments.md#constants).
-_SAMPLE_GOAL = 1e-2
+LEAST_ROWS, ROWS_PER_COLUMN, LEAST_OF_CLASS, _FACTOR = 1000, 8, 10, 8
 
 # Bands: wide ones take longer, of narrow ones it takes more, each with a pass over all
 # rows (docs/experiments.md#few-passes-samples-and-bands).
 # Rows: at least and at most as a part of all, at least in number, and in units of the
 # statistical error of a sample's margins.
-_LEAST_PART, _LARGEST_PART, LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
+_LEAST_PART, LARGEST_PART, LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
 # Size of a later one, as a part of the first, as less is still to move; factor of the
 # reach of rows that have crossed a kink unforeseen; and rows join that are within so
 # many times the distance just moved.
-_LATER, _FARTHER, _LIKELY = 0.3, 4.0, 2.0
+LATER, FARTHER, LIKELY = 0.3, 4.0, 2.0
 # Rows from which the scales of columns are judged (docs/experiments.md#constants).
 _SEEN = 1000
 
@@ -72,13 +83,9 @@ _SEEN = 1000
 # Newton steps in the first one, before anything is known of the other rows, and after a
 # step that had to be cut short: after a sample, and after sweeps.
 _STEPS_OF_SAMPLE, _STEPS_OF_SWEEPS = 12, 4
-# Part of the last gap to which the next one is solved, and of the goal; and part of the
-# objective below which a band has lost touch with the other rows.
-_SHARPER, _ENOUGH, _LOST = 0.1, 0.5, 0.5
-# Part of the rows that may cross before the next one is kept short again, and rounds
-# without a smaller gap before all rows are taken in. Rows near a kink, for a line
-# search over all rows, are within one part in the last (docs/experiments.md#constants).
-_FEW, _PATIENCE, _STEEP = 0.01, 4, 100.0
+# Rows near a kink, for a line search over all rows, are within one part in this
+# (docs/experiments.md#constants).
+_STEEP = 100.0
 # Relative gap from which a start's dual variables mislead, as where the weights of rows
 # have changed: those at their bound no longer cancel (docs/experiments.md#warm-starts).
 _MISLED = 0.02
@@ -86,10 +93,7 @@ _MISLED = 0.02
 # Proximal steps: long ones make inner problems hard, of short ones it takes more
 # (docs/experiments.md#few-passes-samples-and-bands).
 # The first, in units of the costs: after a sample, after sweeps, and after nothing.
-_RHO_OF_SAMPLE, _RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
-# Part of the gap that a round leaves which brought hardly anything, so that one that
-# was cut short lets the step grow, and by how much one lets it grow at most.
-_HARDLY, _LARGEST_GROWTH = 0.8, 30.0
+RHO_OF_SAMPLE, RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
 
 # By how much rows are longer than a norm in float32 says, at most.
 _LONGER = 1.1
@@ -106,17 +110,17 @@ def nest(progress: Progress, seed: int) -> WeightsStart | None:
         Of the choice of rows.
     """
     problem = progress.problem
-    least = max(_LEAST_ROWS, _ROWS_PER_COLUMN * problem.rows.n_features)
+    least = max(LEAST_ROWS, ROWS_PER_COLUMN * problem.rows.n_features)
     factor = _factor(problem.rows)
     size = problem.n_rows // factor
     if size < least:
         return None
     rows = _sample(problem.n_rows, seed, factor)
     positive = int(np.count_nonzero(problem.signs[rows] > 0))
-    if min(positive, len(rows) - positive) < _LEAST_OF_CLASS:
+    if min(positive, len(rows) - positive) < LEAST_OF_CLASS:
         return None
     part = problem.subset(rows, problem.n_rows / len(rows))
-    goal = _GOAL_READ if problem.rows.reads_in_passes else _SAMPLE_GOAL
+    goal = GOAL_READ if problem.rows.reads_in_passes else SAMPLE_GOAL
     inner = Progress(part, goal, progress.max_iter, progress.n_iter)
     band_until(inner, nest(inner, seed + 1), goal)
     progress.n_iter, progress.work = inner.n_iter, progress.work + inner.work
@@ -177,8 +181,8 @@ def band_until(
         rounds.seed = sweeps_seed
         if isinstance(start, UnseenStart) and progress.relative_gap <= goal:
             return None
-    patience = _PATIENCE
-    while not progress.exhausted and patience:
+    rounds.patience = PATIENCE
+    while not progress.exhausted and rounds.patience:
         ahead = _solve_band(progress, rounds, goal)
         certificate = ahead.certificate(problem)
         progress.record(certificate, proven=True, active=len(rounds.band))
@@ -186,10 +190,7 @@ def band_until(
             if progress.best is not None and progress.best.weights is ahead.weights:
                 progress.margins = KnownMargins(ahead.shortfall, rounds.reach)
             return None
-        patience = _PATIENCE if certificate.relative_gap < rounds.gap else patience - 1
-        if rounds.is_cut_short and certificate.relative_gap > _HARDLY * rounds.gap:
-            rounds.rho *= GROWTH
-        rounds.gap = min(rounds.gap, certificate.relative_gap)
+        rounds.note(certificate.relative_gap)
         _advance(progress, rounds, ahead)
     if progress.exhausted or problem.rows.reads_in_passes:
         return rounds
@@ -242,7 +243,7 @@ def _from_margins(
     w_of_duals, intercept = start.combined(problem), float(start.intercept)
     survey = Survey(start.w, intercept, duals, margins.shortfall, w_of_duals)
     survey.add_up(problem)
-    return Rounds(survey, margins.reach, _RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
+    return Rounds(survey, margins.reach, RHO_OF_SWEEPS, False, _STEPS_OF_SWEEPS)
 
 
 def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) -> Rounds:
@@ -258,7 +259,7 @@ def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) ->
     reach = problem.rows.scratch(np.float32)
     if known is not None:
         reach[:] = known
-    scales = _scales(problem) if known is None else None
+    scales = scales_of(problem.rows) if known is None else None
     survey = survey_rows(
         problem,
         start.w,
@@ -274,17 +275,17 @@ def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) ->
         problem.rows.extent = _LONGER * farthest
     if known is None and problem.rows.is_shared:
         problem.rows.reach = reach.copy()
-    rho = _RHO_OF_SWEEPS if with_duals else _RHO_OF_SAMPLE
+    rho = RHO_OF_SWEEPS if with_duals else RHO_OF_SAMPLE
     steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
-    steps = _STEPS_READ if problem.rows.reads_in_passes else steps
+    steps = STEPS_READ if problem.rows.reads_in_passes else steps
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
     return Rounds(survey, reach, rho, is_centred, steps)
 
 
-def _scales(problem: Problem) -> NDArray[np.floating]:
+def scales_of(all_rows: Rows) -> NDArray[np.floating]:
     """Return factors of columns by which their mean squares in some rows are 1."""
-    rows = problem.rows.few(_SEEN)
+    rows = all_rows.few(_SEEN)
     squares = mean_squares(rows, np.arange(rows.n_rows))
     # A column that is zero in all of these rows has at most about one other entry.
     least = float(squares.min(where=squares > 0.0, initial=np.inf))
@@ -310,40 +311,8 @@ def _solve_part(
     problem, survey, band = progress.problem, rounds.survey, rounds.band
     taken = survey.packed.take(band)
     part = problem.restrict(band, taken, survey.totals())
-    first, w_of_duals, last_gap = taken, survey.w_of_duals, rounds.gap
-    if rounds.is_centred:
-        first = 0.5 * part.bound
-        w_of_duals = part.combine(first)
-        last_gap = _SAMPLE_GOAL
-        rounds.is_centred = False
-    sharpest = _GOAL_READ if problem.rows.reads_in_passes else _SAMPLE_GOAL
-    target = max(_ENOUGH * goal, min(sharpest, _SHARPER * last_gap))
-    steps = rounds.steps if rounds.seed is None else progress.max_iter
-    limit = min(progress.max_iter, progress.n_iter + steps)
-    inner = Progress(part, target, limit, progress.n_iter)
-    inner.work, inner.budget = progress.work, progress.budget
-    start = BandStart(
-        first,
-        survey.w,
-        survey.intercept,
-        w_of_duals,
-        shortfall=survey.shortfall[band],
-        rho=rounds.rho,
-    )
-    floor = _LOST * problem.primal_of(survey.w, survey.intercept, survey.loss)
-    if progress.best is not None:
-        floor = max(floor, progress.best.dual)
-    if rounds.seed is not None:
-        end = sweep_band(inner, start, rounds.seed, target)
-    else:
-        end = newton_until(inner, start, target, floor)
-    progress.n_iter = inner.n_iter
-    rounds.is_cut_short = inner.is_over and not inner.relative_gap <= target
-    # And the look at all rows that follows.
-    progress.work = inner.work + work_of_sweep(problem.rows)
+    end = solve_band(progress, rounds, part, taken, survey.shortfall[band], goal)
     assert end.w is not None
-    # A band whose rows could hardly move says little of what suits the next one.
-    rounds.rho = min(end.rho, _LARGEST_GROWTH * rounds.rho)
     return end.w, end.intercept, _duals_of_all(problem, part, rounds, end.alpha)
 
 
@@ -370,9 +339,9 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     n_rows, survey, reach = problem.n_rows, rounds.survey, rounds.reach
     error = np.sqrt(_factor(problem.rows) * problem.rows.n_features / n_rows)
     least = _PART_READ if problem.rows.reads_in_passes else _LEAST_PART
-    part = min(max(_ERRORS * error, least), _LARGEST_PART)
+    part = min(max(_ERRORS * error, least), LARGEST_PART)
     if np.isfinite(rounds.gap):
-        part = max(_LATER * part, least)
+        part = max(LATER * part, least)
     wanted = max(LEAST_BAND, int(part * n_rows))
     if problem.rows.reads_in_passes:
         # Others come in addition, that are inside their box or may cross a kink.
@@ -396,13 +365,14 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
         problem.bound,
         problem.curvature,
         near,
-        0.0 if rounds.moved is None else _LIKELY,
+        0.0 if rounds.moved is None else LIKELY,
         chosen,
     )
     rounds.moved = None
     band = np.flatnonzero(chosen.view(np.bool_))
-    if len(band) > problem.rows.most_at_once:
-        band = rounds.nearest(problem, band)
+    most = problem.rows.most_at_once
+    if len(band) > most:
+        band = rounds.nearest(problem, band, most)
     # None is left where no margin can move, as with rows that are all empty.
     return band if len(band) else np.arange(n_rows)
 
@@ -413,12 +383,7 @@ def _advance(progress: Progress, rounds: Rounds, ahead: Survey) -> None:
     n_crossed = _widen_reach(problem, rounds, ahead)
     part = _line_search(problem, rounds.survey, ahead) if n_crossed else 1.0
     rounds.go(problem, ahead, part)
-    if part <= 0.5:
-        rounds.steps = rounds.first_steps
-    elif n_crossed < _FEW * problem.n_rows:
-        rounds.steps = progress.max_iter
-    else:
-        rounds.steps *= 3
+    rounds.plan(part, n_crossed, problem.n_rows, progress.max_iter)
 
 
 def _widen_reach(problem: Problem, rounds: Rounds, ahead: Survey) -> int:
@@ -428,7 +393,7 @@ def _widen_reach(problem: Problem, rounds: Rounds, ahead: Survey) -> int:
         ahead.packed.places,
         problem.bound,
         problem.curvature,
-        _FARTHER,
+        FARTHER,
         rounds.reach,
     )
 

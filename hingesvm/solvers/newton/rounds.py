@@ -9,11 +9,24 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
+from hingesvm.solvers.newton.proximal import GROWTH
 from hingesvm.solvers.survey import Survey
 
-__all__ = ["Rounds"]
+__all__ = ["PATIENCE", "Rounds"]
 
 IndexArray = NDArray[np.intp]
+
+#: Rounds without a smaller gap before all rows are taken in
+#: (docs/experiments.md#constants).
+PATIENCE = 4
+# Part of the rows that may cross before the next round is kept short again
+# (docs/experiments.md#constants).
+_FEW = 0.01
+# Rounds: with long ones steps are taken in vain on a wrong band, with short ones passes
+# over all rows (docs/experiments.md#few-passes-samples-and-bands).
+# Part of the gap that a round leaves which brought hardly anything, so that one that
+# was cut short lets the step grow.
+_HARDLY = 0.8
 
 
 @dataclass
@@ -40,6 +53,8 @@ class Rounds:
         Whether the last round took all the steps that it was allowed.
     seed : int or None
         Of the order of rows where bands are solved by sweeps; None for Newton steps.
+    patience : int
+        Rounds without a smaller gap that may still come.
     band : ndarray of intp, of shape (n_band,)
         Rows of the last round: all whose dual variables it may have changed.
     """
@@ -54,10 +69,37 @@ class Rounds:
     gap: float = np.inf
     is_cut_short: bool = False
     seed: int | None = None
+    patience: int = PATIENCE
     band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __post_init__(self) -> None:
         self.steps = self.first_steps
+
+    def note(self, gap: float) -> None:
+        """Take the relative gap into account that a round has reached."""
+        self.patience = PATIENCE if gap < self.gap else self.patience - 1
+        if self.is_cut_short and gap > _HARDLY * self.gap:
+            self.rho *= GROWTH
+        self.gap = min(self.gap, gap)
+
+    def plan(self, part: float, n_crossed: int, n_rows: int, most: int) -> None:
+        """Say how many steps the next round may take.
+
+        Parameters
+        ----------
+        part : float
+            Of the way to the end of the last round, what was gone.
+        n_crossed, n_rows : int
+            Rows that have crossed a kink unforeseen, and all rows.
+        most : int
+            Steps of a round that is not kept short.
+        """
+        if part <= 0.5:
+            self.steps = self.first_steps
+        elif n_crossed < _FEW * n_rows:
+            self.steps = most
+        else:
+            self.steps *= 3
 
     def go(self, problem: Problem, ahead: Survey, part: float) -> None:
         """Go a part of the way to the survey at the end of the round.
@@ -78,13 +120,13 @@ class Rounds:
             survey.shortfall[start:stop] += part * moved[start:stop]
         survey.add_up(problem)
 
-    def nearest(self, problem: Problem, band: IndexArray) -> IndexArray:
-        """Return as many rows of a band as may be: inside their box, or near a kink."""
+    def nearest(self, problem: Problem, band: IndexArray, most: int) -> IndexArray:
+        """Return so many rows of a band: all inside their box, and near a kink."""
         ratio, box = np.empty(problem.n_rows), (problem.bound, problem.curvature)
         _vectors.distances(self.survey.shortfall, self.reach, *box, 1, ratio)
         ratio, is_inside = ratio[band], self.survey.packed.is_inside[band]
         ratio[is_inside] = -np.inf
-        most = max(problem.rows.most_at_once, int(np.count_nonzero(is_inside)))
+        most = max(most, int(np.count_nonzero(is_inside)))
         return np.sort(band[np.argpartition(ratio, most - 1)[:most]])
 
     def _mix_duals(self, ahead: Survey, part: float) -> None:

@@ -10,8 +10,8 @@ from hingesvm.solvers.newton import bands
 def small_constants(monkeypatch):
     """800 rows are sampled down to 200 and 50, and bands are a part of them."""
     monkeypatch.setattr(bands, "_FACTOR", 4)
-    monkeypatch.setattr(bands, "_LEAST_ROWS", 40)
-    monkeypatch.setattr(bands, "_ROWS_PER_COLUMN", 2)
+    monkeypatch.setattr(bands, "LEAST_ROWS", 40)
+    monkeypatch.setattr(bands, "ROWS_PER_COLUMN", 2)
     monkeypatch.setattr(bands, "LEAST_BAND", 20)
 
 

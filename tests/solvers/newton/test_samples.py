@@ -49,7 +49,7 @@ def test_nest_takes_one_row_out_of_each_few_that_follow():
 def test_nest_of_a_small_problem_is_none(monkeypatch):
     X, y = blobs(200, D)
     problem = make_problem(X, y, Hinge(), "free")
-    for name, value in [("_LEAST_ROWS", 51), ("_ROWS_PER_COLUMN", 11)]:
+    for name, value in [("LEAST_ROWS", 51), ("ROWS_PER_COLUMN", 11)]:
         assert sample_of(problem, 0)[0] is not None
         with monkeypatch.context() as patch:
             patch.setattr(bands, name, value)

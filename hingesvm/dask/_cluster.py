@@ -1,0 +1,319 @@
+"""Blocks on the workers of a Dask cluster: one task for each worker and round.
+
+A block is the result of a task, and stays in the memory of the worker that has its
+partition. What is asked of it changes it there. Tasks are pinned to that worker. If the
+worker dies, Dask makes the partition anew from its graph, a new block is made of it
+where it then is, and that block has none of the state of the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from distributed import CancelledError, Client, Future, KilledWorker, wait
+
+from hingesvm.solvers.blocks.block import Block
+from hingesvm.training.batches import BatchReader
+from hingesvm.training.parameters import HingeParameters
+
+__all__ = ["DaskBlocks"]
+
+# Seconds between two looks at which workers are alive, and for which workers may all be
+# gone, or a partition nowhere.
+_LOOK, _PATIENCE = 0.5, 10.0
+# Bytes of a request from which it is sent to workers before the task.
+_LARGE = 1 << 19
+# Tasks that are in error as their worker has died, or what they need is gone.
+_GONE = (CancelledError, KilledWorker)
+
+
+class DaskBlocks:
+    """Blocks on workers; see `Blocks`.
+
+    Parameters
+    ----------
+    client : Client
+    parts : list of tuple of Future
+        For each partition a future of (X, y) or (X, y, sample_weight), or two or three
+        futures of these.
+
+    Attributes
+    ----------
+    heights : list of int
+        The number of rows of each block.
+    n_tasks, n_bytes : int
+        Tasks so far, and the bytes of arrays in requests and answers.
+    """
+
+    def __init__(self, client: Client, parts: list[tuple[Future, ...]]) -> None:
+        self._client, self._parts = client, parts
+        self.heights = [0] * len(parts)
+        self.n_tasks = self.n_bytes = 0
+        self._where: list[str] = [""] * len(parts)
+        self._blocks: dict[int, Future] = {}
+        self._make(range(len(parts)))
+
+    def ask(
+        self,
+        name: str,
+        common: tuple[Any, ...],
+        numbers: Sequence[int],
+        each: Sequence[Any] | None = None,
+    ) -> list[Any]:
+        """Return what a method of some blocks returns; see `Blocks`."""
+        mine = dict(zip(numbers, each or [None] * len(numbers), strict=True))
+        answers: dict[int, Any] = {}
+        left = list(numbers)
+        while left:
+            tasks = {}
+            for address, some in self._by_thread(left):
+                blocks = [self._blocks[number] for number in some]
+                request = [mine[number] for number in some]
+                task = self._submit(address, _ask, name, blocks, common, request)
+                tasks[task] = (address, some)
+            self._collect(tasks, answers)
+            left = [number for number in left if number not in answers]
+            if left:
+                self._make(left)
+        self.n_bytes += sum(_size(answers[number]) for number in numbers)
+        return [answers[number] for number in numbers]
+
+    def chain(
+        self, name: str, first: Any, common: tuple[Any, ...], order: Sequence[int]
+    ) -> Any:
+        """Return what the last of some blocks returns; see `Blocks`."""
+        left = list(order)
+        while left:
+            tasks: list[Future] = []
+            before: Any = first
+            for number in left:
+                block, where = self._blocks[number], self._where[number]
+                before = self._submit(where, _step, name, block, before, common)
+                tasks.append(before)
+            places = [self._where[number] for number in left]
+            if self._finished(tasks[-1:], places):
+                found = self._result(tasks[-1], places[-1])
+                if found is not None:
+                    self.n_bytes += _size(found[0]) * len(order)
+                    return found[0]
+            # What was last carried and is still there; blocks before it are done.
+            for place in reversed(range(len(tasks))):
+                if tasks[place].status != "finished":
+                    continue
+                found = self._result(tasks[place], places[place])
+                if found is not None:
+                    first, left = found[0], left[place + 1 :]
+                    break
+            self._make(self._lost(order))
+        return first
+
+    def _submit(self, address: str, function: Callable[..., Any], *args: Any) -> Future:
+        """Submit a task for one worker."""
+        self.n_tasks += 1
+        self.n_bytes += sum(map(_size, args))
+        args = tuple(
+            self._client.scatter(arg, workers=[address], hash=False)
+            if _size(arg) > _LARGE
+            else arg
+            for arg in args
+        )
+        return self._client.submit(
+            function, *args, workers=[address], allow_other_workers=False, pure=False
+        )
+
+    def _by_thread(self, numbers: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """Return the blocks of each thread of each worker."""
+        threads = self._client.nthreads()
+        by_worker: dict[str, list[int]] = {}
+        for number in numbers:
+            by_worker.setdefault(self._where[number], []).append(number)
+        return [
+            (address, some[k::count])
+            for address, some in by_worker.items()
+            for count in [min(threads.get(address, 1) or 1, len(some))]
+            for k in range(count)
+        ]
+
+    def _collect(
+        self, tasks: dict[Future, tuple[str, list[int]]], answers: dict[int, Any]
+    ) -> None:
+        """Wait for tasks; add the answers of those whose worker lives."""
+        self._finished(list(tasks), [address for address, _ in tasks.values()])
+        found = self._gathered(list(tasks), [address for address, _ in tasks.values()])
+        if found is not None:
+            for results, (_, numbers) in zip(found, tasks.values(), strict=True):
+                answers.update(zip(numbers, results, strict=True))
+            return
+        for task, (address, numbers) in tasks.items():
+            one = self._result(task, address)
+            if one is not None:
+                answers.update(zip(numbers, one[0], strict=True))
+
+    def _gathered(
+        self, tasks: list[Future], addresses: Sequence[str]
+    ) -> list[Any] | None:
+        """Return the results of tasks; None if one may have gone with its worker."""
+        if any(task.status in ("pending", "cancelled", "lost") for task in tasks):
+            return None
+        fetching = self._client.sync(_fetch, self._client, tasks)
+        while True:
+            try:
+                found: tuple[list[Any]] | None = self._client.sync(_poll, fetching)
+            except _GONE:
+                return None
+            if found is not None:
+                return found[0]
+            alive = self._client.nthreads()
+            if any(address not in alive for address in addresses):
+                self._client.loop.add_callback(fetching[0].cancel)
+                return None
+
+    def _finished(self, tasks: list[Future], addresses: Sequence[str]) -> bool:
+        """Wait until tasks are done, but for those that wait for a worker that died.
+
+        Returns
+        -------
+        bool
+            Whether all of them are done, and no worker has died.
+        """
+        while True:
+            waiting = [task for task in tasks if task.status == "pending"]
+            if not waiting:
+                return True
+            try:
+                wait(waiting, timeout=_LOOK)
+            except _GONE:
+                continue
+            except TimeoutError:
+                alive = self._client.nthreads()
+                if any(address not in alive for address in addresses):
+                    return False
+
+    def _result(self, task: Future, address: str) -> tuple[Any] | None:
+        """Return the result of a task in a tuple; None if it went with its worker."""
+        found = self._gathered([task], [address])
+        return None if found is None else (found[0],)
+
+    def _lost(self, numbers: Sequence[int]) -> list[int]:
+        """Return which blocks were on workers that died."""
+        alive = self._client.nthreads()
+        return [number for number in numbers if self._where[number] not in alive]
+
+    def _make(self, numbers: Sequence[int]) -> None:
+        """Make blocks of partitions where these are, anew if there were some."""
+        left = list(numbers)
+        while left:
+            for number in left:
+                self._blocks.pop(number, None)
+            self._locate(left)
+            for number in left:
+                self._blocks[number] = self._client.submit(
+                    _block,
+                    number,
+                    *self._parts[number],
+                    workers=[self._where[number]],
+                    allow_other_workers=False,
+                    pure=False,
+                )
+            tasks = [self._blocks[number] for number in left]
+            self._finished(tasks, [self._where[number] for number in left])
+            for number in left:
+                block = self._blocks[number]
+                if block.status == "error":
+                    error = block.exception()
+                    if not isinstance(error, _GONE):
+                        raise error
+            left = [n for n in left if self._blocks[n].status != "finished"]
+
+    def _locate(self, numbers: Sequence[int]) -> None:
+        """Wait until partitions are in memory, and find out where."""
+        first = {number: self._parts[number][0] for number in numbers}
+        since = time.monotonic()
+        while True:
+            for number in numbers:
+                self._check_part(number)
+            pending = [part for part in first.values() if part.status == "pending"]
+            if pending:
+                try:
+                    wait(pending, timeout=_LOOK)
+                except _GONE:
+                    continue
+                except TimeoutError:
+                    if self._client.nthreads():
+                        since = time.monotonic()
+            else:
+                found = self._client.who_has(list(first.values()))
+                where = {n: sorted(found.get(f.key, ())) for n, f in first.items()}
+                if all(where.values()):
+                    for number, addresses in where.items():
+                        self._where[number] = addresses[0]
+                    return
+                time.sleep(0.1)
+            if time.monotonic() - since > _PATIENCE:
+                raise RuntimeError(
+                    f"partition {min(numbers)} of X is on no worker any more, and is "
+                    "not being made anew: are there any workers left?"
+                )
+
+    def _check_part(self, number: int) -> None:
+        """Raise the error of a partition that could not be computed, or is lost."""
+        for part in self._parts[number]:
+            if part.status == "error":
+                raise part.exception()
+            if part.status in ("cancelled", "lost"):
+                raise RuntimeError(
+                    f"partition {number} is gone for good: the worker that had it "
+                    "died, and Dask does not know how it was made, as with data that "
+                    "were scattered. Make it from files or other sources on the "
+                    "workers, so that it can be made anew."
+                )
+
+
+async def _fetch(client: Client, tasks: list[Future]) -> list[Any]:
+    """Begin to fetch results."""
+    return [asyncio.ensure_future(client.gather(tasks, asynchronous=True))]
+
+
+async def _poll(fetching: list[Any]) -> tuple[Any] | None:
+    """Return what is fetched in a tuple, or None if that takes longer."""
+    await asyncio.wait(fetching, timeout=_LOOK)
+    return (fetching[0].result(),) if fetching[0].done() else None
+
+
+def _block(number: int, *part: Any) -> Block:
+    """Return the block of a partition; on the worker that has it."""
+    batch = part[0] if len(part) == 1 else part
+    return BatchReader(HingeParameters(), [], what="partition").block(number, batch)
+
+
+def _ask(
+    name: str, blocks: list[Block], common: tuple[Any, ...], each: list[Any]
+) -> list[Any]:
+    """Return what a method of some blocks returns; on their worker."""
+    return [
+        getattr(block, name)(*common, mine)
+        for block, mine in zip(blocks, each, strict=True)
+    ]
+
+
+def _step(name: str, block: Block, before: Any, common: tuple[Any, ...]) -> Any:
+    """Return what a method of a block makes of what the one before has returned."""
+    return getattr(block, name)(before, *common)
+
+
+def _size(value: Any) -> int:
+    """Return the bytes of the arrays and numbers in a request or an answer."""
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if isinstance(value, float):
+        return 8
+    if isinstance(value, (tuple, list)):
+        return sum(map(_size, value))
+    if hasattr(value, "indptr"):
+        return _size([value.data, value.indices, value.indptr])
+    fields = getattr(value, "__dataclass_fields__", None)
+    return sum(_size(getattr(value, name)) for name in fields) if fields else 0

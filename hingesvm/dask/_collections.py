@@ -1,0 +1,147 @@
+"""Dask collections as partitions, and what is computed of each partition lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import is_dask_collection
+from dask.delayed import Delayed, delayed
+from distributed import Client, Future
+
+__all__ = ["are_local", "map_rows", "partitions", "parts_on_workers"]
+
+
+def _is_frame(X: Any) -> bool:
+    """Whether X is a Dask DataFrame or Series."""
+    return (
+        is_dask_collection(X) and hasattr(X, "npartitions") and hasattr(X, "divisions")
+    )
+
+
+def _is_parts(X: Any) -> bool:
+    """Whether X is a list of delayed parts or futures."""
+    are = isinstance(X, (list, tuple)) and len(X) > 0
+    return are and all(isinstance(part, (Delayed, Future)) for part in X)
+
+
+def are_local(X: Any) -> bool:
+    """Whether X is none of what is computed by Dask."""
+    return not (isinstance(X, da.Array) or _is_frame(X) or _is_parts(X))
+
+
+def partitions(X: Any, y: Any, sample_weight: Any) -> list[list[Any]]:
+    """Return the partitions of X, of y and of weights, as lists of delayed parts.
+
+    Parts of (X, y) or (X, y, sample_weight) are one list.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no Dask collections, or do not go together.
+    """
+    if _is_parts(X) and y is None and sample_weight is None:
+        return [list(X)]
+    if are_local(X):
+        raise TypeError(
+            f"X is {_named(X)}: DaskHingeSVC trains on a Dask array or DataFrame, or "
+            "on a list of delayed parts or futures of (X, y). For rows in memory use "
+            "HingeSVC, and dask.array.from_array for a part of them on each worker."
+        )
+    if isinstance(X, da.Array):
+        if X.ndim != 2:
+            raise ValueError(f"X has {X.ndim} dimensions; it must have two.")
+        if X.numblocks[1] > 1:
+            raise ValueError(
+                f"X is chunked along its columns, in {X.numblocks[1]} pieces, and rows "
+                "must be whole: pass X.rechunk({1: -1})."
+            )
+    found = [_delayed(X)]
+    for name, other in (("y", y), ("sample_weight", sample_weight)):
+        if other is None:
+            if name == "y":
+                raise ValueError("y is missing: DaskHingeSVC needs the labels.")
+            continue
+        if are_local(other):
+            raise TypeError(
+                f"{name} is {_named(other)}, and X is a Dask collection: pass {name} "
+                "as one too, with the same partitions."
+            )
+        parts = _delayed(_aligned(other, X))
+        if len(parts) != len(found[0]):
+            raise ValueError(
+                f"{name} has {len(parts)} partitions, and X has {len(found[0])}: "
+                "rechunk or repartition one of them, so that each partition of "
+                f"{name} has the rows of that of X."
+            )
+        found.append(parts)
+    return found
+
+
+def _named(value: Any) -> str:
+    """Return what a value is called in messages."""
+    return f"a {type(value).__module__.split('.')[0]}.{type(value).__name__}"
+
+
+def _aligned(y: Any, X: Any) -> Any:
+    """Return y in the chunks of X, where both are known and differ."""
+    if not (isinstance(y, da.Array) and isinstance(X, da.Array)):
+        return y
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    known = not np.isnan(X.chunks[0]).any() and not np.isnan(y.chunks[0]).any()
+    if known and y.ndim == 1 and sum(y.chunks[0]) == sum(X.chunks[0]):
+        return y.rechunk({0: X.chunks[0]})
+    return y
+
+
+def _delayed(X: Any) -> list[Any]:
+    """Return the partitions of a collection along its rows."""
+    if _is_parts(X):
+        return list(X)
+    parts = X.to_delayed(optimize_graph=False)
+    return list(parts.ravel()) if isinstance(parts, np.ndarray) else list(parts)
+
+
+def parts_on_workers(
+    client: Client, lists: list[list[Any]]
+) -> list[tuple[Future, ...]]:
+    """Begin to compute all partitions, in one call; return their futures together."""
+    flat = [part for parts in lists for part in parts]
+    lazy = [part for part in flat if not isinstance(part, Future)]
+    begun = iter(client.compute(lazy, optimize_graph=False) if lazy else [])
+    futures = [part if isinstance(part, Future) else next(begun) for part in flat]
+    count = len(lists[0])
+    return [tuple(futures[k::count]) for k in range(count)]
+
+
+def map_rows(function: Callable[[Any], Any], X: Any, meta: Any) -> Any:
+    """Return what a function makes of the rows of a collection, lazily.
+
+    Parameters
+    ----------
+    function : callable
+        Of a partition, an array of one or two dimensions.
+    X : Array, DataFrame, or list of delayed parts or futures
+    meta : ndarray of shape (0,) or (0, n_columns)
+        What an answer is like.
+    """
+    if _is_parts(X):
+        return [delayed(function)(part) for part in X]
+    if isinstance(X, da.Array):
+        if X.numblocks[1] > 1:
+            raise ValueError("X is chunked along its columns: pass X.rechunk({1: -1}).")
+        if meta.ndim == 1:
+            return X.map_blocks(function, drop_axis=1, meta=meta, dtype=meta.dtype)
+        chunks = X.chunks[0], (meta.shape[1],)
+        return X.map_blocks(function, chunks=chunks, meta=meta, dtype=meta.dtype)
+    import pandas as pd
+
+    like = pd.Series(meta) if meta.ndim == 1 else pd.DataFrame(meta)
+
+    def of_frame(part: Any) -> Any:
+        return type(like)(function(part), index=part.index)
+
+    return X.map_partitions(of_frame, meta=like)
