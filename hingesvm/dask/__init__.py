@@ -5,7 +5,7 @@ try:
     import distributed  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "hingesvm.dask needs dask and distributed: pip install 'hingesvm[dask]'."
+        "hingesvm.dask needs dask and distributed: pip install dask distributed"
     ) from error
 
 from hingesvm.dask._estimator import DaskHingeSVC

@@ -344,7 +344,8 @@ class Stream:
     ) -> None:
         """Freeze the rows that are not to stay live, and drop all but a sample."""
         gone = np.flatnonzero(~(is_live | self._is_frozen))
-        for number, lane in enumerate(self.lanes):
+        # None are gone where there is room for fewer rows than some of each class.
+        for number, lane in enumerate(self.lanes if len(gone) else ()):
             part = self._problem(stored, number).subset(gone)
             alpha = lane.alpha[gone]
             if not self._is_wide and number in shortfalls:
