@@ -284,10 +284,17 @@ async def _poll(fetching: list[Any]) -> tuple[Any] | None:
     return (fetching[0].result(),) if fetching[0].done() else None
 
 
+class _Named(HingeParameters):
+    """What errors about a partition name as the estimator."""
+
+
+_Named.__name__ = "DaskHingeSVC"
+
+
 def _block(number: int, *part: Any) -> Block:
     """Return the block of a partition; on the worker that has it."""
     batch = part[0] if len(part) == 1 else part
-    return BatchReader(HingeParameters(), [], what="partition").block(number, batch)
+    return BatchReader(_Named(), [], what="partition").block(number, batch)
 
 
 def _ask(

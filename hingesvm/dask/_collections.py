@@ -128,20 +128,25 @@ def map_rows(function: Callable[[Any], Any], X: Any, meta: Any) -> Any:
     meta : ndarray of shape (0,) or (0, n_columns)
         What an answer is like.
     """
+
+    def of_rows(part: Any) -> Any:
+        # Models refuse to predict no rows at all.
+        return function(part) if part.shape[0] else meta
+
     if _is_parts(X):
-        return [delayed(function)(part) for part in X]
+        return [delayed(of_rows)(part) for part in X]
     if isinstance(X, da.Array):
         if X.numblocks[1] > 1:
             raise ValueError("X is chunked along its columns: pass X.rechunk({1: -1}).")
         if meta.ndim == 1:
-            return X.map_blocks(function, drop_axis=1, meta=meta, dtype=meta.dtype)
+            return X.map_blocks(of_rows, drop_axis=1, meta=meta, dtype=meta.dtype)
         chunks = X.chunks[0], (meta.shape[1],)
-        return X.map_blocks(function, chunks=chunks, meta=meta, dtype=meta.dtype)
+        return X.map_blocks(of_rows, chunks=chunks, meta=meta, dtype=meta.dtype)
     import pandas as pd
 
     like = pd.Series(meta) if meta.ndim == 1 else pd.DataFrame(meta)
 
     def of_frame(part: Any) -> Any:
-        return type(like)(function(part), index=part.index)
+        return type(like)(of_rows(part), index=part.index)
 
     return X.map_partitions(of_frame, meta=like)

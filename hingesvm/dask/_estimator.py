@@ -171,6 +171,11 @@ class DaskHingeSVC(BaseHingeSVC):
 
     def _client(self) -> Client:
         """Return the client of the cluster."""
+        if self.client is not None and not isinstance(self.client, Client):
+            raise TypeError(
+                "client must be a distributed.Client or None, got "
+                f"{type(self.client).__name__}."
+            )
         if self.client is not None:
             return self.client
         try:

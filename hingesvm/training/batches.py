@@ -25,6 +25,7 @@ from hingesvm.training.validation import (
     check_indices,
     check_sample_weight,
     checked_rows,
+    class_labels,
     is_plain,
     refuse_infinite,
     two_classes,
@@ -105,7 +106,7 @@ class BatchReader:
                 f"{type(batches).__name__}.{hint}"
             )
         self._estimator, self._batches, self._what = estimator, batches, what
-        self._allowed = None if classes is None else set(np.unique(classes).tolist())
+        self._allowed = None if classes is None else set(class_labels(classes).tolist())
         self._heights: list[int] = []
         self._masks: list[BoolArray | None] = []
         self._found: list[NDArray[Any]] = []
@@ -256,7 +257,11 @@ class BatchReader:
     def _parts(self, batch: Any, number: int) -> tuple[Any, Any, Any]:
         """Return X, y and sample weights, or None, of a batch."""
         if isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
-            X, y, *weight = batch
+            # Those of Dask are computed, in each pass.
+            X, y, *weight = (
+                part.compute() if hasattr(part, "__dask_graph__") else part
+                for part in batch
+            )
             return X, y, weight[0] if weight else None
         found = type(batch).__name__
         if isinstance(batch, (tuple, list)):
@@ -320,7 +325,8 @@ class BatchReader:
                 found, places = pair, np.equal(labels, pair[1]).view(np.int8)
         except TypeError:
             raise ValueError(
-                "y has labels of different types, such as numbers and strings."
+                "y has labels of different types, such as numbers and strings, or "
+                "missing ones (None, NaN)."
             ) from None
         if found.dtype.kind == "f":
             refuse_infinite(found, "y")

@@ -7,10 +7,11 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import validate_data
 
 from hingesvm.losses import get_loss
 from hingesvm.problems.values import InterceptRule
@@ -21,6 +22,7 @@ from hingesvm.training.validation import (
     aligned,
     check_sample_weight,
     checked_rows,
+    class_labels,
     draw_seeds,
     is_plain,
     refuse_infinite,
@@ -150,10 +152,10 @@ class StreamTraining:
         chosen = params.class_weight
         if isinstance(chosen, str):
             # By all rows so far, and the classes that have any.
-            sizes = np.maximum(self._sizes, np.finfo(np.float64).tiny)
             present = self._sizes > 0.0
-            factors = self._sizes.sum() / (np.count_nonzero(present) * sizes)
-            factors[~present] = 1.0
+            factors = np.ones(len(self._sizes))
+            sizes = np.count_nonzero(present) * self._sizes[present]
+            factors[present] = self._sizes.sum() / sizes
             chosen = dict(zip(self._classes.tolist(), factors.tolist(), strict=True))
         return row_factors(chosen, self._classes, codes, weights)
 
@@ -235,9 +237,8 @@ def _checked_classes(
                 "that will ever occur, as those of later batches are not known yet."
             )
         return stream._classes
-    given = column_or_1d(np.asarray(classes))
+    given = class_labels(classes)
     check_classification_targets(np.repeat(given, 3))
-    given = np.unique(given)
     if stream is not None:
         if not np.array_equal(given, stream._classes):
             raise ValueError(
@@ -287,9 +288,12 @@ def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
         codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
         is_known = classes[codes] == y
     except TypeError:
-        is_known = np.zeros(len(y), dtype=np.bool_)
+        # Labels that cannot be compared, as where some are missing.
+        places = {label: place for place, label in enumerate(classes.tolist())}
+        codes = np.array([places.get(label, -1) for label in y.tolist()], dtype=np.intp)
+        is_known = codes >= 0
     if not np.all(is_known):
-        stranger = y[np.argmin(is_known)]
+        stranger = y.tolist()[int(np.argmin(is_known))]
         raise ValueError(
             f"y has the label {stranger!r}, which is not one of `classes`, "
             f"{classes.tolist()}. Classes must have all labels from the first call on; "
@@ -316,7 +320,7 @@ class PartialFitMixin:
     _stream: StreamTraining | None = None
 
     @available_if(_trains_each_class)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -395,7 +399,11 @@ class PartialFitMixin:
         True
         """
         with unchanged_on_error(self):
-            stream = advanced(self, self._stream, X, y, classes, sample_weight)
+            estimator: Any = self
+            # scikit-learn looks at parameters before the first call only.
+            if not get_config()["skip_parameter_validation"]:
+                estimator._validate_params()
+            stream = advanced(estimator, self._stream, X, y, classes, sample_weight)
             for name in _OF_FIT:
                 vars(self).pop(name, None)
             self._stream = stream

@@ -29,6 +29,7 @@ __all__ = [
     "checked_input",
     "checked_rows",
     "class_factors",
+    "class_labels",
     "draw_seeds",
     "encode_labels",
     "is_plain",
@@ -232,6 +233,28 @@ def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
     for piece in pieces:
         codes[piece] = np.searchsorted(classes, y[piece])
     return classes, codes
+
+
+def class_labels(classes: ArrayLike) -> NDArray[Any]:
+    """Return the sorted labels that a user passed as `classes`.
+
+    Raises
+    ------
+    ValueError
+        If they are not labels in one dimension that can be sorted.
+    """
+    given: NDArray[Any] = np.asarray(classes)
+    if given.ndim != 1:
+        raise ValueError(
+            "classes must be a list or 1-D array of labels, got "
+            f"{type(classes).__name__} of shape {given.shape}."
+        )
+    try:
+        return np.unique(given)
+    except TypeError:
+        raise ValueError(
+            "classes has labels of different types, such as numbers and strings."
+        ) from None
 
 
 def two_classes(y: NDArray[Any]) -> NDArray[Any] | None:

@@ -13,8 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 pytest.importorskip("distributed")
+pytest.importorskip("pandas")
 
 import dask.array as da
+import dask.dataframe as dd
+import pandas as pd
 from dask import delayed
 from distributed import Client, wait
 
@@ -183,6 +186,39 @@ def test_partitions_that_lack_a_class_or_rows(client, table):
     parts = [delayed((X[a:b], y[a:b])) for a, b in pairwise(edges)]
     clf = DaskHingeSVC().fit(parts)
     assert_same_optimum(clf, HingeSVC().fit(X, y))
+
+
+def test_predictions_of_partitions_without_rows(client, table):
+    X, y = table
+    rows, labels = chunked(X, y)
+    clf = DaskHingeSVC().fit(rows, labels)
+    edge = np.sort(X[:, 0])[-5]
+    some = rows[rows[:, 0] > edge]
+    expected = clf.decision_function(X[X[:, 0] > edge])
+    assert len(expected) == 4
+    frame = dd.from_dask_array(some)
+    for collection in (some, frame):
+        found = clf.decision_function(collection).compute()
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_array_equal(
+        clf.predict(frame).compute(), clf.predict(X[X[:, 0] > edge])
+    )
+
+
+def test_frames_are_computed_as_batches(client, table):
+    X, y = table
+    frame = dd.from_pandas(pd.DataFrame(X), npartitions=3)
+    labels = dd.from_pandas(pd.Series(y), npartitions=3)
+    batches = [(frame.partitions[k], labels.partitions[k]) for k in range(3)]
+    assert_same_optimum(HingeSVC().fit_batches(batches), HingeSVC().fit(X, y))
+
+
+def test_errors_name_the_estimator(client, table):
+    rows, labels = chunked(*table)
+    with pytest.raises(ValueError, match=r"partition 0: .*\n?DaskHingeSVC"):
+        DaskHingeSVC().fit(rows * np.nan, labels)
+    with pytest.raises(TypeError, match=r"distributed\.Client or None, got int"):
+        DaskHingeSVC(client=3).fit(rows, labels)
 
 
 def test_predictions_are_lazy_and_of_the_same_kind(client, table):

@@ -98,7 +98,7 @@ class UsedUp:
         ([(X, Y, np.zeros(60)), (X, Y, 0.0)], "all rows have zero weight"),
         ([(X, Y + 0.5)], "batch 0: Unknown label type"),
         ([HALVES[0], (X, Y * np.nan)], "batch 1: .*NaN"),
-        ([(X, np.where(Y, "a", None))], "batch 0: y has labels of different types"),
+        ([(X, np.where(Y, "a", None))], "batch 0: y has labels of .* missing"),
         ([(X, Y), (X, np.where(Y, "a", "b"))], "different types.* different batches"),
         ([(X[Y == 1], Y[Y == 1])], "only one class: 1"),
         ([(X, Y, 1.0 * Y)], "only one class: 1"),

@@ -43,6 +43,10 @@ BAD = {
         "infinity",
     ),
     "NaN in y": ({"X": X, "y": np.where(Y, 1.0, np.nan)}, "NaN"),
+    "missing labels": (
+        {"X": X, "y": np.where(Y, 1, None)},
+        "label None, which is not one of",
+    ),
     "strings": ({"X": X, "y": np.where(Y, "a", "b")}, "not one of `classes`"),
     "values whose squares overflow": ({"X": unlike(X, 1e200), "y": Y}, "overflow"),
     "no rows": ({"X": X[:0], "y": Y[:0]}, "0 sample"),
@@ -63,6 +67,10 @@ def test_bad_batches_leave_a_stream_as_it_was(case):
     ("params", "message"),
     [
         ({"C": 1e-200}, "rescale C"),
+        ({"C": "a"}, "'C' parameter"),
+        ({"C": -1.0}, "'C' parameter"),
+        ({"class_weight": "bogus"}, "'class_weight' parameter"),
+        ({"tol": -1.0}, "'tol' parameter"),
         ({"class_weight": {0: -1.0}}, "class_weight must be positive"),
         ({"loss": "squared_hinge"}, "loss cannot change"),
         ({"fit_intercept": False}, "fit_intercept and penalized_intercept"),
@@ -91,7 +99,9 @@ def test_joint_losses_have_none(joint):
         (None, "classes must be passed on the first call"),
         ([1], "at least two labels"),
         ([0.5, 1.5], "continuous"),
-        ([[0, 1], [1, 2]], "1d array"),
+        ([[0, 1], [1, 2]], "classes must be a list or 1-D array"),
+        ({0, 1}, "classes must be a list or 1-D array .* got set"),
+        (np.array([0, "a"], dtype=object), "classes has labels of different types"),
     ],
 )
 def test_classes_at_the_first_call(classes, message):
@@ -131,3 +141,10 @@ def test_an_interrupt_leaves_a_stream_as_it_was(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         clf.partial_fit(X, Y)
     assert pickle.dumps(clf) == before
+
+
+def test_balanced_classes_of_which_one_has_no_rows_yet():
+    clf = HingeSVC(class_weight="balanced")
+    clf.partial_fit(X[Y == 0], Y[Y == 0], classes=[0, 1])
+    clf.partial_fit(X[Y == 1], Y[Y == 1])
+    assert clf.lower_bound_ > 0.0
