@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import dask.array as da
@@ -129,6 +130,8 @@ def map_rows(function: Callable[[Any], Any], X: Any, meta: Any) -> Any:
         What an answer is like.
     """
 
+    # Dask shows the name of what is mapped.
+    @wraps(function)
     def of_rows(part: Any) -> Any:
         # Models refuse to predict no rows at all.
         return function(part) if part.shape[0] else meta
