@@ -106,7 +106,7 @@ class DaskHingeSVC(BaseHingeSVC):
     >>> from hingesvm.dask import DaskHingeSVC
     >>> X, y = make_classification(20_000, 10, flip_y=0.1, random_state=0)
     >>> X, y = da.from_array(X, chunks=(5_000, -1)), da.from_array(y, chunks=5_000)
-    >>> with Client(processes=False, dashboard_address=None) as client:
+    >>> with Client(processes=False, dashboard_address=":0") as client:
     ...     clf = DaskHingeSVC(client=client).fit(X, y)
     >>> bool(clf.dual_gap_ <= 1e-4 * clf.objective_)
     True
