@@ -73,6 +73,7 @@ numpydoc_validation_exclude = {
         "score",
         "set_callbacks",
         "set_fit_request",
+        "set_partial_fit_request",
         "set_params",
         "set_score_request",
     )

@@ -253,7 +253,13 @@ class DaskHingeSVC(BaseHingeSVC):
         return self
 
     def to_local(self) -> HingeSVC:
-        """Return a fitted HingeSVC with the same parameters and the same model."""
+        """Return a fitted HingeSVC with the same parameters and the same model.
+
+        Returns
+        -------
+        HingeSVC
+            It needs no cluster.
+        """
         check_is_fitted(self)
         params = {k: v for k, v in self.get_params().items() if k != "client"}
         local = HingeSVC(**params)
@@ -268,6 +274,7 @@ class DaskHingeSVC(BaseHingeSVC):
         Parameters
         ----------
         X : Dask array, Dask DataFrame, list of delayed or futures, or rows in memory
+            Rows with the columns of `fit`.
 
         Returns
         -------
@@ -288,6 +295,7 @@ class DaskHingeSVC(BaseHingeSVC):
         Parameters
         ----------
         X : Dask array, Dask DataFrame, list of delayed or futures, or rows in memory
+            Rows with the columns of `fit`.
 
         Returns
         -------
