@@ -1,5 +1,6 @@
 """HingeSVC.partial_fit: a lower bound that holds, and a model near that of fit."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -330,3 +331,18 @@ def test_lists_row_by_row_as_river_passes_them():
         clf.partial_fit(X=[row], y=[label], classes=[False, True])
     assert clf.classes_.tolist() == [False, True]
     assert clf.score(X, y == 1) > 0.6
+
+
+def test_a_shallow_copy_goes_its_own_way():
+    X, y = make_data(900, 3, 2)
+    one = passed(HingeSVC(), X[:400], y[:400], size=100)
+    two = copy.copy(one)
+    one.partial_fit(X[400:450], y[400:450])
+    two.partial_fit(X[450:500], y[450:500])
+    for clf, first in ((one, 400), (two, 450)):
+        clf.partial_fit(X[500:], y[500:])
+        alone = passed(HingeSVC(), X[:400], y[:400], size=100)
+        alone.partial_fit(X[first : first + 50], y[first : first + 50])
+        alone.partial_fit(X[500:], y[500:])
+        np.testing.assert_array_equal(clf.coef_, alone.coef_)
+        assert clf.lower_bound_ == alone.lower_bound_

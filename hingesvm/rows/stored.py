@@ -26,6 +26,8 @@ class _Growing:
 
     def __init__(self, values: NDArray[Any]) -> None:
         self._room, self._count = values, len(values)
+        # How much of the room is taken, by whoever shares it.
+        self._taken = [len(values)]
 
     @property
     def values(self) -> NDArray[Any]:
@@ -36,17 +38,20 @@ class _Growing:
         """Return it with more values at its end; this one stays as it is."""
         before, now = self._count, self._count + len(values)
         dtype = np.promote_types(self._room.dtype, values.dtype)
+        is_free = self._taken[0] == before and now <= len(self._room)
         grown = _Growing(self._room)
-        if now > len(self._room) or dtype != self._room.dtype:
+        if is_free and dtype == self._room.dtype:
+            grown._taken = self._taken
+        else:
             shape = (now + int(_SPARE * now), *self._room.shape[1:])
             grown._room = np.empty(shape, dtype)
             grown._room[:before] = self.values
         grown._room[before:now] = values
-        grown._count = now
+        grown._count = grown._taken[0] = now
         return grown
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_room": self.values.copy(), "_count": self._count}
+        return vars(_Growing(self.values.copy()))
 
 
 class StoredRows:

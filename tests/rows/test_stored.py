@@ -59,3 +59,13 @@ def test_single_rows_become_double(kind):
     rows.add(MemoryRows(kind(X[:2])))
     assert rows.rows().dtype == np.float64
     assert rows.row_bytes > 8.0
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+def test_two_copies_grow_apart(kind):
+    one = stored(kind)
+    two = one.copy()
+    one.add(MemoryRows(kind(X[:3])))
+    two.add(MemoryRows(kind(X[10:14])))
+    np.testing.assert_array_equal(dense(one), np.concatenate([X, X[:3]]))
+    np.testing.assert_array_equal(dense(two), np.concatenate([X, X[10:14]]))
