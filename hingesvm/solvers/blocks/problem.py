@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import Care, Certificate
 from hingesvm.rows.duals import DeferredDuals, Duals
-from hingesvm.rows.gathered import gathered, stacked
+from hingesvm.rows.gathered import gathered
 from hingesvm.solvers.blocks.answers import Spec, Summary
 from hingesvm.solvers.sweeping.steps import intercept_step
 
@@ -168,6 +168,3 @@ def sweeping_step(rows: KnownRows, spec_costs: Float64Array, spec: Spec) -> floa
     curvature = float(spec.loss.dual_curvature(np.ones(1))[0])
     mean = rows.mean_square + curvature * rows.n_rows / total
     return intercept_step(spec.rule, np.array([mean]), np.array([total]))
-
-
-_ = stacked
