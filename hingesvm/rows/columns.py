@@ -14,6 +14,7 @@ __all__ = [
     "entries_above",
     "mean_squares",
     "share_of_nonzeros",
+    "unit_factors",
 ]
 
 Float64Array = NDArray[np.float64]
@@ -62,6 +63,22 @@ def entries_above(
         columns.append(column.astype(np.intp))
         before += block.shape[0]
     return np.concatenate(places), np.concatenate(columns)
+
+
+def unit_factors(squares: Float64Array, n_rows: int) -> Float64Array:
+    """Return factors of columns by which their mean squares become 1.
+
+    Parameters
+    ----------
+    squares : ndarray of float64, of shape (n_features,)
+        Mean squares in some rows.
+    n_rows : int
+        How many these are.
+    """
+    # A column that is zero in all of these rows has at most about one other entry.
+    least = float(squares.min(where=squares > 0.0, initial=np.inf))
+    floor = least / n_rows if np.isfinite(least) else 1.0
+    return 1.0 / np.sqrt(np.maximum(squares, floor))
 
 
 def share_of_nonzeros(rows: Rows, some: IndexArray) -> float:

@@ -30,7 +30,6 @@ from hingesvm.solvers.blocks.answers import (
     Summary,
     Sums,
 )
-from hingesvm.solvers.newton.bands import FARTHER
 from hingesvm.solvers.newton.rounds import Rounds
 from hingesvm.solvers.survey import Survey, survey_rows
 from hingesvm.solvers.sweeping.steps import SAFELY, random_bits, row_steps
@@ -263,10 +262,7 @@ class Block:
 
     def _distances(self, state: _State, survey: Survey) -> NDArray[np.uint32]:
         """Count rows by how far they are from their kinks."""
-        problem, step = state.problem, state.spec.judged
-        ratio = np.empty(-(-problem.n_rows // step))
-        box = problem.bound, problem.curvature
-        _vectors.distances(survey.shortfall, state.last.reach, *box, step, ratio)
+        ratio = state.last.distances(state.problem, state.spec.judged, survey)
         with np.errstate(divide="ignore"):
             # Within its box the distance of a row is negative.
             bins = np.floor(2.0 * np.log2(np.maximum(ratio, 0.0))) - 2 * FIRST_BIN
@@ -309,20 +305,7 @@ class Block:
                 total = _total(problem, survey.packed)
                 sums = survey.loss, survey.gain, survey.imbalance, total
         survey = rounds.survey
-        chosen = np.empty(problem.n_rows, dtype=np.uint8)
-        _vectors.choose(
-            survey.shortfall,
-            survey.shortfall if rounds.moved is None else rounds.moved,
-            rounds.reach,
-            survey.packed.places,
-            problem.bound,
-            problem.curvature,
-            near,
-            0.0 if rounds.moved is None else likely,
-            chosen,
-        )
-        rounds.moved = None
-        band = np.flatnonzero(chosen.view(np.bool_))
+        band = rounds.within(problem, near, likely)
         n_most = max(int(most * problem.n_rows), 1)
         if len(band) > n_most:
             band = rounds.nearest(problem, band, n_most)
@@ -353,15 +336,7 @@ class Block:
         narrow = state.spec.is_narrow
         ahead = survey_rows(problem, w, intercept, duals, narrow=narrow)
         state.ahead = ahead
-        n_crossed = _vectors.misplaced(
-            ahead.shortfall,
-            ahead.packed.places,
-            problem.bound,
-            problem.curvature,
-            FARTHER,
-            rounds.reach,
-        )
-        return self._sums(state, ahead, n_crossed)
+        return self._sums(state, ahead, rounds.widen_reach(problem, ahead))
 
     def line(self, key: object, turn: int, _: Any = None) -> Float64Array | None:
         """Return sums of losses on the way from one survey to the next, at `LINE`."""

@@ -26,15 +26,13 @@ from hingesvm.solvers.blocks.block import FIRST_BIN, LINE, N_BINS
 from hingesvm.solvers.blocks.problem import BlocksProblem
 from hingesvm.solvers.newton.band import solve_band
 from hingesvm.solvers.newton.bands import (
-    LARGEST_PART,
-    LATER,
-    LEAST_BAND,
     LEAST_OF_CLASS,
     LIKELY,
     RHO_OF_SAMPLE,
     RHO_OF_SWEEPS,
     band_until,
     nest,
+    rows_wanted,
 )
 from hingesvm.solvers.newton.rounds import Rounds
 from hingesvm.solvers.newton.starts import NewtonStart, WeightsStart
@@ -283,12 +281,8 @@ class _Blocks:
     def _near(self, rounds: Rounds, error: float) -> float:
         """Return the distance from the kinks up to which rows join the next band."""
         n_rows = self.problem.n_rows
-        part = min(max(_ERRORS * error, _LEAST_PART), LARGEST_PART)
-        if np.isfinite(rounds.gap):
-            part = max(LATER * part, _LEAST_PART)
-        wanted = max(LEAST_BAND, int(part * n_rows))
-        # Others come in addition, that are inside their box or may cross a kink.
-        wanted = min(wanted, self.problem.rows.most_at_once // 2)
+        part = _ERRORS * error
+        wanted = rows_wanted(rounds, self.problem.rows, part, _LEAST_PART)
         if wanted >= n_rows:
             return np.inf
         counts = np.cumsum(self.talk.distances())

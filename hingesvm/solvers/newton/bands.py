@@ -19,11 +19,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.intercept import JUDGES, smoothed
 from hingesvm.problems.start import KnownMargins, Start, UnseenStart, WarmStart
-from hingesvm.rows.columns import mean_squares
+from hingesvm.rows.columns import mean_squares, unit_factors
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.duals import PackedDuals, unpacked
 from hingesvm.solvers.newton.band import GOAL_READ, SAMPLE_GOAL, solve_band
@@ -35,9 +34,6 @@ from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 
 __all__ = [
-    "FARTHER",
-    "LARGEST_PART",
-    "LATER",
     "LEAST_BAND",
     "LEAST_OF_CLASS",
     "LEAST_ROWS",
@@ -48,6 +44,7 @@ __all__ = [
     "STEPS_READ",
     "band_until",
     "nest",
+    "rows_wanted",
     "scales_of",
 ]
 
@@ -70,11 +67,10 @@ LEAST_ROWS, ROWS_PER_COLUMN, LEAST_OF_CLASS, _FACTOR = 1000, 8, 10, 8
 # rows (docs/experiments.md#few-passes-samples-and-bands).
 # Rows: at least and at most as a part of all, at least in number, and in units of the
 # statistical error of a sample's margins.
-_LEAST_PART, LARGEST_PART, LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
-# Size of a later one, as a part of the first, as less is still to move; factor of the
-# reach of rows that have crossed a kink unforeseen; and rows join that are within so
-# many times the distance just moved.
-LATER, FARTHER, LIKELY = 0.3, 4.0, 2.0
+_LEAST_PART, _LARGEST_PART, LEAST_BAND, _ERRORS = 0.05, 0.3, 3000, 3.0
+# Size of a later one, as a part of the first, as less is still to move; and rows join
+# that are within so many times the distance just moved.
+_LATER, LIKELY = 0.3, 2.0
 # Rows from which the scales of columns are judged (docs/experiments.md#constants).
 _SEEN = 1000
 
@@ -287,10 +283,7 @@ def scales_of(all_rows: Rows) -> NDArray[np.floating]:
     """Return factors of columns by which their mean squares in some rows are 1."""
     rows = all_rows.few(_SEEN)
     squares = mean_squares(rows, np.arange(rows.n_rows))
-    # A column that is zero in all of these rows has at most about one other entry.
-    least = float(squares.min(where=squares > 0.0, initial=np.inf))
-    floor = least / rows.n_rows if np.isfinite(least) else 1.0
-    return (1.0 / np.sqrt(np.maximum(squares, floor))).astype(rows.dtype)
+    return unit_factors(squares, rows.n_rows).astype(rows.dtype)
 
 
 def _solve_band(progress: Progress, rounds: Rounds, goal: float) -> Survey:
@@ -334,43 +327,41 @@ def _duals_of_all(
     return PackedDuals.pack(alpha, problem.bound)
 
 
+def rows_wanted(rounds: Rounds, rows: Rows, part: float, least: float) -> int:
+    """Return how many rows nearest to their kinks make up the next band.
+
+    Parameters
+    ----------
+    rounds : Rounds
+    rows : Rows
+        All of them.
+    part, least : float
+        The part of them in a first band, before its limits, and the least part of any.
+    """
+    part = min(max(part, least), _LARGEST_PART)
+    if np.isfinite(rounds.gap):
+        part = max(_LATER * part, least)
+    wanted = max(LEAST_BAND, int(part * rows.n_rows))
+    if rows.reads_in_passes:
+        # Others come in addition, that are inside their box or may cross a kink.
+        wanted = min(wanted, rows.most_at_once // 2)
+    return wanted
+
+
 def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
     """Return the rows of the next band, in ascending order."""
-    n_rows, survey, reach = problem.n_rows, rounds.survey, rounds.reach
-    error = np.sqrt(_factor(problem.rows) * problem.rows.n_features / n_rows)
-    least = _PART_READ if problem.rows.reads_in_passes else _LEAST_PART
-    part = min(max(_ERRORS * error, least), LARGEST_PART)
-    if np.isfinite(rounds.gap):
-        part = max(LATER * part, least)
-    wanted = max(LEAST_BAND, int(part * n_rows))
-    if problem.rows.reads_in_passes:
-        # Others come in addition, that are inside their box or may cross a kink.
-        wanted = min(wanted, problem.rows.most_at_once // 2)
+    rows, n_rows = problem.rows, problem.n_rows
+    error = np.sqrt(_factor(rows) * rows.n_features / n_rows)
+    least = _PART_READ if rows.reads_in_passes else _LEAST_PART
+    wanted = rows_wanted(rounds, rows, _ERRORS * error, least)
     near = np.inf
     if wanted < n_rows:
-        step = max(1, n_rows // JUDGES)
-        ratio = np.empty(-(-n_rows // step))
-        _vectors.distances(
-            survey.shortfall, reach, problem.bound, problem.curvature, step, ratio
-        )
+        ratio = rounds.distances(problem, max(1, n_rows // JUDGES))
         place = min(wanted * len(ratio) // n_rows, len(ratio) - 1)
         ratio.partition(place)
         near = max(float(ratio[place]), 0.0)
-    chosen = np.empty(n_rows, dtype=np.uint8)
-    _vectors.choose(
-        survey.shortfall,
-        survey.shortfall if rounds.moved is None else rounds.moved,
-        reach,
-        survey.packed.places,
-        problem.bound,
-        problem.curvature,
-        near,
-        0.0 if rounds.moved is None else LIKELY,
-        chosen,
-    )
-    rounds.moved = None
-    band = np.flatnonzero(chosen.view(np.bool_))
-    most = problem.rows.most_at_once
+    band = rounds.within(problem, near, LIKELY)
+    most = rows.most_at_once
     if len(band) > most:
         band = rounds.nearest(problem, band, most)
     # None is left where no margin can move, as with rows that are all empty.
@@ -380,22 +371,10 @@ def _choose(problem: Problem, rounds: Rounds) -> IndexArray:
 def _advance(progress: Progress, rounds: Rounds, ahead: Survey) -> None:
     """Go to the next survey, or as far in its direction as the objective falls."""
     problem = progress.problem
-    n_crossed = _widen_reach(problem, rounds, ahead)
+    n_crossed = rounds.widen_reach(problem, ahead)
     part = _line_search(problem, rounds.survey, ahead) if n_crossed else 1.0
     rounds.go(problem, ahead, part)
     rounds.plan(part, n_crossed, problem.n_rows, progress.max_iter)
-
-
-def _widen_reach(problem: Problem, rounds: Rounds, ahead: Survey) -> int:
-    """Count the rows that have crossed a kink unforeseen, and widen their reach."""
-    return _vectors.misplaced(
-        ahead.shortfall,
-        ahead.packed.places,
-        problem.bound,
-        problem.curvature,
-        FARTHER,
-        rounds.reach,
-    )
 
 
 def _line_search(problem: Problem, survey: Survey, ahead: Survey) -> float:

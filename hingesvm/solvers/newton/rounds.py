@@ -14,6 +14,7 @@ from hingesvm.solvers.survey import Survey
 
 __all__ = ["PATIENCE", "Rounds"]
 
+Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 #: Rounds without a smaller gap before all rows are taken in
@@ -22,6 +23,10 @@ PATIENCE = 4
 # Part of the rows that may cross before the next round is kept short again
 # (docs/experiments.md#constants).
 _FEW = 0.01
+# Bands: wide ones take longer, of narrow ones it takes more, each with a pass over all
+# rows (docs/experiments.md#few-passes-samples-and-bands).
+# Factor of the reach of rows that have crossed a kink unforeseen.
+_FARTHER = 4.0
 # Rounds: with long ones steps are taken in vain on a wrong band, with short ones passes
 # over all rows (docs/experiments.md#few-passes-samples-and-bands).
 # Part of the gap that a round leaves which brought hardly anything, so that one that
@@ -120,11 +125,57 @@ class Rounds:
             survey.shortfall[start:stop] += part * moved[start:stop]
         survey.add_up(problem)
 
+    def distances(
+        self, problem: Problem, step: int = 1, survey: Survey | None = None
+    ) -> Float64Array:
+        """Return how far rows are from their kinks, over their reach.
+
+        Of one row in `step`, at a survey or, by default, at that of the round. The
+        distance is negative within a box.
+        """
+        shortfall = (self.survey if survey is None else survey).shortfall
+        ratio = np.empty(-(-problem.n_rows // step))
+        box = problem.bound, problem.curvature
+        _vectors.distances(shortfall, self.reach, *box, step, ratio)
+        return ratio
+
+    def within(self, problem: Problem, near: float, likely: float) -> IndexArray:
+        """Return the rows up to a distance from their kinks, in ascending order.
+
+        Those join that are within `likely` times the distance just moved, and those
+        with a dual variable inside its box.
+        """
+        survey = self.survey
+        chosen = np.empty(problem.n_rows, dtype=np.uint8)
+        _vectors.choose(
+            survey.shortfall,
+            survey.shortfall if self.moved is None else self.moved,
+            self.reach,
+            survey.packed.places,
+            problem.bound,
+            problem.curvature,
+            near,
+            0.0 if self.moved is None else likely,
+            chosen,
+        )
+        self.moved = None
+        return np.flatnonzero(chosen.view(np.bool_))
+
+    def widen_reach(self, problem: Problem, ahead: Survey) -> int:
+        """Count the rows that have crossed a kink unforeseen, and widen their reach."""
+        return _vectors.misplaced(
+            ahead.shortfall,
+            ahead.packed.places,
+            problem.bound,
+            problem.curvature,
+            _FARTHER,
+            self.reach,
+        )
+
     def nearest(self, problem: Problem, band: IndexArray, most: int) -> IndexArray:
         """Return so many rows of a band: all inside their box, and near a kink."""
-        ratio, box = np.empty(problem.n_rows), (problem.bound, problem.curvature)
-        _vectors.distances(self.survey.shortfall, self.reach, *box, 1, ratio)
-        ratio, is_inside = ratio[band], self.survey.packed.is_inside[band]
+        ratio = self.distances(problem)[band]
+        is_inside = self.survey.packed.is_inside[band]
         ratio[is_inside] = -np.inf
         most = max(most, int(np.count_nonzero(is_inside)))
         return np.sort(band[np.argpartition(ratio, most - 1)[:most]])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hingesvm.losses import MarginLoss
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.columns import entries_above, mean_squares
+from hingesvm.rows.columns import entries_above, mean_squares, unit_factors
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.stored import StoredRows
 from hingesvm.solvers import check_range
@@ -268,10 +268,7 @@ class Stream:
             return np.sqrt(stored.squared_norms()).astype(np.float32)
         if self._n_judged >= 2.0 * self._n_scaled:
             mean = self._squares / self._n_judged
-            # A column that is 0 in all of these has at most about one other entry.
-            least = float(mean.min(where=mean > 0.0, initial=np.inf))
-            floor = least / self._n_judged if np.isfinite(least) else 1.0
-            self._scales = 1.0 / np.sqrt(np.maximum(mean, floor))
+            self._scales = unit_factors(mean, self._n_judged)
             self._n_scaled, self._reach = self._n_judged, self._reach[:0]
         new = np.arange(len(self._reach), stored.n_rows, dtype=np.intp)
         reach = np.empty(len(new), np.float32)

@@ -60,7 +60,7 @@ def test_any_goal(restricted, loss, rule, goal):
 def test_several_rounds(restricted, monkeypatch, loss, rule):
     # So few rows in a band that the first ones cannot be enough.
     monkeypatch.setattr(bands, "_LEAST_PART", 0.01)
-    monkeypatch.setattr(bands, "LARGEST_PART", 0.02)
+    monkeypatch.setattr(bands, "_LARGEST_PART", 0.02)
     X, y = blobs(N, D)
     progress = run(make_problem(X, y, loss, rule), 1e-6)
     certificate = check(progress, X, y, 1.0, loss, rule, 1e-6)
@@ -262,7 +262,7 @@ def test_steps_that_are_cut_short(monkeypatch, rule):
 
     monkeypatch.setattr(bands, "_line_search", spy)
     monkeypatch.setattr(bands, "_LEAST_PART", 0.01)
-    monkeypatch.setattr(bands, "LARGEST_PART", 0.02)
+    monkeypatch.setattr(bands, "_LARGEST_PART", 0.02)
     X, y = blobs(N, D)
     start = WeightsStart(np.full(D, -5.0), 0.0)
     progress = run(make_problem(X, y, SquaredHinge(), rule), 1e-6, start=start)
