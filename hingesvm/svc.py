@@ -24,6 +24,7 @@ from hingesvm.training.run import Training
 from hingesvm.training.streams import PartialFitMixin, end_stream
 from hingesvm.training.validation import (
     checked_input,
+    refuse_pegasos,
     unchanged_on_error,
 )
 from hingesvm.training.warm_start import KeptDuals
@@ -308,11 +309,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         True
         """
         with unchanged_on_error(self):
-            if self.solver == "pegasos":
-                raise ValueError(
-                    "solver='pegasos' visits single rows in random order, which "
-                    "batches cannot give: leave it to 'auto'."
-                )
+            refuse_pegasos(self.solver, "batches")
             reader = BatchReader(self, batches, classes)
             rows = reader.rows()
             training = Training.of_codes(

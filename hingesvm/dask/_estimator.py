@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +9,6 @@ from dask.delayed import delayed
 from distributed import Client, get_client
 from numpy.typing import NDArray
 from sklearn.base import _fit_context, clone
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from hingesvm._base import BaseHingeSVC
@@ -27,9 +25,8 @@ from hingesvm.svc import HingeSVC
 from hingesvm.training.blocks import BlocksTraining, LastModel
 from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
-from hingesvm.training.parameters import BOOLEAN, HingeParameters
 from hingesvm.training.reporting import warn_if_not_converged
-from hingesvm.training.validation import unchanged_on_error
+from hingesvm.training.validation import refuse_pegasos, unchanged_on_error
 
 __all__ = ["DaskHingeSVC"]
 
@@ -115,9 +112,7 @@ class DaskHingeSVC(BaseHingeSVC):
     _doc_page = "hingesvm.dask.DaskHingeSVC"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **HingeParameters._parameter_constraints,
-        "C": [Interval(Real, 0.0, None, closed="neither")],
-        "warm_start": BOOLEAN,
+        **HingeSVC._parameter_constraints,
         "client": "no_validation",
     }
 
@@ -160,10 +155,14 @@ class DaskHingeSVC(BaseHingeSVC):
         state: dict[str, Any] = super().__getstate__()
         return {**state, "client": None}
 
+    def _shared_params(self) -> dict[str, Any]:
+        """Return the parameters that HingeSVC has, too."""
+        return {k: v for k, v in self.get_params().items() if k != "client"}
+
     def __sklearn_clone__(self) -> DaskHingeSVC:
         """Return an unfitted copy, which shares the client."""
-        others = {k: v for k, v in self.get_params().items() if k != "client"}
-        copied = {name: clone(value, safe=False) for name, value in others.items()}
+        others = self._shared_params().items()
+        copied = {name: clone(value, safe=False) for name, value in others}
         return type(self)(**copied, client=self.client)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -224,11 +223,7 @@ class DaskHingeSVC(BaseHingeSVC):
             As from `HingeSVC.fit`.
         """
         with unchanged_on_error(self):
-            if self.solver == "pegasos":
-                raise ValueError(
-                    "solver='pegasos' visits single rows in random order, which "
-                    "partitions cannot give: leave it to 'auto'."
-                )
+            refuse_pegasos(self.solver, "partitions")
             lists = partitions(X, y, sample_weight)
             client = self._client()
             blocks = DaskBlocks(client, parts_on_workers(client, lists))
@@ -261,8 +256,7 @@ class DaskHingeSVC(BaseHingeSVC):
             It needs no cluster.
         """
         check_is_fitted(self)
-        params = {k: v for k, v in self.get_params().items() if k != "client"}
-        local = HingeSVC(**params)
+        local = HingeSVC(**self._shared_params())
         for name, value in vars(self).items():
             if name.endswith("_") and not name.startswith("_"):
                 setattr(local, name, value)

@@ -33,8 +33,9 @@ def run_cython(*arguments: str) -> None:
 
 def replace(path: Path, made: Path) -> None:
     """Put what was made in the place of `path`, unless it is the same."""
-    if not path.is_file() or path.read_bytes() != made.read_bytes():
-        path.write_bytes(made.read_bytes())
+    new = made.read_bytes()
+    if not path.is_file() or path.read_bytes() != new:
+        path.write_bytes(new)
 
 
 def dependencies(path: Path) -> list[str]:

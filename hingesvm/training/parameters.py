@@ -11,9 +11,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.problems.values import InterceptRule
 from hingesvm.solvers import Method
 
-__all__ = ["BOOLEAN", "HingeParameters"]
+__all__ = ["BOOLEAN", "HingeParameters", "intercept_rule"]
 
 # What scikit-learn's "boolean" and "random_state" stand for. The names would be
 # translated anew at each fit.
@@ -141,3 +142,10 @@ class HingeParameters(BaseEstimator):
         return {
             name: getattr(self, name) for name in HingeParameters._get_param_names()
         }
+
+
+def intercept_rule(params: HingeParameters) -> InterceptRule:
+    """Return how intercepts are treated."""
+    if not params.fit_intercept:
+        return "none"
+    return "penalized" if params.penalized_intercept else "free"

@@ -23,7 +23,7 @@ from hingesvm.training.joint import (
 )
 from hingesvm.training.monitor import FitMonitor, ProblemState
 from hingesvm.training.one_vs_rest import OneVsRestSolver
-from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.parameters import HingeParameters, intercept_rule
 from hingesvm.training.printing import ProgressPrinter
 from hingesvm.training.trained import TrainedModel, history_table
 from hingesvm.training.validation import (
@@ -166,7 +166,6 @@ class Training:
                 f"{classes.tolist()[0]!r}."
             )
         joint = joint_loss_of(params.multi_class, params.loss, params.solver)
-        rule: InterceptRule = "penalized" if params.penalized_intercept else "free"
         one_problem = len(classes) == 2 or joint is not None
         return cls(
             rows=rows,
@@ -175,7 +174,7 @@ class Training:
             factors=row_factors(params.class_weight, classes, codes, weights),
             loss=get_loss(params.loss),
             joint=joint,
-            rule=rule if params.fit_intercept else "none",
+            rule=intercept_rule(params),
             settings=Settings(params.solver, params.tol, params.max_iter),
             seeds=draw_seeds(params.random_state, 1 if one_problem else len(classes)),
             n_jobs=params.n_jobs,

@@ -14,10 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from hingesvm.losses import get_loss
-from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
-from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.parameters import HingeParameters, intercept_rule
 from hingesvm.training.validation import (
     aligned,
     check_sample_weight,
@@ -61,6 +60,8 @@ class StreamTraining:
 
     Attributes
     ----------
+    classes : ndarray of shape (n_classes,)
+        As passed.
     n_samples : int
         Rows of positive weight so far.
     """
@@ -70,9 +71,9 @@ class StreamTraining:
     ) -> None:
         count = 1 if len(classes) == 2 else len(classes)
         seed = draw_seeds(params.random_state, 1)[0]
-        self._loss, self._rule = get_loss(params.loss), _rule_of(params)
+        self._loss, self._rule = get_loss(params.loss), intercept_rule(params)
         self._stream = Stream(X.shape[1], count, self._loss, self._rule, seed)
-        self._classes, self._is_sparse = classes, sp.issparse(X)
+        self.classes, self._is_sparse = classes, sp.issparse(X)
         self._dtype = X.dtype
         self._sizes = np.zeros(len(classes))
         self.n_samples = 0
@@ -88,7 +89,8 @@ class StreamTraining:
         """See that the problem is the one that the stream began with."""
         same = {
             "loss": get_loss(params.loss) == self._loss,
-            "fit_intercept and penalized_intercept": _rule_of(params) == self._rule,
+            "fit_intercept and penalized_intercept": intercept_rule(params)
+            == self._rule,
         }
         for names, is_same in same.items():
             if not is_same:
@@ -126,7 +128,7 @@ class StreamTraining:
             return
         X = self._converted(X)
         self._dtype = np.promote_types(self._dtype, X.dtype)
-        self._sizes += np.bincount(codes, weights, len(self._classes))
+        self._sizes += np.bincount(codes, weights, len(self.classes))
         costs = row_costs(C, self._factors(params, codes, weights))
         costs = np.broadcast_to(costs, (len(codes),))
         for first in range(0, len(codes), _AT_ONCE):
@@ -156,14 +158,14 @@ class StreamTraining:
             factors = np.ones(len(self._sizes))
             sizes = np.count_nonzero(present) * self._sizes[present]
             factors[present] = self._sizes.sum() / sizes
-            chosen = dict(zip(self._classes.tolist(), factors.tolist(), strict=True))
-        return row_factors(chosen, self._classes, codes, weights)
+            chosen = dict(zip(self.classes.tolist(), factors.tolist(), strict=True))
+        return row_factors(chosen, self.classes, codes, weights)
 
     def attributes(self) -> dict[str, Any]:
         """Return the attributes of an estimator that has this model."""
         lanes = self._stream.lanes
         return {
-            "classes_": self._classes,
+            "classes_": self.classes,
             "coef_": np.array([lane.weights for lane in lanes], dtype=self._dtype),
             "intercept_": np.array(
                 [lane.intercept for lane in lanes], dtype=self._dtype
@@ -219,13 +221,6 @@ def advanced(
     return stream
 
 
-def _rule_of(params: HingeParameters) -> InterceptRule:
-    """Return how intercepts are treated."""
-    if not params.fit_intercept:
-        return "none"
-    return "penalized" if params.penalized_intercept else "free"
-
-
 def _checked_classes(
     stream: StreamTraining | None, classes: ArrayLike | None
 ) -> NDArray[Any]:
@@ -236,14 +231,14 @@ def _checked_classes(
                 "classes must be passed on the first call to partial_fit: all labels "
                 "that will ever occur, as those of later batches are not known yet."
             )
-        return stream._classes
+        return stream.classes
     given = class_labels(classes)
     check_classification_targets(np.repeat(given, 3))
     if stream is not None:
-        if not np.array_equal(given, stream._classes):
+        if not np.array_equal(given, stream.classes):
             raise ValueError(
                 f"`classes={given.tolist()}` is not the same as on last call to "
-                f"partial_fit, was: {stream._classes.tolist()}."
+                f"partial_fit, was: {stream.classes.tolist()}."
             )
     elif len(given) < 2:
         raise ValueError(

@@ -34,6 +34,7 @@ __all__ = [
     "encode_labels",
     "is_plain",
     "refuse_infinite",
+    "refuse_pegasos",
     "row_costs",
     "row_factors",
     "two_classes",
@@ -198,6 +199,15 @@ def _refuse_batches(X: Any) -> None:
             "on batches of rows with fit_batches(batches); HingeSVCCV and hinge_path "
             "need arrays, so choose C on some of the rows, or by fits in batches with "
             "warm_start=True."
+        )
+
+
+def refuse_pegasos(solver: str, parts: str) -> None:
+    """Raise a ValueError if the solver needs single rows, and there are only parts."""
+    if solver == "pegasos":
+        raise ValueError(
+            f"solver='pegasos' visits single rows in random order, which {parts} "
+            "cannot give: leave it to 'auto'."
         )
 
 

@@ -1,5 +1,6 @@
 """DaskHingeSVC: the problem and the certificate of HingeSVC, on a cluster."""
 
+import inspect
 import pickle
 import threading
 from itertools import pairwise
@@ -40,6 +41,15 @@ def objective_of(clf, X, y, cost=1.0):
     )
     w = clf.coef_[0].astype(float)
     return 0.5 * w @ w + np.sum(cost * np.maximum(0.0, 1.0 - margins))
+
+
+def test_parameters_are_those_of_hingesvc_and_a_client():
+    # Parameters are equal if names, kinds, defaults and annotations are.
+    *shared, client = inspect.signature(DaskHingeSVC).parameters.values()
+    assert shared == list(inspect.signature(HingeSVC).parameters.values())
+    assert client.name == "client"
+    constraints = {**HingeSVC._parameter_constraints, "client": "no_validation"}
+    assert DaskHingeSVC._parameter_constraints == constraints
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "smoothed_hinge"])
