@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem, squared_norm
 from hingesvm.problems.certificate import Certificate, Fixed
 from hingesvm.problems.stretching import stretch, worst_of_signs
-from hingesvm.rows.duals import Duals, PackedDuals, read_duals
+from hingesvm.rows.duals import DeferredDuals, Duals, PackedDuals, read_duals
 from hingesvm.rows.per_row import loss_sums
 
 __all__ = ["COARSE", "Survey", "survey_rows"]
@@ -31,7 +31,7 @@ class Survey:
     Attributes
     ----------
     weights, intercept, duals
-        The point looked at.
+        The point looked at. Dual variables may be elsewhere, and only summed up here.
     shortfall : ndarray of float32 or float64, of shape (n_rows,)
         1 - m.
     w_of_duals : ndarray of float64, of shape (n_features,)
@@ -42,7 +42,7 @@ class Survey:
 
     weights: NDArray[np.floating]
     intercept: float
-    duals: Duals
+    duals: Duals | DeferredDuals
     shortfall: NDArray[np.floating]
     w_of_duals: Float64Array
     loss: float = 0.0
@@ -63,9 +63,10 @@ class Survey:
     def add_up(self, problem: Problem) -> None:
         """Find the sums over the rows."""
         self.loss = self.gain = self.imbalance = 0.0
-        count = 0
+        duals, count = self.duals, 0
+        assert isinstance(duals, (np.ndarray, PackedDuals))
         for start, stop in problem.rows.chunks(problem.n_rows):
-            alpha, count = read_duals(self.duals, start, stop, count)
+            alpha, count = read_duals(duals, start, stop, count)
             short = self.shortfall[start:stop].astype(np.float64, copy=False)
             loss, gain, imbalance = loss_sums(problem, slice(start, stop), short, alpha)
             self.loss += loss

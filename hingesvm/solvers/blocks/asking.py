@@ -128,7 +128,7 @@ class _Shares:
         return Survey(
             self.w,
             self.intercept,
-            SummedDuals(float(sum(totals)), imbalance),  # type: ignore[arg-type]
+            SummedDuals(float(sum(totals)), imbalance),
             np.empty(0),
             w_of_duals,
             loss,
@@ -190,31 +190,31 @@ class Talk:
         request = self.spec.key, self._turn, *common
         return self._blocks.ask(name, request, self.used, each)
 
-    def _enter(self, places: Iterable[int], shares: _Shares) -> None:
-        """Let some blocks begin anew where shares are, and set theirs."""
-        places = list(places)
+    def _enter(
+        self, places: Iterable[int], w: NDArray[np.floating], intercept: float
+    ) -> list[Sums]:
+        """Let some blocks begin at weights; return their shares there."""
         self.n_rounds += 1
-        common = self.spec, self._turn, shares.w, shares.intercept
-        numbers = [self.used[place] for place in places]
-        answers = self._blocks.ask("enter", common, numbers)
-        for place, answer in zip(places, answers, strict=True):
-            shares.of_blocks[place] = answer
+        common = self.spec, self._turn, w, intercept
+        return self._blocks.ask("enter", common, [self.used[k] for k in places])
 
     def _mend(self, answers: list[Any], shares: _Shares) -> list[int]:
         """Let blocks that answered None begin anew; return which these are."""
         lost = [place for place, answer in enumerate(answers) if answer is None]
         self.has_lost = bool(lost)
         if lost:
-            self._enter(lost, shares)
+            anew = self._enter(lost, shares.w, shares.intercept)
+            for place, answer in zip(lost, anew, strict=True):
+                shares.of_blocks[place] = answer
         return lost
 
     def enter(self, w: NDArray[np.floating], intercept: float) -> Survey:
         """Look at all rows, the dual variables being minus the subgradients there."""
         self._turn += 1
-        shares = _Shares(w, intercept, [None] * len(self.used))  # type: ignore[list-item]
-        self._enter(range(len(self.used)), shares)
-        self._here, self._ahead, self.has_lost = shares, None, False
-        return shares.survey()
+        of_blocks = self._enter(range(len(self.used)), w, intercept)
+        self._here, self._ahead = _Shares(w, intercept, of_blocks), None
+        self.has_lost = False
+        return self._here.survey()
 
     def enter_swept(
         self, w: NDArray[np.floating], intercept: float, lowered: Any

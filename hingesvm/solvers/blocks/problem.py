@@ -115,6 +115,7 @@ class BlocksProblem(Problem):
         positive = float(costs[spec.target])
         cost = np.array([float(costs.sum()) - positive, positive])
         return cls(
+            # All that is asked of rows that are elsewhere.
             rows,  # type: ignore[arg-type]
             np.array([-1, 1], dtype=np.int8),
             cost,
