@@ -5,7 +5,7 @@ import pytest
 from samples import LOSSES, RULES, SOLVERS, assert_same_model, make_data
 
 from hingesvm import HingeSVC
-from hingesvm.training import validation
+from hingesvm.training.labels import encode_labels
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -188,7 +188,7 @@ def test_exact_finish_ends_beyond_the_root_of_the_gap(seed, loss):
 
 def test_labels_are_encoded_alike_in_pieces(monkeypatch):
     y = np.array(["b", "a", "c", "a", "b", "d", "a"])
-    monkeypatch.setattr(validation, "_LABELS", 2)
-    classes, codes = validation.encode_labels(y)
+    monkeypatch.setattr("hingesvm.training.labels._LABELS", 2)
+    classes, codes = encode_labels(y)
     np.testing.assert_array_equal(classes, ["a", "b", "c", "d"])
     np.testing.assert_array_equal(classes[codes], y)

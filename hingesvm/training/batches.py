@@ -11,7 +11,6 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from hingesvm.rows.batches import BatchRows
 from hingesvm.rows.contract import Rows
@@ -20,15 +19,14 @@ from hingesvm.rows.gathered import stacked
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.rows.parts import Shape
 from hingesvm.solvers.blocks.block import Block
+from hingesvm.training.labels import class_labels, two_classes
 from hingesvm.training.validation import (
-    aligned,
     check_indices,
     check_sample_weight,
+    checked_matrix,
     checked_rows,
-    class_labels,
     is_plain,
     refuse_infinite,
-    two_classes,
 )
 
 __all__ = ["FEW_ROWS", "FEW_VALUES", "BatchReader"]
@@ -279,18 +277,13 @@ class BatchReader:
                 estimator.n_features_in_ = X.shape[1]
             _check_width(X, estimator)
         else:
-            X = validate_data(
+            X, _ = checked_matrix(
                 estimator,
                 X,
                 reset=is_new and not _is_empty(X),
                 skip_check_array=False,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                order="C",
-                ensure_all_finite=not sp.issparse(X),
                 ensure_min_samples=0,
             )
-            X = aligned(X)
         if X.shape[0]:
             self._check_kind(X)
         if is_first:

@@ -21,6 +21,7 @@ from hingesvm.training.joint import (
     binary_factors,
     joint_loss_of,
 )
+from hingesvm.training.labels import encode_labels
 from hingesvm.training.monitor import FitMonitor, ProblemState
 from hingesvm.training.one_vs_rest import OneVsRestSolver
 from hingesvm.training.parameters import HingeParameters, intercept_rule
@@ -28,7 +29,6 @@ from hingesvm.training.printing import ProgressPrinter
 from hingesvm.training.trained import TrainedModel, history_table
 from hingesvm.training.validation import (
     draw_seeds,
-    encode_labels,
     row_costs,
     row_factors,
 )

@@ -11,17 +11,16 @@ from sklearn import get_config
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from hingesvm.losses import get_loss
 from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
+from hingesvm.training.labels import class_labels
 from hingesvm.training.parameters import HingeParameters, intercept_rule
 from hingesvm.training.validation import (
-    aligned,
     check_sample_weight,
+    checked_matrix,
     checked_rows,
-    class_labels,
     draw_seeds,
     is_plain,
     refuse_infinite,
@@ -262,17 +261,7 @@ def _checked_batch(
         labels: NDArray[Any] = np.asarray(y)
         if X.shape[1] == estimator.n_features_in_ and labels.shape == (len(X),):
             return X, labels
-    data, labels = validate_data(
-        estimator,
-        X,
-        y,
-        reset=is_first,
-        accept_sparse="csr",
-        dtype=[np.float64, np.float32],
-        order="C",
-        ensure_all_finite=not sp.issparse(X),
-    )
-    return aligned(data), labels
+    return checked_matrix(estimator, X, y, reset=is_first)
 
 
 def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:

@@ -14,7 +14,6 @@ from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from hingesvm.rows.contract import Rows
@@ -27,24 +26,22 @@ __all__ = [
     "check_indices",
     "check_sample_weight",
     "checked_input",
+    "checked_matrix",
     "checked_rows",
     "class_factors",
-    "class_labels",
     "draw_seeds",
-    "encode_labels",
     "is_plain",
     "refuse_infinite",
     "refuse_pegasos",
     "row_costs",
     "row_factors",
-    "two_classes",
     "unchanged_on_error",
 ]
 
 Float64Array = NDArray[np.float64]
 
-# Labels are encoded in pieces of this size, which an interrupt waits for.
-_LABELS = 1 << 19
+# What scikit-learn calls no labels, as None is a mistake of the user.
+_NO_LABELS = "no_validation"
 # Squares and reciprocals of costs between these are finite.
 _SMALLEST_COST, _LARGEST_COST = 1e-150, 1e150
 # Seeds are drawn below this number.
@@ -100,21 +97,45 @@ def checked_input(
             del estimator.feature_names_in_
         return MemoryRows(X), y, check_sample_weight(sample_weight, len(y))
     _refuse_batches(X)
-    # Sparse rows are checked to be finite when their norms are computed, in one pass.
-    is_sparse = sp.issparse(X)
-    data, labels = validate_data(
+    data, labels = checked_matrix(estimator, X, y)
+    if get_config()["assume_finite"] and labels.dtype.kind == "f":
+        refuse_infinite(labels, "y")
+    rows = checked_rows(data)
+    return rows, labels, check_sample_weight(sample_weight, len(labels))
+
+
+def checked_matrix(
+    estimator: BaseEstimator, X: Any, y: Any = _NO_LABELS, **options: Any
+) -> tuple[Matrix, Any]:
+    """Return X and, if they are given, labels as scikit-learn checks them.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X, y : array-like
+        As the user gave them.
+    **options
+        Others of `validate_data`, such as `reset`.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix
+        C-ordered or aligned, of float32 or float64. Dense rows are finite; sparse ones
+        are looked at when their norms are computed, in one pass.
+    y : ndarray, or None
+    """
+    found = validate_data(
         estimator,
         X,
         y,
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         order="C",
-        ensure_all_finite=not is_sparse,
+        ensure_all_finite=not sp.issparse(X),
+        **options,
     )
-    if get_config()["assume_finite"] and labels.dtype.kind == "f":
-        refuse_infinite(labels, "y")
-    rows = checked_rows(aligned(data))
-    return rows, labels, check_sample_weight(sample_weight, len(labels))
+    data, labels = (found, None) if y is _NO_LABELS else found
+    return aligned(data), labels
 
 
 def is_plain(X: Any, *, ordered: bool = False) -> TypeGuard[NDArray[np.floating]]:
@@ -209,73 +230,6 @@ def refuse_pegasos(solver: str, parts: str) -> None:
             f"solver='pegasos' visits single rows in random order, which {parts} "
             "cannot give: leave it to 'auto'."
         )
-
-
-def encode_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
-    """Return the sorted classes, and the index of each label among them.
-
-    Labels are handled in pieces, so that Ctrl-C is noticed between two.
-
-    Raises
-    ------
-    ValueError
-        If the labels are no classes, such as fractions.
-    """
-    numbers = y.dtype.kind in "biuf"
-    if not numbers:
-        check_classification_targets(y)
-    classes = two_classes(y) if numbers else None
-    if classes is not None:
-        # Two integers are valid classes, and the check takes a tenth of a small fit.
-        if y.dtype.kind == "f":
-            check_classification_targets(classes)
-        return classes, (y == classes[1]).view(np.int8)
-    pieces = [slice(at, at + _LABELS) for at in range(0, len(y), _LABELS)]
-    classes = np.unique(y[pieces[0]])
-    if len(pieces) > 1:
-        parts = [classes, *(np.unique(y[piece]) for piece in pieces[1:])]
-        classes = np.unique(np.concatenate(parts))
-    # scikit-learn warns if most labels differ; otherwise integers are valid classes.
-    few = 2 * len(classes) <= len(y)
-    if numbers and (y.dtype.kind == "f" or not few):
-        check_classification_targets(np.repeat(classes, 3) if few else y)
-    codes = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
-    for piece in pieces:
-        codes[piece] = np.searchsorted(classes, y[piece])
-    return classes, codes
-
-
-def class_labels(classes: ArrayLike) -> NDArray[Any]:
-    """Return the sorted labels that a user passed as `classes`.
-
-    Raises
-    ------
-    ValueError
-        If they are not labels in one dimension that can be sorted.
-    """
-    given: NDArray[Any] = np.asarray(classes)
-    if given.ndim != 1:
-        raise ValueError(
-            "classes must be a list or 1-D array of labels, got "
-            f"{type(classes).__name__} of shape {given.shape}."
-        )
-    try:
-        return np.unique(given)
-    except TypeError:
-        raise ValueError(
-            "classes has labels of different types, such as numbers and strings."
-        ) from None
-
-
-def two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the sorted classes if there are exactly two, without sorting y."""
-    if not len(y):
-        return None
-    others = y != y[0]
-    second = int(others.argmax())
-    if not others[second] or not np.array_equal(others, y == y[second]):
-        return None
-    return np.sort(y[[0, second]])
 
 
 def row_factors(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hingesvm import HingeSVC
-from hingesvm.training import validation
+from hingesvm.training.labels import encode_labels
 
 # Two labels and a third one, not in their order.
 KINDS = {
@@ -32,11 +32,11 @@ PATTERNS = {
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_are_encoded_as_by_numpy(monkeypatch, kind, pattern, piece):
-    monkeypatch.setattr(validation, "_LABELS", piece)
+    monkeypatch.setattr("hingesvm.training.labels._LABELS", piece)
     labels, places = KINDS[kind], np.array(PATTERNS[pattern])
     y = labels[np.minimum(places, len(labels) - 1)]
     before = y.copy()
-    classes, codes = validation.encode_labels(y)
+    classes, codes = encode_labels(y)
     expected, inverse = np.unique(y, return_inverse=True)
     assert np.array_equal(classes, expected)
     assert classes.dtype == y.dtype
@@ -48,7 +48,7 @@ def test_labels_are_encoded_as_by_numpy(monkeypatch, kind, pattern, piece):
 @pytest.mark.parametrize("count", [127, 128, 129, 300, 40_000])
 def test_many_classes(count):
     y = np.random.default_rng(0).permutation(np.r_[np.arange(count), np.arange(count)])
-    classes, codes = validation.encode_labels(y)
+    classes, codes = encode_labels(y)
     assert np.array_equal(classes, np.arange(count))
     assert np.array_equal(codes, y)
 
@@ -56,7 +56,7 @@ def test_many_classes(count):
 @pytest.mark.parametrize("y", [[0.5, 1.0, 0.5], [0.5, 1.5, 2.5], [0.25, 0.25]])
 def test_labels_that_are_no_classes_are_refused(y):
     with pytest.raises(ValueError, match="Unknown label type"):
-        validation.encode_labels(np.array(y))
+        encode_labels(np.array(y))
 
 
 @pytest.mark.parametrize("kind", KINDS)
