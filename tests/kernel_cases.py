@@ -10,6 +10,7 @@ from hingesvm.kernels._processor import has_avx2
 BUILDS = ["", "_avx2"] if has_avx2() else [""]
 KERNELS = {
     "_certify",
+    "_columns",
     "_joint",
     "_joint_newton",
     "_lanes",

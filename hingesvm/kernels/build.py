@@ -17,6 +17,7 @@ from hingesvm.kernels._processor import has_avx2
 if TYPE_CHECKING:
     from hingesvm.kernels import (
         _certify,
+        _columns,
         _joint,
         _joint_newton,
         _lanes,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SUFFIX",
     "_certify",
+    "_columns",
     "_joint",
     "_joint_newton",
     "_lanes",
