@@ -78,25 +78,18 @@ class Problem(Values):
 
     def with_signs(self, signs: NDArray[np.int8]) -> Problem:
         """Return the same problem with other signs."""
-        return Problem(
-            self.rows,
-            signs,
-            self.cost,
-            self.bound,
-            self.curvature,
-            self.intercept_rule,
-            self.fixed,
-        )
+        return replace(self, signs=signs)
 
     def subset(self, chosen: NDArray[np.intp], cost_factor: float = 1.0) -> Problem:
         """Return the problem of some rows, their costs multiplied by a factor."""
-        return Problem(
-            self.rows.subset(chosen),
-            self.signs[chosen],
-            scaled(self.cost, cost_factor, chosen),
-            scaled(self.bound, cost_factor, chosen),
-            scaled(self.curvature, 1.0 / cost_factor, chosen),
-            self.intercept_rule,
+        return replace(
+            self,
+            rows=self.rows.subset(chosen),
+            signs=self.signs[chosen],
+            cost=scaled(self.cost, cost_factor, chosen),
+            bound=scaled(self.bound, cost_factor, chosen),
+            curvature=scaled(self.curvature, 1.0 / cost_factor, chosen),
+            fixed=None,
         )
 
     def restrict(
@@ -283,7 +276,8 @@ class Problem(Values):
         feasible = self.repair(alpha)
         w_of_duals = self.combine(feasible)
         dual = self.dual(feasible, w_of_duals)
-        return Certificate(w_of_duals, 0.0, feasible, np.inf, dual, w_of_duals)
+        w = self.weights_of(w_of_duals)
+        return Certificate(w, 0.0, feasible, np.inf, dual, w_of_duals)
 
     @property
     def cares(self) -> Sequence[Care]:
@@ -395,9 +389,13 @@ class Problem(Values):
         losses, most = (
             total(self.losses(short)) for short in (shortfall, shortfall + error)
         )
-        primal = self.primal_from(dot(w, w), intercept, losses)
+        primal = self.primal_from(self._precise_square(w), intercept, losses)
         above = max(most - losses, 0.0) + SPARE * UNIT * primal
         return replace(certificate, primal=primal, above=above), shortfall + error
+
+    def _precise_square(self, w: Float64Array) -> float:
+        """Return twice the penalty of the weights, rounded once."""
+        return dot(w, w)
 
     def precise_dual(self, certificate: Certificate) -> Certificate:
         """Return a certificate with D in twice the precision."""

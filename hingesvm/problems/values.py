@@ -21,12 +21,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _certify, _vectors
+from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.intercept import minimise_over_intercept, minimise_smoothed
 from hingesvm.rows.compensated import ROUNDING
@@ -86,6 +87,9 @@ class Values:
     curvature: Float64Array
     intercept_rule: InterceptRule
     fixed: Fixed | None = None
+
+    #: Of a penalised problem; None stands for half of the squared norm.
+    penalty: ClassVar[ColumnPenalty | None] = None
 
     @property
     def n_rows(self) -> int:
@@ -174,6 +178,16 @@ class Values:
         """Return w(a), the sum of a_i y_i x_i."""
         w_of_duals = self.rows.combine(alpha * self.signs)
         return w_of_duals if self.fixed is None else w_of_duals + self.fixed.w_of_duals
+
+    def weights_of(self, w_of_duals: Float64Array) -> Float64Array:
+        """Return the weights that dual variables stand for, given their sum."""
+        return w_of_duals
+
+    def moved(
+        self, w: Float64Array, t: float, direction: Float64Array
+    ) -> Float64Array:
+        """Return w + t direction."""
+        return w + t * direction
 
     def imbalance(self, alpha: Float64Array) -> float:
         """Return the sum of a_i y_i."""

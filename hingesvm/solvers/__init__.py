@@ -33,6 +33,7 @@ from hingesvm.solvers.joint.choice import solve_jointly
 from hingesvm.solvers.passes import in_memory_if_few, solve_by_passes
 from hingesvm.solvers.progress import CHEAP, Check, Progress, Report, Solution
 from hingesvm.solvers.settings import Method, Settings
+from hingesvm.solvers.sparse.choice import solve_penalized
 from hingesvm.solvers.sweeping.lanes import most_lanes
 from hingesvm.solvers.sweeping.pegasos import step_until
 from hingesvm.solvers.sweeping.steps import work_of_sweep
@@ -116,7 +117,9 @@ def solve(
     is_seen = start is not None and not isinstance(start, UnseenStart)
     if is_seen and progress.relative_gap <= _goal(progress, method):
         return progress.solution()
-    if problem.rows.reads_in_passes:
+    if problem.penalty is not None:
+        solve_penalized(progress, start, seed)
+    elif problem.rows.reads_in_passes:
         solve_by_passes(progress, start, seed, method)
     elif method == "stochastic":
         sweep_until(progress, start or _zeros(problem), seed)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
+from hingesvm.solvers.sparse.line_search import length_with_kinks
 
 __all__ = ["step_length"]
 
@@ -43,7 +44,10 @@ def step_length(
         Whether `change` is 1 - m at the end of the step instead.
     """
     (w, intercept), (direction, turn) = point, step
-    along, length = float(w @ direction), float(direction @ direction)
+    bent = direction
+    if problem.penalty is not None:
+        bent = problem.penalty.strength * direction
+    along, length = float(w @ bent), float(direction @ bent)
     if problem.intercept_rule == "penalized":
         along += intercept * turn
         length += turn * turn
@@ -51,17 +55,24 @@ def step_length(
         along -= (
             float(problem.fixed.w_of_duals @ direction) + problem.fixed.imbalance * turn
         )
-    t, at_start = _vectors.find_zero(
-        *slopes,
-        problem.bound,
-        shortfall,
-        change,
-        to_end,
-        along,
-        length,
-        1.0,
-        0.0,
-        _FLAT,
-        0.0,
-    )
-    return float(t) if at_start < 0.0 else 0.0
+
+    def zero(slope: float) -> tuple[float, float]:
+        t, at_start = _vectors.find_zero(
+            *slopes,
+            problem.bound,
+            shortfall,
+            change,
+            to_end,
+            along + slope,
+            length,
+            1.0,
+            0.0,
+            _FLAT,
+            0.0,
+        )
+        return float(t), float(at_start)
+
+    if problem.penalty is not None:
+        return length_with_kinks(zero, w, direction, problem.penalty.threshold)
+    t, at_start = zero(0.0)
+    return t if at_start < 0.0 else 0.0

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import NOTHING, Certificate
+from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
 from hingesvm.rows.compensated import SUM_ROUNDING
 from hingesvm.rows.inner import KeptInnerProducts
@@ -47,6 +48,11 @@ from hingesvm.solvers.newton.system import (
     work_of_step,
 )
 from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.sparse.direction import (
+    Curvature,
+    penalized_step,
+    work_of_penalized_step,
+)
 
 __all__ = ["LITTLE", "MAX_INNER_AT_END", "newton_until"]
 
@@ -65,6 +71,8 @@ _LAST_ONES = 2
 #: larger iterates are less good, if smaller steps are for nothing
 #: (docs/experiments.md#batch-method).
 LITTLE = 1e-6
+# Proximal step of losses that need none, where the penalty has kinks.
+_SMOOTH_RHO = 1e30
 # Relative gap above which narrow steps that came to an end, or took this part of all,
 # are followed by others, and how many they may take in any case: more are in vain where
 # columns nearly depend on each other (docs/experiments.md#batch-method).
@@ -88,6 +96,8 @@ class _State:
         Room for `free`, and the signs as float64 if the intercept is free.
     kept, inner
         Products of columns and of rows of the Newton systems so far, if they are kept.
+    curvature
+        What steps share if the penalty has kinks, else None.
     is_noisy
         Whether rounding errors may have kept the last inner problem from being solved.
     anchor, rho
@@ -110,6 +120,7 @@ class _State:
     turning: Float64Array
     kept: KeptProducts | None
     inner: KeptInnerProducts | None
+    curvature: Curvature | None
     is_noisy: bool = field(default=False, init=False)
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
@@ -262,13 +273,16 @@ def _begin(
     else:
         unit = units(problem.rows, problem.cost)
         rho = first_rho(problem, unit, alpha)
-    narrow = is_narrow(problem) and not is_plain
+    if problem.penalty is not None and not problem.has_kink:
+        rho = max(rho, _SMOOTH_RHO)
+    narrow = is_narrow(problem) and not is_plain and problem.penalty is None
     w_of_duals = start.w_of_duals
     if w_of_duals is None and not (narrow and start.w is not None):
         w_of_duals = problem.combine(alpha)
     if start.w is None:
         assert w_of_duals is not None
-        w, intercept = w_of_duals, problem.intercept_of(alpha, start.intercept)
+        w = problem.weights_of(w_of_duals)
+        intercept = problem.intercept_of(alpha, start.intercept)
     else:
         w = start.w
         with_intercept = problem.intercept_rule != "none"
@@ -289,10 +303,13 @@ def _begin(
     assert w_of_duals is not None
     kept = keeps_products(problem)
     inner = start.inner if isinstance(start, NewtonStart) else None
-    if inner is None and not problem.rows.keeps_kernel:
+    curvature = None
+    if isinstance(problem, PenalizedProblem):
+        curvature = Curvature(problem, kept)
+    elif inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
     point = w, intercept, shortfall, alpha, w_of_duals
-    state = _State(problem, unit, *point, spare, turning, kept, inner)
+    state = _State(problem, unit, *point, spare, turning, kept, inner, curvature)
     anchor = start.anchor if isinstance(start, InterruptedStart) else alpha
     state.take_anchor(anchor, rho)
     return state
@@ -362,24 +379,14 @@ def _minimise_inner(
             return steps, True
         if certificate.primal < floor:
             return steps, True
-        gradient = state.w - state.w_of_duals
         pull = 0.0
         if problem.intercept_rule == "penalized":
             pull = state.intercept - state.imbalance
         allowed = state.moved / state.rho
-        if float(gradient @ gradient) + pull * pull <= allowed:
+        step = _step(progress, state, pull, allowed)
+        if step is None:
             return steps, True
-        slope = state.pace[state.free]
-        system = NewtonSystem(
-            problem, state.free, slope, gradient, pull, state.kept, state.inner
-        )
-        direction, turn = newton_direction(system)
-        progress.n_iter += 1
-        progress.work += work_of_step(system)
-        if state.inner is not None:
-            progress.work += state.inner.take_work()
-        # Twice what Psi is above its minimum, if its Hessian is that of here all along.
-        decrement = abs(float(gradient @ direction) + pull * turn)
+        direction, turn, decrement = step
         if not _line_search(problem, state, direction, turn):
             return steps, decrement <= allowed
         _settle(problem, state)
@@ -387,6 +394,39 @@ def _minimise_inner(
             progress.record(_certificate(problem, state))
             return steps + 1, True
     return limit, False
+
+
+def _step(
+    progress: Progress, state: _State, pull: float, allowed: float
+) -> tuple[Float64Array, float, float] | None:
+    """Return a Newton step and its decrement, or None where there is no need of one.
+
+    The decrement is twice what Psi is above its minimum, if its Hessian is that of here
+    all along.
+    """
+    problem = progress.problem
+    if state.curvature is not None:
+        step = penalized_step(
+            state.curvature, state.w, state.w_of_duals, pull, state.free, state.pace
+        )
+        progress.n_iter += 1
+        progress.work += work_of_penalized_step(problem, len(state.free), step.size)
+        if step.decrement <= LITTLE * allowed:
+            return None
+        return step.direction, step.turn, step.decrement
+    gradient = state.w - state.w_of_duals
+    if float(gradient @ gradient) + pull * pull <= allowed:
+        return None
+    slope = state.pace[state.free]
+    system = NewtonSystem(
+        problem, state.free, slope, gradient, pull, state.kept, state.inner
+    )
+    direction, turn = newton_direction(system)
+    progress.n_iter += 1
+    progress.work += work_of_step(system)
+    if state.inner is not None:
+        progress.work += state.inner.take_work()
+    return direction, turn, abs(float(gradient @ direction) + pull * turn)
 
 
 def _certificate(problem: Problem, state: _State) -> Certificate:
@@ -414,7 +454,7 @@ def _line_search(
     )
     if not t > 0.0:
         return False
-    state.w = state.w + t * direction
+    state.w = problem.moved(state.w, t, direction)
     state.intercept += t * turn
     change *= t
     state.shortfall -= change

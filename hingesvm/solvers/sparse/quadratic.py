@@ -2,7 +2,8 @@ r"""A small quadratic model with an L1 penalty, minimised by descent and direct 
 
 .. math::
 
-    \min_z \; \tfrac12 z^\top H z - c^\top z + \sum_j t_j |z_j| .
+    \min_z \; \tfrac12 (z - z_0)^\top H (z - z_0) + g^\top (z - z_0)
+    + \sum_j t_j |z_j|,
 
 Coordinate descent (Friedman, Hastie and Tibshirani, 2010) finds which coordinates are
 not 0, but takes ever more sweeps as columns become alike. So it takes turns with direct
@@ -50,26 +51,26 @@ _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
 
 def minimise_quadratic(
     hessian: Float64Array,
-    linear: Float64Array,
+    slope: Float64Array,
     threshold: Float64Array,
     start: Float64Array,
     *,
     tol: float,
     check_cancelled: Callable[[], None],
 ) -> tuple[Float64Array, float]:
-    """Minimise 1/2 z'Hz - c'z + sum_j t_j |z_j|.
+    """Minimise 1/2 (z - z0)'H(z - z0) + g'(z - z0) + sum_j t_j |z_j|.
 
     Parameters
     ----------
     hessian : ndarray of float64, of shape (m, m)
         H: C-ordered, symmetric and positive semidefinite. Where H_jj is 0, z_j
         becomes 0 if t_j is positive, and stays where it is otherwise.
-    linear : ndarray of float64, of shape (m,)
-        c.
+    slope : ndarray of float64, of shape (m,)
+        g, the slope at the start.
     threshold : ndarray of float64, of shape (m,)
         t, non-negative.
     start : ndarray of float64, of shape (m,)
-        Where to begin; not changed.
+        z0, where to begin; not changed.
     tol : float
         A violation that is small enough.
     check_cancelled : callable
@@ -80,12 +81,12 @@ def minimise_quadratic(
     z : ndarray of float64, of shape (m,)
         With exact zeros.
     violation : float
-        The largest distance of (c - Hz)_j from the subgradients of t_j |z_j|, relative
-        to the largest |c_j| and the largest t_j together. Coordinates with H_jj = 0 do
+        The largest distance of minus a slope at z from the subgradients of t_j |z_j|,
+        relative to the largest |g_j| and the largest t_j together. Coordinates with H_jj = 0 do
         not count. Larger than `tol` only where rounding errors permit no less, or after
         a bounded number of rounds.
     """
-    model = _Model(hessian, linear, threshold, start, check_cancelled)
+    model = _Model(hessian, slope, threshold, start, check_cancelled)
     best, lowest, least = model.z.copy(), model.objective(), model.violation()
     n_stalls = 0
     for _ in range(_MOST_ROUNDS):
@@ -111,39 +112,41 @@ class _Model:
     ----------
     z : ndarray of float64, of shape (m,)
     gradient : ndarray of float64, of shape (m,)
-        Hz - c.
+        The slope at z, without the thresholds.
     """
 
     def __init__(
         self,
         hessian: Float64Array,
-        linear: Float64Array,
+        slope: Float64Array,
         threshold: Float64Array,
         start: Float64Array,
         check_cancelled: Callable[[], None],
     ) -> None:
-        self._hessian, self._linear, self._threshold = hessian, linear, threshold
+        self._hessian, self._slope, self._threshold = hessian, slope, threshold
+        self._start = start
         self._check_cancelled = check_cancelled
         self._bends = np.diagonal(hessian) > 0.0
-        unit = float(np.abs(linear).max(initial=0.0) + threshold.max(initial=0.0))
+        unit = float(np.abs(slope).max(initial=0.0) + threshold.max(initial=0.0))
         self._unit = unit if unit > 0.0 else 1.0
         self.z = np.where(self._bends | (threshold == 0.0), start, 0.0)
         self.gradient = self._gradient_at(self.z)
         self._face = self._face_of(np.arange(0))
 
     def _gradient_at(self, z: Float64Array) -> Float64Array:
-        gradient: Float64Array = self._hessian @ z - self._linear
+        gradient: Float64Array = self._hessian @ (z - self._start) + self._slope
         return gradient
 
     def objective(self) -> float:
         """Return the value of the model."""
-        smooth = 0.5 * float(self.z @ (self.gradient - self._linear))
-        return smooth + float(self._threshold @ np.abs(self.z))
+        smooth = 0.5 * float((self.z - self._start) @ (self.gradient + self._slope))
+        kinks = np.abs(self.z) - np.abs(self._start)
+        return smooth + float(self._threshold @ kinks)
 
     def size(self) -> float:
         """Return the sum of the sizes of what `objective` adds up."""
-        sizes = np.abs(self.gradient) + np.abs(self._linear) + self._threshold
-        return float(np.abs(self.z) @ sizes)
+        sizes = np.abs(self.gradient) + np.abs(self._slope) + self._threshold
+        return float(np.abs(self.z - self._start) @ sizes)
 
     def violation(self) -> float:
         """Return the violation of optimality, as `minimise_quadratic` does."""
@@ -225,6 +228,8 @@ class _Model:
         for _ in range(_MOST_SOLVES):
             self._check_cancelled()
             some = self._face.some
+            if not len(some):
+                break
             threshold = self._threshold[some]
             now, has_changed = self._face.step(self.z[some], slope, threshold)
             slope = slope + self._face.block @ (now - self.z[some])

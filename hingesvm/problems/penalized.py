@@ -1,0 +1,199 @@
+r"""Problems with another penalty than half of the squared norm.
+
+.. math::
+
+    P(w, b) &= h(w) \; [+ \tfrac12 b^2] + \sum_i c_i \, \ell(m_i)
+
+    D(a) &= \sum_i \left( a_i - \tfrac{q_i}{2} a_i^2 \right) - h^*(v(a))
+        \; [- \tfrac12 (\textstyle\sum_i a_i y_i)^2], \qquad v(a) = \sum_i a_i y_i x_i,
+
+with :math:`h` a :class:`~hingesvm.penalties.ColumnPenalty`. What is called w(a) where the
+penalty is half of the squared norm, `w_of_duals`, is v(a) here, and the weights that it
+stands for are those at which :math:`v^\top w - h(w)` is largest.
+
+In a column without strength v must be within the threshold. D of other dual variables
+is that of the same ones times the largest factor for which it is, so dual variables are
+kept as they are, and the sum of :math:`a_i y_i` stays 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.losses import MarginLoss
+from hingesvm.penalties import ColumnPenalty, soft
+from hingesvm.problems.binary import Problem
+from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.values import InterceptRule
+from hingesvm.rows.compensated import SPARE, UNIT, Sums, combined, total
+from hingesvm.rows.contract import Rows
+
+__all__ = ["PenalizedProblem", "problem_of"]
+
+Float64Array = NDArray[np.float64]
+
+# A weight this small beside what it was and what was added is a rounding error.
+_CANCELS = 8.0 * UNIT
+
+
+def problem_of(
+    rows: Rows,
+    signs: NDArray[np.int8],
+    cost: Float64Array | float,
+    loss: MarginLoss,
+    intercept_rule: InterceptRule,
+    penalty: ColumnPenalty | None = None,
+) -> Problem:
+    """Return the problem of a loss and a penalty; None is half of the squared norm."""
+    problem = Problem.build(rows, signs, cost, loss, intercept_rule)
+    if penalty is None or penalty.is_half_square:
+        return problem
+    return PenalizedProblem(**vars(problem), penalty=penalty)
+
+
+@dataclass(frozen=True)
+class PenalizedProblem(Problem):
+    """A binary problem with a penalty that is a sum over the columns.
+
+    Attributes
+    ----------
+    penalty : ColumnPenalty
+        The other attributes are those of `Values`.
+    """
+
+    penalty: ColumnPenalty = field(kw_only=True)
+
+    def weights_of(self, w_of_duals: Float64Array) -> Float64Array:
+        """Return the weights that dual variables stand for, given their sum v."""
+        return self.penalty.weights_of(w_of_duals)
+
+    def moved(
+        self, w: Float64Array, t: float, direction: Float64Array
+    ) -> Float64Array:
+        """Return w + t direction, with zeros where a weight with a threshold cancels."""
+        step = t * direction
+        end = w + step
+        noise = _CANCELS * (np.abs(w) + np.abs(step))
+        end[(np.abs(end) <= noise) & (self.penalty.threshold > 0.0)] = 0.0
+        return end
+
+    def primal_of(
+        self, w: NDArray[np.floating], intercept: float, losses: float
+    ) -> float:
+        """Return P(w, b), given the sum of the losses."""
+        value = self.primal_from(2.0 * self.penalty.value(w), intercept, losses)
+        if self.fixed is not None:
+            value += self.fixed.gain - float(self.fixed.w_of_duals @ w)
+            value -= self.fixed.imbalance * intercept
+        return value
+
+    def dual_of(self, w: Float64Array, gain: float, imbalance: float) -> float:
+        """Return D(a), given v(a) and the sums of a - q a^2 / 2 and of a y."""
+        factor = self.penalty.factor(w)
+        square = 2.0 * self.penalty.conjugate(w if factor == 1.0 else factor * w)
+        return self.dual_from(square, factor * gain, factor * imbalance)
+
+    def on_columns(self, rows: Rows, columns: NDArray[np.intp]) -> PenalizedProblem:
+        """Return the problem of some columns, whose rows are given; others weigh 0."""
+        fixed = self.fixed
+        if fixed is not None:
+            fixed = replace(fixed, w_of_duals=fixed.w_of_duals[columns])
+        return replace(
+            self, rows=rows, penalty=self.penalty.subset(columns), fixed=fixed
+        )
+
+    def dual_error(
+        self,
+        dual: float,
+        gain: float,
+        excess: float,
+        size: float,
+        terms: int,
+        longest: float = 0.0,
+    ) -> float:
+        """Return a bound of the rounding error in D, and of what balance costs.
+
+        `gain`, `excess` and `size` are sums of a, a y and a ||x||, of so many terms.
+        """
+        # D = gain - h*(v) - ..., of which all but the first are negative.
+        conjugate = max(gain - dual, 0.0)
+        moved, turned = terms * UNIT * size, terms * UNIT * gain
+        value = 3.0 * turned + terms * UNIT * abs(dual)
+        value += 2.0 * (self.rows.n_features + SPARE) * UNIT * conjugate
+        value += self._cost_of_moving(moved, conjugate, dual)
+        if self.intercept_rule == "penalized":
+            value += turned * (math.sqrt(2.0 * conjugate) + 0.5 * turned)
+        elif self.intercept_rule == "free" and gain > 0.0:
+            # All of the class with the larger sum are lowered by one factor.
+            length, rest = longest or 2.0 * size / gain, abs(excess) + turned
+            value += rest + self._cost_of_moving(rest * length, conjugate, dual)
+        return value
+
+    def _cost_of_moving(self, size: float, conjugate: float, dual: float) -> float:
+        """Return what it costs D at most to move v by so much in norm.
+
+        `conjugate` is a bound of h*(v), of whose gradient the norm is then bounded.
+        """
+        penalty, cost = self.penalty, 0.0
+        if penalty.least_strength < np.inf:
+            norm = math.sqrt(2.0 * conjugate / penalty.least_strength)
+            cost += size * (norm + 0.5 * size / penalty.least_strength)
+        if penalty.has_flat:
+            # Duals are scaled by what v may be beyond its threshold.
+            cost += max(dual, 0.0) * min(size / penalty.least_threshold, 1.0)
+        return cost
+
+    def _precise_square(self, w: Float64Array) -> float:
+        """Return twice the penalty of the weights, rounded a few times."""
+        penalty = self.penalty
+        terms = penalty.threshold * np.abs(w) + 0.5 * penalty.strength * w * w
+        return 2.0 * total(terms)
+
+    def precise_dual(self, certificate: Certificate) -> Certificate:
+        """Return a certificate with D in twice the precision."""
+        alpha = certificate.alpha
+        signed = alpha * self.signs
+        sums = combined(self.rows, signed)
+        factor = self._precise_factor(sums)
+        if factor < 1.0:
+            value, rest, error = (factor * part for part in sums)
+            sums = Sums(value, rest, error + 2.0 * UNIT * np.abs(value))
+        conjugate, error = self._precise_conjugate(sums)
+        gain, penalty = factor * total(alpha), 0.0
+        if not self.has_kink:
+            penalty = 0.5 * factor * factor * total(self.curvature * alpha * alpha)
+        imbalance = factor * total(signed)
+        dual = self.dual_from(2.0 * conjugate, gain - penalty, imbalance)
+        largest = 3.0 * (gain + conjugate + penalty) + abs(dual)
+        below = error + SPARE * UNIT * largest
+        if self.intercept_rule == "free" and imbalance:
+            length, rest = math.sqrt(self.rows.longest_square()), abs(imbalance)
+            below += rest + self._cost_of_moving(rest * length, conjugate, dual)
+        return replace(
+            certificate, dual=dual, below=below, w_of_duals=sums.value / factor
+        )
+
+    def _precise_factor(self, sums: Sums) -> float:
+        """Return a factor that makes dual variables feasible in exact arithmetic."""
+        if not self.penalty.has_flat:
+            return 1.0
+        flat = self.penalty.strength == 0.0
+        size = np.abs(sums.value) + np.abs(sums.rest) + sums.error
+        excess = float((size[flat] / self.penalty.threshold[flat]).max())
+        return 1.0 / max(1.0, excess * (1.0 + SPARE * UNIT))
+
+    def _precise_conjugate(self, sums: Sums) -> tuple[float, float]:
+        """Return h*(v), and a bound of its error but for roundings."""
+        value, rest, error = sums
+        penalty = self.penalty
+        bent = penalty.strength > 0.0
+        strength, beyond = penalty.strength[bent], soft(value, penalty.threshold)
+        # A sum within its threshold by rounding alone may be beyond it.
+        beyond = np.where(beyond != 0.0, np.abs(beyond + rest), np.abs(rest))[bent]
+        error = error[bent] + 2.0 * UNIT * beyond
+        size = (beyond + 0.5 * error) / strength
+        return total(0.5 * beyond * beyond / strength), float(error @ size)

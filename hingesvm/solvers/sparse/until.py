@@ -1,0 +1,141 @@
+r"""Few columns at a time: those whose weights are not 0, and those that are to move.
+
+The problem restricted to some columns is solved; then all columns are looked at. One
+whose pull :math:`v_j` is beyond its threshold joins, the farthest first and no more than
+about as many as there are, until the gap on all rows and columns is small enough. So
+the products of columns, and most passes over the rows, are of few columns alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.penalized import PenalizedProblem
+from hingesvm.problems.start import Start
+from hingesvm.rows.columns import mean_squares
+from hingesvm.solvers.newton.starts import NewtonStart
+from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.survey import survey_rows
+
+__all__ = ["columns_until"]
+
+Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+#: Solves the problem of some columns to a relative gap; returns where it ended.
+Inner = Callable[[Progress, Start, float], NewtonStart]
+
+# Columns that join at first; later ones are no more than this many times those there
+# are: with more, products are of columns that stay at 0; with fewer, there are more
+# rounds (docs/experiments.md#sparse-weights).
+_FIRST, _GROWTH = 100, 1.0
+# Pull, as a part of the threshold, from which a column stays: with more columns leave and
+# join again and again, with less they take time.
+_NEAR = 0.5
+# Gap of the problem of some columns, as a part of that of all.
+_PART = 0.2
+
+
+def columns_until(
+    progress: Progress, start: Start, goal: float, most: int, inner: Inner
+) -> None:
+    """Solve problems of some columns until the gap of all of them is small enough.
+
+    Parameters
+    ----------
+    progress : Progress
+        Of a penalised problem.
+    start : Start
+    goal : float
+        Relative gap to reach.
+    most : int
+        Columns that there is room for.
+    inner : callable
+        ``inner(progress, start, goal)`` solves a problem and returns where it ended.
+    """
+    problem = progress.problem
+    assert isinstance(problem, PenalizedProblem)
+    penalty = problem.penalty
+    alpha = np.ascontiguousarray(start.alpha)
+    w = np.zeros(problem.rows.n_features) if start.w is None else start.w
+    intercept = float(start.intercept)
+    if not alpha.any():
+        alpha = problem.repair(_first_duals(problem, w, intercept))
+    squares = mean_squares(problem.rows, np.arange(problem.n_rows))
+    n_before = -1
+    end: NewtonStart | None = None
+    columns = np.empty(0, dtype=np.intp)
+    while True:
+        v = problem.combine(alpha)
+        certificate = _look(problem, w, intercept, alpha, v)
+        progress.record(certificate, proven=True, active=len(columns))
+        if progress.exhausted or progress.relative_gap <= goal:
+            return
+        columns = _chosen(problem, w, v, squares, columns, most)
+        part = problem.on_columns(problem.rows.columns(columns), columns)
+        gap = max(_PART * progress.relative_gap, 0.5 * goal)
+        inside = Progress(part, gap, progress.max_iter, progress.n_iter)
+        point = Start(alpha, w[columns], intercept)
+        if end is not None:
+            point = end.moved(point)
+        end = inner(inside, point, gap)
+        progress.n_iter, progress.work = inside.n_iter, progress.work + inside.work
+        w = np.zeros_like(w)
+        assert end.w is not None
+        w[columns] = end.w
+        alpha, intercept = end.alpha, float(end.intercept)
+        if progress.n_iter == n_before:
+            return
+        n_before = progress.n_iter
+
+
+def _first_duals(
+    problem: PenalizedProblem, w: Float64Array, intercept: float
+) -> Float64Array:
+    """Return dual variables to begin with: slopes, or the middle of the box."""
+    if problem.has_kink:
+        return np.ascontiguousarray(0.5 * problem.bound)
+    return problem.slopes(1.0 - problem.margins(w, intercept))
+
+
+def _look(
+    problem: PenalizedProblem,
+    w: Float64Array,
+    intercept: float,
+    alpha: Float64Array,
+    v: Float64Array,
+) -> Certificate:
+    """Return the certificate of a point."""
+    scores = problem.rows.margins(w)
+    if problem.intercept_rule == "free":
+        intercept = problem.best_intercept(scores, alpha, intercept)
+    primal = problem.primal(w, intercept, scores)
+    return Certificate(w, intercept, alpha, primal, problem.dual(alpha, v), v)
+
+
+def _chosen(
+    problem: PenalizedProblem,
+    w: Float64Array,
+    v: Float64Array,
+    squares: Float64Array,
+    columns: IndexArray,
+    most: int,
+) -> IndexArray:
+    """Return the columns of the next problem, in ascending order."""
+    penalty = problem.penalty
+    support = np.flatnonzero(w)
+    size = np.abs(v)
+    kept = columns[size[columns] > _NEAR * penalty.threshold[columns]]
+    support = np.union1d(support, kept)
+    excess = size - penalty.threshold
+    excess[support] = 0.0
+    beyond = np.flatnonzero(excess > 0.0)
+    room = max(_FIRST, int(_GROWTH * len(support)))
+    room = min(room, most - len(support))
+    if len(beyond) > room:
+        worth = excess[beyond] ** 2 / (squares[beyond] + 1e-300)
+        beyond = beyond[np.argpartition(-worth, room - 1)[:room]]
+    return np.union1d(support, beyond)
