@@ -215,6 +215,9 @@ class BlockRows(Rows):
         scalars[:] = fixed, moving, scale, time, total
         assert math.isfinite(total)
 
+    def columns(self, chosen):
+        return BlockRows(self.copy_with(chosen), 3, self.check_cancelled)
+
     def _keep(self, rows):
         self._numbers = self._numbers[rows]
         self.n_entries = self._count()

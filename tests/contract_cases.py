@@ -88,6 +88,20 @@ class ContractTests:
         assert parts[1].key is not homes[1].key
         assert homes[1].shared_by(homes[1].team, print).key is homes[1].key
 
+    @pytest.mark.parametrize("chosen", [[1, 2, 4], [3], [], list(range(D))], ids=str)
+    def test_some_columns_of_the_same_rows(self, homes, chosen):
+        chosen = np.array(chosen, dtype=np.intp)
+        parts = [rows.columns(chosen) for rows in homes]
+        for part, rows in zip(parts, homes, strict=True):
+            expected = values().astype(rows.dtype)[:, chosen]
+            np.testing.assert_array_equal(part.take(np.arange(N)), expected)
+            assert (part.n_rows, part.n_features) == expected.shape
+            assert (part.dtype, part.is_sparse) == (rows.dtype, rows.is_sparse)
+        both(parts, lambda rows: rows.n_entries)
+        both(parts, lambda rows: rows.squared_norms())
+        both(parts, lambda rows: rows.margins(np.arange(1.0, len(chosen) + 1)))
+        both(parts, lambda rows: rows.combine(np.arange(1.0, N + 1)))
+
     @pytest.mark.parametrize("size", [D, D + 1])
     def test_tiles(self, homes, size):
         signs = np.where(np.arange(N) % 3, 1, -1).astype(np.int8)

@@ -1,5 +1,9 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from hingesvm.kernels._places import Places
 
 def descend(
     hessian: NDArray[np.float64],
@@ -9,4 +13,29 @@ def descend(
     stop: int,
     z: NDArray[np.float64],
     gradient: NDArray[np.float64],
+) -> None: ...
+def copy_values(
+    data: NDArray[np.floating[Any]],
+    where: Places,
+    chosen: NDArray[np.intp],
+    start: int,
+    stop: int,
+    out: NDArray[np.floating[Any]],
+) -> None: ...
+def count_entries(
+    where: Places,
+    places: NDArray[np.int32],
+    start: int,
+    stop: int,
+    lengths: NDArray[np.intp],
+) -> bool: ...
+def copy_entries(
+    data: NDArray[np.floating[Any]],
+    where: Places,
+    places: NDArray[np.int32],
+    row_starts: NDArray[np.signedinteger[Any]],
+    start: int,
+    stop: int,
+    values: NDArray[np.floating[Any]],
+    columns: NDArray[np.int32],
 ) -> None: ...

@@ -440,6 +440,9 @@ class BatchRows(Rows):
         # `subset` gathers rows in place of that.
         raise NotImplementedError("rows that are read in batches are not restricted")
 
+    def columns(self, chosen: IndexArray) -> Rows:
+        return MemoryRows(self.copy_with(chosen), None, self.check_cancelled, self.team)
+
     def few(self, count: int) -> Rows:
         # Those that the first pass has kept.
         return MemoryRows(self._shape.few, None, self.check_cancelled, self.team)

@@ -428,6 +428,13 @@ class Rows(Copied):
         part._keep(rows)
         return part
 
+    @abstractmethod
+    def columns(self, chosen: IndexArray) -> Rows:
+        """Return the same rows with some columns only, copied into memory.
+
+        `chosen` is an ascending ndarray of intp.
+        """
+
     def shared_by(self, team: Team, check_cancelled: Callable[[], None]) -> Rows:
         """Return the same rows for a team, with another check."""
         rows = copy(self)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.rows.csr import csr_of, lookup_of, row_starts_of
 from hingesvm.rows.divided import Divided
 
 __all__ = ["Copied", "Matrix"]
@@ -58,9 +59,48 @@ class Copied(Divided):
         return np.asarray(some, dtype=np.float64)
 
     def blocks(self, rows: IndexArray) -> Iterator[Matrix]:
-        """Yield copies of some rows, a few at a time, in any order."""
+        """Yield copies of some rows, a few at a time, in any order.
+
+        Ascending ones are in their order.
+        """
         for some in self._few_of(rows):
             yield self.copy_of(some)
+
+    def copy_with(self, chosen: IndexArray) -> Matrix:
+        """Return a copy of all rows with some columns only, of the dtype of X.
+
+        Parameters
+        ----------
+        chosen : ndarray of intp, of shape (m,)
+            The columns, ascending.
+
+        Returns
+        -------
+        ndarray or CSR matrix, of shape (n_rows, m)
+            A CSR matrix has the entries of a row in their order.
+        """
+        blocks = self.blocks(np.arange(self.n_rows))
+        if not self.is_sparse:
+            out, start = np.empty((self.n_rows, len(chosen)), self.dtype), 0
+            for block in blocks:
+                stop = start + len(block)
+                np.take(block, chosen, axis=1, out=out[start:stop])
+                start = stop
+            return out
+        places = lookup_of(chosen, self.n_features)
+        data, columns, lengths = [np.empty(0, self.dtype)], [places[:0]], [chosen[:0]]
+        for block in blocks:
+            is_chosen = places[block.indices] >= 0
+            data.append(block.data[is_chosen])
+            columns.append(places[block.indices[is_chosen]])
+            before = np.append(0, np.cumsum(is_chosen))
+            lengths.append(np.diff(before[block.indptr]))
+        return csr_of(
+            np.concatenate(data),
+            np.concatenate(columns),
+            row_starts_of(np.concatenate(lengths)),
+            len(chosen),
+        )
 
     def _few_of(self, rows: IndexArray) -> Iterator[IndexArray]:
         """Yield a few of some rows at a time."""

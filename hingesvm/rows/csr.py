@@ -8,9 +8,17 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["inner_products", "with_like_indices"]
+__all__ = [
+    "csr_of",
+    "inner_products",
+    "lookup_of",
+    "no_such_column",
+    "row_starts_of",
+    "with_like_indices",
+]
 
 Float64Array = NDArray[np.float64]
 
@@ -47,6 +55,47 @@ def with_like_indices(X: Any) -> Any:
     X.indices = columns.astype(kind, copy=False)
     X.indptr = row_starts.astype(kind, copy=False)
     return X
+
+
+def lookup_of(chosen: NDArray[np.intp], n_features: int) -> NDArray[np.int32]:
+    """Return the place of each column among some that are chosen, -1 for all others."""
+    places = np.full(n_features, -1, dtype=np.int32)
+    places[chosen] = np.arange(len(chosen), dtype=np.int32)
+    return places
+
+
+def row_starts_of(lengths: NDArray[np.intp]) -> NDArray[np.signedinteger[Any]]:
+    """Return where rows of these lengths begin, and the end; int32 if that will do."""
+    starts = np.append(0, np.cumsum(lengths))
+    is_wide = starts[-1] > np.iinfo(np.int32).max
+    return starts.astype(np.int64 if is_wide else np.int32)
+
+
+def csr_of(
+    data: NDArray[np.floating],
+    columns: NDArray[np.int32],
+    row_starts: NDArray[np.signedinteger[Any]],
+    n_features: int,
+) -> Any:
+    """Return the CSR matrix of some entries, which are not checked.
+
+    Parameters
+    ----------
+    data : ndarray of float32 or float64, of shape (n_entries,)
+    columns : ndarray of int32, of shape (n_entries,)
+    row_starts : ndarray of int32 or int64, of shape (n_rows + 1,)
+    n_features : int
+    """
+    X = sp.csr_matrix((len(row_starts) - 1, n_features), dtype=data.dtype)
+    X.data, X.indices, X.indptr = data, columns, row_starts
+    return with_like_indices(X)
+
+
+def no_such_column(n_features: int) -> ValueError:
+    """Return the error about a sparse X with entries outside of its columns."""
+    return ValueError(
+        f"X is no valid CSR matrix: it has column indices outside 0..{n_features - 1}."
+    )
 
 
 def inner_products(

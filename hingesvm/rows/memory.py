@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from hingesvm.kernels import _exact
 from hingesvm.kernels._places import Places
 from hingesvm.kernels.build import _narrow, _newton, _sweep
+from hingesvm.rows.chosen import chosen_entries, chosen_values
 from hingesvm.rows.columns import share_of_nonzeros
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.copied import Matrix
-from hingesvm.rows.csr import inner_products, with_like_indices
+from hingesvm.rows.csr import inner_products, no_such_column, with_like_indices
 from hingesvm.rows.divided import WORK_OF_STEP
 from hingesvm.rows.duals import Duals, RowSums
 from hingesvm.rows.joint import JointRows
@@ -25,7 +26,7 @@ from hingesvm.rows.shared import SharedRows
 from hingesvm.rows.surveying import surveyed
 from hingesvm.rows.team import Team
 
-__all__ = ["MemoryRows", "never", "no_such_column", "room_to_pack"]
+__all__ = ["MemoryRows", "never", "room_to_pack"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -63,13 +64,6 @@ def room_to_pack(rows: Rows) -> tuple[FloatArray, NDArray[np.int32]]:
         if share_of_nonzeros(rows, np.unique(some)) < _FEW_ENTRIES:
             size = rows.n_features + 1
     return np.empty(size, rows.dtype), np.empty(size, np.int32)
-
-
-def no_such_column(n_features: int) -> ValueError:
-    """Return the error about a sparse X with entries outside of its columns."""
-    return ValueError(
-        f"X is no valid CSR matrix: it has column indices outside 0..{n_features - 1}."
-    )
 
 
 class MemoryRows(Rows):
@@ -361,6 +355,14 @@ class MemoryRows(Rows):
 
     def copy_of(self, rows: IndexArray) -> Matrix:
         return self._X[self._places(rows)]
+
+    def copy_with(self, chosen: IndexArray) -> Matrix:
+        if self.is_sparse:
+            return chosen_entries(self, self.arrays, chosen)
+        return chosen_values(self, self.arrays, chosen)
+
+    def columns(self, chosen: IndexArray) -> Rows:
+        return MemoryRows(self.copy_with(chosen), None, self.check_cancelled, self.team)
 
     def fill_tiles(self, signs: NDArray[np.int8], tiles: FloatArray) -> None:
         _narrow.fill_tiles(*self.arrays, signs, tiles)

@@ -18,7 +18,8 @@ from sklearn.utils.validation import validate_data
 
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.copied import Matrix
-from hingesvm.rows.memory import MemoryRows, no_such_column
+from hingesvm.rows.csr import no_such_column
+from hingesvm.rows.memory import MemoryRows
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
 
 __all__ = [
