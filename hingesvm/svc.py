@@ -13,12 +13,14 @@ from sklearn.utils._param_validation import Interval
 
 from hingesvm._base import BaseHingeSVC
 from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.penalties import Penalty
 from hingesvm.problems.start import Start
 from hingesvm.solvers import Method
 from hingesvm.training.batches import BatchReader
 from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
+from hingesvm.training.penalty import refuse_penalty
 from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.run import Training
 from hingesvm.training.streams import PartialFitMixin, end_stream
@@ -67,6 +69,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         a sum over rows, as in LinearSVC and SVC; ``SGDClassifier(alpha=a)`` on n
         rows has ``C = 1 / (a * n)``.
     loss
+    l1_ratio
     multi_class
     fit_intercept
     penalized_intercept
@@ -174,6 +177,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         C: float = 1.0,
         *,
         loss: str | MarginLoss = "hinge",
+        l1_ratio: float | Penalty = 0.0,
         multi_class: str | MulticlassLoss = "ovr",
         fit_intercept: bool = True,
         penalized_intercept: bool = False,
@@ -188,6 +192,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
     ) -> None:
         super().__init__(
             loss=loss,
+            l1_ratio=l1_ratio,
             multi_class=multi_class,
             fit_intercept=fit_intercept,
             penalized_intercept=penalized_intercept,
@@ -310,6 +315,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         """
         with unchanged_on_error(self):
             refuse_pegasos(self.solver, "batches")
+            refuse_penalty(self, "fit_batches")
             reader = BatchReader(self, batches, classes)
             rows = reader.rows()
             training = Training.of_codes(

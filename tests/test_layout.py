@@ -17,17 +17,19 @@ MAY_IMPORT = {
     "batches": set(),
     "kernels": set(),
     "losses": set(),
+    "penalties": {"losses"},
     "rows": {"kernels"},
-    "problems": {"kernels", "losses", "rows"},
-    "solvers": {"kernels", "losses", "problems", "rows"},
-    "training": {"losses", "problems", "rows", "solvers"},
+    "problems": {"kernels", "losses", "penalties", "rows"},
+    "solvers": {"kernels", "losses", "penalties", "problems", "rows"},
+    "training": {"losses", "penalties", "problems", "rows", "solvers"},
     "_base": {"training"},
-    "svc": {"_base", "losses", "problems", "rows", "solvers", "training"},
+    "svc": {"_base", "losses", "penalties", "problems", "rows", "solvers", "training"},
     "metrics": {"losses"},
     "model_selection": {
         "_base",
         "losses",
         "metrics",
+        "penalties",
         "problems",
         "rows",
         "solvers",
@@ -35,11 +37,11 @@ MAY_IMPORT = {
         "training",
     },
     "inspection": {"losses", "metrics", "model_selection"},
-    "dask": {"_base", "losses", "solvers", "svc", "training"},
+    "dask": {"_base", "losses", "penalties", "solvers", "svc", "training"},
     "_source": set(),
     "__init__": {"_source", "model_selection", "svc"},
 }
-WITHOUT_SKLEARN = {"kernels", "losses", "rows", "problems", "solvers"}
+WITHOUT_SKLEARN = {"kernels", "losses", "penalties", "rows", "problems", "solvers"}
 # What users pass to the losses is checked as scikit-learn does it.
 CHECKS = "hingesvm.losses._checks"
 

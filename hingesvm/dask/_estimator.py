@@ -20,11 +20,13 @@ from hingesvm.dask._collections import (
     parts_on_workers,
 )
 from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.penalties import Penalty
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
 from hingesvm.training.blocks import BlocksTraining, LastModel
 from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
+from hingesvm.training.penalty import refuse_penalty
 from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.validation import refuse_pegasos, unchanged_on_error
 
@@ -52,6 +54,7 @@ class DaskHingeSVC(BaseHingeSVC):
     ----------
     C
     loss
+    l1_ratio
     multi_class
     fit_intercept
     penalized_intercept
@@ -121,6 +124,7 @@ class DaskHingeSVC(BaseHingeSVC):
         C: float = 1.0,
         *,
         loss: str | MarginLoss = "hinge",
+        l1_ratio: float | Penalty = 0.0,
         multi_class: str | MulticlassLoss = "ovr",
         fit_intercept: bool = True,
         penalized_intercept: bool = False,
@@ -136,6 +140,7 @@ class DaskHingeSVC(BaseHingeSVC):
     ) -> None:
         super().__init__(
             loss=loss,
+            l1_ratio=l1_ratio,
             multi_class=multi_class,
             fit_intercept=fit_intercept,
             penalized_intercept=penalized_intercept,
@@ -224,6 +229,7 @@ class DaskHingeSVC(BaseHingeSVC):
         """
         with unchanged_on_error(self):
             refuse_pegasos(self.solver, "partitions")
+            refuse_penalty(self, "DaskHingeSVC")
             lists = partitions(X, y, sample_weight)
             client = self._client()
             blocks = DaskBlocks(client, parts_on_workers(client, lists))

@@ -38,6 +38,7 @@ from hingesvm.model_selection._warnings import (
     warn_after_search,
     warn_unweighted_scores,
 )
+from hingesvm.penalties import Penalty
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
 from hingesvm.training.callbacks import Task, begin_fit
@@ -92,6 +93,7 @@ class HingeSVCCV(BaseHingeSVC):
         failed for every C is left out of the means. It is an error if all fail, or no C
         is left.
     loss
+    l1_ratio
     multi_class
     fit_intercept
     penalized_intercept
@@ -207,6 +209,7 @@ class HingeSVCCV(BaseHingeSVC):
         store_paths: bool = True,
         error_score: str | float = "raise",
         loss: str | MarginLoss = "hinge",
+        l1_ratio: float | Penalty = 0.0,
         multi_class: str | MulticlassLoss = "ovr",
         fit_intercept: bool = True,
         penalized_intercept: bool = False,
@@ -220,6 +223,7 @@ class HingeSVCCV(BaseHingeSVC):
     ) -> None:
         super().__init__(
             loss=loss,
+            l1_ratio=l1_ratio,
             multi_class=multi_class,
             fit_intercept=fit_intercept,
             penalized_intercept=penalized_intercept,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.model_selection._grid import grid_of
+from hingesvm.penalties import Penalty
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
 from hingesvm.training.docstrings import documented_by
@@ -98,6 +99,7 @@ def hinge_path(
     Cs: int | ArrayLike = 10,
     sample_weight: ArrayLike | None = None,
     loss: str | MarginLoss = "hinge",
+    l1_ratio: float | Penalty = 0.0,
     multi_class: str | MulticlassLoss = "ovr",
     fit_intercept: bool = True,
     penalized_intercept: bool = False,
@@ -143,6 +145,7 @@ def hinge_path(
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     loss
+    l1_ratio
     multi_class
     fit_intercept
     penalized_intercept
@@ -201,6 +204,7 @@ def hinge_path(
     """
     params = HingeSVC(
         loss=loss,
+        l1_ratio=l1_ratio,
         multi_class=multi_class,
         fit_intercept=fit_intercept,
         penalized_intercept=penalized_intercept,

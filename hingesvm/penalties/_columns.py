@@ -31,8 +31,8 @@ class ColumnPenalty:
 
         h^*(v) = \sum_j \max(|v_j| - t_j, 0)^2 / (2 s_j),
 
-    where a term with :math:`s_j = 0` demands :math:`|v_j| \le t_j`. Dual variables whose
-    sum v = sum a_i y_i x_i does not meet this are scaled until it does.
+    where a term with :math:`s_j = 0` demands :math:`|v_j| \le t_j`. Dual variables
+    whose sum v = sum a_i y_i x_i does not meet this are scaled until it does.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class ColumnPenalty:
 
     @cached_property
     def has_flat(self) -> bool:
-        """Whether there is a column without strength, so that duals may need scaling."""
+        """Whether a column has no strength, so that duals may need scaling."""
         return not self.strength.all()
 
     @cached_property
@@ -65,7 +65,7 @@ class ColumnPenalty:
 
     @cached_property
     def least_threshold(self) -> float:
-        """The smallest threshold of a column without strength; inf if there is none."""
+        """The least threshold of a column without strength; inf if there is none."""
         return float(self.threshold.min(where=self.strength == 0.0, initial=np.inf))
 
     def value(self, w: NDArray[np.floating]) -> float:
@@ -74,7 +74,7 @@ class ColumnPenalty:
         return float(self.threshold @ np.abs(w) + 0.5 * (self.strength * w) @ w)
 
     def weights_of(self, v: Float64Array) -> Float64Array:
-        """Return the w at which v w - h(w) is largest; 0 in columns without strength."""
+        """Return the w at which v w - h(w) is largest; 0 where there is no strength."""
         w = soft(v, self.threshold)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.strength > 0.0, w / self.strength, 0.0)
@@ -85,7 +85,7 @@ class ColumnPenalty:
         return 0.5 * float(beyond @ self.weights_of(v))
 
     def factor(self, v: Float64Array) -> float:
-        """Return by what dual variables are multiplied to be feasible; 1 if they are."""
+        """Return by what to multiply dual variables to be feasible; 1 if they are."""
         if not self.has_flat:
             return 1.0
         flat = self.strength == 0.0
@@ -94,7 +94,7 @@ class ColumnPenalty:
         return 1.0 if excess <= 1.0 else (1.0 - _ROUNDING) / excess
 
     def violation(self, w: Float64Array, v: Float64Array) -> Float64Array:
-        """Return by how much v_j is away from the subdifferential of h at each w_j."""
+        """Return how far v_j is from the subdifferential of h at each w_j."""
         pull = v - self.strength * w
         at_zero = np.maximum(np.abs(pull) - self.threshold, 0.0)
         return np.where(w != 0.0, np.abs(pull - self.threshold * np.sign(w)), at_zero)

@@ -25,7 +25,7 @@ class ElasticNet(Penalty):
     Parameters
     ----------
     l1_ratio : float, default=0.5
-        The share r of the L1 norm, from 0 (half of the squared norm) to 1 (the L1 norm).
+        The share r of the L1 norm: 0 is half of the squared norm, 1 the L1 norm.
     factors : array-like of shape (n_features,), optional
         Positive penalty factors f of the columns, as glmnet has them. Default: all 1.
 
@@ -48,9 +48,7 @@ class ElasticNet(Penalty):
     21.0
     """
 
-    def __init__(
-        self, l1_ratio: float = 0.5, factors: ArrayLike | None = None
-    ) -> None:
+    def __init__(self, l1_ratio: float = 0.5, factors: ArrayLike | None = None) -> None:
         ratio = as_float(l1_ratio)
         if not 0.0 <= ratio <= 1.0:
             raise ValueError(f"l1_ratio must be from 0 to 1, got {l1_ratio!r}.")

@@ -7,9 +7,9 @@ r"""Problems with another penalty than half of the squared norm.
     D(a) &= \sum_i \left( a_i - \tfrac{q_i}{2} a_i^2 \right) - h^*(v(a))
         \; [- \tfrac12 (\textstyle\sum_i a_i y_i)^2], \qquad v(a) = \sum_i a_i y_i x_i,
 
-with :math:`h` a :class:`~hingesvm.penalties.ColumnPenalty`. What is called w(a) where the
-penalty is half of the squared norm, `w_of_duals`, is v(a) here, and the weights that it
-stands for are those at which :math:`v^\top w - h(w)` is largest.
+with :math:`h` a :class:`~hingesvm.penalties.ColumnPenalty`. What is called w(a)
+where the penalty is half of the squared norm, `w_of_duals`, is v(a) here, and the
+weights that it stands for are those at which :math:`v^\top w - h(w)` is largest.
 
 In a column without strength v must be within the threshold. D of other dual variables
 is that of the same ones times the largest factor for which it is, so dual variables are
@@ -19,7 +19,7 @@ kept as they are, and the sum of :math:`a_i y_i` stays 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,8 @@ def problem_of(
     problem = Problem.build(rows, signs, cost, loss, intercept_rule)
     if penalty is None or penalty.is_half_square:
         return problem
-    return PenalizedProblem(**vars(problem), penalty=penalty)
+    parts = {name.name: getattr(problem, name.name) for name in fields(problem)}
+    return PenalizedProblem(**(parts | {"penalty": penalty}))
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,8 @@ class PenalizedProblem(Problem):
         """Return the weights that dual variables stand for, given their sum v."""
         return self.penalty.weights_of(w_of_duals)
 
-    def moved(
-        self, w: Float64Array, t: float, direction: Float64Array
-    ) -> Float64Array:
-        """Return w + t direction, with zeros where a weight with a threshold cancels."""
+    def moved(self, w: Float64Array, t: float, direction: Float64Array) -> Float64Array:
+        """Return w + t direction, and 0 where a weight with a threshold cancels."""
         step = t * direction
         end = w + step
         noise = _CANCELS * (np.abs(w) + np.abs(step))
@@ -162,17 +161,17 @@ class PenalizedProblem(Problem):
         if factor < 1.0:
             value, rest, error = (factor * part for part in sums)
             sums = Sums(value, rest, error + 2.0 * UNIT * np.abs(value))
-        conjugate, error = self._precise_conjugate(sums)
+        conjugate, off = self._precise_conjugate(sums)
         gain, penalty = factor * total(alpha), 0.0
         if not self.has_kink:
             penalty = 0.5 * factor * factor * total(self.curvature * alpha * alpha)
         imbalance = factor * total(signed)
         dual = self.dual_from(2.0 * conjugate, gain - penalty, imbalance)
         largest = 3.0 * (gain + conjugate + penalty) + abs(dual)
-        below = error + SPARE * UNIT * largest
+        below = off + SPARE * UNIT * largest
         if self.intercept_rule == "free" and imbalance:
-            length, rest = math.sqrt(self.rows.longest_square()), abs(imbalance)
-            below += rest + self._cost_of_moving(rest * length, conjugate, dual)
+            length, excess = math.sqrt(self.rows.longest_square()), abs(imbalance)
+            below += excess + self._cost_of_moving(excess * length, conjugate, dual)
         return replace(
             certificate, dual=dual, below=below, w_of_duals=sums.value / factor
         )

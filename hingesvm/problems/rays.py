@@ -76,6 +76,8 @@ def along_ray(problem: Problem | JointProblem, start: Start) -> Start:
         A `CertifiedStart` if the start is a `PathStart` and the loss has a kink: what
         was certified at other costs then says what holds at these, without a look at X.
     """
+    if isinstance(problem, Problem) and problem.penalty is not None:
+        return with_bounds(problem, start)
     before = start if isinstance(start, PathStart) and _is_linear(problem) else None
     if not start.alpha.any():
         return start.with_duals(start.alpha, start.w_of_duals)
@@ -106,6 +108,9 @@ def with_bounds(problem: Problem, start: Start) -> Start:
     alpha = start.alpha
     if isinstance(start, KeptStart) and problem.has_kink:
         alpha = np.where(start.is_at_bound, problem.bound, alpha)
+    elif isinstance(start, PathStart) and problem.has_kink:
+        is_at_bound = start.ratio * alpha >= (1.0 - _NEARLY) * problem.bound
+        alpha = np.where(is_at_bound, problem.bound, alpha)
     return feasible_start(problem, start.with_duals(alpha))
 
 

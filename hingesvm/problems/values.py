@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,8 @@ class Values:
         Of a restricted problem: what the rows left out contribute. Its primal value
         is a lower bound of that of the whole problem, its dual value is the whole
         problem's.
+    penalty : ColumnPenalty or None
+        Of a `PenalizedProblem`; None is half of the squared norm.
     """
 
     rows: Rows
@@ -87,9 +89,7 @@ class Values:
     curvature: Float64Array
     intercept_rule: InterceptRule
     fixed: Fixed | None = None
-
-    #: Of a penalised problem; None stands for half of the squared norm.
-    penalty: ClassVar[ColumnPenalty | None] = None
+    penalty: ColumnPenalty | None = None
 
     @property
     def n_rows(self) -> int:
@@ -183,9 +183,7 @@ class Values:
         """Return the weights that dual variables stand for, given their sum."""
         return w_of_duals
 
-    def moved(
-        self, w: Float64Array, t: float, direction: Float64Array
-    ) -> Float64Array:
+    def moved(self, w: Float64Array, t: float, direction: Float64Array) -> Float64Array:
         """Return w + t direction."""
         return w + t * direction
 

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
+from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.binary import Problem
+from hingesvm.problems.penalized import problem_of
 from hingesvm.problems.rays import along_ray
 from hingesvm.problems.rounding import Rounded, round_to
 from hingesvm.problems.start import PathStart, Start
@@ -59,6 +61,8 @@ class OneVsRestSolver:
         Where to start, for each problem; set to None when the problem begins.
     loss : MarginLoss
         The loss of all problems.
+    penalty : ColumnPenalty or None
+        The penalty of the weights of each problem; None is half of the squared norm.
     rule : {"free", "penalized", "none"}
         How the intercept is treated.
     settings : Settings
@@ -78,6 +82,7 @@ class OneVsRestSolver:
     seeds: list[int]
     starts: list[Start | None]
     loss: MarginLoss
+    penalty: ColumnPenalty | None
     rule: InterceptRule
     settings: Settings
     n_jobs: int | None
@@ -157,7 +162,8 @@ class OneVsRestSolver:
 
     def _first(self, rows: Rows) -> Problem:
         """Return the problem of the first class."""
-        return Problem.build(rows, self._signs(0), self.costs, self.loss, self.rule)
+        parts = rows, self._signs(0), self.costs, self.loss, self.rule
+        return problem_of(*parts, self.penalty)
 
     def _problem(self, first: Problem, number: int) -> Problem:
         """Return the problem of a class; it shares all but the signs with `first`."""
@@ -170,6 +176,8 @@ class OneVsRestSolver:
     def _most_together(self, first: Problem) -> int:
         """Return the largest number of problems that begin together."""
         if any(isinstance(start, PathStart) for start in self.starts):
+            return 1
+        if self.penalty is not None:
             return 1
         return most_together(first, len(self.targets), self.settings)
 

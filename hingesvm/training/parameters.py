@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.penalties import Penalty
 from hingesvm.problems.values import InterceptRule
 from hingesvm.solvers import Method
 
@@ -36,6 +37,12 @@ class HingeParameters(BaseEstimator):
     loss : str or MarginLoss, default="hinge"
         The loss, by name, "hinge", "squared_hinge" or "smoothed_hinge", or as an
         object such as ``SmoothedHinge(gamma=0.5)``.
+    l1_ratio : float or Penalty, default=0.0
+        The share r of the L1 norm in the penalty, from 0 to 1, which is then
+        :math:`\tfrac{1 - r}{2} \|w\|^2 + r \|w\|_1`; or a penalty object, such as
+        ``ElasticNet(0.5, factors=f)`` with a factor for each column. Above 0, weights
+        of columns that are not worth their price are exactly 0. A penalised intercept
+        adds :math:`\tfrac12 b^2` whatever it is. Joint training needs 0.
     multi_class : str or MulticlassLoss, default="ovr"
         How more than two classes are trained: each against the rest, "ovr", or jointly
         by a loss of all scores, "crammer_singer", "weston_watkins" or an object such as
@@ -88,6 +95,7 @@ class HingeParameters(BaseEstimator):
             StrOptions({"hinge", "squared_hinge", "smoothed_hinge"}),
             MarginLoss,
         ],
+        "l1_ratio": [Interval(Real, 0.0, 1.0, closed="both"), Penalty],
         "multi_class": [
             StrOptions({"ovr", "crammer_singer", "weston_watkins"}),
             MulticlassLoss,
@@ -107,6 +115,7 @@ class HingeParameters(BaseEstimator):
         self,
         *,
         loss: str | MarginLoss = "hinge",
+        l1_ratio: float | Penalty = 0.0,
         multi_class: str | MulticlassLoss = "ovr",
         fit_intercept: bool = True,
         penalized_intercept: bool = False,
@@ -119,6 +128,7 @@ class HingeParameters(BaseEstimator):
         verbose: int = 0,
     ) -> None:
         self.loss = loss
+        self.l1_ratio = l1_ratio
         self.multi_class = multi_class
         self.fit_intercept = fit_intercept
         self.penalized_intercept = penalized_intercept

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss, MulticlassLoss, get_loss
+from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.start import PathStart, Start
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.contract import Rows
@@ -25,6 +26,7 @@ from hingesvm.training.labels import encode_labels
 from hingesvm.training.monitor import FitMonitor, ProblemState
 from hingesvm.training.one_vs_rest import OneVsRestSolver
 from hingesvm.training.parameters import HingeParameters, intercept_rule
+from hingesvm.training.penalty import column_penalty
 from hingesvm.training.printing import ProgressPrinter
 from hingesvm.training.trained import TrainedModel, history_table
 from hingesvm.training.validation import (
@@ -56,6 +58,8 @@ class Training:
         The loss of binary problems.
     joint : MulticlassLoss or None
         The loss of joint training; None trains one-vs-rest.
+    penalty : ColumnPenalty or None
+        The penalty of the weights of each problem; None is half of the squared norm.
     rule : {"free", "penalized", "none"}
         How intercepts are treated.
     settings : Settings
@@ -74,6 +78,7 @@ class Training:
     factors: Float64Array
     loss: MarginLoss
     joint: MulticlassLoss | None
+    penalty: ColumnPenalty | None
     rule: InterceptRule
     settings: Settings
     seeds: list[int]
@@ -174,6 +179,7 @@ class Training:
             factors=row_factors(params.class_weight, classes, codes, weights),
             loss=get_loss(params.loss),
             joint=joint,
+            penalty=column_penalty(params, rows.n_features, joint),
             rule=intercept_rule(params),
             settings=Settings(params.solver, params.tol, params.max_iter),
             seeds=draw_seeds(params.random_state, 1 if one_problem else len(classes)),
@@ -227,7 +233,10 @@ class Training:
         losses = []
         for solution in trained.solutions:
             certificate = solution.certificate
-            square = float(np.vdot(certificate.w, certificate.w))
+            if self.penalty is None:
+                square = float(np.vdot(certificate.w, certificate.w))
+            else:
+                square = 2.0 * self.penalty.value(certificate.w)
             if self.rule == "penalized":
                 square += float(np.vdot(certificate.intercept, certificate.intercept))
             losses.append(max(certificate.primal - 0.5 * square, 0.0))
@@ -290,6 +299,7 @@ class Training:
             seeds=self.seeds,
             starts=starts or [None] * len(self.targets),
             loss=self.loss,
+            penalty=self.penalty,
             rule=self.rule,
             settings=self.settings,
             n_jobs=self.n_jobs,

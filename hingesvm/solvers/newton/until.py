@@ -23,24 +23,19 @@ through ``rows`` alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import NOTHING, Certificate
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.compensated import SUM_ROUNDING
 from hingesvm.rows.inner import KeptInnerProducts
-from hingesvm.rows.per_row import scaled
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.narrow import DRIFT, Narrow, is_narrow
-from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.proximal import Growth, first_rho, units
 from hingesvm.solvers.newton.starts import BandStart, InterruptedStart, NewtonStart
+from hingesvm.solvers.newton.state import State, settle
 from hingesvm.solvers.newton.system import (
     NewtonSystem,
     keeps_products,
@@ -79,78 +74,6 @@ _SMOOTH_RHO = 1e30
 _FAR, _NARROW_PART, _NARROW_STEPS = 1e-7, 0.5, 200
 
 
-@dataclass
-class _State:
-    """An iterate and what is known of it.
-
-    Attributes
-    ----------
-    problem : Problem
-    unit : ndarray of float64, of shape (n_rows,)
-        Units of the proximal steps, by default the costs.
-    w, intercept, shortfall
-        The iterate and 1 - m.
-    alpha, w_of_duals, free
-        a+, w(a+), and the rows where a+ is strictly inside its box.
-    spare, turning
-        Room for `free`, and the signs as float64 if the intercept is free.
-    kept, inner
-        Products of columns and of rows of the Newton systems so far, if they are kept.
-    curvature
-        What steps share if the penalty has kinks, else None.
-    is_noisy
-        Whether rounding errors may have kept the last inner problem from being solved.
-    anchor, rho
-        The multipliers a and the proximal step.
-    rest, pace
-        a+ is rest + pace * (1 - m), clipped to its box.
-    loss, gain, imbalance, moved
-        Sums over the rows: of the losses, of a+ - q a+^2 / 2, of a+ y, and of
-        (a+ - a)^2 over the unit.
-    """
-
-    problem: Problem
-    unit: Float64Array
-    w: Float64Array
-    intercept: float
-    shortfall: Float64Array
-    alpha: Float64Array
-    w_of_duals: Float64Array
-    spare: NDArray[np.intp]
-    turning: Float64Array
-    kept: KeptProducts | None
-    inner: KeptInnerProducts | None
-    curvature: Curvature | None
-    is_noisy: bool = field(default=False, init=False)
-    anchor: Float64Array = field(init=False)
-    rho: float = field(init=False)
-    rest: Float64Array = field(init=False)
-    pace: Float64Array = field(init=False)
-    free: NDArray[np.intp] = field(init=False)
-    loss: float = field(init=False)
-    gain: float = field(init=False)
-    imbalance: float = field(init=False)
-    moved: float = field(init=False)
-
-    def go_to(self, w: Float64Array, intercept: float, shortfall: Float64Array) -> None:
-        """Go to another point, where `take_anchor` must follow."""
-        self.w, self.intercept, self.shortfall = w, intercept, shortfall
-
-    def take_anchor(self, anchor: Float64Array, rho: float) -> None:
-        """Begin the inner problem of other multipliers and another proximal step."""
-        self.anchor, self.rho = anchor, rho
-        problem = self.problem
-        if problem.has_kink:
-            self.rest = anchor
-            self.pace = scaled(self.unit, rho)
-        else:
-            sigma = rho * self.unit
-            width = 1.0 + sigma * problem.curvature
-            self.rest = anchor / width
-            self.pace = sigma / width
-        _settle(problem, self)
-
-
 def newton_until(
     progress: Progress, start: Start, goal: float, floor: float = -np.inf
 ) -> NewtonStart:
@@ -181,7 +104,7 @@ def newton_until(
         finally:
             state.close()
         state = _begin(progress.problem, progress.start(), is_plain=True)
-    assert isinstance(state, _State)
+    assert isinstance(state, State)
     _go_on(progress, state, goal, floor)
     return _end(progress, state, goal, floor)
 
@@ -208,7 +131,7 @@ def _go_narrowly(progress: Progress, state: Narrow, goal: float, floor: float) -
 
 
 def _end(
-    progress: Progress, state: _State | Narrow, goal: float, floor: float
+    progress: Progress, state: State | Narrow, goal: float, floor: float
 ) -> NewtonStart:
     """Return where steps ended."""
     best = progress.best
@@ -227,7 +150,7 @@ def _end(
     )
 
 
-def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None:
+def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
     growth, left = Growth(), _LAST_ONES
@@ -252,15 +175,13 @@ def _go_on(progress: Progress, state: _State, goal: float, floor: float) -> None
         state.take_anchor(anchor, state.rho * factor)
 
 
-def _has_strayed(problem: Problem, state: _State, best: Certificate) -> bool:
+def _has_strayed(problem: Problem, state: State, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
     primal = problem.primal_of(state.w, state.intercept, state.loss)
     return primal - best.primal > best.gap
 
 
-def _begin(
-    problem: Problem, start: Start, *, is_plain: bool = False
-) -> _State | Narrow:
+def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State | Narrow:
     """Return the state at the start: that of narrow steps where they suit."""
     # That of the origin is one number for all rows.
     alpha = np.ascontiguousarray(start.alpha)
@@ -309,61 +230,14 @@ def _begin(
     elif inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
     point = w, intercept, shortfall, alpha, w_of_duals
-    state = _State(problem, unit, *point, spare, turning, kept, inner, curvature)
+    state = State(problem, unit, *point, spare, turning, kept, inner, curvature)
     anchor = start.anchor if isinstance(start, InterruptedStart) else alpha
     state.take_anchor(anchor, rho)
     return state
 
 
-def _settle(problem: Problem, state: _State) -> None:
-    """Move a free intercept to its minimiser, and update the dual point."""
-    if problem.intercept_rule == "free":
-        rounding = SUM_ROUNDING * float(state.alpha.sum())
-        offset = problem.fixed.imbalance if problem.fixed is not None else 0.0
-        shift, _ = _vectors.find_zero(
-            state.rest,
-            state.pace,
-            problem.bound,
-            state.shortfall,
-            state.turning,
-            False,
-            -offset,
-            0.0,
-            0.0,
-            -np.inf,
-            rounding,
-            rounding,
-        )
-        if shift:
-            state.intercept += shift
-            state.shortfall -= shift * state.turning
-    w_of_duals = state.w_of_duals.copy()
-    state.alpha, free = problem.rows.settle(
-        problem,
-        state.rest,
-        state.pace,
-        state.shortfall,
-        state.alpha,
-        w_of_duals,
-        state.spare,
-    )
-    state.w_of_duals, state.free = w_of_duals, free.copy()
-    state.loss, state.gain, state.imbalance, state.moved = _vectors.totals(
-        problem.signs,
-        state.unit,
-        problem.bound,
-        problem.curvature,
-        state.shortfall,
-        state.alpha,
-        state.anchor,
-    )
-    if problem.fixed is not None:
-        state.gain += problem.fixed.gain
-        state.imbalance += problem.fixed.imbalance
-
-
 def _minimise_inner(
-    progress: Progress, state: _State, goal: float, floor: float, limit: int
+    progress: Progress, state: State, goal: float, floor: float, limit: int
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
@@ -389,7 +263,7 @@ def _minimise_inner(
         direction, turn, decrement = step
         if not _line_search(problem, state, direction, turn):
             return steps, decrement <= allowed
-        _settle(problem, state)
+        settle(problem, state)
         if decrement <= LITTLE * allowed:
             progress.record(_certificate(problem, state))
             return steps + 1, True
@@ -397,7 +271,7 @@ def _minimise_inner(
 
 
 def _step(
-    progress: Progress, state: _State, pull: float, allowed: float
+    progress: Progress, state: State, pull: float, allowed: float
 ) -> tuple[Float64Array, float, float] | None:
     """Return a Newton step and its decrement, or None where there is no need of one.
 
@@ -429,7 +303,7 @@ def _step(
     return direction, turn, abs(float(gradient @ direction) + pull * turn)
 
 
-def _certificate(problem: Problem, state: _State) -> Certificate:
+def _certificate(problem: Problem, state: State) -> Certificate:
     """Return the certificate of the present iterate; needs no pass over X."""
     dual = problem.dual_of(state.w_of_duals, state.gain, state.imbalance)
     if problem.intercept_rule == "free":
@@ -440,7 +314,7 @@ def _certificate(problem: Problem, state: _State) -> Certificate:
 
 
 def _line_search(
-    problem: Problem, state: _State, direction: Float64Array, turn: float
+    problem: Problem, state: State, direction: Float64Array, turn: float
 ) -> bool:
     """Go to the minimum of Psi along a direction; False when it leads nowhere."""
     change = problem.margins(direction, turn)

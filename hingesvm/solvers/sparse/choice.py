@@ -9,7 +9,7 @@ from hingesvm.problems.start import Start
 from hingesvm.solvers.choice import finish, is_small
 from hingesvm.solvers.newton.starts import NewtonStart
 from hingesvm.solvers.newton.until import newton_until
-from hingesvm.solvers.progress import OUT_OF_REACH, Progress
+from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.sparse.until import columns_until
 
 __all__ = ["solve_penalized"]

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
-from hingesvm.rows.columns import mean_squares
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.system import works_of_systems
 from hingesvm.solvers.progress import CALL_WORK
@@ -29,8 +28,8 @@ __all__ = ["Curvature", "Step", "penalized_step", "work_of_penalized_step"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Accuracy of the minimum of a model, relative to its largest slope: a smaller one is for
-# nothing, with a larger one steps are less good.
+# Accuracy of the minimum of a model, relative to its largest slope: a smaller one is
+# for nothing, with a larger one steps are less good.
 _ACCURACY = 1e-12
 # Bend that is added where a column has no strength, as a part of that of all rows: with
 # less a column that no free row has moves too far, with more steps are shorter. The
@@ -55,10 +54,10 @@ class Curvature:
     kept: KeptProducts | None
 
     @cached_property
-    def squares(self) -> Float64Array:
-        """Sum of the squares of each column, over all rows."""
+    def length(self) -> float:
+        """Mean of the squared norms of all rows, for each column."""
         rows = self.problem.rows
-        return rows.n_rows * mean_squares(rows, np.arange(rows.n_rows))
+        return float(rows.squared_norms().mean()) / rows.n_features
 
     def of(self, free: IndexArray, slope: Float64Array) -> Float64Array:
         """Return the sum of slope_i x_i x_i' over some rows; the lower triangle."""
@@ -123,7 +122,7 @@ def penalized_step(
     flat = part.strength == 0.0
     if flat.any():
         bend = _BEND if len(free) else _BEND_OF_NOTHING
-        added[flat] = bend * float(pace.mean()) * curvature.squares[columns][flat]
+        added[flat] = bend * curvature.length * float(pace.sum())
     bent = part.strength * here
     if rule != "none":
         # The last number is the step of the intercept, which is 0 here.

@@ -3,7 +3,7 @@ r"""A small quadratic model with an L1 penalty, minimised by descent and direct 
 .. math::
 
     \min_z \; \tfrac12 (z - z_0)^\top H (z - z_0) + g^\top (z - z_0)
-    + \sum_j t_j |z_j|,
+    + \sum_j t_j |z_j| .
 
 Coordinate descent (Friedman, Hastie and Tibshirani, 2010) finds which coordinates are
 not 0, but takes ever more sweeps as columns become alike. So it takes turns with direct
@@ -82,9 +82,9 @@ def minimise_quadratic(
         With exact zeros.
     violation : float
         The largest distance of minus a slope at z from the subgradients of t_j |z_j|,
-        relative to the largest |g_j| and the largest t_j together. Coordinates with H_jj = 0 do
-        not count. Larger than `tol` only where rounding errors permit no less, or after
-        a bounded number of rounds.
+        relative to the largest |g_j| and the largest t_j together. Coordinates with
+        H_jj = 0 do not count. Larger than `tol` only where rounding errors permit no
+        less, or after a bounded number of rounds.
     """
     model = _Model(hessian, slope, threshold, start, check_cancelled)
     best, lowest, least = model.z.copy(), model.objective(), model.violation()

@@ -1,9 +1,9 @@
 r"""Few columns at a time: those whose weights are not 0, and those that are to move.
 
 The problem restricted to some columns is solved; then all columns are looked at. One
-whose pull :math:`v_j` is beyond its threshold joins, the farthest first and no more than
-about as many as there are, until the gap on all rows and columns is small enough. So
-the products of columns, and most passes over the rows, are of few columns alone.
+whose pull :math:`v_j` is beyond its threshold joins, the farthest first and no more
+than about as many as there are, until the gap on all rows and columns is small enough.
+So the products of columns, and most passes over the rows, are of few columns alone.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.columns import mean_squares
 from hingesvm.solvers.newton.starts import NewtonStart
 from hingesvm.solvers.progress import Progress
-from hingesvm.solvers.survey import survey_rows
 
 __all__ = ["columns_until"]
 
@@ -32,8 +30,8 @@ Inner = Callable[[Progress, Start, float], NewtonStart]
 # are: with more, products are of columns that stay at 0; with fewer, there are more
 # rounds (docs/experiments.md#sparse-weights).
 _FIRST, _GROWTH = 100, 1.0
-# Pull, as a part of the threshold, from which a column stays: with more columns leave and
-# join again and again, with less they take time.
+# Pull, as a part of the threshold, from which a column stays: with more, columns leave
+# and join again and again; with less they take time.
 _NEAR = 0.5
 # Gap of the problem of some columns, as a part of that of all.
 _PART = 0.2
@@ -58,13 +56,11 @@ def columns_until(
     """
     problem = progress.problem
     assert isinstance(problem, PenalizedProblem)
-    penalty = problem.penalty
     alpha = np.ascontiguousarray(start.alpha)
     w = np.zeros(problem.rows.n_features) if start.w is None else start.w
     intercept = float(start.intercept)
     if not alpha.any():
         alpha = problem.repair(_first_duals(problem, w, intercept))
-    squares = mean_squares(problem.rows, np.arange(problem.n_rows))
     n_before = -1
     end: NewtonStart | None = None
     columns = np.empty(0, dtype=np.intp)
@@ -74,7 +70,7 @@ def columns_until(
         progress.record(certificate, proven=True, active=len(columns))
         if progress.exhausted or progress.relative_gap <= goal:
             return
-        columns = _chosen(problem, w, v, squares, columns, most)
+        columns = _chosen(problem, w, v, columns, most)
         part = problem.on_columns(problem.rows.columns(columns), columns)
         gap = max(_PART * progress.relative_gap, 0.5 * goal)
         inside = Progress(part, gap, progress.max_iter, progress.n_iter)
@@ -120,7 +116,6 @@ def _chosen(
     problem: PenalizedProblem,
     w: Float64Array,
     v: Float64Array,
-    squares: Float64Array,
     columns: IndexArray,
     most: int,
 ) -> IndexArray:
@@ -136,6 +131,6 @@ def _chosen(
     room = max(_FIRST, int(_GROWTH * len(support)))
     room = min(room, most - len(support))
     if len(beyond) > room:
-        worth = excess[beyond] ** 2 / (squares[beyond] + 1e-300)
-        beyond = beyond[np.argpartition(-worth, room - 1)[:room]]
+        farthest = np.argpartition(-excess[beyond], room - 1)[:room]
+        beyond = beyond[farthest]
     return np.union1d(support, beyond)

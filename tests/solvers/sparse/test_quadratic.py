@@ -11,7 +11,9 @@ from hingesvm.solvers.sparse.quadratic import minimise_quadratic
 
 def minimise(H, c, t, start=None, tol=1e-10):
     start = np.zeros(len(c)) if start is None else start
-    return minimise_quadratic(H, c, t, start, tol=tol, check_cancelled=never)
+    return minimise_quadratic(
+        H, H @ start - c, t, start, tol=tol, check_cancelled=never
+    )
 
 
 def objective(H, c, t, z):
@@ -174,7 +176,7 @@ def test_is_repeated_bit_by_bit_and_can_be_interrupted(monkeypatch):
     z, _ = minimise(H, c, t)
     monkeypatch.setattr(quadratic, "_WORK_PER_CALL", 60)
     asked = []
-    args = H, c, t, np.zeros(60)
+    args = H, -c, t, np.zeros(60)
     again, _ = minimise_quadratic(
         *args, tol=1e-10, check_cancelled=lambda: asked.append(1)
     )
