@@ -97,8 +97,9 @@ cdef inline void take_steps(
 ) noexcept nogil:
     """Step at each row of a sweep in turn; see `dual_steps` in ``_sweep.pyx``.
 
-    w, the sums that weights follow from by `map`, and the intercept move
-    ``problem.spread`` times as far as the dual variables say, and each step is so much shorter.
+    Weights follow from the sums w by `map`. The sums and the intercept move
+    ``problem.spread`` times as far as the dual variables say, and each step is so much
+    shorter.
     """
     cdef ptrdiff_t* order = sweep.order
     cdef const double* step = sweep.step
