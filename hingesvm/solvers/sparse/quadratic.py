@@ -130,12 +130,16 @@ class _Model:
         unit = float(np.abs(slope).max(initial=0.0) + threshold.max(initial=0.0))
         self._unit = unit if unit > 0.0 else 1.0
         self.z = np.where(self._bends | (threshold == 0.0), start, 0.0)
-        self.gradient = self._gradient_at(self.z)
+        self.refresh()
         self._face = self._face_of(np.arange(0))
 
-    def _gradient_at(self, z: Float64Array) -> Float64Array:
-        gradient: Float64Array = self._hessian @ (z - self._start) + self._slope
-        return gradient
+    def refresh(self) -> None:
+        """Find the gradient from scratch."""
+        self.gradient: Float64Array = self._slope_at(self.z)
+
+    def _slope_at(self, z: Float64Array) -> Float64Array:
+        slope: Float64Array = self._hessian @ (z - self._start) + self._slope
+        return slope
 
     def objective(self) -> float:
         """Return the value of the model."""
@@ -183,10 +187,6 @@ class _Model:
             self._sweep(self._nonzero())
         return False
 
-    def refresh(self) -> None:
-        """Find the gradient from scratch."""
-        self.gradient = self._gradient_at(self.z)
-
     def _sweep(self, chosen: IndexArray) -> None:
         """Take a step at some coordinates in turn."""
         size = max(1, _WORK_PER_CALL // max(len(self.z), 1))
@@ -223,8 +223,8 @@ class _Model:
         some = self._nonzero()
         if not np.array_equal(some, self._face.some):
             self._face = self._face_of(some)
-        # What descent has kept is no longer exact.
-        slope = self._gradient_at(self.z)[some]
+        # From scratch, as what descent has kept is no longer exact; all others are 0.
+        slope = self._slope_at(self.z)[some]
         for _ in range(_MOST_SOLVES):
             self._check_cancelled()
             some = self._face.some
