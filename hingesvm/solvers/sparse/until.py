@@ -33,6 +33,9 @@ _FIRST, _GROWTH = 100, 1.0
 # Pull, as a part of the threshold, from which a column stays: with more, columns leave
 # and join again and again; with less they take time.
 _NEAR = 0.5
+# Rounds without gain that end it, behind the tolerance and before it, and the part of the
+# gap that is left by one with gain: fewer give up too soon, more go on in vain.
+_PATIENCE_AT_END, _PATIENCE, _GAINED = 1, 10, 0.8
 # Gap of the problem of some columns, as a part of that of all.
 _PART = 0.2
 
@@ -61,7 +64,7 @@ def columns_until(
     intercept = float(start.intercept)
     if not alpha.any():
         alpha = problem.repair(_first_duals(problem, w, intercept))
-    n_before = -1
+    n_before, waited, gap = -1, 0, np.inf
     end: NewtonStart | None = None
     columns = np.empty(0, dtype=np.intp)
     while True:
@@ -70,14 +73,18 @@ def columns_until(
         progress.record(certificate, proven=True, active=len(columns))
         if progress.exhausted or progress.relative_gap <= goal:
             return
+        waited = 0 if progress.relative_gap <= _GAINED * gap else waited + 1
+        gap = min(gap, progress.relative_gap)
+        if waited > (_PATIENCE_AT_END if progress.converged else _PATIENCE):
+            return
         columns = _chosen(problem, w, v, columns, most)
         part = problem.on_columns(problem.rows.columns(columns), columns)
-        gap = max(_PART * progress.relative_gap, 0.5 * goal)
-        inside = Progress(part, gap, progress.max_iter, progress.n_iter)
+        inner_goal = max(_PART * progress.relative_gap, 0.5 * goal)
+        inside = Progress(part, inner_goal, progress.max_iter, progress.n_iter)
         point = Start(alpha, w[columns], intercept)
         if end is not None:
             point = end.moved(point)
-        end = inner(inside, point, gap)
+        end = inner(inside, point, inner_goal)
         progress.n_iter, progress.work = inside.n_iter, progress.work + inside.work
         w = np.zeros_like(w)
         assert end.w is not None
