@@ -281,7 +281,13 @@ def _step(
     problem = progress.problem
     if state.curvature is not None:
         step = penalized_step(
-            state.curvature, state.w, state.w_of_duals, pull, state.free, state.pace
+            state.curvature,
+            state.w,
+            state.w_of_duals,
+            pull,
+            state.free,
+            state.pace,
+            progress.relative_gap,
         )
         progress.n_iter += 1
         progress.work += work_of_penalized_step(problem, len(state.free), step.size)

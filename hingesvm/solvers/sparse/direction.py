@@ -28,9 +28,9 @@ __all__ = ["Curvature", "Step", "penalized_step", "work_of_penalized_step"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Accuracy of the minimum of a model, relative to its largest slope: a smaller one is
-# for nothing, with a larger one steps are less good.
-_ACCURACY = 1e-12
+# Violation to which a model is minimised, as a part of the present gap, and its bounds: a
+# smaller one is for nothing, with a larger one there are more steps.
+_PART, _FINE, _COARSE = 0.1, 1e-12, 1e-2
 # Bend that is added where a column has no strength, as a part of that of all rows: with
 # less a column that no free row has moves too far, with more steps are shorter. The
 # second is taken where no row is free.
@@ -95,6 +95,7 @@ def penalized_step(
     pull: float,
     free: IndexArray,
     pace: Float64Array,
+    gap: float,
 ) -> Step:
     """Return the step to the minimum of the quadratic model.
 
@@ -109,6 +110,8 @@ def penalized_step(
         Rows whose loss bends.
     pace : ndarray of float64, of shape (n_rows,)
         By how much it bends, where it does.
+    gap : float
+        The present relative gap, which the accuracy of the step follows.
     """
     problem = curvature.problem
     penalty, rule = problem.penalty, problem.intercept_rule
@@ -136,7 +139,7 @@ def penalized_step(
         bent - push,
         threshold,
         here,
-        tol=_ACCURACY,
+        tol=min(max(_FINE, _PART * gap), _COARSE),
         check_cancelled=problem.rows.check_cancelled,
     )
     step = end - here

@@ -30,6 +30,9 @@ Inner = Callable[[Progress, Start, float], NewtonStart]
 # are: with more, products are of columns that stay at 0; with fewer, there are more
 # rounds (docs/experiments.md#sparse-weights).
 _FIRST, _GROWTH = 100, 1.0
+# Columns of sparse rows up to which all take part: their products are few anyway, and
+# each round takes passes over all rows.
+_FEW_SPARSE = 500
 # Pull, as a part of the threshold, from which a column stays: with more, columns leave
 # and join again and again; with less they take time.
 _NEAR = 0.5
@@ -71,8 +74,10 @@ def columns_until(
         if progress.exhausted or progress.relative_gap <= goal:
             return
         columns = _chosen(problem, w, v, columns, most)
-        part = problem.on_columns(problem.rows.columns(columns), columns)
-        gap = max(_PART * progress.relative_gap, 0.5 * goal)
+        part, gap = problem, goal
+        if len(columns) < len(w):
+            part = problem.on_columns(problem.rows.columns(columns), columns)
+            gap = max(_PART * progress.relative_gap, 0.5 * goal)
         inside = Progress(part, gap, progress.max_iter, progress.n_iter)
         point = Start(alpha, w[columns], intercept)
         if end is not None:
@@ -121,6 +126,8 @@ def _chosen(
 ) -> IndexArray:
     """Return the columns of the next problem, in ascending order."""
     penalty = problem.penalty
+    if problem.rows.is_sparse and len(w) <= min(_FEW_SPARSE, most):
+        return np.arange(len(w))
     support = np.flatnonzero(w)
     size = np.abs(v)
     kept = columns[size[columns] > _NEAR * penalty.threshold[columns]]
