@@ -28,9 +28,10 @@ __all__ = ["Curvature", "Step", "penalized_step", "work_of_penalized_step"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Violation to which a model is minimised, as a part of the present gap, and its bounds: a
-# smaller one is for nothing, with a larger one there are more steps.
-_PART, _FINE, _COARSE = 0.1, 1e-12, 1e-2
+# Violation to which a model is minimised, as a part of the gap, and of the one at the
+# start, and what rounding permits: with less models take longer, with more there
+# are more steps.
+_PART, _SHRINKS, _FINE = 0.1, 0.01, 1e-12
 # Bend that is added where a column has no strength, as a part of that of all rows: with
 # less a column that no free row has moves too far, with more steps are shorter. The
 # second is taken where no row is free.
@@ -121,6 +122,7 @@ def penalized_step(
     hessian = np.tril(curvature.of(free, pace[free])[np.ix_(chosen, chosen)])
     hessian += np.tril(hessian, -1).T
     here, push, threshold = w[columns], v[columns], part.threshold
+    far = max(float(part.violation(here, push).max(initial=0.0)), abs(pull))
     added = part.strength.copy()
     flat = part.strength == 0.0
     if flat.any():
@@ -134,12 +136,13 @@ def penalized_step(
         least = 1.0 if rule == "penalized" else _BEND * float(pace.sum())
         added = np.append(added, least)
     hessian.flat[:: len(hessian) + 1] += added
+    unit = float(np.abs(bent - push).max(initial=0.0) + threshold.max(initial=0.0))
     end, _ = minimise_quadratic(
         hessian,
         bent - push,
         threshold,
         here,
-        tol=min(max(_FINE, _PART * gap), _COARSE),
+        tol=max(_FINE, min(_PART * gap, _SHRINKS * far / unit)),
         check_cancelled=problem.rows.check_cancelled,
     )
     step = end - here
