@@ -48,6 +48,7 @@ from hingesvm.solvers.sparse.direction import (
     penalized_step,
     work_of_penalized_step,
 )
+from hingesvm.solvers.sparse.few import FewColumns, has_few
 
 __all__ = ["LITTLE", "MAX_INNER_AT_END", "newton_until"]
 
@@ -154,11 +155,17 @@ def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
     growth, left = Growth(), _LAST_ONES
+    few = None
+    if isinstance(problem, PenalizedProblem) and has_few(problem):
+        few = FewColumns(problem)
     previous: Certificate | None = None
     while not progress.exhausted and growth.patience and left:
         limit = MAX_INNER_AT_END if progress.converged else _MAX_INNER
         left -= progress.relative_gap <= NOTHING
-        steps, solved = _minimise_inner(progress, state, goal, floor, limit)
+        if few is not None:
+            steps, solved = few.minimise(progress, state, goal, floor, limit)
+        else:
+            steps, solved = _minimise_inner(progress, state, goal, floor, limit)
         state.is_noisy = not solved
         best = progress.best
         assert best is not None
