@@ -142,11 +142,16 @@ def _end(
         point = state.alpha, state.w, state.intercept
     if isinstance(state, Narrow):
         return NewtonStart(*point, rho=state.rho, unit=state.unit)
+    shortfall = None
+    if progress.problem.penalty is not None and state.is_at(*point[1:]):
+        # Steps on other columns go on from there.
+        shortfall = state.shortfall
     return InterruptedStart(
         *point,
         rho=state.rho,
         unit=state.unit,
         inner=state.inner,
+        shortfall=shortfall,
         anchor=state.anchor,
     )
 
@@ -218,6 +223,8 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
     shortfall: Float64Array
     if isinstance(start, BandStart):
         shortfall = start.shortfall.astype(np.float64)
+    elif isinstance(start, NewtonStart) and start.shortfall is not None:
+        shortfall = start.shortfall.copy()
     elif w.any():
         shortfall = 1.0 - problem.margins(w, intercept)
     else:
