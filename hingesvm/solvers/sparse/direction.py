@@ -31,9 +31,10 @@ __all__ = ["Curvature", "Step", "penalized_step", "work_of_penalized_step"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Accuracy of the minimum of a model, relative to its largest slope: a smaller one is
-# for nothing, with a larger one steps are less good.
-_ACCURACY = 1e-12
+# Violation to which a model is minimised, as a part of the gap, and of the one at the
+# start, and what rounding permits: with less models take longer, with more there
+# are more steps.
+_PART, _SHRINKS, _FINE = 0.1, 0.01, 1e-12
 # Bend that is added where a column has no strength, as a part of that of all rows: with
 # less a column that no free row has moves too far, with more steps are shorter. The
 # second is taken where no row is free.
@@ -100,6 +101,7 @@ def penalized_step(
     pull: float,
     free: IndexArray,
     pace: Float64Array,
+    gap: float,
 ) -> Step:
     """Return the step to the minimum of the quadratic model.
 
@@ -114,12 +116,13 @@ def penalized_step(
         Rows whose loss bends.
     pace : ndarray of float64, of shape (n_rows,)
         By how much it bends, where it does.
+    gap : float
+        The present relative gap, which the accuracy of the step follows.
     """
     penalty = curvature.problem.penalty
     columns = penalty.active(w, v)
-    model = _Model(
-        columns, penalty.subset(columns), w[columns], v[columns], pull, free, pace
-    )
+    some = penalty.subset(columns), w[columns], v[columns]
+    model = _Model(columns, *some, pull, free, pace, gap)
     if curvature.problem.rows.n_features > LARGEST_SYSTEM or len(columns) > _MANY:
         step, turn = _by_descent(curvature, model)
     else:
@@ -141,7 +144,7 @@ class _Model:
         That of their weights.
     w, v : ndarray of float64, of shape (k,)
         Their weights, and minus the gradient of the losses.
-    pull, free, pace
+    pull, free, pace, gap
         As of `penalized_step`.
     """
 
@@ -152,6 +155,7 @@ class _Model:
     pull: float
     free: IndexArray
     pace: Float64Array
+    gap: float
 
     @property
     def slope(self) -> Float64Array:
@@ -192,12 +196,15 @@ def _by_products(curvature: Curvature, model: _Model) -> tuple[Float64Array, flo
         slope = np.append(slope, model.pull)
         added = np.append(added, 1.0 if rule == "penalized" else _BEND * total)
     hessian.flat[:: len(hessian) + 1] += added
+    unit = float(np.abs(slope).max(initial=0.0) + threshold.max(initial=0.0))
+    violation = model.penalty.violation(model.w, model.v)
+    far = max(float(violation.max(initial=0.0)), abs(model.pull))
     end, _ = minimise_quadratic(
         hessian,
         slope,
         threshold,
         start,
-        tol=_ACCURACY,
+        tol=max(_FINE, min(_PART * model.gap, _SHRINKS * far / unit)),
         check_cancelled=problem.rows.check_cancelled,
     )
     step = end - start
