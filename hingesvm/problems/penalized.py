@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from hingesvm.losses import MarginLoss
 from hingesvm.penalties import ColumnPenalty, soft
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.certificate import Certificate, Fixed
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.compensated import SPARE, UNIT, Sums, combined, total
 from hingesvm.rows.contract import Rows
@@ -36,6 +36,9 @@ __all__ = ["PenalizedProblem", "problem_of"]
 
 Float64Array = NDArray[np.float64]
 
+# Strength that holds weights to where they were, relative to thresholds over weights:
+# with less they run away where few rows tell of a column, with more steps are short.
+_HOLD = 0.01
 # A weight this small beside what it was and what was added is a rounding error.
 _CANCELS = 8.0 * UNIT
 
@@ -95,6 +98,36 @@ class PenalizedProblem(Problem):
         factor = self.penalty.factor(w)
         square = 2.0 * self.penalty.conjugate(w if factor == 1.0 else factor * w)
         return self.dual_from(square, factor * gain, factor * imbalance)
+
+    def restrict(
+        self,
+        chosen: NDArray[np.intp],
+        taken: Float64Array,
+        totals: Fixed,
+        near: Float64Array | None = None,
+    ) -> PenalizedProblem:
+        """Return the problem of some rows, the duals of all others held fixed.
+
+        Losses of fixed rows are linear, so in a column without strength there may be
+        nothing that holds a weight. Then the squared distance from `near` is penalised
+        a little, in all such columns.
+        """
+        part = super().restrict(chosen, taken, totals)
+        assert isinstance(part, PenalizedProblem)
+        penalty, fixed = part.penalty, part.fixed
+        if near is None or not penalty.has_flat or fixed is None or not near.any():
+            return part
+        flat = penalty.strength == 0.0
+        here = np.where(flat, near, 0.0)
+        size = float(penalty.threshold @ np.abs(here))
+        hold = _HOLD * size / float(here @ here) if size else 0.0
+        held = replace(penalty, strength=penalty.strength + hold * flat)
+        fixed = Fixed(
+            fixed.w_of_duals + hold * here,
+            fixed.imbalance,
+            fixed.gain + 0.5 * hold * float(here @ here),
+        )
+        return replace(part, penalty=held, fixed=fixed)
 
     def on_columns(self, rows: Rows, columns: NDArray[np.intp]) -> PenalizedProblem:
         """Return the problem of some columns, whose rows are given; others weigh 0."""

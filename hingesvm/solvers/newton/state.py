@@ -12,8 +12,8 @@ from hingesvm.problems.binary import Problem
 from hingesvm.rows.compensated import SUM_ROUNDING
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.rows.per_row import scaled
-from hingesvm.solvers.newton.proximal import LARGEST_RHO
 from hingesvm.solvers.newton.products import KeptProducts
+from hingesvm.solvers.newton.proximal import LARGEST_RHO
 from hingesvm.solvers.sparse.direction import Curvature
 
 __all__ = ["State", "settle"]

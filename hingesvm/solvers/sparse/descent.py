@@ -5,8 +5,8 @@ r"""The model of a Newton step on more columns than a matrix of their products c
     \min_z \; \tfrac12 \|A (z - z_0)\|^2 + \sum_j \left( \tfrac{s_j}{2} (z_j - z_{0j})^2
     + g_j (z_j - z_{0j}) + t_j |z_j| \right),
 
-with :math:`A = H^{1/2} X_F` on the columns that take part. Coordinate descent (Friedman,
-Hastie and Tibshirani, 2010) keeps :math:`A (z - z_0)`, so a sweep costs as much as two
+with :math:`A = H^{1/2} X_F` on the columns that take part. Coordinate descent
+(Friedman, Hastie and Tibshirani, 2010) keeps :math:`A (z - z_0)`, so a sweep costs as much as two
 passes over the entries of A. It ends as soon as the model is better by most of what
 there is to gain: the next step has another model.
 """
@@ -29,8 +29,8 @@ IndexArray = NDArray[np.intp]
 
 # Entries of A between two looks for an interrupt: some milliseconds.
 _ENTRIES_PER_CALL = 1 << 20
-# Violation of optimality, as a part of that at the start, that is small enough; sweeps at
-# most over the coordinates that are not 0, of those at most in all.
+# Violation of optimality, as a part of that at the start, that is small enough; sweeps
+# at most over the coordinates that are not 0 before one over all; and of all in all.
 _ENOUGH, _MOST_INSIDE, _MOST_SWEEPS = 0.05, 5, 60
 
 
@@ -73,7 +73,7 @@ class Descent:
         self.n_sweeps = 0
 
     def minimise(self, enough: float = _ENOUGH) -> None:
-        """Sweep until the violation is a part of what it was, or sweeps are too many."""
+        """Sweep until the violation is a part of what it was, or a limit is reached."""
         everyone = np.arange(len(self.z))
         first = self._sweep(everyone)
         while self.n_sweeps < _MOST_SWEEPS:

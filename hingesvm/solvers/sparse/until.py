@@ -27,21 +27,23 @@ IndexArray = NDArray[np.intp]
 #: Solves the problem of some columns to a relative gap; returns where it ended.
 Inner = Callable[[Progress, Start, float], NewtonStart]
 
-# Columns that join at first; later ones are no more than this many times those there
-# are: with more, products are of columns that stay at 0; with fewer, there are more
-# rounds (docs/experiments.md#sparse-weights).
-_FIRST, _GROWTH = 100, 1.0
+# Columns that join: so many in any case, as many times those that take part, or this
+# part of all beyond their threshold. With more, products are of columns that stay at 0;
+# with fewer, there are more rounds (docs/experiments.md#sparse-weights).
+_FIRST, _GROWTH, _SHARE = 100, 1.0, 0.25
 # Columns of sparse rows up to which all take part: their products are few anyway, and
 # each round takes passes over all rows.
 _FEW_SPARSE = 500
 # Pull, as a part of the threshold, from which a column stays: with more, columns leave
 # and join again and again; with less they take time.
 _NEAR = 0.8
-# Rounds without gain that end it, behind the tolerance and before it, and the part of the
-# gap that is left by one with gain: fewer give up too soon, more go on in vain.
+# Rounds without gain that end it, behind the tolerance and before it, and the part of
+# the gap that is left by one with gain: fewer give up too soon, more go on in vain.
 _PATIENCE_AT_END, _PATIENCE, _GAINED = 1, 10, 0.8
-# Gap of the problem of some columns, as a part of that of all.
-_PART = 0.2
+# Gap of the problem of some columns, as a part of that of all; and the gap of all above
+# which it gets no more than some steps, as others are missing more; with kinks, steps
+# of an inner problem that was not solved would be lost.
+_PART, _FAR, _STEPS_FAR = 0.2, 0.05, 3
 
 
 def columns_until(
@@ -74,12 +76,16 @@ def columns_until(
     shortfall: Float64Array | None = None
     while True:
         v = problem.combine(alpha)
-        if shortfall is None or progress.relative_gap < DRIFT:
+        certificate = None
+        if shortfall is not None and progress.relative_gap >= DRIFT:
+            certificate = _certificate(problem, w, intercept, alpha, v, shortfall)
+        is_last = certificate is not None and certificate.relative_gap <= goal
+        if certificate is None or is_last:
+            # Margins that were followed from step to step prove nothing.
             intercept, shortfall = _shortfall(problem, w, intercept, alpha)
-        primal = problem.primal_of(w, intercept, problem.loss_sum(shortfall))
-        dual = problem.dual(alpha, v)
-        certificate = Certificate(w, intercept, alpha, primal, dual, v)
-        progress.record(certificate, proven=True, active=len(columns))
+            certificate = _certificate(problem, w, intercept, alpha, v, shortfall)
+            is_last = True
+        progress.record(certificate, proven=is_last, active=len(columns))
         if progress.exhausted or progress.relative_gap <= goal:
             return
         waited = 0 if progress.relative_gap <= _GAINED * gap else waited + 1
@@ -91,7 +97,11 @@ def columns_until(
         if len(columns) < len(w):
             part = problem.on_columns(problem.rows.columns(columns), columns)
             inner_goal = max(_PART * progress.relative_gap, 0.5 * goal)
-        inside = Progress(part, inner_goal, progress.max_iter, progress.n_iter)
+        max_iter = progress.max_iter
+        is_far = progress.relative_gap > _FAR and not problem.has_kink
+        if len(columns) < len(w) and is_far:
+            max_iter = min(max_iter, progress.n_iter + _STEPS_FAR)
+        inside = Progress(part, inner_goal, max_iter, progress.n_iter)
         point = Start(alpha, w[columns], intercept, v[columns])
         if end is not None:
             point = end.moved(point, shortfall)
@@ -105,6 +115,20 @@ def columns_until(
         if progress.n_iter == n_before:
             return
         n_before = progress.n_iter
+
+
+def _certificate(
+    problem: PenalizedProblem,
+    w: Float64Array,
+    intercept: float,
+    alpha: Float64Array,
+    v: Float64Array,
+    shortfall: Float64Array,
+) -> Certificate:
+    """Return the certificate of a point whose margins are known."""
+    primal = problem.primal_of(w, intercept, problem.loss_sum(shortfall))
+    dual = problem.dual(alpha, v)
+    return Certificate(w, intercept, alpha, primal, dual, v)
 
 
 def _first_duals(
@@ -146,7 +170,7 @@ def _chosen(
     excess = size - penalty.threshold
     excess[takes_part] = 0.0
     beyond = np.flatnonzero(excess > 0.0)
-    room = max(_FIRST, int(_GROWTH * n_kept))
+    room = max(_FIRST, int(_GROWTH * n_kept), int(_SHARE * len(beyond)))
     room = min(room, most - n_kept)
     if len(beyond) > room:
         farthest = np.argpartition(-excess[beyond], room - 1)[:room]
