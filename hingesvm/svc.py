@@ -295,8 +295,8 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         Notes
         -----
         In memory there are one batch, the band or a sample of the rows (up to 256 MB),
-        and 12 bytes for each row, with 4 in a temporary file: about 25 if weights
-        differ or classes have weights, about 100 if rows are sparse and wide. Up to
+        and 12 bytes for each row, with 4 in a temporary file: about 15 and 20 if
+        weights differ or classes have weights, 100 if rows are sparse and wide. Up to
         10,000 rows and 4 million values are kept, and trained as by `fit`. Several
         classes, up to 16 at a time, share their passes and that memory for bands, while
         each has its own bytes for each row; `n_jobs` threads work on them between

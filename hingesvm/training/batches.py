@@ -18,6 +18,7 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.rows.gathered import stacked
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.rows.parts import Shape
+from hingesvm.rows.scratch import on_disk
 from hingesvm.solvers.blocks.block import Block
 from hingesvm.training.labels import class_labels, two_classes
 from hingesvm.training.validation import (
@@ -372,14 +373,14 @@ class BatchReader:
             if not len(self.kept):
                 check_sample_weight(np.zeros(1), 1)
         if any(weight is not None for weight in weights):
-            self.weights = np.concatenate(
-                [
-                    np.ones(height) if weight is None else weight
-                    for height, weight in zip(
-                        self._used_heights().tolist(), weights, strict=True
-                    )
-                ]
-            )
+            heights = self._used_heights().tolist()
+            self.weights = on_disk(sum(heights), np.float64)
+            start = 0
+            for number, height in enumerate(heights):
+                weight, weights[number] = weights[number], None
+                some = slice(start, start + height)
+                self.weights[some] = 1.0 if weight is None else weight
+                start += height
 
     def _used_heights(self) -> NDArray[np.intp]:
         """Return the number of rows of positive weight of each batch."""

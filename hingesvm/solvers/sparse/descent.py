@@ -6,9 +6,9 @@ r"""The model of a Newton step on more columns than a matrix of their products c
     + g_j (z_j - z_{0j}) + t_j |z_j| \right),
 
 with :math:`A = H^{1/2} X_F` on the columns that take part. Coordinate descent
-(Friedman, Hastie and Tibshirani, 2010) keeps :math:`A (z - z_0)`, so a sweep costs as much as two
-passes over the entries of A. It ends as soon as the model is better by most of what
-there is to gain: the next step has another model.
+(Friedman, Hastie and Tibshirani, 2010) keeps :math:`A (z - z_0)`, so a sweep costs as
+much as two passes over the entries of A. It ends as soon as the model is better by most
+of what there is to gain: the next step has another model.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class Descent:
                 self.slope,
                 self.start,
                 chosen,
-                start,
-                stop,
+                int(start),
+                int(stop),
                 self.z,
                 self._moved,
             )
