@@ -18,11 +18,13 @@ from samples import LOSSES
 
 from hingesvm.losses import SmoothedHinge, get_loss
 from hingesvm.penalties import ElasticNet
+from hingesvm.problems import penalized
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.certificate import CARES, Certificate, Fixed
 from hingesvm.problems.penalized import PenalizedProblem, problem_of
 from hingesvm.problems.proof import prove
 from hingesvm.rows.memory import MemoryRows
+from hingesvm.solvers import solve
 
 PENALTIES = [
     *map(ElasticNet, RATIOS),
@@ -226,6 +228,49 @@ def test_a_proven_gap_holds_in_exact_arithmetic_where_sums_cancel(penalty, rule)
     least = exact_dual(*parts, found.alpha)
     assert found.relative_gap < 1.0
     assert highest - least <= Fraction(found.gap) + highest / 2**50
+
+
+@every_loss
+@every_rule
+@pytest.mark.parametrize("penalty", [ElasticNet(1.0), MIXED], ids=repr)
+def test_duals_a_little_beyond_their_thresholds_are_polished(penalty, rule, loss):
+    X, signs = few_of_many(30, 5)
+    problem = make_penalized(X, signs, get_loss(loss), rule, penalty, 0.7)
+    best = solve(problem, tol=1e-9).certificate
+    rng = np.random.default_rng(0)
+    inside = (best.alpha > 1e-9) & (best.alpha < problem.bound * (1.0 - 1e-9))
+    beyond = 0.0
+    while beyond < 1e-6:
+        noise = 1e-4 * inside * rng.normal(size=30)
+        alpha = problem.repair(best.alpha * (1.0 + noise))
+        v = problem.combine(alpha)
+        beyond = 1.0 - problem.penalty.factor(v)
+    before = alpha.copy()
+    # A change of 1e-4 costs as much, where duals are scaled.
+    polished, sums = problem.polished(alpha, v)
+    assert np.array_equal(alpha, before)
+    np.testing.assert_allclose(sums, problem.combine(polished), atol=1e-12)
+    np.testing.assert_allclose(polished, problem.repair(polished), atol=1e-12)
+    lost = best.primal - problem.dual(alpha, v)
+    assert best.primal - problem.dual(polished, sums) < 0.3 * lost
+    assert np.abs(polished - alpha).max() < 1e-2
+    # And so certificates are.
+    assert problem.certify(alpha).dual >= problem.dual(polished, sums) - 1e-12
+    # What is far beyond them, or within, is left alone.
+    for far in (2.0 * best.alpha, 0.5 * best.alpha):
+        duals = problem.repair(far)
+        same, _ = problem.polished(duals, problem.combine(duals))
+        assert same is duals
+
+
+def test_no_more_is_done_than_is_cheap(monkeypatch):
+    _, _, _, problem = case(ElasticNet(1.0))
+    best = solve(problem).certificate
+    alpha = problem.repair(1.0001 * best.alpha)
+    v = problem.combine(alpha)
+    assert problem.polished(alpha, v)[0] is not alpha
+    monkeypatch.setattr(penalized, "_MOST_WORK", 1)
+    assert problem.polished(alpha, v)[0] is alpha
 
 
 def test_weights_that_cancel_are_zero_where_they_have_a_threshold():
