@@ -78,6 +78,10 @@ class State:
         """Go to another point, where `take_anchor` must follow."""
         self.w, self.intercept, self.shortfall = w, intercept, shortfall
 
+    def is_at(self, w: Float64Array, intercept: float) -> bool:
+        """Whether the iterate is a point."""
+        return intercept == self.intercept and np.array_equal(w, self.w)
+
     def take_anchor(self, anchor: Float64Array, rho: float) -> None:
         """Begin the inner problem of other multipliers and another proximal step."""
         rho = min(rho, LARGEST_RHO)

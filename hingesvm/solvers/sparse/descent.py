@@ -42,6 +42,8 @@ class Descent:
     ----------
     matrix : csc_matrix of shape (n_free, n_columns)
         A, in float32 or float64.
+    squares : ndarray of float64, of shape (n_columns,)
+        The squared norms of its columns.
     roots : ndarray of float64, of shape (n_free,), or None
         The column of an intercept in A; None without one.
     strength, threshold, slope, start : ndarray of float64, of shape (n_columns,)
@@ -53,6 +55,7 @@ class Descent:
     """
 
     matrix: sparse.csc_matrix
+    squares: Float64Array
     roots: Float64Array | None
     strength: Float64Array
     threshold: Float64Array
@@ -65,8 +68,7 @@ class Descent:
     def __post_init__(self) -> None:
         self.z, self.turn = self.start.copy(), 0.0
         self._moved = np.zeros(self.matrix.shape[0])
-        squares = self.matrix.multiply(self.matrix).sum(axis=0)
-        self._bend = np.asarray(squares, dtype=np.float64).ravel() + self.strength
+        self._bend = self.squares + self.strength
         self._ends = self.matrix.indptr
         self.n_sweeps = 0
 
