@@ -29,7 +29,7 @@ def step_from(problem, w, b, free=None, kept=None):
     # The derivative in the intercept; a free one is at its minimum, but for the test.
     pull = -float(slopes @ problem.signs)
     pull += b if problem.intercept_rule == "penalized" else 0.0
-    step = penalized_step(Curvature(problem, kept), w, v, pull, free, pace)
+    step = penalized_step(Curvature(problem, kept), w, v, pull, free, pace, 0.0)
     return step, v, pull, pace
 
 
@@ -117,7 +117,7 @@ def test_a_step_without_free_rows_shrinks_the_weights():
     none = np.empty(0, dtype=np.intp)
     zeros = np.zeros(5)
     pace = np.full(30, 0.5)
-    step = penalized_step(Curvature(problem, None), w, zeros, 0.0, none, pace)
+    step = penalized_step(Curvature(problem, None), w, zeros, 0.0, none, pace, 0.0)
     assert step.decrement > 0.0
     assert np.all(step.direction[w > 0.0] < 0.0)
     assert step.direction[3] == 0.0
