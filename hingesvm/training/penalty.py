@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hingesvm.losses import MulticlassLoss
-from hingesvm.penalties import ColumnPenalty, get_penalty
+from hingesvm.penalties import ColumnPenalty, ElasticNet, get_penalty
 from hingesvm.training.parameters import HingeParameters
 
 __all__ = ["column_penalty", "has_l1", "refuse_penalty"]
@@ -11,7 +11,7 @@ __all__ = ["column_penalty", "has_l1", "refuse_penalty"]
 
 def has_l1(params: HingeParameters) -> bool:
     """Whether the penalty may be another one than half of the squared norm."""
-    return not (isinstance(params.l1_ratio, (int, float)) and params.l1_ratio == 0)
+    return get_penalty(params.l1_ratio) != ElasticNet(0.0)
 
 
 def column_penalty(
