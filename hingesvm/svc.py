@@ -377,5 +377,5 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         if not same or self.coef_.shape[1] != training.rows.n_features:
             return None
         return last.starts(
-            training, self.C, self.coef_, self.intercept_, n_samples, kept
+            training, self.C, self._dense_coef(), self.intercept_, n_samples, kept
         )
