@@ -101,9 +101,10 @@ def test_the_penalty_is_no_parameter_and_cannot_be_set():
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csr_array])
 def test_predictions_of_a_sparsified_model_are_the_same(kind, dtype, n_classes):
     X, y = with_noise(n_classes=n_classes, dtype=dtype, density=0.5)
-    X = kind(X)
-    clf = HingeSVC(0.3, l1_ratio=1.0).fit(X, y)
-    coef, decisions = clf.coef_, clf.decision_function(X)
+    clf = HingeSVC(1.0, l1_ratio=1.0).fit(kind(X), y)
+    # No two classes have the same score in other rows.
+    X = kind(with_noise(n_classes=n_classes, dtype=dtype, seed=1)[0])
+    coef, decisions, predicted = clf.coef_, clf.decision_function(X), clf.predict(X)
     assert 0 < np.count_nonzero(coef) < coef.size
     assert clf.sparsify() is clf
     assert sp.isspmatrix_csr(clf.coef_)
@@ -111,11 +112,10 @@ def test_predictions_of_a_sparsified_model_are_the_same(kind, dtype, n_classes):
     assert clf.coef_.nnz == np.count_nonzero(coef)
     assert isinstance(clf.decision_function(X), np.ndarray)
     assert clf.decision_function(X).shape == decisions.shape
-    room = 8.0 * np.finfo(dtype).eps
+    room = 32.0 * np.finfo(dtype).eps
     np.testing.assert_allclose(clf.decision_function(X), decisions, atol=room)
-    expected = HingeSVC(0.3, l1_ratio=1.0).fit(X, y)
-    np.testing.assert_array_equal(clf.predict(X), expected.predict(X))
-    assert clf.score(X, y) == expected.score(X, y)
+    np.testing.assert_array_equal(clf.predict(X), predicted)
+    assert clf.score(X, predicted) == 1.0
     assert clf.sparsify().coef_.nnz == np.count_nonzero(coef)
     restored = pickle.loads(pickle.dumps(clf))
     np.testing.assert_array_equal(restored.predict(X), clf.predict(X))
@@ -227,7 +227,7 @@ def test_recursive_elimination(cancer):
     # Columns of weight 0 go first.
     used = clf.fit(X, y).coef_[0] != 0.0
     assert np.all(used[eliminated.support_])
-    search = RFECV(clf, step=5, cv=3).fit(X, y)
+    search = RFECV(clf, step=10, cv=2).fit(X, y)
     assert search.score(X, y) > 0.9
     kept = X.columns[search.support_].tolist()
     assert search.get_feature_names_out().tolist() == kept
