@@ -118,7 +118,9 @@ def hinge_path(
     .. math::
 
         P(w, b) = \tfrac12 \|w\|^2 + C \sum_i s_i \,
-            \ell\big(y_i (x_i^\top w + b)\big).
+            \ell\big(y_i (x_i^\top w + b)\big),
+
+    or with the penalty that `l1_ratio` says in place of :math:`\tfrac12 \|w\|^2`.
 
     The values are taken in ascending order, and each solution is the start for the next
     C: its dual variables, times a factor up to the ratio of both values, are feasible
@@ -137,11 +139,12 @@ def hinge_path(
         :math:`v = \sum_i s_i y_i x_i`, this is :math:`1 / \max_i y_i x_i^\top v`
         without an intercept, and
         :math:`2 / (\max_{y_i=1} x_i^\top v - \min_{y_i=-1} x_i^\top v)` with a free one
-        and classes of equal size. It ends at ten times the last C from which a ten
-        times larger one reduced the training loss of some class. On plateaus, where the
-        model uses the largest columns only, the search for the end goes on. If columns
-        differ much in scale, the grid can span many decades: pass a larger number of
-        values then.
+        and classes of equal size. With `l1_ratio` above 0 it begins at the C up to
+        which all weights are 0, see :func:`least_c`. It ends at ten times the last C
+        from which a ten times larger one reduced the training loss of some class. On
+        plateaus, where the model uses the largest columns only, the search for the end
+        goes on. If columns differ much in scale, the grid can span many decades: pass a
+        larger number of values then.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     loss
