@@ -79,13 +79,16 @@ _PATIENCE = 3
 _SEPARATED = 0.02
 
 
-def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array:
+def grid_of(
+    trainings: Sequence[Training], Cs: int | Sequence[float] | Any
+) -> Float64Array:
     """Return the values of C, made from the data if only their number is given.
 
     Parameters
     ----------
-    training : Training
-        The training on all rows.
+    trainings : sequence of Training
+        The training on all rows with each penalty. A grid that is made for several of
+        them covers those of all.
     Cs : int or array-like of shape (n_Cs,)
         The number of values, or the values.
 
@@ -105,8 +108,9 @@ def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array
     if isinstance(Cs, Integral):
         if Cs < 1:
             raise ValueError(f"As a number of values Cs must be at least 1, got {Cs}.")
-        low = grid_start(training)
-        return np.geomspace(low, _grid_end(training, low), int(Cs))
+        lows = [grid_start(training) for training in trainings]
+        ends = map(_grid_end, trainings, lows)
+        return np.geomspace(min(lows), max(ends), int(Cs))
     try:
         given = np.asarray(Cs)
     except ValueError as error:

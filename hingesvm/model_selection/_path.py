@@ -30,7 +30,7 @@ Float64Array = NDArray[np.float64]
 class HingePath:
     """Certified solutions for several values of C, in the order of `Cs`.
 
-    Two paths are equal if all of their arrays are.
+    Two paths are equal if all of their arrays and their penalties are.
 
     Parameters
     ----------
@@ -54,6 +54,8 @@ class HingePath:
         any one-vs-rest problem.
     converged : ndarray of bool, of shape (n_Cs,)
         Whether the gap is within the tolerance.
+    l1_ratio : float or Penalty, default=0.0
+        The share of the L1 norm in the penalty, or the penalty, as passed.
 
     See Also
     --------
@@ -69,6 +71,12 @@ class HingePath:
     ((3, 3, 4), (3, 3))
     >>> path.losses.round(2)
     array([120.72,  96.11,  90.44])
+
+    With an L1 norm weights are exactly 0 up to the first C of a grid:
+
+    >>> path = hinge_path(*load_iris(return_X_y=True), Cs=4, l1_ratio=1.0)
+    >>> path.n_nonzeros
+    array([ 0, 10, 12, 11])
     """
 
     Cs: Float64Array
@@ -80,6 +88,13 @@ class HingePath:
     dual_gaps: Float64Array
     n_iters: NDArray[np.intp]
     converged: NDArray[np.bool_]
+    l1_ratio: float | Penalty = 0.0
+
+    @property
+    def n_nonzeros(self) -> NDArray[np.intp]:
+        """Number of weights that are not 0 for each C, of all classes together."""
+        counts: NDArray[np.intp] = np.count_nonzero(self.coefs, axis=(1, 2))
+        return counts
 
     def __eq__(self, other: object) -> bool:
         """Whether the arrays of both are equal."""
@@ -221,7 +236,7 @@ def hinge_path(
     )
     params._validate_params()
     training = Training.build(params, *checked_input(params, X, y, sample_weight))
-    values = grid_of(training, Cs)
+    values = grid_of([training], Cs)
     by_index = dict(train_along(training, values))
     models = [by_index[index] for index in range(len(values))]
     warn_if_path_not_converged(
@@ -237,6 +252,7 @@ def hinge_path(
         np.array([model.dual_gap for model in models]),
         np.array([model.n_iter for model in models], dtype=np.intp),
         np.array([model.converged for model in models]),
+        l1_ratio,
     )
 
 
