@@ -135,7 +135,7 @@ class BlockRows(Rows):
     def _norms_of_all(self):
         return np.square(self.take(np.arange(self.n_rows))).sum(axis=1)
 
-    def _steps(self, losses, state, b):
+    def _steps(self, losses, state, b, weights=lambda sums: sums):
         """Take a step at each active row; the intercept, the worst, and who is kept."""
         kept, worst = [], 0.0
         for row in state.order[: state.n_active].tolist():
@@ -145,7 +145,9 @@ class BlockRows(Rows):
                 state.alpha[row],
                 losses.bound[row],
             )
-            gradient = 1.0 - losses.curvature[row] * old - sign * (x @ state.w + b)
+            gradient = (
+                1.0 - losses.curvature[row] * old - sign * (x @ weights(state.w) + b)
+            )
             outwards = old == 0.0 and gradient <= 0.0
             outwards |= old == top and gradient >= 0.0
             if not outwards or abs(gradient) <= state.shrink_above:
@@ -163,6 +165,11 @@ class BlockRows(Rows):
     def dual_steps(self, losses, state, scalars):
         scalars[0], worst, kept = self._steps(losses, state, scalars[0])
         scalars[1] = max(scalars[1], worst)
+        return kept
+
+    def penalized_steps(self, losses, state, map, scalars):
+        b, worst, kept = self._steps(losses, state, scalars[0], map.weights)
+        scalars[:] = b, max(scalars[1], worst)
         return kept
 
     def dual_sweeps(

@@ -8,6 +8,8 @@ from reference import LOSSES
 from hingesvm.kernels.build import _narrow
 from hingesvm.problems.binary import Problem
 from hingesvm.rows.duals import unpacked
+from hingesvm.rows.parts import PartSteps
+from hingesvm.rows.per_row import ColumnMap
 
 N, D = 41, 5
 KINDS = {"dense": np.asarray, "csr": sp.csr_matrix}
@@ -149,3 +151,24 @@ class ContractTests:
             return np.concatenate([alpha, own, [len(free)], free])
 
         assert both(homes, settled)[N + D] > 0
+
+    @pytest.mark.parametrize("loss", LOSSES, ids=repr)
+    @pytest.mark.parametrize("is_penalized", [False, True])
+    def test_steps(self, homes, loss, is_penalized):
+        signs = np.where(np.arange(N) % 3, 1, -1)
+        columns = np.linspace(0.0, 0.6, D), np.linspace(0.5, 2.0, D), np.ones(D)
+
+        def stepped(rows):
+            problem = problem_of(rows, signs, loss, "penalized")
+            step = 1.0 / (2.0 * rows.squared_norms() + problem.curvature + 0.7)
+            w, random = np.zeros(D, rows.dtype), np.zeros(1, np.uint64)
+            state = PartSteps(np.arange(N), N, step, 0.7, 0.3, np.zeros(N), w, random)
+            for _ in range(4):
+                scalars = np.zeros(2)
+                args = (ColumnMap(*columns),) if is_penalized else ()
+                take = rows.penalized_steps if is_penalized else rows.dual_steps
+                state.n_active = take(problem, state, *args, scalars)
+            order = state.order[: state.n_active]
+            return np.concatenate([state.alpha, state.w, scalars, order])
+
+        assert len(both(homes, stepped)) < 2 * N + D + 2

@@ -5,15 +5,6 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels._places import Places
 
-def descend(
-    hessian: NDArray[np.float64],
-    threshold: NDArray[np.float64],
-    chosen: NDArray[np.intp],
-    start: int,
-    stop: int,
-    z: NDArray[np.float64],
-    gradient: NDArray[np.float64],
-) -> None: ...
 def copy_values(
     data: NDArray[np.floating[Any]],
     where: Places,

@@ -13,10 +13,10 @@ from ._rows cimport (
     locate,
     prefetch,
     row_add,
-    row_dot,
     value_t,
     weight_t,
 )
+from ._soft cimport map_t, mapped_dot
 from ._values cimport Values, entry
 
 cdef struct Sweep:
@@ -88,12 +88,18 @@ cdef inline double proximal_step(
 
 
 cdef inline void take_steps(
-    const Layout* X, const value_t* data, Sweep* sweep, Binary* problem, weight_t* w
+    const Layout* X,
+    const value_t* data,
+    Sweep* sweep,
+    Binary* problem,
+    weight_t* w,
+    const map_t* map,
 ) noexcept nogil:
     """Step at each row of a sweep in turn; see `dual_steps` in ``_sweep.pyx``.
 
-    w and the intercept move ``problem.spread`` times as far as the dual variables say,
-    and each step is so much shorter.
+    Weights follow from the sums w by `map`. The sums and the intercept move
+    ``problem.spread`` times as far as the dual variables say, and each step is so much
+    shorter.
     """
     cdef ptrdiff_t* order = sweep.order
     cdef const double* step = sweep.step
@@ -118,7 +124,7 @@ cdef inline void take_steps(
         bend = entry(curvatures, row) * old
         # Next to each other, so that the compiler asks only once if the row is dense.
         place = locate(X, row)
-        score = intercept + row_dot(data, &place, w, <weight_t>0)
+        score = intercept + mapped_dot(data, &place, w, map)
         gradient = 1.0 - bend - sign * score
         bound = entry(bounds, row)
         # As `outward` has it, but with branches, which are guessed and save waiting.

@@ -57,6 +57,26 @@ def dual_steps(
     w: NDArray[np.floating[Any]],
     scalars: NDArray[np.float64],
 ) -> int: ...
+def penalized_steps(
+    data: NDArray[np.floating[Any]],
+    where: Places,
+    order: NDArray[np.intp],
+    start: int,
+    stop: int,
+    kept: int,
+    signs: NDArray[np.int8],
+    bound: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+    step: NDArray[np.float64],
+    intercept_step: float,
+    shrink_above: float,
+    alpha: NDArray[np.float64],
+    sums: NDArray[np.floating[Any]],
+    scalars: NDArray[np.float64],
+    threshold: NDArray[np.float64],
+    reciprocal: NDArray[np.float64],
+    center: NDArray[np.float64],
+) -> int: ...
 def dual_sweeps(
     data: NDArray[np.floating[Any]],
     where: Places,

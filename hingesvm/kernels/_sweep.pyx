@@ -26,6 +26,7 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
+from ._soft cimport Identity, Shrinkage, map_t
 from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
 from ._values cimport values_of
 
@@ -133,6 +134,49 @@ def squared_norms(
     return valid
 
 
+cdef object steps_in_turn(
+    const value_t[::1] data,
+    Places where,
+    ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t kept,
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] step,
+    double intercept_step,
+    double shrink_above,
+    double[::1] alpha,
+    weight_t[::1] w,
+    double[::1] scalars,
+    const map_t* map,
+):
+    """See `dual_steps`, and `penalized_steps`."""
+    if value_t is double and weight_t is float:
+        return refuse_single_weights()
+    if stop <= start:
+        return kept
+    cdef Layout X = opened(where)
+    cdef Sweep sweep = Sweep(
+        &order[0], start, stop, kept, &step[0], intercept_step, shrink_above
+    )
+    cdef Binary problem = Binary(
+        &signs[0],
+        values_of(bound),
+        values_of(curvature),
+        &alpha[0],
+        1.0,
+        scalars[0],
+        scalars[1],
+    )
+    with nogil:
+        take_steps(&X, &data[0], &sweep, &problem, &w[0], map)
+    close(&X)
+    scalars[0], scalars[1] = problem.intercept, problem.worst
+    return sweep.kept
+
+
 def dual_steps(
     const value_t[::1] data,
     Places where,
@@ -167,28 +211,80 @@ def dual_steps(
     int
         Position behind the last row kept.
     """
-    if value_t is double and weight_t is float:
-        return refuse_single_weights()
-    if stop <= start:
-        return kept
-    cdef Layout X = opened(where)
-    cdef Sweep sweep = Sweep(
-        &order[0], start, stop, kept, &step[0], intercept_step, shrink_above
+    return steps_in_turn(
+        data,
+        where,
+        order,
+        start,
+        stop,
+        kept,
+        signs,
+        bound,
+        curvature,
+        step,
+        intercept_step,
+        shrink_above,
+        alpha,
+        w,
+        scalars,
+        <const Identity*>NULL,
     )
-    cdef Binary problem = Binary(
-        &signs[0],
-        values_of(bound),
-        values_of(curvature),
-        &alpha[0],
-        1.0,
-        scalars[0],
-        scalars[1],
+
+
+def penalized_steps(
+    const value_t[::1] data,
+    Places where,
+    ptrdiff_t[::1] order,
+    ptrdiff_t start,
+    ptrdiff_t stop,
+    ptrdiff_t kept,
+    const int8_t[::1] signs,
+    const double[:] bound,
+    const double[:] curvature,
+    const double[::1] step,
+    double intercept_step,
+    double shrink_above,
+    double[::1] alpha,
+    weight_t[::1] sums,
+    double[::1] scalars,
+    const double[::1] threshold,
+    const double[::1] reciprocal,
+    const double[::1] center,
+):
+    r"""Take steps as `dual_steps` does, where the weights follow from their sums.
+
+    With ``sums`` v, the sum of a_i y_i x_i, the margins are those of
+
+        w_j = soft(v_j + z_j, t_j) / s_j ,
+
+    z being `center`, t `threshold` and 1 / s `reciprocal`.
+
+    Returns
+    -------
+    int
+        Position behind the last row kept.
+    """
+    cdef Shrinkage map = Shrinkage(NULL, NULL, NULL)
+    if threshold.shape[0]:
+        map = Shrinkage(&threshold[0], &reciprocal[0], &center[0])
+    return steps_in_turn(
+        data,
+        where,
+        order,
+        start,
+        stop,
+        kept,
+        signs,
+        bound,
+        curvature,
+        step,
+        intercept_step,
+        shrink_above,
+        alpha,
+        sums,
+        scalars,
+        <const Shrinkage*>&map,
     )
-    with nogil:
-        take_steps(&X, &data[0], &sweep, &problem, &w[0])
-    close(&X)
-    scalars[0], scalars[1] = problem.intercept, problem.worst
-    return sweep.kept
 
 
 def dual_sweeps(
@@ -250,7 +346,9 @@ def dual_sweeps(
             before = problem.intercept
             problem.worst = 0.0
             sweep.stop, sweep.kept = sweep.kept, 0
-            take_steps(&X, &data[0], &sweep, &problem, &w[0])
+            take_steps(
+                &X, &data[0], &sweep, &problem, &w[0], <const Identity*>NULL
+            )
             sweep.shrink_above = safely * problem.worst
             if intercept_step != 0.0:
                 scalars[2] += (problem.intercept - before) / intercept_step

@@ -17,6 +17,7 @@ from libc.string cimport memcpy
 from ._meeting cimport Meeting
 from ._places cimport Places, close, opened, refuse_single_weights
 from ._rows cimport Layout, value_t, weight_t
+from ._soft cimport Identity
 from ._steps cimport Binary, Sweep, permute, proximal_step, take_steps
 from ._values cimport values_of
 
@@ -282,7 +283,14 @@ def shared_sweeps(
                 sweep.stop = count * (part + 1) // n_ranges
                 sweep.step, sweep.shrink_above = &step[0], shrink_above
                 sweep.intercept_step = intercept_step * n_members / spread
-                take_steps(&X, &data[0], &sweep, &problem, &copies[member, 0])
+                take_steps(
+                    &X,
+                    &data[0],
+                    &sweep,
+                    &problem,
+                    &copies[member, 0],
+                    <const Identity*>NULL,
+                )
                 line[CHANGE] = problem.intercept - intercept
                 line[WORST], line[KEPT] = problem.worst, sweep.kept
             everyone += n_threads

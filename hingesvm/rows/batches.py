@@ -23,7 +23,13 @@ from hingesvm.rows.duals import Duals, PackedDuals, RowSums, part_of
 from hingesvm.rows.memory import MemoryRows, never
 from hingesvm.rows.parts import PartLosses, PartSteps, Shape, is_ascending
 from hingesvm.rows.passes import IN_STEP, Passes, Visit
-from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState, proximal_step
+from hingesvm.rows.per_row import (
+    ColumnMap,
+    PreciseParts,
+    RowLosses,
+    StepState,
+    proximal_step,
+)
 from hingesvm.rows.scratch import on_disk
 from hingesvm.rows.team import Team
 
@@ -287,12 +293,12 @@ class BatchRows(Rows):
         self,
         losses: RowLosses,
         state: StepState,
-        visit: Callable[[PartLosses, PartSteps, MemoryRows], None],
+        visit: Callable[[PartLosses, PartSteps, MemoryRows], int],
     ) -> int:
         """Visit each batch with active rows; return how many rows are left in all.
 
-        The visit is given the losses and the steps of the batch, and drops rows from
-        the latter.
+        The visit is given the losses and the steps of the batch, and returns how many
+        rows are left in the order of the latter.
         """
         active = state.order[: state.n_active].copy()
         batch = np.searchsorted(self._stops, active, side="right")
@@ -306,18 +312,9 @@ class BatchRows(Rows):
             some = by_batch[edges[number] : edges[number + 1]]
             if not len(some):
                 return
-            steps = PartSteps(
-                active[some] - place.start,
-                len(some),
-                state.step[place],
-                state.tau,
-                state.shrink_above,
-                state.alpha[place],
-                state.w,
-                state.random_state,
-            )
-            visit(PartLosses.of(losses, place), steps, part)
-            left = steps.order[: steps.n_active] + place.start
+            steps = PartSteps.of(state, place, active[some] - place.start)
+            n_left = visit(PartLosses.of(losses, place), steps, part)
+            left = steps.order[:n_left] + place.start
             state.order[kept : kept + len(left)] = left
             kept += len(left)
 
@@ -327,10 +324,26 @@ class BatchRows(Rows):
     def dual_steps(
         self, losses: RowLosses, state: StepState, scalars: Float64Array
     ) -> int:
-        def visit(of_batch: PartLosses, steps: PartSteps, part: MemoryRows) -> None:
-            steps.n_active = part.dual_steps(of_batch, steps, scalars)
+        return self._visit_active(
+            losses,
+            state,
+            lambda of_batch, steps, part: part.dual_steps(of_batch, steps, scalars),
+        )
 
-        return self._visit_active(losses, state, visit)
+    def penalized_steps(
+        self,
+        losses: RowLosses,
+        state: StepState,
+        map: ColumnMap,
+        scalars: Float64Array,
+    ) -> int:
+        return self._visit_active(
+            losses,
+            state,
+            lambda of_batch, steps, part: part.penalized_steps(
+                of_batch, steps, map, scalars
+            ),
+        )
 
     def sweeps_at_once(self, n_active: int) -> bool:
         return True
@@ -351,7 +364,7 @@ class BatchRows(Rows):
         state.shrink_above, before = float(scalars[1]), float(scalars[0])
         of_steps = np.array([before, 0.0])
 
-        def visit(of_batch: PartLosses, steps: PartSteps, part: MemoryRows) -> None:
+        def visit(of_batch: PartLosses, steps: PartSteps, part: MemoryRows) -> int:
             nonlocal visits, worst
             for _ in range(_INNER_SWEEPS):
                 visits += steps.n_active
@@ -362,6 +375,7 @@ class BatchRows(Rows):
                 if not steps.n_active or steps.shrink_above <= enough:
                     break
             worst = max(worst, float(of_steps[1]))
+            return steps.n_active
 
         kept = self._visit_active(losses, state, visit)
         scalars[0], scalars[1] = of_steps[0], safely * worst
@@ -375,21 +389,6 @@ class BatchRows(Rows):
             )
         # A pass is dear, however few rows are active.
         return kept, max(visits, float(self.n_rows))
-
-    def averaged_steps(
-        self,
-        losses: RowLosses,
-        order: IndexArray,
-        tau: float,
-        delay: float,
-        alpha: Float64Array,
-        average: Float64Array,
-        last_weight: Float64Array,
-        w: Float64Array,
-        scalars: Float64Array,
-    ) -> None:
-        # Batches have no single rows in random order; `solve_by_passes` asks for none.
-        raise NotImplementedError("steps of Pegasos need all rows in memory")
 
     def blocks(self, rows: IndexArray) -> Iterator[Matrix]:
         # A pass of its own, as nobody waits for all of it.

@@ -10,7 +10,6 @@ the rows, in their order.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable
 from copy import copy
@@ -19,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hingesvm.rows.copied import Copied
 from hingesvm.rows.divided import WORK_OF_STEP
 from hingesvm.rows.duals import Duals, RowSums
 from hingesvm.rows.joint import JointRows
 from hingesvm.rows.lanes import LaneRows
+from hingesvm.rows.measured import Measured
 from hingesvm.rows.passes import Passes
-from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState
+from hingesvm.rows.per_row import ColumnMap, PreciseParts, RowLosses, StepState
 from hingesvm.rows.shared import SharedRows
 from hingesvm.rows.team import Team
 
@@ -39,7 +38,7 @@ IndexArray = NDArray[np.intp]
 _NO_SIGNS = np.empty(0, dtype=np.int8)
 
 
-class Rows(Copied):
+class Rows(Measured):
     """Rows of X, as solvers and problems know them.
 
     Attributes
@@ -52,8 +51,6 @@ class Rows(Copied):
         Of X, float32 or float64.
     reach : ndarray of float32, of shape (n_rows,), or None
         What one of them has found, for the others; see ``newton/bands.py``.
-    extent : float
-        A bound of the norms of all rows, if one is known that needed no pass; else inf.
     rooms : list
         Memory that solvers lend each other, as fresh memory is slow to touch.
     key : object
@@ -61,7 +58,6 @@ class Rows(Copied):
     """
 
     reach: NDArray[np.float32] | None = None
-    extent = np.inf
 
     def __init__(
         self,
@@ -78,8 +74,7 @@ class Rows(Copied):
         self.team = Team() if team is None else team
         self.rooms: list[Any] = []
         self.key = object()
-        self._squared_norms: Float64Array | None = None
-        self._longest_square: float | None = None
+        self._forget_lengths()
         self._forget_kernel()
 
     @property
@@ -208,58 +203,7 @@ class Rows(Copied):
     def precise_combine(self, factors: Float64Array) -> PreciseParts:
         """Return the sum of factors_i x_i in twice the precision of float64."""
 
-    # Lengths
-
-    @abstractmethod
-    def longest_row(self) -> int:
-        """Return the largest number of stored values in a row."""
-
-    @abstractmethod
-    def _norms_of_all(self) -> Float64Array:
-        """Return what `squared_norms` keeps."""
-
-    def squared_norms(self) -> Float64Array:
-        """Return ||x_i||^2 for all rows, in float64; computed once.
-
-        Raises
-        ------
-        ValueError
-            If a column index of a sparse X is not one of a column.
-        """
-        if self._squared_norms is None:
-            norms = self._norms_of_all()
-            norms.flags.writeable = False
-            self._squared_norms = norms
-        return self._squared_norms
-
-    def know_squared_norms(self, norms: Float64Array) -> None:
-        """Take what `squared_norms` returns from who has found it before."""
-        self._squared_norms = norms
-
-    def longest_square(self) -> float:
-        """Return the largest ||x_i||^2; found once."""
-        if self._longest_square is None:
-            self._longest_square = float(self.squared_norms().max())
-        return self._longest_square
-
-    @property
-    def has_rough_length(self) -> bool:
-        """Whether a bound of all ||x_i|| is at hand, and no more than that."""
-        return self._squared_norms is None and self.extent < np.inf
-
-    def longest(self, *, roughly: bool = False) -> float:
-        """Return the largest ||x_i||, or a bound of it if one is at hand."""
-        if roughly and self.has_rough_length:
-            return self.extent
-        return math.sqrt(self.longest_square())
-
-    def largest_possible(self) -> float:
-        """Return a bound of all ||x_i||, known from the dtype alone; may be inf."""
-        if self.dtype == np.float64:
-            return np.inf
-        # Entries of a column that is named twice add up.
-        length = float(self.n_entries if self.is_sparse else np.sqrt(self.n_features))
-        return length * float(np.finfo(self.dtype).max)
+    # Weights in the dtype of X
 
     def rounded(self, w: Float64Array, intercept: float) -> tuple[Float64Array, float]:
         """Return weights and intercept rounded to the dtype of X, as float64."""
@@ -292,6 +236,32 @@ class Rows(Copied):
         losses : RowLosses
         state : StepState
             Its arrays are changed in place.
+        scalars : ndarray of float64, of shape (2,)
+
+        Returns
+        -------
+        int
+            How many rows are left.
+        """
+
+    @abstractmethod
+    def penalized_steps(
+        self,
+        losses: RowLosses,
+        state: StepState,
+        map: ColumnMap,
+        scalars: Float64Array,
+    ) -> int:
+        """Take steps as `dual_steps` does, where the weights follow from their sums.
+
+        Parameters
+        ----------
+        losses : RowLosses
+        state : StepState
+            Its arrays are changed in place; ``w`` holds the sums v, and margins are
+            those of the weights that follow from them.
+        map : ColumnMap
+            How they do.
         scalars : ndarray of float64, of shape (2,)
 
         Returns
@@ -343,7 +313,6 @@ class Rows(Copied):
             The steps that were counted.
         """
 
-    @abstractmethod
     def averaged_steps(
         self,
         losses: RowLosses,
@@ -366,7 +335,14 @@ class Rows(Copied):
         weights t, lazily: `last_weight` is the total up to which a row is summed.
         `scalars` holds the fixed part of the intercept, its part in the scale, the
         scale, the time t, and the total of t * scale.
+
+        Raises
+        ------
+        NotImplementedError
+            If rows are read in batches, which have no single rows in random order;
+            ``solvers/passes.py`` asks for no such steps.
         """
+        raise NotImplementedError("steps of Pegasos need all rows in memory")
 
     # How dear answers are
 

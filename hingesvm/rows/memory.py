@@ -21,7 +21,7 @@ from hingesvm.rows.divided import WORK_OF_STEP
 from hingesvm.rows.duals import Duals, RowSums
 from hingesvm.rows.joint import JointRows
 from hingesvm.rows.lanes import LaneRows
-from hingesvm.rows.per_row import PreciseParts, RowLosses, StepState
+from hingesvm.rows.per_row import ColumnMap, PreciseParts, RowLosses, StepState
 from hingesvm.rows.shared import SharedRows
 from hingesvm.rows.surveying import surveyed
 from hingesvm.rows.team import Team
@@ -261,9 +261,30 @@ class MemoryRows(Rows):
     def dual_steps(
         self, losses: RowLosses, state: StepState, scalars: Float64Array
     ) -> int:
+        return self._steps(_sweep.dual_steps, losses, state, scalars)
+
+    def penalized_steps(
+        self,
+        losses: RowLosses,
+        state: StepState,
+        map: ColumnMap,
+        scalars: Float64Array,
+    ) -> int:
+        parts = map.threshold, map.reciprocal, map.center
+        return self._steps(_sweep.penalized_steps, losses, state, scalars, *parts)
+
+    def _steps(
+        self,
+        kernel: Callable[..., int],
+        losses: RowLosses,
+        state: StepState,
+        scalars: Float64Array,
+        *parts: Float64Array,
+    ) -> int:
+        """Take steps by a kernel that takes `parts` besides."""
         kept = 0
         for first, last in self.chunks(state.n_active, WORK_OF_STEP):
-            kept = _sweep.dual_steps(
+            kept = kernel(
                 *self.arrays,
                 state.order,
                 first,
@@ -278,6 +299,7 @@ class MemoryRows(Rows):
                 state.alpha,
                 state.w,
                 scalars,
+                *parts,
             )
         return kept
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.rows.copied import Matrix
-from hingesvm.rows.per_row import RowLosses
+from hingesvm.rows.per_row import RowLosses, StepState
 
 __all__ = ["PartLosses", "PartSteps", "Shape", "is_ascending"]
 
@@ -80,6 +80,20 @@ class PartSteps:
     alpha: Float64Array
     w: FloatArray
     random_state: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, state: StepState, some: slice, order: IndexArray) -> PartSteps:
+        """Return the state at a range of rows, of which those in `order` are active."""
+        return cls(
+            order,
+            len(order),
+            state.step[some],
+            state.tau,
+            state.shrink_above,
+            state.alpha[some],
+            state.w,
+            state.random_state,
+        )
 
 
 def is_ascending(rows: IndexArray) -> bool:

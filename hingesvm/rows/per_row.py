@@ -1,10 +1,13 @@
 """Arrays with one entry a row, which a scalar stands for where all are equal.
 
-`RowLosses` and `StepState` say which of them `Rows` takes together.
+`RowLosses` and `StepState` say which of them `Rows` takes together. `ColumnMap` is what
+steps may need of each column besides.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from hingesvm.kernels.build import _vectors
 
 __all__ = [
+    "ColumnMap",
     "PreciseParts",
     "RowLosses",
     "StepState",
@@ -78,6 +82,40 @@ class StepState(Protocol):
     alpha: Float64Array
     w: NDArray[np.floating]
     random_state: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """How the weights of a penalised problem follow from the sum v of a_i y_i x_i.
+
+    As w_j = soft(v_j + z_j, t_j) / s_j, where soft moves a number towards 0 by t_j, and
+    no further than to 0.
+
+    Attributes
+    ----------
+    threshold : ndarray of float64, of shape (n_features,)
+        t, non-negative.
+    strength : ndarray of float64, of shape (n_features,)
+        s, positive.
+    center : ndarray of float64, of shape (n_features,)
+        z.
+    """
+
+    threshold: Float64Array
+    strength: Float64Array
+    center: Float64Array
+
+    @cached_property
+    def reciprocal(self) -> Float64Array:
+        """The array of 1 / s_j."""
+        return 1.0 / self.strength
+
+    def weights(self, sums: NDArray[np.floating]) -> Float64Array:
+        """Return the weights w of some sums v, in float64."""
+        moved = sums + self.center
+        held = np.clip(moved, -self.threshold, self.threshold)
+        weights: Float64Array = (moved - held) * self.reciprocal
+        return weights
 
 
 def proximal_step(

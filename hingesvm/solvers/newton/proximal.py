@@ -17,7 +17,7 @@ from hingesvm.problems.certificate import Certificate
 from hingesvm.rows.contract import Rows
 from hingesvm.solvers.progress import ProgressOf
 
-__all__ = ["GROWTH", "LARGEST_RHO", "Growth", "first_rho", "units"]
+__all__ = ["GROWTH", "LARGEST_RHO", "Growth", "first_rho", "rho_of_smooth", "units"]
 
 Float64Array = NDArray[np.float64]
 
@@ -34,6 +34,10 @@ _PATIENCE, _PATIENCE_AT_END = 15, 1
 _VISIBLE = 1e-3
 # Squared length of the longest row over the median one from which rows are uneven.
 _UNEVEN = 1e4
+
+# Reciprocal of the curvature of a loss, in units of its cost, up to which steps need no
+# smoother one; and by how much they then are longer than that: longer ones gain nothing.
+_SMOOTH, _LONG = 100.0, 100.0
 
 #: Largest rho: far beyond what makes a difference, and its products are finite.
 LARGEST_RHO = 1e100
@@ -72,6 +76,17 @@ def first_rho(problem: Problem, unit: Float64Array, alpha: Float64Array) -> floa
     norms = problem.rows.squared_norms() * unit
     typical = float(norms.sum()) / len(norms)
     return max(used, 1.0 / typical) if typical > 1.0 else 1.0
+
+
+def rho_of_smooth(problem: Problem, unit: Float64Array) -> float:
+    """Return a proximal step so long that a smooth loss is nearly as it is, or 0.
+
+    That is for losses which are as smooth as Newton's method needs them.
+    """
+    if problem.has_kink:
+        return 0.0
+    stiffness = 1.0 / float(np.median(unit * problem.curvature))
+    return _LONG * stiffness if stiffness < _SMOOTH else 0.0
 
 
 @dataclass

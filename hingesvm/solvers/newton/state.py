@@ -12,6 +12,7 @@ from hingesvm.problems.binary import Problem
 from hingesvm.rows.compensated import SUM_ROUNDING
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.rows.per_row import scaled
+from hingesvm.solvers.newton.proximal import LARGEST_RHO
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.sparse.direction import Curvature
 
@@ -79,6 +80,7 @@ class State:
 
     def take_anchor(self, anchor: Float64Array, rho: float) -> None:
         """Begin the inner problem of other multipliers and another proximal step."""
+        rho = min(rho, LARGEST_RHO)
         self.anchor, self.rho = anchor, rho
         problem = self.problem
         if problem.has_kink:

@@ -33,7 +33,7 @@ from hingesvm.problems.start import Start
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.narrow import DRIFT, Narrow, is_narrow
-from hingesvm.solvers.newton.proximal import Growth, first_rho, units
+from hingesvm.solvers.newton.proximal import Growth, first_rho, rho_of_smooth, units
 from hingesvm.solvers.newton.starts import BandStart, InterruptedStart, NewtonStart
 from hingesvm.solvers.newton.state import State, settle
 from hingesvm.solvers.newton.system import (
@@ -66,8 +66,6 @@ _LAST_ONES = 2
 #: larger iterates are less good, if smaller steps are for nothing
 #: (docs/experiments.md#batch-method).
 LITTLE = 1e-6
-# Proximal step of losses that need none, where the penalty has kinks.
-_SMOOTH_RHO = 1e30
 # Relative gap above which narrow steps that came to an end, or took this part of all,
 # are followed by others, and how many they may take in any case: more are in vain where
 # columns nearly depend on each other (docs/experiments.md#batch-method).
@@ -194,8 +192,8 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
     else:
         unit = units(problem.rows, problem.cost)
         rho = first_rho(problem, unit, alpha)
-    if problem.penalty is not None and not problem.has_kink:
-        rho = max(rho, _SMOOTH_RHO)
+        if problem.penalty is not None:
+            rho = max(rho, rho_of_smooth(problem, unit))
     narrow = is_narrow(problem) and not is_plain and problem.penalty is None
     w_of_duals = start.w_of_duals
     if w_of_duals is None and not (narrow and start.w is not None):

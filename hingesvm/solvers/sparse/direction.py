@@ -122,7 +122,9 @@ def penalized_step(
     flat = part.strength == 0.0
     if flat.any():
         bend = _BEND if len(free) else _BEND_OF_NOTHING
-        added[flat] = bend * curvature.length * float(pace.sum())
+        bends = np.diagonal(hessian)[: len(columns)][flat]
+        everywhere = curvature.length * float(pace.sum())
+        added[flat] = bend * np.where(bends > 0.0, bends, everywhere)
     bent = part.strength * here
     if rule != "none":
         # The last number is the step of the intercept, which is 0 here.

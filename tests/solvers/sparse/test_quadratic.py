@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hingesvm.kernels.build import _columns
+from hingesvm.kernels.build import _quadratic
 from hingesvm.rows.memory import never
 from hingesvm.solvers.sparse import quadratic
 from hingesvm.solvers.sparse.quadratic import minimise_quadratic
@@ -43,7 +43,7 @@ def by_descent(H, c, t, n_sweeps):
     z, gradient = np.zeros(len(c)), -c
     everything = np.arange(len(c))
     for _ in range(n_sweeps):
-        _columns.descend(H, t, everything, 0, len(c), z, gradient)
+        _quadratic.descend(H, t, everything, 0, len(c), z, gradient)
     return z
 
 
@@ -172,7 +172,7 @@ def test_work_is_bounded(monkeypatch):
 
 
 def test_is_repeated_bit_by_bit_and_can_be_interrupted(monkeypatch):
-    H, c, t = case(60, 200, 1e6)
+    H, c, t = case(60, 200, 1e6, 1e-3)
     z, _ = minimise(H, c, t)
     monkeypatch.setattr(quadratic, "_WORK_PER_CALL", 60)
     asked = []

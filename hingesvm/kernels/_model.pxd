@@ -1,0 +1,484 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""A small quadratic model with an L1 penalty, and its minimisation.
+
+``solvers/sparse/quadratic.py`` says what it is and how it is minimised: rounds of
+descent in one coordinate after the other, and of direct solves on the face of those
+that are not 0.
+"""
+
+from libc.math cimport INFINITY, fabs, sqrt
+from libc.stddef cimport ptrdiff_t
+from libc.string cimport memcpy
+
+from ._products cimport dot
+from ._soft cimport soft
+
+cdef enum:
+    # Coordinates that are not 0 up to which systems are solved here: LAPACK is faster for
+    # more of them.
+    MOST_ON_FACE = 200
+    # Sweeps over the coordinates that are not 0 in a round: a few of them make the steps
+    # of the first direct solve longer, and more take as long as another solve.
+    MOST_SWEEPS = 4
+    # Rounds without progress, after which rounding errors are what is left.
+    MOST_STALLS = 3
+    # The shift of a system grows a hundredfold each time, from 1e-14.
+    MOST_SHIFTS = 8
+    # Vectors of room, beside the factor, the best point and the direction.
+    VECTORS = 8
+
+cdef extern from * nogil:
+    """
+    /* Part of the largest violation from which coordinates leave 0 in a round: if it is
+       too low too many do, which direct solves have to lead back; if too high, rounds are
+       many. */
+    #define HINGESVM_LEAVING 0.5
+    /* Part of the violation of coordinates that are 0 below which that of the others is
+       small: then a direct solve is not worth its time yet. */
+    #define HINGESVM_ROUGHLY 0.1
+    /* A sum of products is known to about so much of their sizes. */
+    #define HINGESVM_ROUNDING (8.0 * 2.220446049250313e-16)
+    """
+    const double LEAVING "HINGESVM_LEAVING"
+    const double ROUGHLY "HINGESVM_ROUGHLY"
+    const double ROUNDING "HINGESVM_ROUNDING"
+
+cdef enum Phase:
+    BEGIN
+    SWEEP
+    SOLVE
+
+cdef enum End:
+    MINIMISED
+    INTERRUPTED
+    WANTS_DIRECTION
+
+
+cdef struct Model:
+    # 1/2 (z - start)'H(z - start) + slope'(z - start) + sum_j threshold_j |z_j|.
+    ptrdiff_t m
+    const double* hessian
+    const double* slope
+    const double* threshold
+    const double* start
+    # The largest slope and threshold together: what violations are relative to.
+    double unit
+    double tol
+    ptrdiff_t most_rounds
+    ptrdiff_t most_solves
+    # The iterate, the slope there without thresholds, and the best one.
+    double* z
+    double* gradient
+    double* best
+    # Of the face: its coordinates, their slopes, and a step with what follows it.
+    ptrdiff_t* face
+    ptrdiff_t k
+    double* inside
+    double* direction
+    double* pull
+    double* bend
+    double* ends
+    double* scale
+    double* inverse
+    double* factor
+    # How far it is.
+    double lowest
+    double least
+    Phase phase
+    ptrdiff_t n_rounds
+    ptrdiff_t n_stalls
+    ptrdiff_t n_sweeps
+    ptrdiff_t n_solves
+    bint has_direction
+
+
+cdef inline ptrdiff_t room_of(ptrdiff_t m) noexcept nogil:
+    """Return the numbers that a model of so many coordinates needs room for."""
+    return VECTORS * m + min(m, <ptrdiff_t>MOST_ON_FACE) ** 2
+
+
+cdef inline void give_room(Model* model, double* room, ptrdiff_t* face) noexcept nogil:
+    """Divide room among the arrays of a model."""
+    cdef ptrdiff_t m = model.m
+    model.face = face
+    model.z, model.gradient = room, room + m
+    model.inside, model.pull = room + 2 * m, room + 3 * m
+    model.bend, model.ends = room + 4 * m, room + 5 * m
+    model.scale, model.inverse = room + 6 * m, room + 7 * m
+    model.factor = room + VECTORS * m
+
+
+cdef inline bint bends(const Model* model, ptrdiff_t j) noexcept nogil:
+    """Whether the model has curvature in a coordinate."""
+    return model.hessian[j * model.m + j] > 0.0
+
+
+cdef inline bint is_inside(const Model* model, ptrdiff_t j) noexcept nogil:
+    """Whether a coordinate is not 0, or has no penalty."""
+    return (model.z[j] != 0.0 or model.threshold[j] == 0.0) and bends(model, j)
+
+
+cdef inline double distance(const Model* model, ptrdiff_t j) noexcept nogil:
+    """Return by how much a coordinate misses optimality; nothing if negative."""
+    cdef double z = model.z[j], slope = model.gradient[j]
+    if not bends(model, j):
+        return 0.0
+    if z == 0.0:
+        return fabs(slope) - model.threshold[j]
+    return fabs(slope + (model.threshold[j] if z > 0.0 else -model.threshold[j]))
+
+
+cdef inline bint coordinate_step(
+    const double* row,
+    double threshold,
+    ptrdiff_t j,
+    ptrdiff_t m,
+    double* z,
+    double* slope,
+) noexcept nogil:
+    """Minimise in coordinate j, of which H has that row; return whether it moved."""
+    cdef double old = z[j], curvature = row[j], new, change
+    cdef ptrdiff_t i
+    if old == 0.0 and fabs(slope[j]) <= threshold:
+        return False
+    if curvature > 0.0:
+        new = soft(curvature * old - slope[j], threshold) / curvature
+    else:
+        new = 0.0 if threshold > 0.0 else old
+    change = new - old
+    if change == 0.0:
+        return False
+    z[j] = new
+    for i in range(m):
+        slope[i] += change * row[i]
+    return True
+
+
+cdef inline double refresh(Model* model) noexcept nogil:
+    """Find the slope from scratch; return how many multiply-adds it took."""
+    cdef ptrdiff_t m = model.m, i, j
+    cdef const double* row
+    cdef double step, work = <double>m
+    memcpy(model.gradient, model.slope, m * sizeof(double))
+    for j in range(m):
+        step = model.z[j] - model.start[j]
+        if step != 0.0:
+            row = model.hessian + j * m
+            for i in range(m):
+                model.gradient[i] += step * row[i]
+            work += <double>m
+    return work
+
+
+cdef inline double violation(const Model* model) noexcept nogil:
+    """Return the largest distance from optimality, in the unit of the model."""
+    cdef double far = 0.0
+    cdef ptrdiff_t j
+    for j in range(model.m):
+        far = max(far, distance(model, j))
+    return far / model.unit
+
+
+cdef inline (double, double) objective(const Model* model) noexcept nogil:
+    """Return the value at z, and the sum of the sizes of what it adds up."""
+    cdef double value = 0.0, size = 0.0, step, slope, threshold
+    cdef ptrdiff_t j
+    for j in range(model.m):
+        step, slope = model.z[j] - model.start[j], model.slope[j]
+        threshold = model.threshold[j]
+        value += 0.5 * step * (model.gradient[j] + slope)
+        value += threshold * (fabs(model.z[j]) - fabs(model.start[j]))
+        size += fabs(step) * (fabs(model.gradient[j]) + fabs(slope) + threshold)
+    return value, size
+
+
+cdef inline void begin(Model* model) noexcept nogil:
+    """Go to the start."""
+    cdef ptrdiff_t m = model.m, j
+    cdef double steepest = 0.0, highest = 0.0
+    for j in range(m):
+        steepest = max(steepest, fabs(model.slope[j]))
+        highest = max(highest, model.threshold[j])
+        model.z[j] = model.start[j]
+        if not bends(model, j) and model.threshold[j] > 0.0:
+            model.z[j] = 0.0
+    model.unit = steepest + highest if steepest + highest > 0.0 else 1.0
+    refresh(model)
+    memcpy(model.best, model.z, m * sizeof(double))
+    model.lowest, _ = objective(model)
+    model.least = violation(model)
+    model.phase, model.k = BEGIN, 0
+    model.n_rounds = model.n_stalls = model.n_sweeps = model.n_solves = 0
+    model.has_direction = False
+
+
+cdef inline double sweep(Model* model, bint with_leaving) noexcept nogil:
+    """Take a step at each coordinate that is not 0; return the multiply-adds.
+
+    If `with_leaving`, also at those that are 0 and should not be, but for slight ones.
+    """
+    cdef ptrdiff_t m = model.m, j, count = 0
+    cdef double least = INFINITY, work = <double>m
+    if with_leaving:
+        least = 0.0
+        for j in range(m):
+            if model.z[j] == 0.0 and model.threshold[j] > 0.0:
+                least = max(least, LEAVING * distance(model, j))
+    for j in range(m):
+        if is_inside(model, j):
+            pass
+        elif not (with_leaving and model.z[j] == 0.0 and model.threshold[j] > 0.0):
+            continue
+        elif not distance(model, j) > least:
+            continue
+        model.face[count] = j
+        count += 1
+    for j in model.face[:count]:
+        if coordinate_step(
+            model.hessian + j * m, model.threshold[j], j, m, model.z, model.gradient
+        ):
+            work += <double>m
+    return work
+
+
+cdef inline bint outside_is_far(const Model* model) noexcept nogil:
+    """Whether coordinates that are 0 miss optimality by far more than the others."""
+    cdef double inside = 0.0, outside = 0.0, far
+    cdef ptrdiff_t j
+    for j in range(model.m):
+        far = distance(model, j)
+        if model.z[j] != 0.0:
+            inside = max(inside, far)
+        else:
+            outside = max(outside, far)
+    return inside < ROUGHLY * outside
+
+
+cdef inline double set_face(Model* model) noexcept nogil:
+    """Set the face and the slopes on it from scratch; return the multiply-adds."""
+    cdef ptrdiff_t m = model.m, i, j, k = 0
+    for j in range(m):
+        if is_inside(model, j):
+            model.face[k] = j
+            k += 1
+    model.k = k
+    # In place of what descent has kept, which is no longer exact.
+    for i in range(m):
+        model.bend[i] = model.z[i] - model.start[i]
+    for i in range(k):
+        j = model.face[i]
+        model.inside[i] = model.slope[j] + dot(model.hessian + j * m, model.bend, m)
+    return <double>m * k
+
+
+cdef inline double kink(const Model* model, ptrdiff_t j) noexcept nogil:
+    """Return the slope of the penalty in a coordinate that is not 0."""
+    if model.z[j] == 0.0:
+        return 0.0
+    return model.threshold[j] if model.z[j] > 0.0 else -model.threshold[j]
+
+
+cdef inline bint factorise(Model* model, double shift) noexcept nogil:
+    """Factorise the face's part of H, scaled and shifted; False if that fails."""
+    cdef ptrdiff_t m = model.m, k = model.k, i, j
+    cdef const double* values
+    cdef double* row
+    cdef double pivot
+    for i in range(k):
+        row = model.factor + i * k
+        values = model.hessian + model.face[i] * m
+        for j in range(i):
+            row[j] = values[model.face[j]] * model.scale[i] * model.scale[j]
+            row[j] -= dot(row, model.factor + j * k, j)
+            row[j] *= model.inverse[j]
+        pivot = 1.0 + shift - dot(row, row, i)
+        if not pivot > 0.0:
+            return False
+        row[i] = sqrt(pivot)
+        model.inverse[i] = 1.0 / row[i]
+    return True
+
+
+cdef inline void set_direction(Model* model) noexcept nogil:
+    """Set the step to the minimum for the present signs, 0 if there is none."""
+    cdef ptrdiff_t m = model.m, k = model.k, i, j
+    cdef double* x = model.direction
+    cdef double shift = 0.0
+    cdef bint solved = False
+    for i in range(k):
+        j = model.face[i]
+        model.scale[i] = 1.0 / sqrt(model.hessian[j * m + j])
+        x[i] = -model.scale[i] * (model.inside[i] + kink(model, j))
+    for _ in range(MOST_SHIFTS):
+        solved = factorise(model, shift)
+        if solved:
+            break
+        shift = max(100.0 * shift, 1e-14)
+    for i in range(k):
+        x[i] = (x[i] - dot(model.factor + i * k, x, i)) * model.inverse[i]
+    for i in range(k - 1, -1, -1):
+        x[i] *= model.inverse[i]
+        for j in range(i):
+            x[j] -= model.factor[i * k + j] * x[i]
+    for i in range(k):
+        x[i] = model.scale[i] * x[i] if solved else 0.0
+
+
+cdef inline double advance(
+    const Model* model, double length, double* slope, double* curvature
+) noexcept nogil:
+    """Move on along the direction; return by how much the value changes.
+
+    Before and after, `slope` and `curvature` are those along the direction.
+    """
+    cdef double change = length * (slope[0] + 0.5 * length * curvature[0])
+    cdef ptrdiff_t i
+    for i in range(model.k):
+        model.pull[i] += length * model.bend[i]
+    slope[0] = dot(model.pull, model.direction, model.k)
+    return change
+
+
+cdef inline double walk(Model* model) noexcept nogil:
+    """Find the lowest point along the direction, on which coordinates stop at 0.
+
+    Sets `ends` to where each of them does.
+
+    Returns
+    -------
+    float
+        How far it is, 1 being all of the direction; 0 if it leads up.
+    """
+    cdef ptrdiff_t m = model.m, k = model.k, i, j, first
+    cdef double t = 0.0, value = 0.0, lowest = 0.0, at_lowest = 0.0, end, to, gone
+    cdef double slope, curvature, low
+    cdef const double* row
+    for i in range(k):
+        j = model.face[i]
+        row = model.hessian + j * m
+        model.bend[i] = 0.0
+        for first in range(k):
+            model.bend[i] += row[model.face[first]] * model.direction[first]
+        model.pull[i] = model.inside[i] + kink(model, j)
+        model.ends[i] = INFINITY
+        if model.threshold[j] > 0.0 and model.z[j] * model.direction[i] < 0.0:
+            model.ends[i] = -model.z[j] / model.direction[i]
+    slope = dot(model.pull, model.direction, k)
+    curvature = dot(model.bend, model.direction, k)
+    while True:
+        # What stops next; those that have stopped no longer move.
+        first, end = -1, 1.0
+        for i in range(k):
+            if model.ends[i] <= end and model.direction[i] != 0.0:
+                first, end = i, model.ends[i]
+        low = -slope / curvature if curvature > 0.0 else INFINITY
+        if slope < 0.0 and low < end - t:
+            to = value + 0.5 * low * slope
+            if to < lowest:
+                lowest, at_lowest = to, t + low
+        value += advance(model, end - t, &slope, &curvature)
+        t = end
+        if value < lowest:
+            lowest, at_lowest = value, t
+        if first < 0:
+            return at_lowest
+        row = model.hessian + model.face[first] * m
+        gone = model.direction[first]
+        model.direction[first] = 0.0
+        for i in range(k):
+            model.bend[i] -= gone * row[model.face[i]]
+        slope = dot(model.pull, model.direction, k)
+        curvature = dot(model.bend, model.direction, k)
+
+
+cdef inline bint step_on_face(Model* model) noexcept nogil:
+    """Go along the direction; return whether coordinates became 0, and left the face."""
+    cdef ptrdiff_t m = model.m, k = model.k, i, j, n, left = 0
+    cdef double length, old
+    cdef double* whole = model.scale
+    cdef const double* row
+    memcpy(whole, model.direction, k * sizeof(double))
+    length = walk(model)
+    if not length > 0.0:
+        return False
+    for i in range(k):
+        j = model.face[i]
+        old = model.z[j]
+        if model.ends[i] <= length:
+            model.z[j] = 0.0
+        else:
+            model.z[j] += length * whole[i]
+        model.bend[i] = model.z[j] - old
+    for i in range(k):
+        j = model.face[i]
+        row = model.hessian + j * m
+        for n in range(k):
+            model.inside[i] += row[model.face[n]] * model.bend[n]
+    for i in range(k):
+        j = model.face[i]
+        if is_inside(model, j):
+            model.face[left] = j
+            model.inside[left] = model.inside[i]
+            left += 1
+    model.k = left
+    return left < k
+
+
+cdef inline double end_round(Model* model) noexcept nogil:
+    """Keep the iterate if it is better; return the multiply-adds."""
+    cdef double work = refresh(model), value, size, far
+    value, size = objective(model)
+    far = violation(model)
+    if model.lowest - value > ROUNDING * size or far < model.least:
+        memcpy(model.best, model.z, model.m * sizeof(double))
+        model.lowest, model.least = min(model.lowest, value), far
+        model.n_stalls = 0
+    else:
+        model.n_stalls += 1
+    model.n_rounds += 1
+    model.phase = BEGIN
+    return work
+
+
+cdef inline int go_on(Model* model, double work) noexcept nogil:
+    """Minimise until it is done, or a number of multiply-adds is, or a face is large.
+
+    Then `direction` is to be set and `has_direction` with it.
+    """
+    cdef bint has_changed
+    cdef double k
+    while True:
+        if model.phase == BEGIN and (
+            model.least <= model.tol
+            or model.n_stalls == MOST_STALLS
+            or model.n_rounds == model.most_rounds
+        ):
+            return MINIMISED
+        if work <= 0.0:
+            return INTERRUPTED
+        if model.phase == BEGIN:
+            work -= sweep(model, True)
+            model.n_sweeps, model.phase = 0, SWEEP
+        elif model.phase == SWEEP:
+            if outside_is_far(model):
+                work -= end_round(model)
+            elif model.n_sweeps < MOST_SWEEPS:
+                work -= sweep(model, False)
+                model.n_sweeps += 1
+            else:
+                work -= set_face(model)
+                model.n_solves, model.phase = 0, SOLVE
+        elif model.k == 0 or model.n_solves == model.most_solves:
+            work -= end_round(model)
+        else:
+            if not model.has_direction:
+                if model.k > MOST_ON_FACE:
+                    return WANTS_DIRECTION
+                set_direction(model)
+            k = <double>model.k
+            work -= (k / 6.0 + 8.0) * k * k
+            model.has_direction = False
+            model.n_solves += 1
+            has_changed = step_on_face(model)
+            if not has_changed:
+                work -= end_round(model)
