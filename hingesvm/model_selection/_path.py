@@ -74,9 +74,10 @@ class HingePath:
 
     With an L1 norm weights are exactly 0 up to the first C of a grid:
 
-    >>> path = hinge_path(*load_iris(return_X_y=True), Cs=4, l1_ratio=1.0)
+    >>> settings = {"l1_ratio": 1.0, "loss": "squared_hinge"}
+    >>> path = hinge_path(*load_iris(return_X_y=True), Cs=4, **settings)
     >>> path.n_nonzeros
-    array([ 0, 10, 12, 11])
+    array([0, 4, 9, 9])
     """
 
     Cs: Float64Array
