@@ -16,6 +16,7 @@ from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.penalty import PenaltyName, penalty_name
 from hingesvm.training.reporting import warn_if_path_not_converged
 from hingesvm.training.run import Training
 from hingesvm.training.trained import TrainedModel
@@ -90,6 +91,11 @@ class HingePath:
     n_iters: NDArray[np.intp]
     converged: NDArray[np.bool_]
     l1_ratio: float | Penalty = 0.0
+
+    @property
+    def penalty(self) -> PenaltyName:
+        """The kind of the penalty, as `penalty` of HingeSVC."""
+        return penalty_name(self.l1_ratio, self.coefs.shape[2])
 
     @property
     def n_nonzeros(self) -> NDArray[np.intp]:

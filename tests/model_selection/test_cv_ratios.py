@@ -200,7 +200,7 @@ def test_bad_shares_are_refused_and_leave_the_estimator_alone(bad, data):
 def test_joint_losses_have_no_share():
     X, y = make_data(60, 4, n_classes=3)
     search = HingeSVCCV([0.1], l1_ratios=[0.0, 0.5], multi_class="crammer_singer")
-    with pytest.raises(ValueError, match="l1_ratio is 0.5"):
+    with pytest.raises(ValueError, match=r"l1_ratio is 0\.5"):
         search.fit(X, y)
     assert search.set_params(l1_ratios=[0.0]).fit(X, y).l1_ratio_ == 0.0
 
