@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.base import ClassifierMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm.training.callbacks import CallbackSupportMixin
 from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.penalty import PenaltyName, penalty_name
 from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import check_indices, is_plain
 
 __all__ = ["BaseHingeSVC"]
+
+_UNFITTED = "Estimator, %(name)s, must be fitted before {}."
 
 
 class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
@@ -28,6 +33,65 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
     _doc_link_module = "hingesvm"
     _doc_link_template = "https://hingesvm.readthedocs.io/en/stable/api/{page}.html"
     _doc_page: ClassVar[str]
+
+    @property
+    def penalty(self) -> PenaltyName:
+        """The kind of the penalty: "l2", "l1", or "elasticnet" for both.
+
+        It follows from `l1_ratio` and is no parameter. A penalty of a class of one's
+        own counts as "elasticnet" until a fit knows the number of columns.
+        ``SelectFromModel`` keeps by default the columns of weights from 1e-5 on where
+        it is "l1".
+        """
+        return penalty_name(self._l1_ratio(), getattr(self, "n_features_in_", None))
+
+    def _l1_ratio(self) -> Any:
+        """Return the share of the L1 norm, or the penalty, of the model."""
+        return self.l1_ratio
+
+    def sparsify(self) -> Self:
+        """Convert `coef_` to a CSR matrix, which holds weights that are not 0 alone.
+
+        Predictions stay the same, and so do fits that follow; they make `coef_` dense
+        again.
+
+        Returns
+        -------
+        BaseHingeSVC
+            The fitted estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(self, msg=_UNFITTED.format("sparsifying"))
+        arrays = get_config().get("sparse_interface") == "sparray"
+        self.coef_ = (sp.csr_array if arrays else sp.csr_matrix)(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Convert `coef_` back to an ndarray; it is one unless `sparsify` was called.
+
+        Returns
+        -------
+        BaseHingeSVC
+            The fitted estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(self, msg=_UNFITTED.format("densifying"))
+        self.coef_ = self._dense_coef()
+        return self
+
+    def _dense_coef(self) -> NDArray[np.floating]:
+        """Return `coef_` as an ndarray."""
+        coef: Any = self.coef_
+        dense: NDArray[np.floating] = coef.toarray() if sp.issparse(coef) else coef
+        return dense
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Return the signed scores ``X @ coef_.T + intercept_``.

@@ -49,7 +49,8 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
 
     with labels :math:`y_i` in {-1, +1}, weights :math:`s_i` and :math:`\ell` the hinge
     loss, :math:`\max(0, 1 - m)`, or a smooth relative of it: the problem that
-    ``SVC(kernel="linear")`` solves. Every fit returns a duality gap, computed on all
+    ``SVC(kernel="linear")`` solves. `l1_ratio` puts a share of the L1 norm into the
+    penalty, which makes weights exactly 0. Every fit returns a duality gap, computed on all
     rows, which bounds how far `objective_` is above the minimum. Training is by
     subgradient descent with exact line search and a second-order finish; there is no
     learning rate. More than two classes are trained one against the rest, or jointly:
@@ -95,9 +96,10 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         Primal value P at the solution, summed over the one-vs-rest problems.
     dual_gap_ : float
         Absolute duality gap, summed likewise: `objective_` is at most this far above
-        the minimum, and for each problem the weights are within
-        ``sqrt(2 * gap)`` of the optimal ones. It belongs to the solution found in
-        float64, of which `coef_` holds the rounded values when `X` is float32.
+        the minimum, and for each problem the weights are within ``sqrt(2 * gap)`` of
+        the optimal ones, or ``sqrt(2 * gap / (1 - l1_ratio))``. It belongs to the
+        solution found in float64, of which `coef_` holds the rounded values when `X` is
+        float32.
     n_iter_ : int
         Sweeps and Newton steps, the most of any one-vs-rest problem. A sweep is as
         many steps as there are rows; Newton steps on samples and bands count too, and a
@@ -109,8 +111,9 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         the band of the last Newton steps, or all.
     dual_coef_ : ndarray of shape (1, n_samples) or (n_classes, n_samples)
         ``y_i * alpha_i``; of a joint problem what each row adds to each class, or of
-        two classes to their difference. At the optimum ``dual_coef_ @ X`` is `coef_`.
-        Only with ``warm_start=True``.
+        two classes to their difference. At the optimum ``dual_coef_ @ X`` is `coef_`
+        or, with `l1_ratio`, a subgradient of the penalty there. Only with
+        ``warm_start=True``.
     n_samples_seen_ : int
         Rows of positive weight that `partial_fit` was given; after it alone.
     lower_bound_ : float
@@ -377,5 +380,5 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         if not same or self.coef_.shape[1] != training.rows.n_features:
             return None
         return last.starts(
-            training, self.C, self.coef_, self.intercept_, n_samples, kept
+            training, self.C, self._dense_coef(), self.intercept_, n_samples, kept
         )

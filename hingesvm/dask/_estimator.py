@@ -251,7 +251,8 @@ class DaskHingeSVC(BaseHingeSVC):
                 del self.feature_names_in_
             last = None
             if self.warm_start and hasattr(self, "coef_"):
-                last = LastModel(self.classes_, self.coef_, self.intercept_)
+                coef = self._dense_coef()
+                last = LastModel(self.classes_, coef, self.intercept_)
             tasks = training.training.tasks
             task = begin_fit(self, X, y, sample_weight, **tasks)
             trained = training.train(self.C, last, task)
@@ -295,7 +296,7 @@ class DaskHingeSVC(BaseHingeSVC):
         if are_local(X):
             return super().decision_function(X)
         local = self.to_local()
-        n_scores = len(self.coef_)
+        n_scores = len(self.intercept_)
         shape = (0,) if n_scores == 1 else (0, n_scores)
         return map_rows(local.decision_function, X, np.empty(shape, self.coef_.dtype))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hingesvm.model_selection import HingeSVCCV
 
 __all__ = [
+    "along_chosen_share",
     "draw_coefs",
     "largest",
     "mean_of_folds",
@@ -36,6 +38,23 @@ _SPACING = 1.3
 _NAMES_AT = 1.06
 # Part of the range of the weights that is free above and below.
 _BORDER = 0.05
+
+
+def along_chosen_share(model: HingeSVCCV) -> Any:
+    """Return the attributes of a search along C alone, for the share it has chosen.
+
+    Where shares of the L1 norm were averaged over folds, it is the nearest one.
+    """
+    if not hasattr(model, "l1_ratios_"):
+        return model
+    place = int(np.abs(model.l1_ratios_ - model.l1_ratio_).argmin())
+    values = {"Cs_": model.Cs_, "classes_": model.classes_}
+    for name in ("scores_", "objectives_", "n_iters_", "n_nonzeros_"):
+        values[name] = getattr(model, name)[:, place]
+    for name in ("coefs_paths_", "intercepts_paths_"):
+        if hasattr(model, name):
+            values[name] = getattr(model, name)[:, place]
+    return SimpleNamespace(**values)
 
 
 def reached(model: HingeSVCCV) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hingesvm.inspection._coefs import draw_coefs, largest, which_of
 from hingesvm.inspection._curves import draw_curves, mark_chosen, set_up
+from hingesvm.inspection._nonzeros import draw_nonzeros
 from hingesvm.losses import Float64Array
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Panels:
     objectives: Float64Array
     scores: Float64Array | None
     losses: Float64Array | None
+    n_nonzeros: NDArray[np.number] | None
     coefs: NDArray[np.floating] | None
     classes: list[Any]
     names: list[str]
@@ -44,6 +46,7 @@ class Panels:
     coef_lines_: list[Line2D]
     features_: NDArray[np.intp]
     name_texts_: list[Any]
+    nonzero_axes_: list[Any]
     figure_: Any
 
     def _draw_curves(self, ax: Axes | None) -> None:
@@ -104,6 +107,20 @@ class Panels:
         if self.C is not None:
             self.chosen_lines_.append(mark_chosen(ax, self.C))
         ax.set_ylabel("weight of a feature")
+
+    def _draw_nonzeros(self, panels: list[Axes]) -> None:
+        """Write above each panel how many weights are not 0, if that is known."""
+        self.nonzero_axes_ = []
+        if self.n_nonzeros is None:
+            return
+        order = np.argsort(self.Cs, kind="stable")
+        counts = np.asarray(self.n_nonzeros, dtype=np.float64)[:, order]
+        note = ", of all classes" if len(self.classes) > 2 else ""
+        if len(counts) > 1:
+            note += f"\n(mean of {len(counts)} folds)"
+        self.nonzero_axes_ = [
+            draw_nonzeros(ax, self.Cs[order], counts, note) for ax in panels
+        ]
 
     def _named(self, title: str) -> str:
         """Return a title with the name of the model before it."""

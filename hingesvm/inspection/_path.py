@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hingesvm.inspection._coefs import mean_of_folds, reached
+from hingesvm.inspection._coefs import along_chosen_share, mean_of_folds, reached
 from hingesvm.inspection._inner_estimators import fitted_inside
 from hingesvm.inspection._matplotlib import (
     check_choice,
@@ -49,6 +49,8 @@ class RegularizationPathDisplay(Panels):
     at its minimum, as the mean over the folds, which can only fall as C grows. For a
     path without folds the panel has this and its second term, the loss of the training
     rows. The other panel has the largest weights, with their names where the lines end.
+    Where the penalty has an L1 norm it takes the place of the square, and an axis above
+    each panel has the number of weights that are not 0.
 
     It is made by :meth:`from_estimator` or :meth:`from_path`.
 
@@ -62,6 +64,8 @@ class RegularizationPathDisplay(Panels):
         Scores of each fold.
     losses : ndarray of float64, of shape (n_Cs,), default=None
         Losses of the training rows, summed.
+    n_nonzeros : ndarray of shape (n_folds, n_Cs), default=None
+        Numbers of weights that are not 0, of all classes together.
     coefs : ndarray of shape (n_Cs, n_scores, n_features), default=None
         Weights; if there are several folds, their means. `n_scores` is 1 for two
         classes, and else the number of classes.
@@ -103,6 +107,9 @@ class RegularizationPathDisplay(Panels):
         The features of these weights.
     name_texts_ : list of Annotation
         Their names.
+    nonzero_axes_ : list of SecondaryAxis
+        The axes above the panels, with the numbers of weights that are not 0: where
+        folds differ, their means.
     figure_ : matplotlib Figure
 
     Raises
@@ -122,7 +129,8 @@ class RegularizationPathDisplay(Panels):
     ratio if it is none of `Cs`; if none was chosen, those at the largest C. A fold
     without rows of a class is left out of the mean weights of that class. If a callback
     stopped the search, only the folds begun are drawn, and the values of C that were
-    fitted in all of these.
+    fitted in all of these. Of a search over several `l1_ratios`, the path of the one
+    that was chosen is drawn.
 
     Examples
     --------
@@ -150,6 +158,7 @@ class RegularizationPathDisplay(Panels):
         objectives: Float64Array,
         scores: Float64Array | None = None,
         losses: Float64Array | None = None,
+        n_nonzeros: NDArray[np.number] | None = None,
         coefs: NDArray[np.floating] | None = None,
         classes: ArrayLike | None = None,
         C: float | None = None,
@@ -166,6 +175,8 @@ class RegularizationPathDisplay(Panels):
             check_shape(scores, "scores", ("n_folds", n_Cs))
         if losses is not None:
             check_shape(losses, "losses", (n_Cs,))
+        if n_nonzeros is not None:
+            check_shape(n_nonzeros, "n_nonzeros", ("n_folds", n_Cs))
         self.classes: list[Any] = []
         if coefs is not None:
             if classes is None:
@@ -178,6 +189,7 @@ class RegularizationPathDisplay(Panels):
         self.objectives = objectives
         self.scores = scores
         self.losses = losses
+        self.n_nonzeros = n_nonzeros
         self.coefs = coefs
         self.C = C
         self.one_standard_error = one_standard_error
@@ -265,18 +277,26 @@ class RegularizationPathDisplay(Panels):
             )
         if feature_names is None:
             feature_names = features_inside(estimator, search)
-        begun, known = reached(search)
+        path = along_chosen_share(search)
+        begun, known = reached(path)
+        own_name = type(search).__name__
+        if path is not search:
+            own_name += f" with l1_ratio={search.l1_ratio_:g}"
+        counts = None
+        if search.penalty != "l2":
+            counts = path.n_nonzeros_[begun][:, known]
         display = cls(
-            Cs=search.Cs_[known],
-            objectives=search.objectives_[begun][:, known],
-            scores=search.scores_[begun][:, known],
-            coefs=mean_of_folds(search, begun, known),
+            Cs=path.Cs_[known],
+            objectives=path.objectives_[begun][:, known],
+            scores=path.scores_[begun][:, known],
+            n_nonzeros=counts,
+            coefs=mean_of_folds(path, begun, known),
             classes=search.classes_,
             C=search.C_,
             one_standard_error=search.one_standard_error and search.refit,
             feature_names=feature_names,
             score_name=score_name or score_name_of(search.scoring),
-            name=type(search).__name__ if name is None else name,
+            name=own_name if name is None else name,
         )
         return display.plot(ax, kind=kind, label=label, n_features=n_features)
 
@@ -342,6 +362,7 @@ class RegularizationPathDisplay(Panels):
             Cs=path.Cs,
             objectives=path.objectives[np.newaxis],
             losses=path.losses,
+            n_nonzeros=None if path.penalty == "l2" else path.n_nonzeros[np.newaxis],
             coefs=path.coefs,
             classes=path.classes,
             feature_names=feature_names,
@@ -398,4 +419,5 @@ class RegularizationPathDisplay(Panels):
         self.chosen_lines_ = []
         self._draw_curves(panels[0] if kind != "coefs" else None)
         self._draw_coefs(panels[-1] if kind != "curves" else None, place, n_features)
+        self._draw_nonzeros(panels)
         return self

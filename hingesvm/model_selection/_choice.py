@@ -39,12 +39,17 @@ def standard_errors(scores: Float64Array) -> Float64Array:
 
 
 def best_index(
-    Cs: Float64Array, scores: Float64Array, *, one_standard_error: bool
+    Cs: Float64Array,
+    scores: Float64Array,
+    *,
+    one_standard_error: bool,
+    l1_ratios: Float64Array | None = None,
 ) -> int:
     """Return the index of the C to choose.
 
     This is the C with the best mean score, and the smallest of several whose means are
-    equal. Only a C with a finite score in each fold is chosen.
+    equal. Only a C with a finite score in each fold is chosen. Where each C comes with
+    a share of the L1 norm, of equal means the largest share is taken first.
 
     Parameters
     ----------
@@ -54,17 +59,25 @@ def best_index(
         At least one C has a finite score in each fold.
     one_standard_error : bool
         Whether to choose instead the smallest C whose mean score is within one standard
-        error of the best mean.
+        error of the best mean, of those with the share of the best one.
+    l1_ratios : ndarray of float64, of shape (n_Cs,), optional
+        The share for each C.
     """
     finite = np.isfinite(scores).all(axis=0)
     means = np.full(len(Cs), np.nan)
     means[finite] = scores[:, finite].mean(axis=0)
     top = int(np.nanargmax(means))
-    best = _smallest(Cs, _above(means) >= means[top])
+    tied = _above(means) >= means[top]
+    if l1_ratios is not None:
+        tied &= l1_ratios == l1_ratios[tied].max()
+    best = _smallest(Cs, tied)
     if not one_standard_error or len(scores) < 2:
         return best
     error = standard_errors(scores[:, [best]])[0]
-    return _smallest(Cs, _above(means) >= means[top] - error)
+    within = _above(means) >= means[top] - error
+    if l1_ratios is not None:
+        within &= l1_ratios == l1_ratios[best]
+    return _smallest(Cs, within)
 
 
 def is_limited_by_grid(Cs: Float64Array, scores: Float64Array, index: int) -> bool:

@@ -1,4 +1,4 @@
-"""Training and scoring of folds along the path of C, in threads."""
+"""Training and scoring of folds along paths of C, in threads."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from traceback import format_exc
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
+from hingesvm.model_selection._candidates import Candidates
 from hingesvm.model_selection._choice import is_better
 from hingesvm.model_selection._folds import Fold, FoldPath
 from hingesvm.model_selection._path import train_along
@@ -31,14 +31,12 @@ from hingesvm.training.validation import draw_seeds
 
 __all__ = ["cross_validate"]
 
-Float64Array = NDArray[np.float64]
-
 
 def cross_validate(
     params: Any,
     folds: Iterator[Fold],
     count: int,
-    Cs: Float64Array,
+    candidates: Candidates,
     task: Task | None,
 ) -> list[FoldPath]:
     """Train and score all folds, in threads.
@@ -51,8 +49,8 @@ def cross_validate(
         The folds. Each is made when a thread takes it.
     count : int
         The number of folds that the splitter promised.
-    Cs : ndarray of float64, of shape (n_Cs,)
-        The values of C.
+    candidates : Candidates
+        What is tried in each fold.
     task : Task or None
         The task of the search; that of a fold is a subtask.
 
@@ -92,10 +90,14 @@ def cross_validate(
             if fold is None:
                 raise ValueError(f"cv said that it has {count} splits, but gave fewer.")
             if stopped.is_set():
-                return number, FoldPath.empty(np.empty(0), len(Cs))
+                return number, FoldPath.empty(np.empty(0), len(candidates))
             shared = fold.scorer.rows.shared_by(Team(), check_cancelled)
-            fold_task = None if task is None else fold.begin(task, number, len(Cs))
-            path = _train_fold(fold_params, shared, fold, Cs, fold_task, stopped.is_set)
+            fold_task = None
+            if task is not None:
+                fold_task = fold.begin(task, number, len(candidates))
+            path = _train_fold(
+                fold_params, shared, fold, candidates, fold_task, stopped.is_set
+            )
             if fold_task is not None and fold_task.end():
                 stopped.set()
         return number, path
@@ -112,11 +114,11 @@ def _train_fold(
     params: Any,
     rows: Rows,
     fold: Fold,
-    Cs: Float64Array,
+    candidates: Candidates,
     task: Task | None,
     is_stopped: Callable[[], bool],
 ) -> FoldPath:
-    """Train on a fold along the path of C, and score each model.
+    """Train on a fold along the paths of C, and score each model.
 
     Parameters
     ----------
@@ -126,8 +128,8 @@ def _train_fold(
         All rows of X.
     fold : Fold
         The fold.
-    Cs : ndarray of float64, of shape (n_Cs,)
-        The values of C.
+    candidates : Candidates
+        What is tried.
     task : Task or None
         The task of the fold; that of a C is a subtask.
     is_stopped : callable
@@ -136,38 +138,103 @@ def _train_fold(
     Returns
     -------
     FoldPath
-        The results for each C.
+        The results for each candidate.
     """
-    path = FoldPath.empty(np.empty(0), len(Cs))
+    path = FoldPath.empty(np.empty(0), len(candidates))
     try:
         training = _training_of(params, rows, fold)
     except Exception:
         if params.error_score == "raise":
             raise
-        _record_failure(params, path)
+        _record_failure(params, path, range(len(candidates)))
         return path
     path.classes = training.classes
     began = time.perf_counter()
-    models = train_along(training, Cs, f"{fold.name}, ")
-    for _ in Cs:
-        C_task = None if task is None else task.begin("C")
-        try:
-            index, trained = next(models)
-        except CancelledError:
-            raise
-        except Exception:
-            if params.error_score == "raise":
-                raise
-            _record_failure(params, path)
-            if C_task is not None:
-                C_task.end()
+    for part in candidates.parts:
+        run = _PathRun(params, fold.with_ratio(candidates.ratio_of(part)), path, began)
+        models = candidates.training_of(training, candidates.places(part)[0])
+        if run.train(models, candidates, part, task, is_stopped):
             break
-        C = float(Cs[index])
-        score = _score(params, fold, C, trained, path)
+    return path
+
+
+@dataclass(frozen=True)
+class _PathRun:
+    """Trains and scores along one path of C in a fold.
+
+    Attributes
+    ----------
+    params : HingeSVCCV
+        The search, of which only the parameters are used.
+    fold : Fold
+        The fold.
+    path : FoldPath
+        Where the results go.
+    began : float
+        When the fold began, in seconds.
+    """
+
+    params: Any
+    fold: Fold
+    path: FoldPath
+    began: float
+
+    def train(
+        self,
+        training: Training,
+        candidates: Candidates,
+        part: int,
+        task: Task | None,
+        is_stopped: Callable[[], bool],
+    ) -> bool:
+        """Train and score with each C; return whether a callback ends the fold.
+
+        Parameters
+        ----------
+        training : Training
+            The training on the rows of the fold.
+        candidates : Candidates
+            What is tried.
+        part : int
+            The place of the share of the L1 norm.
+        task : Task or None
+            The task of the fold; that of a C is a subtask.
+        is_stopped : callable
+            Returns whether a callback has stopped the search.
+        """
+        places, ratio = candidates.places(part), candidates.ratio_of(part)
+        which = "" if ratio is None else f"l1_ratio={ratio:g}, "
+        models = train_along(training, candidates.Cs, f"{self.fold.name}, {which}")
+        for _ in places:
+            C_task = None if task is None else task.begin("C")
+            try:
+                place, trained = next(models)
+            except CancelledError:
+                raise
+            except Exception:
+                if self.params.error_score == "raise":
+                    raise
+                _record_failure(self.params, self.path, places)
+                if C_task is not None:
+                    C_task.end()
+                return False
+            values = candidates.values(places[place])
+            self._keep(places[place], values["C_"], trained, which)
+            if C_task is not None:
+                stop = C_task.end(partial(_attributes, values, trained, training))
+                if stop or is_stopped():
+                    return True
+        return False
+
+    def _keep(self, index: int, C: float, trained: TrainedModel, which: str) -> None:
+        """Score a model, and keep what is to be known of it."""
+        path, params = self.path, self.params
+        score = _score(params, self.fold, C, trained, path)
         path.scores[index] = score
         path.objectives[index] = trained.objective
         path.dual_gaps[index] = trained.dual_gap
         path.n_iters[index] = trained.n_iter
+        path.n_nonzeros[index] = np.count_nonzero(trained.coef)
         path.trained[index] = trained
         worse = _update_best(path, index)
         if not params.store_paths and worse >= 0:
@@ -175,16 +242,11 @@ def _train_fold(
         if params.verbose:
             gap = relative_gap(trained.dual_gap, trained.objective)
             print_line(
-                f"[HingeSVCCV] {fold.name}, {f'C={C:.4g}:':<13} score {score:<8.6g} "
-                f"relative gap {gap:.2e}  "
+                f"[HingeSVCCV] {self.fold.name}, {which}{f'C={C:.4g}:':<13} "
+                f"score {score:<8.6g} relative gap {gap:.2e}  "
                 f"iterations {trained.n_iter:>{len(str(params.max_iter))}}  "
-                f"{time.perf_counter() - began:>9.3f} s"
+                f"{time.perf_counter() - self.began:>9.3f} s"
             )
-        if C_task is not None:
-            stop = C_task.end(partial(_attributes, C, trained, training))
-            if stop or is_stopped():
-                break
-    return path
 
 
 def _training_of(params: Any, rows: Rows, fold: Fold) -> Training:
@@ -219,22 +281,24 @@ def _score(
         return float(params.error_score)
 
 
-def _record_failure(params: Any, path: FoldPath) -> None:
-    """Record the current exception for each C that was not trained yet."""
-    rest = [index for index in range(len(path.scores)) if index not in path.trained]
+def _record_failure(params: Any, path: FoldPath, places: range) -> None:
+    """Record the current exception for those of some places not trained yet."""
+    rest = [index for index in places if index not in path.trained]
     path.scores[rest] = params.error_score
     path.not_fitted += [format_exc()] * len(rest)
 
 
-def _attributes(C: float, trained: TrainedModel, training: Training) -> dict[str, Any]:
-    """Return the attributes of a search whose model is the one of this C."""
-    return {"C_": C, **trained.attributes(training.classes)}
+def _attributes(
+    values: dict[str, float], trained: TrainedModel, training: Training
+) -> dict[str, Any]:
+    """Return the attributes of a search whose model is the one of these values."""
+    return {**values, **trained.attributes(training.classes)}
 
 
 def _update_best(path: FoldPath, index: int) -> int:
     """Compare the score at an index with the best one, and update the best.
 
-    The values of C come in ascending order.
+    Shares come from the largest down, and values of C in ascending order.
 
     Returns
     -------
@@ -257,7 +321,7 @@ def train_on_all(
     Parameters
     ----------
     training : Training
-        The training on all rows.
+        The training on all rows, with the penalty chosen.
     C : float
         The C chosen.
     number : int

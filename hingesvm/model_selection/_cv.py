@@ -11,33 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metadata_routing import (
-    UNUSED,
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import _raise_for_params
 
-from hingesvm._base import BaseHingeSVC
 from hingesvm.losses import MarginLoss, MulticlassLoss
-from hingesvm.model_selection._choice import best_index
+from hingesvm.model_selection._candidates import Candidates
 from hingesvm.model_selection._cross_validation import cross_validate, train_on_all
 from hingesvm.model_selection._folds import Fold, FoldPath, mean_of_best, stacked_models
-from hingesvm.model_selection._grid import grid_of
-from hingesvm.model_selection._scoring import (
-    FoldScorer,
-    Scorer,
-    accepts_weights,
-    scorer_of,
-    with_rows,
-)
-from hingesvm.model_selection._warnings import (
-    check_scores,
-    warn_after_search,
-    warn_unweighted_scores,
-)
+from hingesvm.model_selection._routing import RoutedSearch
+from hingesvm.model_selection._scoring import FoldScorer, Scorer, with_rows
+from hingesvm.model_selection._warnings import check_scores, warn_after_search
 from hingesvm.penalties import Penalty
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
@@ -54,7 +36,7 @@ Float64Array = NDArray[np.float64]
 
 
 @documented_by(HingeSVC)
-class HingeSVCCV(BaseHingeSVC):
+class HingeSVCCV(RoutedSearch):
     """HingeSVC with C chosen by cross-validation, along the path of C.
 
     In each fold the problems of all C are solved in ascending order, each from the
@@ -66,6 +48,10 @@ class HingeSVCCV(BaseHingeSVC):
     Cs : int or array-like of shape (n_Cs,), default=10
         The values of C, or how many on a logarithmic grid that is found from the data;
         see :func:`hinge_path`.
+    l1_ratios : array-like of shape (n_l1_ratios,), default=None
+        Shares of the L1 norm, from 0 to 1, each of which is tried with each C, as in
+        LogisticRegressionCV; `l1_ratio` has then no effect. A grid that is found from
+        the data covers those of all shares.
     cv : int, cross-validation generator or iterable, default=None
         The folds, as GridSearchCV takes them: None is five stratified folds, and an
         integer is their number.
@@ -75,13 +61,14 @@ class HingeSVCCV(BaseHingeSVC):
         ``hingesvm.metrics.neg_hinge_loss_scorer``, need no copy of the test rows;
         others are given one.
     refit : bool, default=True
-        Whether to train on all rows with the C chosen. Otherwise C, coefficients and
-        intercepts are means over the folds of those with the best score, as in
-        LogisticRegressionCV, and there is no certificate. A class counts in the folds
-        that have it.
+        Whether to train on all rows with the C chosen. Otherwise C, `l1_ratio_`,
+        coefficients and intercepts are means over the folds of those with the best
+        score, as in LogisticRegressionCV, and there is no certificate. A class counts
+        in the folds that have it.
     one_standard_error : bool, default=False
         Whether to choose the smallest C whose mean score is within one standard error
-        of the best mean, in place of the best. The standard error is that of the best
+        of the best mean, in place of the best. Of `l1_ratios`, that of the best mean is
+        kept. The standard error is that of the best
         mean over the folds.
     store_paths : bool, default=True
         Whether to keep `coefs_paths_` and `intercepts_paths_`, which for wide data and
@@ -124,8 +111,15 @@ class HingeSVCCV(BaseHingeSVC):
     C_ : float
         The C chosen: that of the best mean score, and the smallest of several whose
         means differ by rounding alone.
+    l1_ratio_ : float
+        The share of the L1 norm chosen with it: the largest of those whose best means
+        differ by rounding alone. Only with `l1_ratios`; C is then chosen for it.
     Cs_ : ndarray of float64, of shape (n_Cs,)
         The values tried, in the order given.
+    l1_ratios_ : ndarray of float64, of shape (n_l1_ratios,)
+        The shares tried, in the order given; only with `l1_ratios`. All arrays below
+        then have an axis for them before that of `Cs_`: `scores_`, for example, has the
+        shape (n_folds, n_l1_ratios, n_Cs).
     scores_ : ndarray of float64, of shape (n_folds, n_Cs)
         Scores on the test rows of each fold.
     coefs_paths_ : ndarray of shape (n_folds, n_Cs, n_scores, n_features)
@@ -137,6 +131,8 @@ class HingeSVCCV(BaseHingeSVC):
         Primal values and absolute duality gaps of each fit.
     n_iters_ : ndarray of intp, of shape (n_folds, n_Cs)
         Sweeps and Newton steps of each fit, from the last C.
+    n_nonzeros_ : ndarray of intp, of shape (n_folds, n_Cs)
+        Number of weights that are not 0 of each fit, of all classes together.
     classes_
     coef_
     intercept_
@@ -162,7 +158,8 @@ class HingeSVCCV(BaseHingeSVC):
     Notes
     -----
     The tasks that callbacks see, with scikit-learn 1.9 or later, are "fold" for each
-    fold, in these "C" for each value, ascending, and "refit", with the looks at the gap
+    fold, in these "C" for each value, ascending (for one of `l1_ratios` after the
+    other, the largest first), and "refit", with the looks at the gap
     as of HingeSVC. A callback that returns True at the end of a C ends its fold, at the
     end of a fold the search. What was not trained then has NaN for a score, and C is
     chosen among the values that each fold that was begun has a score for.
@@ -187,6 +184,7 @@ class HingeSVCCV(BaseHingeSVC):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **HingeParameters._parameter_constraints,
         "Cs": ["array-like", Integral],
+        "l1_ratios": ["array-like", None],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
         "refit": BOOLEAN,
@@ -195,13 +193,11 @@ class HingeSVCCV(BaseHingeSVC):
         "error_score": [StrOptions({"raise"}), Real],
     }
 
-    # The scorer says which metadata `score` uses.
-    __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": UNUSED}
-
     def __init__(
         self,
         Cs: int | ArrayLike = 10,
         *,
+        l1_ratios: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Scorer | None = None,
         refit: bool = True,
@@ -236,6 +232,7 @@ class HingeSVCCV(BaseHingeSVC):
             verbose=verbose,
         )
         self.Cs = Cs
+        self.l1_ratios = l1_ratios
         self.cv = cv
         self.scoring = scoring
         self.refit = refit
@@ -295,7 +292,7 @@ class HingeSVCCV(BaseHingeSVC):
             split_params, score_params = self._routed(weights, params)
             training = Training.build(self, rows, labels, weights)
             training = replace(training, verbose=self.verbose > 1)
-            Cs = grid_of(training, self.Cs)
+            candidates = Candidates.of(self, training)
             scorer = FoldScorer(
                 self.scoring,
                 with_rows(self.scoring, X),
@@ -318,105 +315,42 @@ class HingeSVCCV(BaseHingeSVC):
             )
             size = count + bool(self.refit)
             task = begin_fit(self, X, y, sample_weight, size, in_order=False)
-            paths = cross_validate(self, folds, count, Cs, task)
-            self._set_paths(training, Cs, paths)
-            check_scores(self, paths)
-            last = self._conclude(training, paths, task)
+            paths = cross_validate(self, folds, count, candidates, task)
+            self._set_paths(training, candidates, paths)
+            check_scores(self, candidates, paths)
+            best = self._best_index(candidates, paths)
+            last = self._conclude(training, candidates, paths, best, task)
             if task is not None:
                 task.end(dict)
-            warn_after_search(
-                self, rows, paths, last, self._best_index(), stack_level=3
-            )
+            warn_after_search(self, candidates, rows, paths, last, best, stack_level=3)
         return self
 
-    def score(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        **score_params: Any,
-    ) -> float:
-        """Return the score on rows and their labels, as `scoring` defines it.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows with the columns of those in fit.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights of the rows.
-        **score_params : dict
-            Parameters of the scorer, by metadata routing.
-
-        Returns
-        -------
-        float
-            The score; larger is better.
-        """
-        _raise_for_params(score_params, self, "score")
-        if _routing_enabled():
-            if sample_weight is not None:
-                score_params["sample_weight"] = sample_weight
-            routed = process_routing(self, "score", **score_params)
-            params: dict[str, Any] = routed.scorer.score
-        else:
-            params = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(scorer_of(self.scoring)(self, X, y, **params))
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return which metadata goes to the splitter and to the scorer.
-
-        Returns
-        -------
-        MetadataRouter
-            The routes, as scikit-learn describes them.
-        """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                splitter=self.cv,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-            .add(
-                scorer=scorer_of(self.scoring),
-                method_mapping=MethodMapping()
-                .add(caller="score", callee="score")
-                .add(caller="fit", callee="score"),
-            )
-        )
-
-    def _routed(
-        self, weights: Float64Array | None, params: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the keyword arguments of the splitter and of the scorer."""
-        if weights is not None:
-            params = {**params, "sample_weight": weights}
-        if _routing_enabled():
-            routed = process_routing(self, "fit", **params)
-            return routed.splitter.split, routed.scorer.score
-        if weights is not None and not accepts_weights(scorer_of(self.scoring)):
-            warn_unweighted_scores(self, stack_level=4)
-            return {}, {}
-        return {}, params
-
     def _set_paths(
-        self, training: Training, Cs: Float64Array, paths: list[FoldPath]
+        self, training: Training, candidates: Candidates, paths: list[FoldPath]
     ) -> None:
-        """Set the attributes that have an entry for each fold and C."""
-        self.Cs_ = Cs
-        self.scores_ = np.stack([path.scores for path in paths])
-        self.objectives_ = np.stack([path.objectives for path in paths])
-        self.dual_gaps_ = np.stack([path.dual_gaps for path in paths])
-        self.n_iters_ = np.stack([path.n_iters for path in paths])
-        self._forget("coefs_paths_", "intercepts_paths_")
+        """Set the attributes that have an entry for each fold and candidate."""
+        shape = len(paths), *candidates.shape
+        self._forget("coefs_paths_", "intercepts_paths_", "l1_ratios_", "l1_ratio_")
+        self.Cs_ = candidates.Cs
+        if candidates.l1_ratios is not None:
+            self.l1_ratios_ = candidates.l1_ratios
+        self.scores_ = np.stack([path.scores for path in paths]).reshape(shape)
+        self.objectives_ = np.stack([path.objectives for path in paths]).reshape(shape)
+        self.dual_gaps_ = np.stack([path.dual_gaps for path in paths]).reshape(shape)
+        self.n_iters_ = np.stack([path.n_iters for path in paths]).reshape(shape)
+        self.n_nonzeros_ = np.stack([path.n_nonzeros for path in paths]).reshape(shape)
         if self.store_paths:
-            models = stacked_models(paths, training)
-            self.coefs_paths_, self.intercepts_paths_ = models
+            coefs, intercepts = stacked_models(paths, training)
+            self.coefs_paths_ = coefs.reshape(*shape, *coefs.shape[2:])
+            self.intercepts_paths_ = intercepts.reshape(*shape, intercepts.shape[2])
 
     def _conclude(
-        self, training: Training, paths: list[FoldPath], task: Task | None
+        self,
+        training: Training,
+        candidates: Candidates,
+        paths: list[FoldPath],
+        best: int,
+        task: Task | None,
     ) -> list[TrainedModel]:
         """Set C and the model: trained on all rows, or the mean over the folds.
 
@@ -427,13 +361,17 @@ class HingeSVCCV(BaseHingeSVC):
         """
         self._forget("objective_", "dual_gap_", "n_iter_", "history_")
         if self.refit:
-            self.C_ = float(self.Cs_[self._best_index()])
-            last = train_on_all(training, self.C_, len(self.scores_), task)
+            for name, value in candidates.values(best).items():
+                setattr(self, name, value)
+            chosen = candidates.training_of(training, best)
+            last = train_on_all(chosen, self.C_, len(self.scores_), task)
             self._set_model(training.classes, last)
             return [last]
         paths = [path for path in paths if path.best >= 0]
         self.coef_, self.intercept_ = mean_of_best(paths, training)
-        self.C_ = float(np.mean([self.Cs_[path.best] for path in paths]))
+        means = candidates.mean_values([path.best for path in paths])
+        for name, value in means.items():
+            setattr(self, name, value)
         self.classes_ = training.classes
         self.n_iter_ = max(int(path.n_iters[path.best]) for path in paths)
         return []
@@ -444,7 +382,16 @@ class HingeSVCCV(BaseHingeSVC):
             if hasattr(self, name):
                 delattr(self, name)
 
-    def _best_index(self) -> int:
-        """Return the index of the C to choose."""
-        scores = self.scores_[self.n_iters_.any(axis=1)]
-        return best_index(self.Cs_, scores, one_standard_error=self.one_standard_error)
+    def _best_index(self, candidates: Candidates, paths: list[FoldPath]) -> int:
+        """Return the index of the candidate to choose."""
+        scores = np.stack([path.scores for path in paths if path.n_iters.any()])
+        return candidates.best(scores, one_standard_error=self.one_standard_error)
+
+    def _l1_ratio(self) -> Any:
+        """Return the share of the L1 norm, or the penalty, of the model."""
+        if self.l1_ratios is None:
+            return self.l1_ratio
+        if hasattr(self, "l1_ratio_"):
+            return self.l1_ratio_
+        # 0 and 1 are the means of nothing else.
+        return float(np.mean(np.asarray(self.l1_ratios)))

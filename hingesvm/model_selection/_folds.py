@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,16 @@ class Fold:
                 raise ValueError(f"{name} has no rows to {purpose} on.".capitalize())
         return cls(name, train, weights, scorer.of_rows(test))
 
+    def with_ratio(self, l1_ratio: float | None) -> Fold:
+        """Return the fold of which scorers are given models with a share; None is none.
+
+        The share is that of the L1 norm, in place of the estimator's.
+        """
+        if l1_ratio is None:
+            return self
+        model = {**self.scorer.model, "l1_ratio": l1_ratio}
+        return replace(self, scorer=replace(self.scorer, model=model))
+
     def begin(self, task: Task, number: int, count: int) -> Task:
         """Begin the task of this fold, a subtask of `task`.
 
@@ -85,7 +95,7 @@ class Fold:
         number : int
             The number of this fold.
         count : int
-            Number of values of C.
+            Number of candidates.
         """
         # Functions, so that rows are copied only if a callback asks for them.
         data = {
@@ -104,30 +114,32 @@ class Fold:
 
 @dataclass
 class FoldPath:
-    """The results of a fold for each C, in the order in which these were given.
+    """The results of a fold for each candidate, a C or a pair of a share and a C.
 
-    A C that was not trained, because a fit failed or a callback stopped the search, has
+    One that was not trained, because a fit failed or a callback stopped the search, has
     0 iterations.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
         The classes of the training rows.
-    scores, objectives, dual_gaps : ndarray of float64, of shape (n_Cs,)
+    scores, objectives, dual_gaps : ndarray of float64, of shape (n_candidates,)
         The scores on the test rows, primal values and duality gaps; NaN if a callback
         stopped the search before.
-    n_iters : ndarray of intp, of shape (n_Cs,)
+    n_iters : ndarray of intp, of shape (n_candidates,)
         Sweeps and Newton steps.
+    n_nonzeros : ndarray of intp, of shape (n_candidates,)
+        Numbers of weights that are not 0.
     trained : dict of int to TrainedModel
-        The models of the C that were trained, by index. Only that with the best score
+        The models of those that were trained, by index. Only that with the best score
         has coefficients, unless all are to be stored.
     best : int
-        Index of the best score, for several of them that of the smallest C; -1 if there
-        is none.
+        Index of the best score, for several of them that of the largest share and the
+        smallest C; -1 if there is none.
     not_fitted : list of str
-        Traceback of the error, for each C whose fit failed.
+        Traceback of the error, for each candidate whose fit failed.
     not_scored : list of str
-        Traceback of the error, for each C whose scorer failed.
+        Traceback of the error, for each candidate whose scorer failed.
     """
 
     classes: NDArray[Any]
@@ -135,6 +147,7 @@ class FoldPath:
     objectives: Float64Array
     dual_gaps: Float64Array
     n_iters: NDArray[np.intp]
+    n_nonzeros: NDArray[np.intp]
     trained: dict[int, TrainedModel]
     best: int = -1
     not_fitted: list[str] = field(default_factory=list)
@@ -142,10 +155,10 @@ class FoldPath:
 
     @classmethod
     def empty(cls, classes: NDArray[Any], count: int) -> FoldPath:
-        """Return the results of a fold before any of `count` values of C is trained."""
+        """Return the results of a fold before any of `count` candidates is trained."""
         scores, objectives, gaps = np.full((3, count), np.nan)
-        n_iters = np.zeros(count, dtype=np.intp)
-        return cls(classes, scores, objectives, gaps, n_iters, {})
+        n_iters, n_nonzeros = np.zeros((2, count), dtype=np.intp)
+        return cls(classes, scores, objectives, gaps, n_iters, n_nonzeros, {})
 
     def aligned(
         self, index: int, training: Training
@@ -155,7 +168,7 @@ class FoldPath:
         Parameters
         ----------
         index : int
-            Index of the C.
+            Index of the candidate.
         training : Training
             The training on all rows, with all classes.
 
@@ -187,7 +200,7 @@ class FoldPath:
 def stacked_models(
     paths: Sequence[FoldPath], training: Training
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return the coefficients and intercepts of all folds and C.
+    """Return the coefficients and intercepts of all folds and candidates.
 
     Parameters
     ----------
@@ -198,9 +211,9 @@ def stacked_models(
 
     Returns
     -------
-    coefs : ndarray of shape (n_folds, n_Cs, n_scores, n_features)
+    coefs : ndarray of shape (n_folds, n_candidates, n_scores, n_features)
         The coefficients, NaN where there are none.
-    intercepts : ndarray of shape (n_folds, n_Cs, n_scores)
+    intercepts : ndarray of shape (n_folds, n_candidates, n_scores)
         The intercepts likewise.
     """
     shape = len(paths), len(paths[0].scores), len(training.targets)

@@ -23,7 +23,9 @@ are scaled down to that of the other, and, as the best b lies half-way between b
 
 (exact where both sums are equal). Smooth losses have their slope at margin 0 in place
 of the bound. With several classes the smallest value counts. Below it weights are
-shorter and keep their direction, so that a grid need not begin lower.
+shorter and keep their direction, so that a grid need not begin lower. Where a penalty
+has thresholds, weights are 0 up to a C in closed form (``_least_c.py``), and a grid
+begins there.
 
 To find its end, C is raised by factors of ten. A grid ends at ten times the last C from
 which such a step reduced the loss of some class. A step may change nothing because C is
@@ -44,6 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import Hinge
+from hingesvm.model_selection._least_c import has_thresholds, least_c_of
 from hingesvm.problems.binary import Problem
 from hingesvm.rows.columns import column_spreads
 from hingesvm.training.run import Training
@@ -76,13 +79,16 @@ _PATIENCE = 3
 _SEPARATED = 0.02
 
 
-def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array:
+def grid_of(
+    trainings: Sequence[Training], Cs: int | Sequence[float] | Any
+) -> Float64Array:
     """Return the values of C, made from the data if only their number is given.
 
     Parameters
     ----------
-    training : Training
-        The training on all rows.
+    trainings : sequence of Training
+        The training on all rows with each penalty. A grid that is made for several of
+        them covers those of all.
     Cs : int or array-like of shape (n_Cs,)
         The number of values, or the values.
 
@@ -102,8 +108,9 @@ def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array
     if isinstance(Cs, Integral):
         if Cs < 1:
             raise ValueError(f"As a number of values Cs must be at least 1, got {Cs}.")
-        low = grid_start(training)
-        return np.geomspace(low, _grid_end(training, low), int(Cs))
+        lows = [grid_start(training) for training in trainings]
+        ends = map(_grid_end, trainings, lows)
+        return np.geomspace(min(lows), max(ends), int(Cs))
     try:
         given = np.asarray(Cs)
     except ValueError as error:
@@ -121,7 +128,10 @@ def grid_of(training: Training, Cs: int | Sequence[float] | Any) -> Float64Array
 
 
 def grid_start(training: Training) -> float:
-    """Return the C up to which the weights are about proportional to C."""
+    """Return the C up to which the weights are 0, or about proportional to C."""
+    if has_thresholds(training):
+        least = least_c_of(training)
+        return least if least < np.inf else 1.0
     return min(_start_of_class(training, target) for target in training.targets)
 
 
@@ -132,7 +142,10 @@ def _start_of_class(training: Training, target: int) -> float:
     loss = Hinge() if training.joint is not None else training.loss
     problem = Problem.build(rows, signs, training.factors, loss, training.rule)
     alpha = problem.repair(problem.slopes(np.ones(rows.n_rows)))
-    scores = rows.margins(problem.combine(alpha))
+    weights = problem.combine(alpha)
+    if training.penalty is not None:
+        weights = training.penalty.weights_of(weights)
+    scores = rows.margins(weights)
     if training.rule == "free":
         reach = 0.5 * float(scores[signs > 0].max() - scores[signs < 0].min())
     else:
@@ -210,12 +223,20 @@ def _are_separated(trained: TrainedModel, losses: Float64Array) -> bool:
 def _start_of_smallest_column(training: Training) -> float:
     """Return the C from which the column of least spread can reach margins of 1.
 
-    That is 1 / Q for a column of spread Q, a weighted sum of squares.
+    That is 1 / Q for a column of spread Q, a weighted sum of squares; with another
+    penalty it is s / Q + t / sqrt(Q S) for the strength s and the threshold t of the
+    column, where S is the sum of the weights of the rows.
     """
     centred = training.rule != "none"
     spreads = column_spreads(training.rows, training.factors, centred=centred)
-    spreads = spreads[spreads > 0.0]
+    used = spreads > 0.0
+    spreads = spreads[used]
     if not len(spreads):
         return 0.0
     with np.errstate(over="ignore"):
-        return float(1.0 / (spreads.min() * training.binary_factors.cost))
+        if training.penalty is None:
+            return float(1.0 / (spreads.min() * training.binary_factors.cost))
+        weights = np.broadcast_to(training.factors, training.rows.n_rows)
+        starts = training.penalty.strength[used] / spreads
+        starts += training.penalty.threshold[used] / np.sqrt(spreads * weights.sum())
+        return float(starts.max())

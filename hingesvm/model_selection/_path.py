@@ -16,6 +16,7 @@ from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import HingeParameters
+from hingesvm.training.penalty import PenaltyName, penalty_name
 from hingesvm.training.reporting import warn_if_path_not_converged
 from hingesvm.training.run import Training
 from hingesvm.training.trained import TrainedModel
@@ -30,7 +31,7 @@ Float64Array = NDArray[np.float64]
 class HingePath:
     """Certified solutions for several values of C, in the order of `Cs`.
 
-    Two paths are equal if all of their arrays are.
+    Two paths are equal if all of their arrays and their penalties are.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ class HingePath:
         any one-vs-rest problem.
     converged : ndarray of bool, of shape (n_Cs,)
         Whether the gap is within the tolerance.
+    l1_ratio : float or Penalty, default=0.0
+        The share of the L1 norm in the penalty, or the penalty, as passed.
 
     See Also
     --------
@@ -69,6 +72,13 @@ class HingePath:
     ((3, 3, 4), (3, 3))
     >>> path.losses.round(2)
     array([120.72,  96.11,  90.44])
+
+    With an L1 norm weights are exactly 0 up to the first C of a grid:
+
+    >>> settings = {"l1_ratio": 1.0, "loss": "squared_hinge"}
+    >>> path = hinge_path(*load_iris(return_X_y=True), Cs=4, **settings)
+    >>> path.n_nonzeros
+    array([0, 4, 9, 9])
     """
 
     Cs: Float64Array
@@ -80,6 +90,18 @@ class HingePath:
     dual_gaps: Float64Array
     n_iters: NDArray[np.intp]
     converged: NDArray[np.bool_]
+    l1_ratio: float | Penalty = 0.0
+
+    @property
+    def penalty(self) -> PenaltyName:
+        """The kind of the penalty, as `penalty` of HingeSVC."""
+        return penalty_name(self.l1_ratio, self.coefs.shape[2])
+
+    @property
+    def n_nonzeros(self) -> NDArray[np.intp]:
+        """Number of weights that are not 0 for each C, of all classes together."""
+        counts: NDArray[np.intp] = np.count_nonzero(self.coefs, axis=(1, 2))
+        return counts
 
     def __eq__(self, other: object) -> bool:
         """Whether the arrays of both are equal."""
@@ -118,7 +140,9 @@ def hinge_path(
     .. math::
 
         P(w, b) = \tfrac12 \|w\|^2 + C \sum_i s_i \,
-            \ell\big(y_i (x_i^\top w + b)\big).
+            \ell\big(y_i (x_i^\top w + b)\big),
+
+    or with the penalty that `l1_ratio` says in place of :math:`\tfrac12 \|w\|^2`.
 
     The values are taken in ascending order, and each solution is the start for the next
     C: its dual variables, times a factor up to the ratio of both values, are feasible
@@ -137,11 +161,12 @@ def hinge_path(
         :math:`v = \sum_i s_i y_i x_i`, this is :math:`1 / \max_i y_i x_i^\top v`
         without an intercept, and
         :math:`2 / (\max_{y_i=1} x_i^\top v - \min_{y_i=-1} x_i^\top v)` with a free one
-        and classes of equal size. It ends at ten times the last C from which a ten
-        times larger one reduced the training loss of some class. On plateaus, where the
-        model uses the largest columns only, the search for the end goes on. If columns
-        differ much in scale, the grid can span many decades: pass a larger number of
-        values then.
+        and classes of equal size. With `l1_ratio` above 0 it begins at the C up to
+        which all weights are 0, see :func:`least_c`. It ends at ten times the last C
+        from which a ten times larger one reduced the training loss of some class. On
+        plateaus, where the model uses the largest columns only, the search for the end
+        goes on. If columns differ much in scale, the grid can span many decades: pass a
+        larger number of values then.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     loss
@@ -218,7 +243,7 @@ def hinge_path(
     )
     params._validate_params()
     training = Training.build(params, *checked_input(params, X, y, sample_weight))
-    values = grid_of(training, Cs)
+    values = grid_of([training], Cs)
     by_index = dict(train_along(training, values))
     models = [by_index[index] for index in range(len(values))]
     warn_if_path_not_converged(
@@ -234,6 +259,7 @@ def hinge_path(
         np.array([model.dual_gap for model in models]),
         np.array([model.n_iter for model in models], dtype=np.intp),
         np.array([model.converged for model in models]),
+        l1_ratio,
     )
 
 

@@ -9,9 +9,10 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import FitFailedWarning
 
-from hingesvm.model_selection._choice import is_limited_by_grid
+from hingesvm.model_selection._candidates import Candidates
 from hingesvm.model_selection._folds import FoldPath
 from hingesvm.rows.contract import Rows
 from hingesvm.training.reporting import warn_if_path_not_converged, warn_search_stopped
@@ -20,13 +21,17 @@ from hingesvm.training.trained import TrainedModel
 __all__ = ["check_scores", "warn_after_search", "warn_unweighted_scores"]
 
 
-def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
+def check_scores(
+    search: Any, candidates: Candidates, paths: Sequence[FoldPath]
+) -> None:
     """Raise an error if no C can be chosen by the scores.
 
     Parameters
     ----------
     search : HingeSVCCV
         The search, with the attributes of its folds.
+    candidates : Candidates
+        What it tried.
     paths : sequence of FoldPath
         The results of the folds.
 
@@ -36,7 +41,7 @@ def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
         If all fits failed, a score is not finite and `error_score` is "raise", or no C
         has a finite score in each fold.
     """
-    scores, n_iters = search.scores_, search.n_iters_
+    scores, n_iters = _by_fold(search.scores_), _by_fold(search.n_iters_)
     # A fit has at least one iteration. 0 stands for one that failed or was not begun.
     if not n_iters.any():
         failed = [error for path in paths for error in path.not_fitted]
@@ -50,7 +55,7 @@ def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
         raise ValueError(
             "The scores must be finite to choose C by them, but with scoring="
             f"{search.scoring!r} that of fold {fold + 1} of {len(scores)} is "
-            f"{scores[fold, index]} at C={search.Cs_[index]:.4g}."
+            f"{scores[fold, index]} at {candidates.name(int(index))}."
         )
     if not np.isfinite(scores[n_iters.any(axis=1)]).all(axis=0).any():
         failed = [error for path in paths for error in path.not_scored]
@@ -63,6 +68,7 @@ def check_scores(search: Any, paths: Sequence[FoldPath]) -> None:
 
 def warn_after_search(
     search: Any,
+    candidates: Candidates,
     rows: Rows,
     paths: Sequence[FoldPath],
     last: list[TrainedModel],
@@ -76,6 +82,8 @@ def warn_after_search(
     ----------
     search : HingeSVCCV
         The search, with the attributes of its folds.
+    candidates : Candidates
+        What it tried.
     rows : Rows
         The rows of all folds.
     paths : sequence of FoldPath
@@ -83,7 +91,7 @@ def warn_after_search(
     last : list of TrainedModel
         The model trained on all rows, if there is one.
     best : int
-        Index of the C chosen.
+        Index of the candidate chosen.
     stack_level : int
         Number of frames from this function up to the user's call.
     """
@@ -104,9 +112,9 @@ def warn_after_search(
         search.solver,
         stack_level=stack_level + 1,
     )
-    scores = search.scores_[search.n_iters_.any(axis=1)]
-    if isinstance(search.Cs, Integral) and is_limited_by_grid(search.Cs_, scores, best):
-        C = search.Cs_[best]
+    scores = _by_fold(search.scores_)[_by_fold(search.n_iters_).any(axis=1)]
+    if isinstance(search.Cs, Integral) and candidates.is_limited(scores, best):
+        C = candidates.values(best)["C_"]
         warnings.warn(
             f"The best C that {who} found, {C:.3g}, is the largest of the grid made "
             f"for Cs={search.Cs}, and smaller ones score clearly less: still larger "
@@ -134,6 +142,11 @@ def warn_unweighted_scores(search: Any, *, stack_level: int) -> None:
         UserWarning,
         stacklevel=stack_level + 1,
     )
+
+
+def _by_fold(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values of shape (n_folds, ...) as a row for each fold."""
+    return values.reshape(len(values), -1)
 
 
 def _warn_failures(search: Any, paths: Sequence[FoldPath], stack_level: int) -> None:

@@ -17,7 +17,24 @@ _ROUNDING = 4.0 * 2.0**-53
 
 
 def soft(values: Float64Array, threshold: Float64Array) -> Float64Array:
-    """Return values moved towards 0 by a threshold, and 0 if they are within it."""
+    """Return values moved towards 0 by a threshold, and 0 if they are within it.
+
+    Parameters
+    ----------
+    values, threshold : ndarray of float64, of shape (n_features,)
+        The thresholds are not negative.
+
+    Returns
+    -------
+    ndarray of float64, of shape (n_features,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hingesvm.penalties import soft
+    >>> soft(np.array([3.0, 0.5, -2.0]), np.ones(3))
+    array([ 2.,  0., -1.])
+    """
     return np.asarray(values - np.clip(values, -threshold, threshold))
 
 
@@ -34,10 +51,18 @@ class ColumnPenalty:
     where a term with :math:`s_j = 0` demands :math:`|v_j| \le t_j`. Dual variables
     whose sum v = sum a_i y_i x_i does not meet this are scaled until it does.
 
-    Attributes
+    Parameters
     ----------
     threshold, strength : ndarray of float64, of shape (n_features,)
         t_j and s_j: not negative, and not both 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hingesvm.penalties import ElasticNet
+    >>> columns = ElasticNet(0.5).columns(2)
+    >>> columns.weights_of(np.array([2.0, -0.25]))
+    array([3., 0.])
     """
 
     threshold: Float64Array
@@ -69,23 +94,60 @@ class ColumnPenalty:
         return float(self.threshold.min(where=self.strength == 0.0, initial=np.inf))
 
     def value(self, w: NDArray[np.floating]) -> float:
-        """Return h(w)."""
+        """Return h(w).
+
+        Parameters
+        ----------
+        w : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        float
+        """
         w = w.astype(np.float64, copy=False)
         return float(self.threshold @ np.abs(w) + 0.5 * (self.strength * w) @ w)
 
     def weights_of(self, v: Float64Array) -> Float64Array:
-        """Return the w at which v w - h(w) is largest; 0 where there is no strength."""
+        """Return the w at which v w - h(w) is largest; 0 where there is no strength.
+
+        Parameters
+        ----------
+        v : ndarray of float64, of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of float64, of shape (n_features,)
+        """
         w = soft(v, self.threshold)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.strength > 0.0, w / self.strength, 0.0)
 
     def conjugate(self, v: Float64Array) -> float:
-        """Return h*(v) over the columns with strength; the others count as within."""
+        """Return h*(v) over the columns with strength; the others count as within.
+
+        Parameters
+        ----------
+        v : ndarray of float64, of shape (n_features,)
+
+        Returns
+        -------
+        float
+        """
         beyond = soft(v, self.threshold)
         return 0.5 * float(beyond @ self.weights_of(v))
 
     def factor(self, v: Float64Array) -> float:
-        """Return by what to multiply dual variables to be feasible; 1 if they are."""
+        """Return by what to multiply dual variables to be feasible; 1 if they are.
+
+        Parameters
+        ----------
+        v : ndarray of float64, of shape (n_features,)
+            Their sum v.
+
+        Returns
+        -------
+        float
+        """
         if not self.has_flat:
             return 1.0
         flat = self.strength == 0.0
@@ -94,17 +156,44 @@ class ColumnPenalty:
         return 1.0 if excess <= 1.0 else (1.0 - _ROUNDING) / excess
 
     def violation(self, w: Float64Array, v: Float64Array) -> Float64Array:
-        """Return how far v_j is from the subdifferential of h at each w_j."""
+        """Return how far v_j is from the subdifferential of h at each w_j.
+
+        Parameters
+        ----------
+        w, v : ndarray of float64, of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of float64, of shape (n_features,)
+        """
         pull = v - self.strength * w
         at_zero = np.maximum(np.abs(pull) - self.threshold, 0.0)
         return np.where(w != 0.0, np.abs(pull - self.threshold * np.sign(w)), at_zero)
 
     def active(self, w: Float64Array, v: Float64Array) -> NDArray[np.intp]:
-        """Return the columns whose weight is not 0, or is not to stay 0."""
+        """Return the columns whose weight is not 0, or is not to stay 0.
+
+        Parameters
+        ----------
+        w, v : ndarray of float64, of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of intp
+        """
         return np.flatnonzero((w != 0.0) | (np.abs(v) > self.threshold))
 
     def subset(self, columns: NDArray[np.intp]) -> ColumnPenalty:
-        """Return the penalty of some of the weights."""
+        """Return the penalty of some of the weights.
+
+        Parameters
+        ----------
+        columns : ndarray of intp
+
+        Returns
+        -------
+        ColumnPenalty
+        """
         return replace(
             self, threshold=self.threshold[columns], strength=self.strength[columns]
         )

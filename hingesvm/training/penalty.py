@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from hingesvm.losses import MulticlassLoss
-from hingesvm.penalties import ColumnPenalty, ElasticNet, get_penalty
+from hingesvm.penalties import ColumnPenalty, ElasticNet, Penalty, get_penalty
 from hingesvm.training.parameters import HingeParameters
 
-__all__ = ["column_penalty", "has_l1", "refuse_penalty"]
+__all__ = ["PenaltyName", "column_penalty", "has_l1", "penalty_name", "refuse_penalty"]
+
+#: scikit-learn's names of the kinds of penalties.
+PenaltyName = Literal["l1", "l2", "elasticnet"]
 
 
 def has_l1(params: HingeParameters) -> bool:
     """Whether the penalty may be another one than half of the squared norm."""
     return get_penalty(params.l1_ratio) != ElasticNet(0.0)
+
+
+def penalty_name(l1_ratio: float | Penalty, n_features: int | None) -> PenaltyName:
+    """Return the kind of a penalty, by the name that scikit-learn gives it.
+
+    Parameters
+    ----------
+    l1_ratio : float or Penalty
+    n_features : int or None
+        Number of columns, if it is known. Otherwise a penalty that is no `ElasticNet`
+        counts as one with kinks and bends.
+    """
+    if isinstance(l1_ratio, ElasticNet):
+        l1_ratio = l1_ratio.l1_ratio
+    if isinstance(l1_ratio, Penalty):
+        if n_features is None:
+            return "elasticnet"
+        of = l1_ratio.columns(n_features)
+        has_kink, has_bend = bool(of.threshold.any()), bool(of.strength.any())
+    else:
+        has_kink, has_bend = l1_ratio > 0.0, l1_ratio < 1.0
+    if has_kink and has_bend:
+        return "elasticnet"
+    return "l1" if has_kink else "l2"
 
 
 def column_penalty(

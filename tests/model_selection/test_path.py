@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from hingesvm import HingeSVC
 from hingesvm.losses import SmoothedHinge, WestonWatkins
 from hingesvm.model_selection import HingePath, hinge_path
+from hingesvm.penalties import ElasticNet, get_penalty
 
 CS = [0.3, 1e-3, 4.0, 0.3]  # in no order, one twice
 KINDS = pytest.mark.parametrize(
@@ -221,3 +222,29 @@ def test_global_random_state_and_input_are_left_alone():
     np.testing.assert_array_equal(X, copies[0])
     np.testing.assert_array_equal(y, copies[1])
     np.testing.assert_array_equal(Cs, CS)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_path_counts_the_weights_that_are_not_0(n_classes):
+    X, y = make_data(90, 6, n_classes=n_classes)
+    path = hinge_path(X, y, Cs=CS, l1_ratio=0.9)
+    expected = [np.count_nonzero(HingeSVC(C, l1_ratio=0.9).fit(X, y).coef_) for C in CS]
+    np.testing.assert_array_equal(path.n_nonzeros, expected)
+    assert min(expected) < max(expected)
+    assert path.l1_ratio == 0.9
+    assert path == pickle.loads(pickle.dumps(path))
+    assert path != replace(path, l1_ratio=0.5)
+    assert hinge_path(X, y, Cs=CS).l1_ratio == 0.0
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0, ElasticNet(0.5, factors=[1, 2, 3, 4])])
+def test_losses_are_the_objective_less_the_penalty(share):
+    X, y = make_data(90, 4)
+    path = hinge_path(X, y, Cs=CS, l1_ratio=share, penalized_intercept=True)
+    for place in range(len(CS)):
+        scores = X @ path.coefs[place, 0] + path.intercepts[place, 0]
+        losses = np.maximum(1.0 - np.where(y == 1, 1, -1) * scores, 0.0).sum()
+        assert path.losses[place] == pytest.approx(losses)
+        penalty = get_penalty(share).value(path.coefs[place, 0])
+        penalty += 0.5 * path.intercepts[place, 0] ** 2
+        assert path.objectives[place] == pytest.approx(penalty + CS[place] * losses)
