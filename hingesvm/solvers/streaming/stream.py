@@ -23,6 +23,7 @@ from hingesvm.rows.columns import entries_above, mean_squares, unit_factors
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.stored import StoredRows
 from hingesvm.solvers import check_range
+from hingesvm.solvers.newton.narrow import is_narrow
 from hingesvm.solvers.streaming.lane import Lane
 from hingesvm.solvers.survey import survey_rows
 from hingesvm.solvers.sweeping.steps import WIDE, random_bits, work_of_sweep
@@ -60,6 +61,12 @@ _AGAIN_IF_WIDE, _SWEEPS_IF_WIDE = 20.0, 2.0
 # after which they are taken in any case. Work of Newton steps for each unit of a sweep
 # over the new rows, and for each batch besides.
 _GROWTH, _LARGEST_GROWTH, _WORK, _WORK_OF_BATCH = 0.1, 2.0, 8.0, 1e6
+# The same that need not be earned where few rows are stored: with more of it short
+# streams take long, with less their last rows are not in the model.
+_FREE_OF_BATCH, _FREE_OF_ROW = 2e6, 5e3
+# Relative gap above which rows since the last Newton steps call for others: while all
+# rows are stored, and later.
+_OUTDATED, _OUTDATED_IF_FROZEN = 1e-3, 2e-2
 # Rows nearest to their kinks that are known, for sweeps; and one row of how many tells
 # of the scales of columns.
 _NEAR, _JUDGES = 5000, 8
@@ -144,18 +151,23 @@ class Stream:
         stored, before = self._store(rows, codes, cost), len(self._codes) - rows.n_rows
         work = _WORK * work_of_sweep(rows) + _WORK_OF_BATCH
         self._credit += len(self.lanes) * work
-        is_due = self._is_due()
         for number, lane in enumerate(self.lanes):
             lane.add(rows.n_rows)
             whole = self._problem(stored, number)
             if self._is_one_sided(whole):
                 lane.stand_still(int(whole.signs[0]))
                 continue
+            if lane.is_begun:
+                lane.meet(whole.subset(np.arange(before, whole.n_rows)))
             if self._is_wide or lane.is_begun:
                 self._sweep(lane, whole, before)
             lane.prove(whole, self._longest)
+        free = 0.0
+        if stored.n_features <= 64:
+            free = len(self.lanes) * (_FREE_OF_BATCH + _FREE_OF_ROW * rows.n_rows)
+        is_due = self._is_due(free)
         if is_due:
-            self._settle(stored)
+            self._settle(stored, free)
         most = _MOST_ROWS_IF_WIDE if self._is_wide else _MOST_ROWS
         limit = min(most, int(_MOST_BYTES / self._row_bytes()))
         is_full = len(self._codes) > (1.0 + _SLACK) * limit
@@ -213,18 +225,24 @@ class Stream:
         if self._is_wide:
             lane.follow_duals(self._rule)
 
-    def _is_due(self) -> bool:
-        """Whether it is time to settle: rows of some class have grown in number."""
+    def _is_due(self, free: float) -> bool:
+        """Whether it is time to settle, of which so much work need not be earned."""
         if self._is_wide:
             return False
         if np.any(self._sizes > _LARGEST_GROWTH * self._settled):
             return True
+        price = self._price * float(self._sizes.sum() / max(self._settled.sum(), 1.0))
+        gap = max(lane.relative_gap for lane in self.lanes)
+        if self._n_frozen:
+            if price <= free and gap > _OUTDATED_IF_FROZEN:
+                return True
+        elif price <= max(self._credit, free):
+            return gap > _OUTDATED
         if not np.any(self._sizes >= (1.0 + _GROWTH) * self._settled):
             return False
-        price = self._price * float(self._sizes.sum() / self._settled.sum())
         return self._credit >= price
 
-    def _settle(self, stored: Rows) -> None:
+    def _settle(self, stored: Rows, free: float) -> None:
         """Solve the problems of stored rows, and count what that takes."""
         self._settled, self._price = self._sizes, 0.0
         live, sample = np.flatnonzero(~self._is_frozen), np.flatnonzero(self._is_frozen)
@@ -235,8 +253,8 @@ class Stream:
                 continue
             work = lane.settle(whole, live, sample, ratio)
             lane.prove(whole, self._longest)
-            self._credit -= work
             self._price += work
+        self._credit -= max(self._price - free, 0.0)
 
     def _look(self, stored: Rows, limit: int) -> None:
         """See which rows are near their kinks, and keep so many of them."""
@@ -357,7 +375,7 @@ class Stream:
         is_kept[frozen[: self._largest_sample(limit)]] = True
         kept = np.flatnonzero(is_kept)
         for lane in self.lanes:
-            lane.keep(kept)
+            lane.keep(kept, is_live)
         assert self._stored is not None
         self._stored.keep(is_kept)
         self._is_frozen = ~is_live[kept]
