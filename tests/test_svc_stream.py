@@ -257,7 +257,7 @@ def test_balanced_weights_are_those_of_the_classes_so_far():
     one = passed(HingeSVC(class_weight="balanced"), X, y, 100)
     two = passed(HingeSVC(), X, y, 100, weight)
     np.testing.assert_allclose(one.coef_, two.coef_, rtol=1e-9)
-    heavier = passed(HingeSVC(class_weight={0: 1.0, 1: 4.0}), X, y, 100)
+    heavier = passed(HingeSVC(class_weight={0: 1.0, 1: 20.0}), X, y, 100)
     same = passed(HingeSVC(), X, y, 100)
     assert heavier.decision_function(X).mean() > same.decision_function(X).mean()
 

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from hingesvm.losses import get_loss
 from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
-from hingesvm.training.labels import class_labels
+from hingesvm.training.labels import class_labels, plain, with_objects
 from hingesvm.training.parameters import HingeParameters, intercept_rule
 from hingesvm.training.validation import (
     check_sample_weight,
@@ -236,12 +236,12 @@ def _checked_classes(
     if stream is not None:
         if not np.array_equal(given, stream.classes):
             raise ValueError(
-                f"`classes={given.tolist()}` is not the same as on last call to "
-                f"partial_fit, was: {stream.classes.tolist()}."
+                f"`classes={plain(given)}` is not the same as on last call to "
+                f"partial_fit, was: {plain(stream.classes)}."
             )
     elif len(given) < 2:
         raise ValueError(
-            f"classes must have at least two labels, got {given.tolist()}: pass all "
+            f"classes must have at least two labels, got {plain(given)}: pass all "
             "that will ever occur."
         )
     return given
@@ -258,7 +258,7 @@ def _checked_batch(
     if is_plain(X, ordered=True) and not has_names:
         if is_first:
             estimator.n_features_in_ = X.shape[1]
-        labels: NDArray[Any] = np.asarray(y)
+        labels: NDArray[Any] = np.asarray(with_objects(y))
         if X.shape[1] == estimator.n_features_in_ and labels.shape == (len(X),):
             return X, labels
     return checked_matrix(estimator, X, y, reset=is_first)
@@ -277,12 +277,17 @@ def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
         codes = np.array([places.get(label, -1) for label in y.tolist()], dtype=np.intp)
         is_known = codes >= 0
     if not np.all(is_known):
-        stranger = y.tolist()[int(np.argmin(is_known))]
+        first = int(np.argmin(is_known))
+        stranger = plain(y[first : first + 1])[0]
         raise ValueError(
             f"y has the label {stranger!r}, which is not one of `classes`, "
-            f"{classes.tolist()}. Classes must have all labels from the first call on; "
+            f"{plain(classes)}. Classes must have all labels from the first call on; "
             "for another one begin a stream anew."
         )
+    if y.dtype.kind not in "biuf":
+        # As `fit` does, to which numbers that are objects are no labels. One label
+        # tells, and is passed three times as scikit-learn warns where most differ.
+        check_classification_targets(np.repeat(y[:1], 3))
     return codes
 
 

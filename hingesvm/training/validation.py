@@ -20,6 +20,7 @@ from hingesvm.rows.contract import Rows
 from hingesvm.rows.copied import Matrix
 from hingesvm.rows.memory import MemoryRows, no_such_column
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
+from hingesvm.training.labels import with_objects
 
 __all__ = [
     "aligned",
@@ -127,7 +128,7 @@ def checked_matrix(
     found = validate_data(
         estimator,
         X,
-        y,
+        with_objects(y),
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         order="C",

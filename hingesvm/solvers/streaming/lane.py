@@ -6,7 +6,7 @@ which their losses are linear, as those of rows that stay on their side of the k
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np

@@ -23,7 +23,6 @@ from hingesvm.rows.columns import entries_above, mean_squares, unit_factors
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.stored import StoredRows
 from hingesvm.solvers import check_range
-from hingesvm.solvers.newton.narrow import is_narrow
 from hingesvm.solvers.streaming.lane import Lane
 from hingesvm.solvers.survey import survey_rows
 from hingesvm.solvers.sweeping.steps import WIDE, random_bits, work_of_sweep
