@@ -38,7 +38,7 @@ _OF_FIT = (
     *("objective_", "dual_gap_", "n_iter_", "history_"),
     *("dual_coef_", "_dual_costs"),
 )
-_OF_STREAM = ("_stream", "n_samples_seen_", "lower_bound_")
+_OF_STREAM = ("_stream", "n_samples_seen_")
 
 # Rows that are taken at once: a bound of the memory that a large batch takes.
 _AT_ONCE = 10_000
@@ -76,6 +76,9 @@ class StreamTraining:
         self._dtype = X.dtype
         self._sizes = np.zeros(len(classes))
         self.n_samples = 0
+        # The highest bound so far, as more rows only raise the minimum, and whether it
+        # is that of all rows.
+        self._bound, self._is_proven = 0.0, True
 
     def copy(self) -> StreamTraining:
         """Return a copy that can change while this one stays as it is."""
@@ -134,6 +137,18 @@ class StreamTraining:
             some = slice(first, first + _AT_ONCE)
             self._stream.add(checked_rows(X[some]), codes[some], costs[some])
         self.n_samples += len(codes)
+        self._is_proven = False
+
+    @property
+    def lower_bound(self) -> float:
+        """A lower bound of the least objective over all rows so far.
+
+        Newton steps prove it when it is first asked for; they do not change the model.
+        """
+        if not self._is_proven:
+            self._bound = max(self._bound, self._stream.lower_bound())
+            self._is_proven = True
+        return self._bound
 
     def _converted(self, X: Matrix) -> Matrix:
         """Return rows as the first batch had them, dense or CSR."""
@@ -170,7 +185,6 @@ class StreamTraining:
                 [lane.intercept for lane in lanes], dtype=self._dtype
             ),
             "n_samples_seen_": self.n_samples,
-            "lower_bound_": float(sum(lane.lower_bound for lane in lanes)),
         }
 
 
@@ -307,6 +321,16 @@ class PartialFitMixin:
 
     # None of a model that is not of a stream.
     _stream: StreamTraining | None = None
+
+    @property
+    def lower_bound_(self) -> float:
+        """A proven lower bound of the least objective over all rows of a stream.
+
+        It takes Newton steps, on a copy, when it is first read after a batch.
+        """
+        if self._stream is None:
+            raise AttributeError("lower_bound_ is that of a stream: call partial_fit.")
+        return self._stream.lower_bound
 
     @available_if(_trains_each_class)
     @_fit_context(prefer_skip_nested_validation=False)

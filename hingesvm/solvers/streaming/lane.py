@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
+from hingesvm.problems.intercept import minimise_over_intercept
 from hingesvm.problems.rounding import round_to
 from hingesvm.solvers.choice import solve_in_turns
 from hingesvm.solvers.newton.narrow import is_narrow
@@ -67,17 +68,14 @@ class Lane:
         Those over frozen rows, and over all rows.
     lower_bound : float
         The best so far: the minimum only rises with more rows.
-    turning : float
-        The intercept of sweeps, the multiplier of sum a y = 0 where it is free.
+    imbalance : float
+        The sum of a y as sweeps leave it.
     is_begun : bool
         Whether Newton steps were taken.
     primal : float
-        The objective of the model over all rows, where Newton steps were taken and
-        frozen rows are linear.
+        About the objective of the model over all rows, once Newton steps were taken.
     rho : float
         The proximal step that Newton steps go on with.
-    near : ndarray of intp
-        Stored rows nearest to their kinks, the nearest first.
     waits : ndarray of int8, of shape (n_stored,)
         For how many batches a row is passed over.
     shrink_above : float
@@ -91,8 +89,8 @@ class Lane:
     intercept: float = 0.0
     lower_bound: float = 0.0
     turning: float = 0.0
+    imbalance: float = 0.0
     rho: float = _FIRST_RHO
-    near: IndexArray = field(default_factory=lambda: np.empty(0, np.intp))
     waits: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
     shrink_above: float = np.inf
     is_begun: bool = False
@@ -141,10 +139,8 @@ class Lane:
         some: IndexArray,
         n_sweeps: float,
         random_state: NDArray[np.uint64],
-        *,
-        shrinks: bool,
     ) -> None:
-        """Take steps at some of the stored rows, and follow with the sums.
+        """Take steps at some of the stored rows; the sums do not follow.
 
         Parameters
         ----------
@@ -155,8 +151,6 @@ class Lane:
             Sweeps over these, counted by visits.
         random_state : ndarray of uint64, of shape (1,)
             Changed in place.
-        shrinks : bool
-            Whether rows are passed over from the first sweep on, and at rest then.
         """
         part = whole.subset(some)
         rows, before = part.rows, self.alpha[some]
@@ -165,30 +159,54 @@ class Lane:
         state = Sweeps(
             row_steps(part, norms, tau),
             tau,
-            before.copy(),
-            self.sums.fixed.w_of_duals.astype(rows.dtype),
+            before,
+            self.weights.astype(rows.dtype),
             self.turning,
             np.arange(rows.n_rows, dtype=np.intp),
             rows.n_rows,
-            self.shrink_above if shrinks else np.inf,
+            self.shrink_above,
             random_state,
-            self.sums.fixed.imbalance,
+            self.imbalance,
         )
         taken = 0.0
         while taken < n_sweeps and state.n_active:
             # One at a time, as rows are at rest that it drops.
-            taken += sweep(part, state, 0.0 if shrinks else n_sweeps - taken, 0.0)
-        alpha = np.minimum(np.maximum(state.alpha, 0.0), part.bound)
-        self.sums.without(part, before).balance(alpha)
-        self.turning = state.intercept
-        self.sums = self.sums.changed(part, before, alpha)
-        self._set(some, alpha)
-        if shrinks:
-            self.shrink_above = state.shrink_above
-            waits = self.waits.copy()
-            waits[some] = _WAITS
-            waits[some[state.order[: state.n_active]]] = 0
-            self.waits = waits
+            taken += sweep(part, state, 0.0, 0.0)
+        self._set(some, np.minimum(np.maximum(state.alpha, 0.0), part.bound))
+        self.weights = state.w.astype(np.float64)
+        self.intercept = self.turning = state.intercept
+        self.imbalance = state.imbalance
+        if part.intercept_rule == "free":
+            active = state.order[: state.n_active]
+            self._turn(part.subset(active), state.alpha[active])
+        self.shrink_above = state.shrink_above
+        waits = self.waits.copy()
+        waits[some] = _WAITS
+        waits[some[state.order[: state.n_active]]] = 0
+        self.waits = waits
+
+    def _turn(self, active: Problem, alpha: Float64Array) -> None:
+        """Take the best intercept for the weights, where only active rows move.
+
+        That of sweeps is a multiplier, which comes late.
+        """
+        # What all others pull, whose slopes do not change.
+        pull = self.imbalance - active.imbalance(alpha)
+        most = [float(active.bound.sum(where=active.signs == s)) for s in (1, -1)]
+        if not (-most[0] < pull < most[1]):
+            return
+        # A row far beyond its kink stands for them.
+        scores = active.rows.margins(self.weights)
+        far = 2.0 + abs(self.intercept) + 2.0 * float(np.abs(scores).max())
+        sign = 1 if pull > 0.0 else -1
+        curvature = 0.0 if active.has_kink else 1.0 / max(abs(pull), 1.0)
+        self.intercept = minimise_over_intercept(
+            np.append(active.signs, np.int8(sign)),
+            np.append(active.bound, abs(pull)),
+            np.append(active.curvature, curvature),
+            np.append(scores, -sign * far),
+            self.intercept,
+        )
 
     def _set(self, some: IndexArray, values: Float64Array) -> None:
         """Set dual variables of some rows."""
@@ -196,10 +214,19 @@ class Lane:
         alpha[some] = values
         self.alpha = alpha
 
-    def follow_duals(self, rule: str) -> None:
-        """Take the weights of the dual variables as the model."""
+    def add_up(self, whole: Problem) -> None:
+        """Take the sums and the weights anew of the dual variables, made feasible.
+
+        Parameters
+        ----------
+        whole : Problem
+            That of all stored rows, none of which is frozen.
+        """
+        alpha = self.alpha.copy()
+        self.frozen.without(whole, np.zeros(len(alpha))).balance(alpha)
+        self.alpha, self.sums = alpha, self.frozen.with_rows(whole, alpha)
         self.weights = self.sums.fixed.w_of_duals
-        self.intercept = 0.0 if rule == "none" else self.turning
+        self.imbalance = self.sums.fixed.imbalance
 
     def prove(self, whole: Problem, longest: float) -> None:
         """Raise the lower bound to what the sums prove."""
@@ -237,7 +264,7 @@ class Lane:
             goal = _GOAL_IF_NARROW if is_narrow(part) else _GOAL_OF_ALL
             found = self._solve(part, alpha, goal)
             self._take(part, live, found.alpha)
-            self._follow(found, found.primal)
+            self._take_model(found)
             return found.work
         some = whole.subset(sample, ratio)
         frozen = Frozen(part, self.frozen, some, ratio * self.alpha[sample])
@@ -247,7 +274,7 @@ class Lane:
         if len(sample):
             found, more = self._judge(found, frozen, whole, live, sample)
             work += more
-        self._follow(found, found.primal)
+        self._take_model(found)
         return work
 
     def _judge(
@@ -291,10 +318,10 @@ class Lane:
             is_linear = False
         return best, work
 
-    def _follow(self, found: _Found, primal: float) -> None:
+    def _take_model(self, found: _Found) -> None:
         """Take where Newton steps have led as the model."""
         self.weights, self.intercept = found.w, found.intercept
-        self.turning, self.primal = found.intercept, primal
+        self.primal = found.primal
 
     def _take(self, part: Problem, live: IndexArray, found: Float64Array) -> None:
         """Take dual variables of the live rows, made feasible, if they prove more."""
@@ -377,13 +404,9 @@ class Lane:
         self.frozen = self.frozen.with_rows(part, alpha)
         self._set(gone, alpha)
 
-    def keep(self, kept: IndexArray, is_live: BoolArray) -> None:
-        """Drop all other stored rows; those that are not live are frozen."""
-        place = np.full(len(self.alpha), -1, dtype=np.intp)
-        place[kept] = np.arange(len(kept))
+    def keep(self, kept: IndexArray) -> None:
+        """Drop all other stored rows."""
         self.alpha, self.waits = self.alpha[kept], self.waits[kept]
-        # Steps at frozen rows would change what their sums say.
-        self.near = place[self.near[is_live[self.near]]]
 
 
 class _Found(NamedTuple):

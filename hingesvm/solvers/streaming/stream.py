@@ -50,25 +50,24 @@ _RARE, _LARGE = 0.25, 3.0
 _TIE = 1e-9
 
 # Work (docs/experiments.md#streams).
-# Rows that are swept over again with those of a batch, in units of these, and sweeps:
-# more of them take time, with fewer of them the bound is less good, and of wide rows
-# the model.
-_AGAIN, _SWEEPS = 1.0, 3.0
-# The same of wide rows.
-_AGAIN_IF_WIDE, _SWEEPS_IF_WIDE = 20.0, 2.0
+# Wide rows that are swept over again with those of a batch, in units of these, and
+# sweeps: more of them take time, with fewer of them the model is less good.
+_AGAIN, _SWEEPS = 20.0, 1.5
 # Part of all rows that is new before Newton steps are taken, and factor of their number
 # after which they are taken in any case. Work of Newton steps for each unit of a sweep
 # over the new rows, and for each batch besides.
 _GROWTH, _LARGEST_GROWTH, _WORK, _WORK_OF_BATCH = 0.1, 2.0, 8.0, 1e6
-# The same that need not be earned where few rows are stored: with more of it short
-# streams take long, with less their last rows are not in the model.
-_FREE_OF_BATCH, _FREE_OF_ROW = 2e6, 5e3
-# Relative gap above which rows since the last Newton steps call for others: while all
-# rows are stored, and later.
+# Work that need not be earned, for each batch and each row, of tables of few columns:
+# with more of it tables take long, with less few rows are not settled at once.
+_FREE_OF_BATCH, _FREE_OF_ROW, _FEW_COLUMNS = 2e6, 5e3, 64
+# The same for each row while so few rows, and rows times columns, are stored: with more
+# of it short streams take long, with less they lack their last rows.
+_FREE_IF_FEW, _FEW_ROWS, _FEW_VALUES = 2e5, 2500, 1_000_000
+# Relative gap above which rows since the last Newton steps call for others, while all
+# rows are stored, and later: a small one takes steps in vain, a large one is an error.
 _OUTDATED, _OUTDATED_IF_FROZEN = 1e-3, 2e-2
-# Rows nearest to their kinks that are known, for sweeps; and one row of how many tells
-# of the scales of columns.
-_NEAR, _JUDGES = 5000, 8
+# One row of how many tells of the scales of columns: of more the first ones tell alone.
+_JUDGES = 8
 
 
 class Stream:
@@ -158,12 +157,9 @@ class Stream:
                 continue
             if lane.is_begun:
                 lane.meet(whole.subset(np.arange(before, whole.n_rows)))
-            if self._is_wide or lane.is_begun:
+            if self._is_wide:
                 self._sweep(lane, whole, before)
-            lane.prove(whole, self._longest)
-        free = 0.0
-        if stored.n_features <= 64:
-            free = len(self.lanes) * (_FREE_OF_BATCH + _FREE_OF_ROW * rows.n_rows)
+        free = len(self.lanes) * _free_work(stored, rows.n_rows)
         is_due = self._is_due(free)
         if is_due:
             self._settle(stored, free)
@@ -211,18 +207,29 @@ class Stream:
         return self._rule == "free" and bool(np.all(signs == signs[0]))
 
     def _sweep(self, lane: Lane, whole: Problem, before: int) -> None:
-        """Sweep over the new rows, behind `before` others, and some of these."""
-        count = whole.n_rows - before
+        """Sweep over the new wide rows, behind `before` others, and some of these."""
         new = np.arange(before, whole.n_rows, dtype=np.intp)
-        if self._is_wide:
-            old = lane.awake(before, int(_AGAIN_IF_WIDE * count))
-        else:
-            old = np.sort(lane.near[: int(_AGAIN * count)])
+        old = lane.awake(before, int(_AGAIN * len(new)))
         some = np.concatenate([old, new])
-        sweeps = _SWEEPS_IF_WIDE if self._is_wide else _SWEEPS
-        lane.sweep(whole, some, sweeps, self._random, shrinks=self._is_wide)
-        if self._is_wide:
-            lane.follow_duals(self._rule)
+        lane.sweep(whole, some, _SWEEPS, self._random)
+
+    def lower_bound(self) -> float:
+        """Return a proven lower bound of the least objective over all rows so far.
+
+        Where there are new rows since Newton steps were taken, a copy takes them. The
+        dual variables of wide rows are those of the sweeps.
+        """
+        other = self.copy()
+        if other._stored is not None:
+            stored = other._stored.rows()
+            if self._is_wide:
+                for number, lane in enumerate(other.lanes):
+                    whole = other._problem(stored, number)
+                    lane.add_up(whole)
+                    lane.prove(whole, self._longest)
+            elif np.any(self._sizes > self._settled):
+                other._settle(stored, 0.0)
+        return float(sum(lane.lower_bound for lane in other.lanes))
 
     def _is_due(self, free: float) -> bool:
         """Whether it is time to settle, of which so much work need not be earned."""
@@ -270,10 +277,6 @@ class Stream:
             )
             sides = np.where(far < near, shortfalls[number] > 0.0, sides)
             near = np.minimum(near, far)
-            if not self._is_wide:
-                order = np.argsort(far, kind="stable")
-                order = order[~self._is_frozen[order]]
-                lane.near = order[:_NEAR]
         if limit < stored.n_rows:
             self._drop(
                 stored, self._chosen(stored, near, sides, limit), limit, shortfalls
@@ -374,7 +377,7 @@ class Stream:
         is_kept[frozen[: self._largest_sample(limit)]] = True
         kept = np.flatnonzero(is_kept)
         for lane in self.lanes:
-            lane.keep(kept, is_live)
+            lane.keep(kept)
         assert self._stored is not None
         self._stored.keep(is_kept)
         self._is_frozen = ~is_live[kept]
@@ -384,6 +387,15 @@ class Stream:
             self._reach = self._reach[kept]
             return
         for number, lane in enumerate(self.lanes):
-            # So that rounding errors of many changes do not pile up.
-            whole = self._problem(self._stored.rows(), number)
-            lane.sums = lane.frozen.with_rows(whole, lane.alpha)
+            # So that rounding errors of many steps do not pile up.
+            lane.add_up(self._problem(self._stored.rows(), number))
+
+
+def _free_work(stored: Rows, n_new: int) -> float:
+    """Return the work of Newton steps that a batch of so many rows need not earn."""
+    count, width = stored.n_rows, stored.n_features
+    if count <= _FEW_ROWS and count * width <= _FEW_VALUES:
+        return _FREE_OF_BATCH + _FREE_IF_FEW * n_new
+    if width <= _FEW_COLUMNS:
+        return _FREE_OF_BATCH + _FREE_OF_ROW * n_new
+    return 0.0
