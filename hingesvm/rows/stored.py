@@ -50,14 +50,6 @@ class _Growing:
         grown._count = grown._taken[0] = now
         return grown
 
-    def kept(self, places: IndexArray) -> _Growing:
-        """Return it with some values only, and room for others as before."""
-        room = np.empty_like(self._room)
-        grown = _Growing(room[: len(places)])
-        np.take(self.values, places, axis=0, out=grown.values, mode="clip")
-        grown._room = room
-        return grown
-
     def __getstate__(self) -> dict[str, Any]:
         return vars(_Growing(self.values.copy()))
 
@@ -134,10 +126,10 @@ class StoredRows:
         ----------
         is_kept : ndarray of bool, of shape (n_rows,)
         """
-        X = self._matrix()[is_kept] if self.is_sparse else None
+        X = self._matrix()[is_kept]
         self._norms = _Growing(self._norms.values[is_kept])
-        if X is None:
-            self._data = self._data.kept(np.flatnonzero(is_kept))
+        if not self.is_sparse:
+            self._data = _Growing(X)
             return
         self._data, self._indices = _Growing(X.data), _Growing(X.indices)
         self._starts = _Growing(X.indptr.astype(np.int32))

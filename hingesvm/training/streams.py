@@ -380,8 +380,9 @@ class PartialFitMixin:
 
         Notes
         -----
-        `lower_bound_` is proven for all rows so far, those that were dropped too. With
-        the objective from a second pass it makes a certificate.
+        `lower_bound_` is proven for all rows so far, those that were dropped too, when
+        it is first read after a batch. With the objective from a second pass it makes a
+        certificate.
 
         Rows should come in random order. Those of one class after the other give a
         less good model, and a poor bound.

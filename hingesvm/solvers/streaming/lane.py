@@ -65,11 +65,12 @@ class Lane:
     alpha : ndarray of float64, of shape (n_stored,)
         Dual variables of stored rows; of the frozen ones among them those of then.
     frozen, sums : Sums
-        Those over frozen rows, and over all rows.
+        Those over frozen rows, and over all rows; the latter do not follow sweeps.
     lower_bound : float
         The best so far: the minimum only rises with more rows.
-    imbalance : float
-        The sum of a y as sweeps leave it.
+    turning, imbalance : float
+        The intercept of sweeps, which is a multiplier of the sum of a y where it is
+        free, and that sum as they leave it.
     is_begun : bool
         Whether Newton steps were taken.
     primal : float
@@ -237,8 +238,7 @@ class Lane:
     ) -> float:
         """Solve the problem of the live rows, the frozen ones held fixed.
 
-        Where these are not as linear as they were frozen, the weights are those of a
-        problem in which the sample stands for them.
+        Where these are not as linear as they were frozen, a sample of them helps.
 
         Parameters
         ----------

@@ -1,10 +1,10 @@
 """A stream: rows are seen once, in batches, and a bounded number of them is kept.
 
-Each batch is swept over together with stored rows near their kinks, as LASVM processes
-a new row and reprocesses old ones (Bordes, Ertekin, Weston and Bottou, "Fast kernel
-classifiers with online and active learning", JMLR 6, 2005). From time to time Newton
-steps solve the problem of all stored rows; wide rows are swept over instead. Rows far
-from their kinks are frozen where there is no room for them: their losses stay linear.
+From time to time Newton steps solve the problem of all stored rows. Wide rows are swept
+over instead, each batch together with stored rows, as LASVM processes a new row and
+reprocesses old ones (Bordes, Ertekin, Weston and Bottou, "Fast kernel classifiers with
+online and active learning", JMLR 6, 2005). Rows far from their kinks are frozen where
+there is no room for them: their losses stay linear.
 
 The dual value of all rows, the frozen ones too, is a lower bound of the minimum.
 """
@@ -62,7 +62,7 @@ _GROWTH, _LARGEST_GROWTH, _WORK, _WORK_OF_BATCH = 0.1, 2.0, 8.0, 1e6
 _FREE_OF_BATCH, _FREE_OF_ROW, _FEW_COLUMNS = 2e6, 5e3, 64
 # The same for each row while so few rows, and rows times columns, are stored: with more
 # of it short streams take long, with less they lack their last rows.
-_FREE_IF_FEW, _FEW_ROWS, _FEW_VALUES = 2e5, 2500, 1_000_000
+_FREE_IF_FEW, _FEW_ROWS, _FEW_VALUES = 2e5, 10_000, 250_000
 # Relative gap above which rows since the last Newton steps call for others, while all
 # rows are stored, and later: a small one takes steps in vain, a large one is an error.
 _OUTDATED, _OUTDATED_IF_FROZEN = 1e-3, 2e-2
