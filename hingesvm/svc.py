@@ -118,7 +118,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         Rows of positive weight that `partial_fit` was given; after it alone.
     lower_bound_ : float
         Proven lower bound of the least objective over all of these rows, summed over
-        the one-vs-rest problems; after `partial_fit` alone.
+        the one-vs-rest problems, when it is read; after `partial_fit` alone.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -21,6 +21,7 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.rows.csr import no_such_column
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
+from hingesvm.training.labels import with_objects
 
 __all__ = [
     "aligned",
@@ -130,7 +131,7 @@ def checked_matrix(
     found = validate_data(
         estimator,
         X,
-        y,
+        with_objects(y),
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         order="C",
