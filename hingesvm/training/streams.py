@@ -17,6 +17,7 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
 from hingesvm.training.labels import class_labels, plain, with_objects
 from hingesvm.training.parameters import HingeParameters, intercept_rule
+from hingesvm.training.penalty import refuse_penalty
 from hingesvm.training.validation import (
     check_sample_weight,
     checked_matrix,
@@ -217,6 +218,7 @@ def advanced(
     ValueError
         If the input is unusable; the message says why.
     """
+    refuse_penalty(estimator, "partial_fit")
     is_first = stream is None
     if is_first and classes is None:
         # Those of a fit, of whose rows nothing else is known.

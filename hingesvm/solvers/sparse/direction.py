@@ -63,7 +63,7 @@ class Curvature:
     def length(self) -> float:
         """Mean of the squared norms of all rows, for each column."""
         rows = self.problem.rows
-        return float(rows.squared_norms().mean()) / rows.n_features
+        return float(rows.squared_norms().mean()) / max(rows.n_features, 1)
 
     def of(self, free: IndexArray, slope: Float64Array) -> Float64Array:
         """Return the sum of slope_i x_i x_i' over some rows; the lower triangle."""
