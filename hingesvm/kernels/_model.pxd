@@ -17,9 +17,10 @@ cdef enum:
     # Coordinates that are not 0 up to which systems are solved here: LAPACK is faster for
     # more of them.
     MOST_ON_FACE = 200
-    # Sweeps over the coordinates that are not 0 in a round: a few of them make the steps
-    # of the first direct solve longer, and more take as long as another solve.
-    MOST_SWEEPS = 4
+    # Sweeps over the coordinates that are not 0 before a direct solve: a few of them make
+    # its steps longer, and as many as take its time may do without it.
+    LEAST_SWEEPS = 4
+    SWEEPS_PER_SOLVE = 12
     # Rounds without progress, after which rounding errors are what is left.
     MOST_STALLS = 3
     # The shift of a system grows a hundredfold each time, from 1e-14.
@@ -241,8 +242,8 @@ cdef inline double sweep(Model* model, bint with_leaving) noexcept nogil:
     return work
 
 
-cdef inline bint outside_is_far(const Model* model) noexcept nogil:
-    """Whether coordinates that are 0 miss optimality by far more than the others."""
+cdef inline (double, double) distances(const Model* model) noexcept nogil:
+    """Return how far coordinates that are not 0 miss optimality, and all others."""
     cdef double inside = 0.0, outside = 0.0, far
     cdef ptrdiff_t j
     for j in range(model.m):
@@ -251,7 +252,15 @@ cdef inline bint outside_is_far(const Model* model) noexcept nogil:
             inside = max(inside, far)
         else:
             outside = max(outside, far)
-    return inside < ROUGHLY * outside
+    return inside, outside
+
+
+cdef inline ptrdiff_t sweeps_before_solve(const Model* model) noexcept nogil:
+    """Return how many sweeps go before a direct solve: about as many as take its time."""
+    cdef ptrdiff_t j, k = 0
+    for j in range(model.m):
+        k += model.z[j] != 0.0
+    return LEAST_SWEEPS + k * k // (SWEEPS_PER_SOLVE * model.m)
 
 
 cdef inline double set_face(Model* model) noexcept nogil:
@@ -446,7 +455,7 @@ cdef inline int go_on(Model* model, double work) noexcept nogil:
     Then `direction` is to be set and `has_direction` with it.
     """
     cdef bint has_changed
-    cdef double k
+    cdef double k, inside, outside, enough = model.tol * model.unit
     while True:
         if model.phase == BEGIN and (
             model.least <= model.tol
@@ -460,9 +469,10 @@ cdef inline int go_on(Model* model, double work) noexcept nogil:
             work -= sweep(model, True)
             model.n_sweeps, model.phase = 0, SWEEP
         elif model.phase == SWEEP:
-            if outside_is_far(model):
+            inside, outside = distances(model)
+            if inside < ROUGHLY * outside or max(inside, outside) <= enough:
                 work -= end_round(model)
-            elif model.n_sweeps < MOST_SWEEPS:
+            elif model.n_sweeps < sweeps_before_solve(model):
                 work -= sweep(model, False)
                 model.n_sweeps += 1
             else:
