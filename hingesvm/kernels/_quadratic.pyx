@@ -57,6 +57,20 @@ def descend(
             coordinate_step(&hessian[j, 0], threshold[j], j, m, &z[0], &gradient[0])
 
 
+def symmetric(
+    const double[:, ::1] lower, const ptrdiff_t[::1] chosen, double[:, ::1] out
+):
+    """Set a matrix to chosen rows and columns, ascending, of one known by its lower half."""
+    cdef ptrdiff_t m = chosen.shape[0], i, j
+    cdef double value
+    with nogil:
+        for i in range(m):
+            for j in range(i + 1):
+                value = lower[chosen[i], chosen[j]]
+                out[i, j] = value
+                out[j, i] = value
+
+
 def room_for(ptrdiff_t m):
     """Return how much room `minimise` needs for so many coordinates."""
     return room_of(m)

@@ -33,6 +33,7 @@ from hingesvm.problems.start import Start
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.narrow import DRIFT, Narrow, is_narrow
+from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.proximal import Growth, first_rho, units
 from hingesvm.solvers.newton.starts import BandStart, InterruptedStart, NewtonStart
 from hingesvm.solvers.newton.state import State, settle
@@ -240,6 +241,8 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
     inner = start.inner if isinstance(start, NewtonStart) else None
     curvature = None
     if isinstance(problem, PenalizedProblem):
+        if kept is None:
+            kept = KeptProducts(problem.rows, bordered=problem.intercept_rule != "none")
         curvature = Curvature(problem, kept)
     elif inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.kernels.build import _quadratic
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.solvers.newton.products import KeptProducts
@@ -119,8 +120,8 @@ def penalized_step(
     columns = penalty.active(w, v)
     part, d = penalty.subset(columns), problem.rows.n_features
     chosen = columns if rule == "none" else np.append(columns, d)
-    hessian = np.tril(curvature.of(free, pace[free])[np.ix_(chosen, chosen)])
-    hessian += np.tril(hessian, -1).T
+    hessian = np.empty((len(chosen), len(chosen)))
+    _quadratic.symmetric(curvature.of(free, pace[free]), chosen, hessian)
     here, push, threshold = w[columns], v[columns], part.threshold
     far = max(float(part.violation(here, push).max(initial=0.0)), abs(pull))
     added = part.strength.copy()
