@@ -143,16 +143,19 @@ def _end(
         point = state.alpha, state.w, state.intercept
     if isinstance(state, Narrow):
         return NewtonStart(*point, rho=state.rho, unit=state.unit)
-    shortfall = None
-    if progress.problem.penalty is not None and state.is_at(*point[1:]):
+    shortfall, kept = None, None
+    if progress.problem.penalty is not None:
         # Steps on other columns go on from there.
-        shortfall = state.shortfall
+        kept = state.kept
+        if state.is_at(*point[1:]):
+            shortfall = state.shortfall
     return InterruptedStart(
         *point,
         rho=state.rho,
         unit=state.unit,
         inner=state.inner,
         shortfall=shortfall,
+        kept=kept,
         anchor=state.anchor,
     )
 
@@ -241,6 +244,7 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
     inner = start.inner if isinstance(start, NewtonStart) else None
     curvature = None
     if isinstance(problem, PenalizedProblem):
+        kept = start.kept if isinstance(start, NewtonStart) else None
         if kept is None:
             kept = KeptProducts(problem.rows, bordered=problem.intercept_rule != "none")
         curvature = Curvature(problem, kept)

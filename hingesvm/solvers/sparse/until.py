@@ -30,7 +30,7 @@ Inner = Callable[[Progress, Start, float], NewtonStart]
 # Columns that join at first; later ones are no more than this many times those there
 # are: with more, products are of columns that stay at 0; with fewer, there are more
 # rounds (docs/experiments.md#sparse-weights).
-_FIRST, _GROWTH = 100, 1.0
+_FIRST, _GROWTH = 100, 2.0
 # Columns of sparse rows up to which all take part: their products are few anyway, and
 # each round takes passes over all rows.
 _FEW_SPARSE = 500
@@ -79,15 +79,22 @@ def columns_until(
         progress.record(certificate, proven=True, active=len(columns))
         if progress.exhausted or progress.relative_gap <= goal:
             return
-        columns = _chosen(problem, w, v, columns, most)
-        part, gap = problem, goal
-        if len(columns) < len(w):
-            part = problem.on_columns(problem.rows.columns(columns), columns)
+        chosen, kept = _chosen(problem, w, v, columns, most), None
+        gap = goal
+        if len(chosen) < len(w):
             gap = max(_PART * progress.relative_gap, 0.5 * goal)
+        if end is not None and np.isin(chosen, columns).all():
+            # None has joined: the steps go on.
+            kept = end.kept
+        elif len(chosen) < len(w):
+            columns = chosen
+            part = problem.on_columns(problem.rows.columns(columns), columns)
+        else:
+            columns, part = chosen, problem
         inside = Progress(part, gap, progress.max_iter, progress.n_iter)
         point = Start(alpha, w[columns], intercept, v[columns])
         if end is not None:
-            point = end.moved(point, shortfall)
+            point = end.moved(point, shortfall, kept)
         end = inner(inside, point, gap)
         progress.n_iter, progress.work = inside.n_iter, progress.work + inside.work
         w = np.zeros_like(w)
