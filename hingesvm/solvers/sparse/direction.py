@@ -138,12 +138,13 @@ def penalized_step(
         added = np.append(added, least)
     hessian.flat[:: len(hessian) + 1] += added
     unit = float(np.abs(bent - push).max(initial=0.0) + threshold.max(initial=0.0))
+    start = far / unit if unit > 0.0 else 0.0
     end, _ = minimise_quadratic(
         hessian,
         bent - push,
         threshold,
         here,
-        tol=max(_FINE, min(_PART * gap, _SHRINKS * far / unit)),
+        tol=max(_FINE, min(_PART * gap, _SHRINKS * start)),
         check_cancelled=problem.rows.check_cancelled,
     )
     step = end - here
