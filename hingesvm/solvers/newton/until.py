@@ -244,9 +244,11 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
     inner = start.inner if isinstance(start, NewtonStart) else None
     curvature = None
     if isinstance(problem, PenalizedProblem):
-        kept = start.kept if isinstance(start, NewtonStart) else None
-        if kept is None:
-            kept = KeptProducts(problem.rows, bordered=problem.intercept_rule != "none")
+        bordered = problem.intercept_rule != "none"
+        if isinstance(start, NewtonStart) and start.kept is not None:
+            kept = start.kept
+        elif problem.rows.is_sparse:
+            kept = KeptProducts(problem.rows, bordered=bordered)
         curvature = Curvature(problem, kept)
     elif inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
