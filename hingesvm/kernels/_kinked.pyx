@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True
-"""One inner problem of the batch method whose penalty has kinks, on few rows and columns.
+"""An inner problem of the batch method with kinks in the penalty, on few rows and columns.
 
-Rows are in tiles, as in ``_narrow.pyx``, and a step is what ``solvers/sparse/direction.py``
-and ``line_search.py`` say. No function holds the GIL while it works.
+Rows are in tiles, as in ``_narrow.pyx``, and a step is what ``direction.py`` and
+``line_search.py`` of ``solvers/sparse`` say. No function holds the GIL while it works.
 """
 
 from libc.math cimport INFINITY, fabs, sqrt
@@ -61,7 +61,6 @@ cdef struct Kinks:
     bint is_penalized
     # Bend of columns without strength, as a part of all pace.
     double length
-    double fine
     Model model
     ptrdiff_t* active
     double* slope

@@ -129,8 +129,10 @@ def minimise(
             model.k, model.unit = <ptrdiff_t>state[SIZE], state[UNIT]
             model.lowest, model.least = state[LOWEST], state[LEAST]
             model.phase = <Phase><int>state[PHASE]
-            model.n_rounds, model.n_stalls = <ptrdiff_t>state[ROUNDS], <ptrdiff_t>state[STALLS]
-            model.n_sweeps, model.n_solves = <ptrdiff_t>state[SWEEPS], <ptrdiff_t>state[SOLVES]
+            model.n_rounds = <ptrdiff_t>state[ROUNDS]
+            model.n_stalls = <ptrdiff_t>state[STALLS]
+            model.n_sweeps = <ptrdiff_t>state[SWEEPS]
+            model.n_solves = <ptrdiff_t>state[SOLVES]
             model.has_direction = state[IS_BEGUN] == 2.0
         end = go_on(&model, work)
         if end == _model.WANTS_DIRECTION:
