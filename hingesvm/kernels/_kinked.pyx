@@ -11,9 +11,10 @@ from libc.stddef cimport ptrdiff_t
 from libc.string cimport memcpy, memset
 
 from . cimport _inner
+from ._face cimport go_on
 from ._inner cimport NOTHING, Budget
 from ._line cimport Slopes, clipped_sums, zero_along
-from ._model cimport MOST_ON_FACE, Model, begin, give_room, go_on, room_of
+from ._model cimport MOST_ON_FACE, Model, begin, give_room, room_of
 from ._products cimport STRIP, add_products, dot
 from ._rows cimport value_t
 from ._soft cimport soft

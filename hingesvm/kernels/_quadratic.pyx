@@ -8,7 +8,8 @@ No function holds the GIL while it works.
 from libc.stddef cimport ptrdiff_t
 
 from . cimport _model
-from ._model cimport Model, Phase, coordinate_step, give_room, go_on, kink, room_of
+from ._face cimport go_on, kink
+from ._model cimport Model, Phase, coordinate_step, give_room, room_of
 
 #: How `minimise` returns: for good, to be called again at once, or with a direction.
 MINIMISED, INTERRUPTED = _model.MINIMISED, _model.INTERRUPTED
