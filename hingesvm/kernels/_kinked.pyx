@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True
-"""One inner problem of the batch method whose penalty has kinks, on few rows and columns.
+"""An inner problem of the batch method with kinks in the penalty, on few rows and columns.
 
-Rows are in tiles, as in ``_narrow.pyx``, and a step is what ``solvers/sparse/direction.py``
-and ``line_search.py`` say. No function holds the GIL while it works.
+Rows are in tiles, as in ``_narrow.pyx``, and a step is what ``direction.py`` and
+``line_search.py`` of ``solvers/sparse`` say. No function holds the GIL while it works.
 """
 
 from libc.math cimport INFINITY, fabs, sqrt
@@ -11,9 +11,10 @@ from libc.stddef cimport ptrdiff_t
 from libc.string cimport memcpy, memset
 
 from . cimport _inner
+from ._face cimport go_on
 from ._inner cimport NOTHING, Budget
 from ._line cimport Slopes, clipped_sums, zero_along
-from ._model cimport MOST_ON_FACE, Model, begin, give_room, go_on, room_of
+from ._model cimport MOST_ON_FACE, Model, begin, give_room, room_of
 from ._products cimport STRIP, add_products, dot
 from ._rows cimport value_t
 from ._soft cimport soft
@@ -61,7 +62,6 @@ cdef struct Kinks:
     bint is_penalized
     # Bend of columns without strength, as a part of all pace.
     double length
-    double fine
     Model model
     ptrdiff_t* active
     double* slope
@@ -146,7 +146,7 @@ cdef inline void set_hessian(
     cdef double[STRIP] roots
     cdef ptrdiff_t[STRIP] places
     cdef double* strip = band.strip
-    cdef double paces = 0.0, least
+    cdef double paces = 0.0, least, bend
     cdef const value_t* values
     memset(band.matrix, 0, padded * padded * sizeof(double))
     memset(strip + m * STRIP, 0, (padded - m) * STRIP * sizeof(double))
@@ -178,12 +178,15 @@ cdef inline void set_hessian(
             kinks.hessian[i * m + j] = band.matrix[i * padded + j]
             kinks.hessian[j * m + i] = band.matrix[i * padded + j]
         j = kinks.active[i]
+        bend = kinks.hessian[i * m + i]
         if band.ridge[j] > 0.0:
-            kinks.hessian[i * m + i] += band.ridge[j]
-        elif j < kinks.d:
-            kinks.hessian[i * m + i] += kinks.length * least
+            bend += band.ridge[j]
+        elif bend > 0.0:
+            # Relative to its own bend, as columns may differ in scale.
+            bend *= 1.0 + BEND
         else:
-            kinks.hessian[i * m + i] += BEND * paces
+            bend = least * (kinks.length if j < kinks.d else 1.0)
+        kinks.hessian[i * m + i] = bend
 
 
 cdef inline double set_direction(

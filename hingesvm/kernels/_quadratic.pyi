@@ -17,6 +17,9 @@ def descend(
     z: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> None: ...
+def symmetric(
+    lower: NDArray[np.float64], chosen: NDArray[np.intp], out: NDArray[np.float64]
+) -> None: ...
 def room_for(m: int) -> int: ...
 def minimise(
     hessian: NDArray[np.float64],

@@ -8,7 +8,8 @@ No function holds the GIL while it works.
 from libc.stddef cimport ptrdiff_t
 
 from . cimport _model
-from ._model cimport Model, Phase, coordinate_step, give_room, go_on, kink, room_of
+from ._face cimport go_on, kink
+from ._model cimport Model, Phase, coordinate_step, give_room, room_of
 
 #: How `minimise` returns: for good, to be called again at once, or with a direction.
 MINIMISED, INTERRUPTED = _model.MINIMISED, _model.INTERRUPTED
@@ -55,6 +56,20 @@ def descend(
         for k in range(start, stop):
             j = chosen[k]
             coordinate_step(&hessian[j, 0], threshold[j], j, m, &z[0], &gradient[0])
+
+
+def symmetric(
+    const double[:, ::1] lower, const ptrdiff_t[::1] chosen, double[:, ::1] out
+):
+    """Set a matrix to chosen rows and columns, ascending, of one known by its lower half."""
+    cdef ptrdiff_t m = chosen.shape[0], i, j
+    cdef double value
+    with nogil:
+        for i in range(m):
+            for j in range(i + 1):
+                value = lower[chosen[i], chosen[j]]
+                out[i, j] = value
+                out[j, i] = value
 
 
 def room_for(ptrdiff_t m):
@@ -115,8 +130,10 @@ def minimise(
             model.k, model.unit = <ptrdiff_t>state[SIZE], state[UNIT]
             model.lowest, model.least = state[LOWEST], state[LEAST]
             model.phase = <Phase><int>state[PHASE]
-            model.n_rounds, model.n_stalls = <ptrdiff_t>state[ROUNDS], <ptrdiff_t>state[STALLS]
-            model.n_sweeps, model.n_solves = <ptrdiff_t>state[SWEEPS], <ptrdiff_t>state[SOLVES]
+            model.n_rounds = <ptrdiff_t>state[ROUNDS]
+            model.n_stalls = <ptrdiff_t>state[STALLS]
+            model.n_sweeps = <ptrdiff_t>state[SWEEPS]
+            model.n_solves = <ptrdiff_t>state[SOLVES]
             model.has_direction = state[IS_BEGUN] == 2.0
         end = go_on(&model, work)
         if end == _model.WANTS_DIRECTION:

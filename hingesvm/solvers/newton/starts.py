@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hingesvm.problems.start import Start
 from hingesvm.rows.inner import KeptInnerProducts
+from hingesvm.solvers.newton.products import KeptProducts
 
 __all__ = ["BandStart", "InterruptedStart", "NewtonStart", "WeightsStart"]
 
@@ -67,15 +68,23 @@ class NewtonStart(Start):
         Inner products of rows of the Newton systems so far, if they are kept.
     shortfall : ndarray of float64, of shape (n_rows,), optional
         1 - y_i (x_i . w + b), if it is known.
+    kept : KeptProducts, optional
+        Products of columns of the systems so far, if the penalty has kinks.
     """
 
     rho: float = field(kw_only=True)
     unit: Float64Array = field(kw_only=True)
     inner: KeptInnerProducts | None = field(default=None, kw_only=True)
     shortfall: Float64Array | None = field(default=None, kw_only=True)
+    kept: KeptProducts | None = field(default=None, kw_only=True)
 
-    def moved(self, point: Start, shortfall: Float64Array | None = None) -> NewtonStart:
-        """Return how the steps go on from another point, and with its shortfalls."""
+    def moved(
+        self,
+        point: Start,
+        shortfall: Float64Array | None = None,
+        kept: KeptProducts | None = None,
+    ) -> NewtonStart:
+        """Return how the steps go on from another point, and what is known there."""
         return NewtonStart(
             point.alpha,
             point.w,
@@ -85,6 +94,7 @@ class NewtonStart(Start):
             unit=self.unit,
             inner=self.inner,
             shortfall=shortfall,
+            kept=kept,
         )
 
 

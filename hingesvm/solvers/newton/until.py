@@ -33,6 +33,7 @@ from hingesvm.problems.start import Start
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.narrow import DRIFT, Narrow, is_narrow
+from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.proximal import Growth, first_rho, rho_of_smooth, units
 from hingesvm.solvers.newton.starts import BandStart, InterruptedStart, NewtonStart
 from hingesvm.solvers.newton.state import State, settle
@@ -140,16 +141,19 @@ def _end(
         point = state.alpha, state.w, state.intercept
     if isinstance(state, Narrow):
         return NewtonStart(*point, rho=state.rho, unit=state.unit)
-    shortfall = None
-    if progress.problem.penalty is not None and state.is_at(*point[1:]):
+    shortfall, kept = None, None
+    if progress.problem.penalty is not None:
         # Steps on other columns go on from there.
-        shortfall = state.shortfall
+        kept = state.kept
+        if state.is_at(*point[1:]):
+            shortfall = state.shortfall
     return InterruptedStart(
         *point,
         rho=state.rho,
         unit=state.unit,
         inner=state.inner,
         shortfall=shortfall,
+        kept=kept,
         anchor=state.anchor,
     )
 
@@ -238,6 +242,11 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
     inner = start.inner if isinstance(start, NewtonStart) else None
     curvature = None
     if isinstance(problem, PenalizedProblem):
+        bordered = problem.intercept_rule != "none"
+        if isinstance(start, NewtonStart) and start.kept is not None:
+            kept = start.kept
+        elif problem.rows.is_sparse:
+            kept = KeptProducts(problem.rows, bordered=bordered)
         curvature = Curvature(problem, kept)
     elif inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)

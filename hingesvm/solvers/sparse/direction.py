@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hingesvm.kernels.build import _quadratic
 from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
@@ -184,9 +185,9 @@ def _by_products(curvature: Curvature, model: _Model) -> tuple[Float64Array, flo
     problem, columns = curvature.problem, model.columns
     rule, size = problem.intercept_rule, len(columns)
     chosen = columns if rule == "none" else np.append(columns, problem.rows.n_features)
-    hessian = curvature.of(model.free, model.pace[model.free])[np.ix_(chosen, chosen)]
-    hessian = np.tril(hessian)
-    hessian += np.tril(hessian, -1).T
+    hessian = np.empty((len(chosen), len(chosen)))
+    products = curvature.of(model.free, model.pace[model.free])
+    _quadratic.symmetric(products, chosen, hessian)
     start, slope, threshold = model.w, model.slope, model.penalty.threshold
     bends, total = np.diagonal(hessian)[:size], float(model.pace.sum())
     added = model.added(bends, curvature.length * total)
@@ -194,17 +195,19 @@ def _by_products(curvature: Curvature, model: _Model) -> tuple[Float64Array, flo
         # The last number is the step of the intercept, which is 0 here.
         start, threshold = np.append(start, 0.0), np.append(threshold, 0.0)
         slope = np.append(slope, model.pull)
-        added = np.append(added, 1.0 if rule == "penalized" else _BEND * total)
+        little = _BEND * (float(hessian[-1, -1]) or total)
+        added = np.append(added, 1.0 if rule == "penalized" else little)
     hessian.flat[:: len(hessian) + 1] += added
     unit = float(np.abs(slope).max(initial=0.0) + threshold.max(initial=0.0))
     violation = model.penalty.violation(model.w, model.v)
     far = max(float(violation.max(initial=0.0)), abs(model.pull))
+    begun = far / unit if unit > 0.0 else 0.0
     end, _ = minimise_quadratic(
         hessian,
         slope,
         threshold,
         start,
-        tol=max(_FINE, min(_PART * model.gap, _SHRINKS * far / unit)),
+        tol=max(_FINE, min(_PART * model.gap, _SHRINKS * begun)),
         check_cancelled=problem.rows.check_cancelled,
     )
     step = end - start

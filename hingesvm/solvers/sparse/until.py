@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.penalized import PenalizedProblem
+from hingesvm.problems.proof import EXACT
 from hingesvm.problems.start import Start
 from hingesvm.solvers.newton.narrow import DRIFT
 from hingesvm.solvers.newton.starts import NewtonStart
@@ -30,7 +31,7 @@ Inner = Callable[[Progress, Start, float], NewtonStart]
 # Columns that join: so many in any case, as many times those that take part, or this
 # part of all beyond their threshold. With more, products are of columns that stay at 0;
 # with fewer, there are more rounds (docs/experiments.md#sparse-weights).
-_FIRST, _GROWTH, _SHARE = 100, 1.0, 0.25
+_FIRST, _GROWTH, _SHARE = 100, 2.0, 0.25
 # Columns of sparse rows up to which all take part: their products are few anyway, and
 # each round takes passes over all rows.
 _FEW_SPARSE = 500
@@ -92,19 +93,27 @@ def columns_until(
         gap = min(gap, progress.relative_gap)
         if waited > (_PATIENCE_AT_END if progress.converged else _PATIENCE):
             return
-        columns = _chosen(problem, w, v, columns, most)
-        part, inner_goal = problem, goal
-        if len(columns) < len(w):
-            part = problem.on_columns(problem.rows.columns(columns), columns)
+        chosen, kept = _chosen(problem, w, v, columns, most), None
+        inner_goal = goal
+        if len(chosen) < len(w):
             inner_goal = max(_PART * progress.relative_gap, 0.5 * goal)
+        if end is not None and np.isin(chosen, columns).all():
+            # None has joined: the steps go on.
+            kept = end.kept
+        elif len(chosen) < len(w):
+            columns = chosen
+            part = problem.on_columns(problem.rows.columns(columns), columns)
+        else:
+            columns, part = chosen, problem
         max_iter = progress.max_iter
         is_far = progress.relative_gap > _FAR and not problem.has_kink
         if len(columns) < len(w) and is_far:
             max_iter = min(max_iter, progress.n_iter + _STEPS_FAR)
-        inside = Progress(part, inner_goal, max_iter, progress.n_iter)
+        tol = max(inner_goal, min(progress.tol, EXACT))
+        inside = Progress(part, tol, max_iter, progress.n_iter)
         point = Start(alpha, w[columns], intercept, v[columns])
         if end is not None:
-            point = end.moved(point, shortfall)
+            point = end.moved(point, shortfall, kept)
         end = inner(inside, point, inner_goal)
         progress.n_iter, progress.work = inside.n_iter, progress.work + inside.work
         w = np.zeros_like(w)
