@@ -176,6 +176,13 @@ def test_factor_makes_sums_feasible_and_is_the_largest_that_does(penalty, v, siz
     assert factor == 1.0 or penalty.conjugate(larger * v) == np.inf
 
 
+def test_scaled_sums_are_feasible_whatever_the_rounding():
+    # Of many quotients some are rounded up.
+    columns = ElasticNet(1.0, FACTORS).columns(5)
+    for v in np.random.default_rng(0).normal(size=(2000, 5)) * 30.0:
+        assert np.all(np.abs(columns.factor(v) * v) <= columns.threshold)
+
+
 @every_penalty
 @quick
 @given(w=points, v=points)
