@@ -50,8 +50,8 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
     with labels :math:`y_i` in {-1, +1}, weights :math:`s_i` and :math:`\ell` the hinge
     loss, :math:`\max(0, 1 - m)`, or a smooth relative of it: the problem that
     ``SVC(kernel="linear")`` solves. `l1_ratio` puts a share of the L1 norm into the
-    penalty, which makes weights exactly 0. Every fit returns a duality gap, computed on all
-    rows, which bounds how far `objective_` is above the minimum. Training is by
+    penalty, which makes weights exactly 0. Every fit returns a duality gap, computed on
+    all rows, which bounds how far `objective_` is above the minimum. Training is by
     subgradient descent with exact line search and a second-order finish; there is no
     learning rate. More than two classes are trained one against the rest, or jointly:
 

@@ -76,6 +76,7 @@ class ElasticNet(Penalty):
         Parameters
         ----------
         n_features : int
+            Number of columns of X.
 
         Returns
         -------
@@ -89,6 +90,7 @@ class ElasticNet(Penalty):
         Parameters
         ----------
         n_features : int
+            Number of columns of X.
 
         Returns
         -------
