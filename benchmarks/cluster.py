@@ -189,7 +189,8 @@ def measure_generated(options: argparse.Namespace) -> list[Row]:
         for n_workers in WORKERS:
             with (
                 cluster(n_workers) as workers,
-                Client(workers, direct_to_workers=direct) as client,
+                # Without a word, workers are asked themselves where that is possible.
+                Client(workers, direct_to_workers=direct or False) as client,
             ):
                 parts = client.compute(
                     [delayed(part)(k, n_rows // PARTS, n_columns) for k in range(PARTS)]
@@ -298,8 +299,8 @@ def report(found: dict[str, Any]) -> Iterator[str]:
         yield from counted(found["texts"], ("name", "workers"))
     if "generated" in found:
         yield from ("## A generated table, 50 columns, 16 partitions, `tol` 1e-4", "")
-        yield "`direct` is `Client(direct_to_workers=True)`, by which rows do not pass"
-        yield "through the scheduler."
+        yield "`direct` is whether rows come from the workers themselves, as is the"
+        yield "rule. Else they pass through the scheduler."
         yield ""
         yield from counted(found["generated"], ("rows", "workers", "direct"))
     if "peer" in found:

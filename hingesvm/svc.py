@@ -118,7 +118,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         Rows of positive weight that `partial_fit` was given; after it alone.
     lower_bound_ : float
         Proven lower bound of the least objective over all of these rows, summed over
-        the one-vs-rest problems; after `partial_fit` alone.
+        the one-vs-rest problems, when it is read; after `partial_fit` alone.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -298,8 +298,8 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         Notes
         -----
         In memory there are one batch, the band or a sample of the rows (up to 256 MB),
-        and 12 bytes for each row, with 4 in a temporary file: about 25 if weights
-        differ or classes have weights, about 100 if rows are sparse and wide. Up to
+        and 12 bytes for each row, with 4 in a temporary file: about 15 and 20 if
+        weights differ or classes have weights, 100 if rows are sparse and wide. Up to
         10,000 rows and 4 million values are kept, and trained as by `fit`. Several
         classes, up to 16 at a time, share their passes and that memory for bands, while
         each has its own bytes for each row; `n_jobs` threads work on them between

@@ -165,6 +165,16 @@ def test_hard_data(change, loss, monkeypatch):
     assert batches.n_passes <= 40
 
 
+@pytest.mark.parametrize("nothing", [([], []), (np.array([]), np.array([]), [])])
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_empty_lists_are_an_empty_batch(place, nothing, in_passes):
+    parts = cut(*make_data(300, 4), n_batches=3).batches
+    clf = HingeSVC().fit_batches(Batches([*parts[:place], nothing, *parts[place:]]))
+    other = HingeSVC().fit_batches(Batches(parts))
+    np.testing.assert_array_equal(clf.coef_, other.coef_)
+    assert clf.n_features_in_ == 4
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("rule", RULES)
 def test_batches_of_one_class_or_one_row(n_classes, rule, in_passes):

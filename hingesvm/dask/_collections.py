@@ -12,25 +12,38 @@ from dask.base import is_dask_collection
 from dask.delayed import Delayed, delayed
 from distributed import Client, Future
 
-__all__ = ["are_local", "map_rows", "partitions", "parts_on_workers"]
+__all__ = ["are_local", "are_tuples", "map_rows", "partitions", "parts_on_workers"]
 
 
 def _is_frame(X: Any) -> bool:
     """Whether X is a Dask DataFrame or Series."""
-    return (
-        is_dask_collection(X) and hasattr(X, "npartitions") and hasattr(X, "divisions")
-    )
+    # Delayed objects have any attribute.
+    is_other = isinstance(X, Delayed) or not is_dask_collection(X)
+    return not is_other and hasattr(X, "npartitions") and hasattr(X, "divisions")
 
 
 def _is_parts(X: Any) -> bool:
     """Whether X is a list of delayed parts or futures."""
-    are = isinstance(X, (list, tuple)) and len(X) > 0
-    return are and all(isinstance(part, (Delayed, Future)) for part in X)
+    return isinstance(X, (list, tuple)) and len(X) > 0 and all(map(_is_part, X))
+
+
+def _is_part(X: Any) -> bool:
+    """Whether X is one delayed part or future."""
+    return isinstance(X, (Delayed, Future))
+
+
+def are_tuples(X: Any) -> bool:
+    """Whether X is a list of pairs or triples of delayed X, y and weights."""
+    if not (isinstance(X, (list, tuple)) and X):
+        return False
+    sizes = {len(some) if _is_parts(some) else 0 for some in X}
+    return sizes in ({2}, {3})
 
 
 def are_local(X: Any) -> bool:
     """Whether X is none of what is computed by Dask."""
-    return not (isinstance(X, da.Array) or _is_frame(X) or _is_parts(X))
+    is_array = isinstance(X, da.Array)
+    return not (is_array or _is_frame(X) or _is_parts(X) or _is_part(X))
 
 
 def partitions(X: Any, y: Any, sample_weight: Any) -> list[list[Any]]:
@@ -43,29 +56,26 @@ def partitions(X: Any, y: Any, sample_weight: Any) -> list[list[Any]]:
     TypeError, ValueError
         If these are no Dask collections, or do not go together.
     """
-    if _is_parts(X) and y is None and sample_weight is None:
-        return [list(X)]
-    if are_local(X):
+    if y is None and sample_weight is None:
+        if _is_parts(X):
+            return [list(X)]
+        if are_tuples(X):
+            return [list(column) for column in zip(*X, strict=True)]
+    if are_local(X) or _is_part(X):
         raise TypeError(
             f"X is {_named(X)}: DaskHingeSVC trains on a Dask array or DataFrame, or "
             "on a list of delayed parts or futures of (X, y). For rows in memory use "
             "HingeSVC, and dask.array.from_array for a part of them on each worker."
         )
     if isinstance(X, da.Array):
-        if X.ndim != 2:
-            raise ValueError(f"X has {X.ndim} dimensions; it must have two.")
-        if X.numblocks[1] > 1:
-            raise ValueError(
-                f"X is chunked along its columns, in {X.numblocks[1]} pieces, and rows "
-                "must be whole: pass X.rechunk({1: -1})."
-            )
+        _check_rows(X)
     found = [_delayed(X)]
     for name, other in (("y", y), ("sample_weight", sample_weight)):
         if other is None:
             if name == "y":
                 raise ValueError("y is missing: DaskHingeSVC needs the labels.")
             continue
-        if are_local(other):
+        if are_local(other) or _is_part(other):
             raise TypeError(
                 f"{name} is {_named(other)}, and X is a Dask collection: pass {name} "
                 "as one too, with the same partitions."
@@ -79,6 +89,17 @@ def partitions(X: Any, y: Any, sample_weight: Any) -> list[list[Any]]:
             )
         found.append(parts)
     return found
+
+
+def _check_rows(X: da.Array) -> None:
+    """See that an array has whole rows in each chunk."""
+    if X.ndim != 2:
+        raise ValueError(f"X has {X.ndim} dimensions; it must have two.")
+    if X.numblocks[1] > 1:
+        raise ValueError(
+            f"X is chunked along its columns, in {X.numblocks[1]} pieces, and rows "
+            "must be whole: pass X.rechunk({1: -1})."
+        )
 
 
 def _named(value: Any) -> str:
@@ -125,7 +146,7 @@ def map_rows(function: Callable[[Any], Any], X: Any, meta: Any) -> Any:
     ----------
     function : callable
         Of a partition, an array of one or two dimensions.
-    X : Array, DataFrame, or list of delayed parts or futures
+    X : Array, DataFrame, delayed part or future, or list of these
     meta : ndarray of shape (0,) or (0, n_columns)
         What an answer is like.
     """
@@ -136,11 +157,12 @@ def map_rows(function: Callable[[Any], Any], X: Any, meta: Any) -> Any:
         # Models refuse to predict no rows at all.
         return function(part) if part.shape[0] else meta
 
+    if _is_part(X):
+        return delayed(of_rows)(X)
     if _is_parts(X):
         return [delayed(of_rows)(part) for part in X]
     if isinstance(X, da.Array):
-        if X.numblocks[1] > 1:
-            raise ValueError("X is chunked along its columns: pass X.rechunk({1: -1}).")
+        _check_rows(X)
         if meta.ndim == 1:
             return X.map_blocks(of_rows, drop_axis=1, meta=meta, dtype=meta.dtype)
         chunks = X.chunks[0], (meta.shape[1],)
@@ -150,6 +172,8 @@ def map_rows(function: Callable[[Any], Any], X: Any, meta: Any) -> Any:
     like = pd.Series(meta) if meta.ndim == 1 else pd.DataFrame(meta)
 
     def of_frame(part: Any) -> Any:
-        return type(like)(of_rows(part), index=part.index)
+        # Pandas takes arrays of objects for strings, where there are some.
+        dtype = like.dtype if meta.ndim == 1 else None
+        return type(like)(of_rows(part), index=part.index, dtype=dtype)
 
     return X.map_partitions(of_frame, meta=like)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, ClassVar
 
 import numpy as np
 from dask.delayed import delayed
-from distributed import Client, get_client
+from distributed import Client, get_client, get_worker, worker_client
 from numpy.typing import NDArray
 from sklearn.base import _fit_context, clone
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +17,7 @@ from hingesvm._base import BaseHingeSVC
 from hingesvm.dask._cluster import DaskBlocks
 from hingesvm.dask._collections import (
     are_local,
+    are_tuples,
     map_rows,
     partitions,
     parts_on_workers,
@@ -180,16 +183,23 @@ class DaskHingeSVC(BaseHingeSVC):
                 "client must be a distributed.Client or None, got "
                 f"{type(self.client).__name__}."
             )
-        if self.client is not None:
-            return self.client
         try:
-            return get_client()
+            client = get_client() if self.client is None else self.client
         except ValueError:
             raise ValueError(
                 "There is no Dask client: pass DaskHingeSVC(client=Client(...)), or "
                 "make one before, as distributed.Client() does. Clients are not "
                 "pickled, so processes of joblib have none."
             ) from None
+        if client.asynchronous:
+            raise ValueError(
+                "DaskHingeSVC waits for the cluster, and would stop the event loop of "
+                "an asynchronous client: call it in a thread of its own, as in "
+                "await asyncio.to_thread(clf.fit, X, y)."
+            )
+        if client.status == "closed":
+            raise ValueError("client is closed: pass DaskHingeSVC(client=Client(...)).")
+        return client
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DaskHingeSVC:
@@ -201,7 +211,7 @@ class DaskHingeSVC(BaseHingeSVC):
             Partitions of rows, of shape (n_samples, n_features). Sizes of chunks may be
             unknown. The parts of an array may be ndarrays or CSR matrices or arrays,
             and it has one chunk of columns. A list is one of parts (X, y) or (X, y,
-            sample_weight) if `y` is None.
+            sample_weight) if `y` is None, delayed together or each on its own.
         y : dask array, Series, or list of delayed or futures
             Class labels, in the partitions of X.
         sample_weight : dask array, Series, or list, optional
@@ -220,18 +230,18 @@ class DaskHingeSVC(BaseHingeSVC):
             If the input is unusable; the message says why, and names the partition. The
             estimator is then as it was before.
         RuntimeError
-            If a partition is lost with its worker and cannot be made anew.
+            If a partition is lost with its worker and cannot be made anew, or the
+            client is closed meanwhile.
 
         Warns
         -----
         ConvergenceWarning
             As from `HingeSVC.fit`.
         """
-        with unchanged_on_error(self):
-            refuse_pegasos(self.solver, "partitions")
-            refuse_penalty(self, "DaskHingeSVC")
-            lists = partitions(X, y, sample_weight)
-            client = self._client()
+        refuse_pegasos(self.solver, "partitions")
+        refuse_penalty(self, "DaskHingeSVC")
+        lists, client = partitions(X, y, sample_weight), self._client()
+        with unchanged_on_error(self), _beside_tasks(), _while_open(client):
             blocks = DaskBlocks(client, parts_on_workers(client, lists))
             training = BlocksTraining(self, blocks, range(len(blocks.heights)))
             self.n_features_in_ = training.known.n_features
@@ -320,14 +330,40 @@ class DaskHingeSVC(BaseHingeSVC):
         float
             The weighted share of rows whose class is predicted.
         """
-        if are_local(X):
+        if are_local(X) and not are_tuples(X):
             return float(super().score(X, y, sample_weight))
         client, local = self._client(), self.to_local()
         lists = partitions(X, y, sample_weight)
         parts = [delayed(_hits)(local, *part) for part in zip(*lists, strict=True)]
-        found = client.gather(client.compute(parts))
+        with _beside_tasks():
+            found = client.gather(client.compute(parts))
         hits, total = np.sum(found, axis=0)
+        if not total:
+            raise ValueError("No row has a positive weight, so there is no score.")
         return float(hits / total)
+
+
+@contextmanager
+def _while_open(client: Client) -> Iterator[None]:
+    """Say so if the client was closed, whatever error came of it."""
+    try:
+        yield
+    except Exception as error:
+        if client.status == "running":
+            raise
+        raise RuntimeError(
+            "The client was closed, or has lost the scheduler, before the fit was done."
+        ) from error
+
+
+@contextmanager
+def _beside_tasks() -> Iterator[None]:
+    """Leave the thread of the worker to other tasks, if this is in a task."""
+    with ExitStack() as stack:
+        with suppress(ValueError):
+            get_worker()
+            stack.enter_context(worker_client())
+        yield
 
 
 def _hits(model: HingeSVC, *part: Any) -> NDArray[np.float64]:

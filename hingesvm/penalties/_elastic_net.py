@@ -55,7 +55,10 @@ class ElasticNet(Penalty):
         self.l1_ratio = ratio
         self.factors: tuple[float, ...] | None = None
         if factors is not None:
-            numbers = np.asarray(factors, dtype=np.float64)
+            try:
+                numbers = np.asarray(factors, dtype=np.float64)
+            except (TypeError, ValueError):
+                numbers = np.full(1, math.nan)
             if numbers.ndim != 1 or not all(
                 math.isfinite(factor) and factor > 0.0 for factor in numbers
             ):

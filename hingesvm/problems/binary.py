@@ -93,7 +93,11 @@ class Problem(Values):
         )
 
     def restrict(
-        self, chosen: NDArray[np.intp], taken: Float64Array, totals: Fixed
+        self,
+        chosen: NDArray[np.intp],
+        taken: Float64Array,
+        totals: Fixed,
+        near: Float64Array | None = None,
     ) -> Problem:
         """Return the problem of some rows, the duals of all others held fixed.
 
@@ -104,6 +108,8 @@ class Problem(Values):
             Their dual variables; those of all others are at a bound.
         totals : Fixed
             The sums over all rows.
+        near : ndarray of float64, of shape (n_features,), optional
+            Weights from which to go, for penalties that do not hold them.
         """
         part = self.subset(chosen)
         gain, imbalance = part._gain_and_imbalance(taken)

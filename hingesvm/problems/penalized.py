@@ -27,17 +27,27 @@ from numpy.typing import NDArray
 from hingesvm.losses import MarginLoss
 from hingesvm.penalties import ColumnPenalty, soft
 from hingesvm.problems.binary import Problem
-from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.certificate import Certificate, Fixed
 from hingesvm.problems.values import InterceptRule
-from hingesvm.rows.compensated import SPARE, UNIT, Sums, combined, total
+from hingesvm.rows.compensated import SPARE, UNIT, Sums, combined, scores, total
 from hingesvm.rows.contract import Rows
 
 __all__ = ["PenalizedProblem", "problem_of"]
 
 Float64Array = NDArray[np.float64]
 
+# Strength that holds weights to where they were, relative to thresholds over weights:
+# with less they run away where few rows tell of a column, with more steps are short.
+_HOLD = 0.01
 # A weight this small beside what it was and what was added is a rounding error.
 _CANCELS = 8.0 * UNIT
+# Sums v that are beyond their threshold by no more than the first, relative to it, and
+# by more than the second, which costs next to nothing, are led back to it by small
+# changes of dual variables; those as near to it as the third are held there.
+_NEARLY, _NEXT_TO_NOTHING, _NEAR = 0.1, 1e-12, 1e-3
+# Work of that, in multiply-adds, at most; and how often it is done, as each time leaves
+# rounding errors of the last: bounds of time.
+_MOST_WORK, _MOST_TIMES = 1 << 25, 3
 
 
 def problem_of(
@@ -95,6 +105,110 @@ class PenalizedProblem(Problem):
         factor = self.penalty.factor(w)
         square = 2.0 * self.penalty.conjugate(w if factor == 1.0 else factor * w)
         return self.dual_from(square, factor * gain, factor * imbalance)
+
+    def restrict(
+        self,
+        chosen: NDArray[np.intp],
+        taken: Float64Array,
+        totals: Fixed,
+        near: Float64Array | None = None,
+    ) -> PenalizedProblem:
+        """Return the problem of some rows, the duals of all others held fixed.
+
+        Losses of fixed rows are linear, so in a column without strength there may be
+        nothing that holds a weight. Then the squared distance from `near` is penalised
+        a little, in all such columns.
+        """
+        part = super().restrict(chosen, taken, totals)
+        assert isinstance(part, PenalizedProblem)
+        penalty, fixed = part.penalty, part.fixed
+        if near is None or not penalty.has_flat or fixed is None or not near.any():
+            return part
+        flat = penalty.strength == 0.0
+        here = np.where(flat, near, 0.0)
+        size = float(penalty.threshold @ np.abs(here))
+        hold = _HOLD * size / float(here @ here) if size else 0.0
+        held = replace(penalty, strength=penalty.strength + hold * flat)
+        fixed = Fixed(
+            fixed.w_of_duals + hold * here,
+            fixed.imbalance,
+            fixed.gain + 0.5 * hold * float(here @ here),
+        )
+        return replace(part, penalty=held, fixed=fixed)
+
+    def polished(
+        self, alpha: Float64Array, v: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return feasible dual variables nearby of a higher D, and their sum v.
+
+        Where v is a little beyond the threshold of columns without strength, to scale
+        all dual variables would lower D by as much. So those inside their box are
+        changed, each by a like part of its room, until v is where it should be.
+
+        Parameters
+        ----------
+        alpha : ndarray of float64, of shape (n_rows,)
+            Feasible dual variables; not changed.
+        v : ndarray of float64, of shape (n_features,)
+            Their sum.
+        """
+        dual = -np.inf
+        for _ in range(_MOST_TIMES):
+            beyond = 1.0 - self.penalty.factor(v)
+            if not _NEXT_TO_NOTHING < beyond < _NEARLY or self.fixed is not None:
+                break
+            changed = self._led_back(alpha, v)
+            if changed is None:
+                break
+            dual = max(dual, self.dual(alpha, v))
+            sums = self.combine(changed)
+            if not self.dual(changed, sums) > dual:
+                break
+            alpha, v = changed, sums
+        return alpha, v
+
+    def _led_back(self, alpha: Float64Array, v: Float64Array) -> Float64Array | None:
+        """Return dual variables of which v is within its thresholds, about.
+
+        None where no row can be changed, or that is too much work.
+        """
+        penalty, size = self.penalty, np.abs(v)
+        near = (penalty.strength == 0.0) & (size > (1.0 - _NEAR) * penalty.threshold)
+        columns = np.flatnonzero(near)
+        room = np.minimum(alpha, self.bound - alpha)
+        rows = np.flatnonzero(room > 0.0)
+        balances = self.intercept_rule == "free"
+        n, m = len(rows), len(columns) + balances
+        if not n or n * m * min(n, m) > _MOST_WORK:
+            return None
+        room, signs = room[rows], self.signs[rows]
+        excess = np.maximum(size - penalty.threshold, 0.0)[columns]
+        system = np.empty((m, n))
+        system[: len(columns)] = self.rows.columns(columns).take(rows).T * signs
+        wanted = np.zeros(m)
+        wanted[: len(columns)] = -excess * np.sign(v[columns])
+        if balances:
+            system[-1] = signs
+        system *= room
+        # All sums in units of what they are made of.
+        unit = np.sqrt(np.einsum("ij,ij->i", system, system))
+        unit[unit == 0.0] = 1.0
+        system /= unit[:, np.newaxis]
+        parts = np.linalg.lstsq(system, wanted / unit, rcond=None)[0]
+        changed = alpha.copy()
+        changed[rows] += room * parts
+        return self.repair(changed)
+
+    def _of_duals(self, alpha: Float64Array) -> Certificate:
+        """Return the certificate of dual variables, no point being known."""
+        certificate = super()._of_duals(alpha)
+        before, v = certificate.alpha, certificate.w_of_duals
+        assert v is not None
+        duals, v = self.polished(before, v)
+        if duals is before:
+            return certificate
+        w, dual = self.weights_of(v), self.dual(duals, v)
+        return Certificate(w, 0.0, duals, np.inf, dual, v)
 
     def on_columns(self, rows: Rows, columns: NDArray[np.intp]) -> PenalizedProblem:
         """Return the problem of some columns, whose rows are given; others weigh 0."""
@@ -170,11 +284,34 @@ class PenalizedProblem(Problem):
         largest = 3.0 * (gain + conjugate + penalty) + abs(dual)
         below = off + SPARE * UNIT * largest
         if self.intercept_rule == "free" and imbalance:
-            length, excess = math.sqrt(self.rows.longest_square()), abs(imbalance)
-            below += excess + self._cost_of_moving(excess * length, conjugate, dual)
+            below += self._cost_of_balance(factor * alpha, imbalance, sums, dual)
         return replace(
             certificate, dual=dual, below=below, w_of_duals=sums.value / factor
         )
+
+    def _cost_of_balance(
+        self, alpha: Float64Array, imbalance: float, sums: Sums, dual: float
+    ) -> float:
+        """Return what it costs D to balance duals by lowering that of one short row."""
+        excess, lengths = abs(imbalance), np.sqrt(self.rows.squared_norms())
+        able = (self.signs * imbalance > 0.0) & (alpha >= excess)
+        if not able.any():
+            length = float(lengths.max())
+            conjugate = sum(self._precise_conjugate(sums))
+            return excess + self._cost_of_moving(excess * length, conjugate, dual)
+        penalty = self.penalty
+        row = np.array([np.where(able, lengths, np.inf).argmin()])
+        x, bent = np.abs(self.rows.take(row)[0]), penalty.strength > 0.0
+        score, _, error = scores(self.rows, self.weights_of(sums.value), 0.0, row)
+        off = (np.abs(sums.rest) + sums.error + 0.5 * excess * x)[bent]
+        slope = abs(float(score[0])) + float(error[0])
+        slope += float(off @ (x[bent] / penalty.strength[bent]))
+        cost = excess * (1.0 + slope)
+        if penalty.has_flat:
+            # Duals are then scaled by what v may be beyond its threshold.
+            part = float((x[~bent] / penalty.threshold[~bent]).max())
+            cost += max(dual, 0.0) * min(excess * part, 1.0)
+        return cost * (1.0 + SPARE * UNIT)
 
     def _precise_factor(self, sums: Sums) -> float:
         """Return a factor that makes dual variables feasible in exact arithmetic."""

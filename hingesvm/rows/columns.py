@@ -52,13 +52,16 @@ def entries_above(
     """
     places, columns = [some[:0]], [some[:0]]
     before = 0
+    limits = limits.astype(rows.dtype)
     for block in rows.blocks(some):
         if rows.is_sparse:
             block = block.tocoo()
             is_above = np.abs(block.data) > limits[block.col]
             row, column = block.row[is_above], block.col[is_above]
         else:
-            row, column = np.nonzero(np.abs(block) > limits)
+            # Faster than `nonzero` of an array of two axes.
+            found = np.flatnonzero(np.abs(block) > limits)
+            row, column = np.divmod(found, rows.n_features)
         places.append(row.astype(np.intp) + before)
         columns.append(column.astype(np.intp))
         before += block.shape[0]

@@ -18,8 +18,9 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.rows.gathered import stacked
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.rows.parts import Shape
+from hingesvm.rows.scratch import on_disk
 from hingesvm.solvers.blocks.block import Block
-from hingesvm.training.labels import class_labels, two_classes
+from hingesvm.training.labels import class_labels, plain, two_classes, with_objects
 from hingesvm.training.validation import (
     check_indices,
     check_sample_weight,
@@ -272,6 +273,9 @@ class BatchReader:
     def _checked(self, X: Any, *, is_first: bool = True) -> Matrix:
         """Return the checked rows of a batch, as an array or CSR matrix."""
         estimator, is_new = self._estimator, self._is_sparse is None
+        if _is_empty(X) and np.ndim(X) == 1:
+            # That of a batch ([], []), which does not tell of columns.
+            return np.empty((0, getattr(estimator, "n_features_in_", 0)), np.float32)
         if is_plain(X, ordered=True) and not hasattr(estimator, "feature_names_in_"):
             if is_new:
                 estimator.n_features_in_ = X.shape[1]
@@ -330,7 +334,8 @@ class BatchReader:
         for label in found.tolist():
             if self._allowed is not None and label not in self._allowed:
                 raise ValueError(
-                    f"y has the label {label!r}, which is not one of `classes`."
+                    f"y has the label {plain([label])[0]!r}, which is not one of "
+                    "`classes`."
                 )
             known.setdefault(label, len(known))
         if len(known) > n_known:
@@ -354,7 +359,7 @@ class BatchReader:
                 "different batches."
             ) from None
         if self._allowed is not None and len(known) < len(self._allowed):
-            missing = sorted(self._allowed - set(known), key=repr)
+            missing = sorted(plain(self._allowed - set(known)), key=repr)
             raise ValueError(
                 f"`classes` has labels that no row of positive weight has: {missing}."
             )
@@ -372,14 +377,14 @@ class BatchReader:
             if not len(self.kept):
                 check_sample_weight(np.zeros(1), 1)
         if any(weight is not None for weight in weights):
-            self.weights = np.concatenate(
-                [
-                    np.ones(height) if weight is None else weight
-                    for height, weight in zip(
-                        self._used_heights().tolist(), weights, strict=True
-                    )
-                ]
-            )
+            heights = self._used_heights().tolist()
+            self.weights = on_disk(sum(heights), np.float64)
+            start = 0
+            for number, height in enumerate(heights):
+                weight, weights[number] = weights[number], None
+                some = slice(start, start + height)
+                self.weights[some] = 1.0 if weight is None else weight
+                start += height
 
     def _used_heights(self) -> NDArray[np.intp]:
         """Return the number of rows of positive weight of each batch."""
@@ -400,7 +405,7 @@ def _is_empty(X: Any) -> bool:
 
 def _as_labels(y: Any, count: int) -> NDArray[Any]:
     """Return the labels of a batch as an array, one for each row."""
-    labels = np.asarray(y)
+    labels = np.asarray(with_objects(y))
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.ravel()
     if labels.ndim != 1 or len(labels) != count:

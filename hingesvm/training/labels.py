@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
-__all__ = ["class_labels", "encode_labels", "two_classes"]
+__all__ = ["class_labels", "encode_labels", "plain", "two_classes", "with_objects"]
 
 # Labels are encoded in pieces of this size, which an interrupt waits for.
 _LABELS = 1 << 19
@@ -56,7 +57,7 @@ def class_labels(classes: ArrayLike) -> NDArray[Any]:
     ValueError
         If they are not labels in one dimension that can be sorted.
     """
-    given: NDArray[Any] = np.asarray(classes)
+    given: NDArray[Any] = np.asarray(with_objects(classes))
     if given.ndim != 1:
         raise ValueError(
             "classes must be a list or 1-D array of labels, got "
@@ -79,3 +80,19 @@ def two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
     if not others[second] or not np.array_equal(others, y == y[second]):
         return None
     return np.sort(y[[0, second]])
+
+
+def with_objects(y: Any) -> Any:
+    """Return labels, as an array of objects if they are of NumPy's StringDType.
+
+    Others stay as they are; scikit-learn cannot tell labels of that dtype apart.
+    """
+    is_of_strings = getattr(getattr(y, "dtype", None), "kind", "") == "T"
+    return np.asarray(y).astype(object) if is_of_strings else y
+
+
+def plain(labels: Iterable[Any]) -> list[Any]:
+    """Return labels as values of Python, as which messages show them."""
+    return [
+        label.item() if isinstance(label, np.generic) else label for label in labels
+    ]

@@ -16,7 +16,7 @@ PenaltyName = Literal["l1", "l2", "elasticnet"]
 
 def has_l1(params: HingeParameters) -> bool:
     """Whether the penalty may be another one than half of the squared norm."""
-    return not (isinstance(params.l1_ratio, (int, float)) and params.l1_ratio == 0)
+    return get_penalty(params.l1_ratio) != ElasticNet(0.0)
 
 
 def penalty_name(l1_ratio: float | Penalty, n_features: int | None) -> PenaltyName:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,13 @@ from hingesvm.training.validation import (
 __all__ = ["Training"]
 
 Float64Array = NDArray[np.float64]
+
+
+def _room_of(rows: Rows) -> Callable[[], NDArray[np.float64]] | None:
+    """Return what makes arrays of a number a row, where these are not in memory."""
+    if not rows.reads_in_passes:
+        return None
+    return lambda: rows.scratch(np.float64)
 
 
 @dataclass(frozen=True)
@@ -176,7 +183,9 @@ class Training:
             rows=rows,
             classes=classes,
             codes=codes,
-            factors=row_factors(params.class_weight, classes, codes, weights),
+            factors=row_factors(
+                params.class_weight, classes, codes, weights, _room_of(rows)
+            ),
             loss=get_loss(params.loss),
             joint=joint,
             penalty=column_penalty(params, rows.n_features, joint),
@@ -217,7 +226,7 @@ class Training:
 
     def costs(self, C: float) -> Float64Array:
         """Return C times the factors of the rows, of shape (n_rows,) or (1,)."""
-        costs = row_costs(C, self.factors)
+        costs = row_costs(C, self.factors, _room_of(self.rows))
         factor = self.binary_factors.cost
         return costs if factor == 1.0 else factor * costs
 

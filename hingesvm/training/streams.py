@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from hingesvm.losses import get_loss
 from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
-from hingesvm.training.labels import class_labels
+from hingesvm.training.labels import class_labels, plain, with_objects
 from hingesvm.training.parameters import HingeParameters, intercept_rule
 from hingesvm.training.validation import (
     check_sample_weight,
@@ -38,7 +38,7 @@ _OF_FIT = (
     *("objective_", "dual_gap_", "n_iter_", "history_"),
     *("dual_coef_", "_dual_costs"),
 )
-_OF_STREAM = ("_stream", "n_samples_seen_", "lower_bound_")
+_OF_STREAM = ("_stream", "n_samples_seen_")
 
 # Rows that are taken at once: a bound of the memory that a large batch takes.
 _AT_ONCE = 10_000
@@ -76,6 +76,9 @@ class StreamTraining:
         self._dtype = X.dtype
         self._sizes = np.zeros(len(classes))
         self.n_samples = 0
+        # The highest bound so far, as more rows only raise the minimum, and whether it
+        # is that of all rows.
+        self._bound, self._is_proven = 0.0, True
 
     def copy(self) -> StreamTraining:
         """Return a copy that can change while this one stays as it is."""
@@ -134,6 +137,18 @@ class StreamTraining:
             some = slice(first, first + _AT_ONCE)
             self._stream.add(checked_rows(X[some]), codes[some], costs[some])
         self.n_samples += len(codes)
+        self._is_proven = False
+
+    @property
+    def lower_bound(self) -> float:
+        """A lower bound of the least objective over all rows so far.
+
+        Newton steps prove it when it is first asked for; they do not change the model.
+        """
+        if not self._is_proven:
+            self._bound = max(self._bound, self._stream.lower_bound())
+            self._is_proven = True
+        return self._bound
 
     def _converted(self, X: Matrix) -> Matrix:
         """Return rows as the first batch had them, dense or CSR."""
@@ -170,7 +185,6 @@ class StreamTraining:
                 [lane.intercept for lane in lanes], dtype=self._dtype
             ),
             "n_samples_seen_": self.n_samples,
-            "lower_bound_": float(sum(lane.lower_bound for lane in lanes)),
         }
 
 
@@ -236,12 +250,12 @@ def _checked_classes(
     if stream is not None:
         if not np.array_equal(given, stream.classes):
             raise ValueError(
-                f"`classes={given.tolist()}` is not the same as on last call to "
-                f"partial_fit, was: {stream.classes.tolist()}."
+                f"`classes={plain(given)}` is not the same as on last call to "
+                f"partial_fit, was: {plain(stream.classes)}."
             )
     elif len(given) < 2:
         raise ValueError(
-            f"classes must have at least two labels, got {given.tolist()}: pass all "
+            f"classes must have at least two labels, got {plain(given)}: pass all "
             "that will ever occur."
         )
     return given
@@ -258,7 +272,7 @@ def _checked_batch(
     if is_plain(X, ordered=True) and not has_names:
         if is_first:
             estimator.n_features_in_ = X.shape[1]
-        labels: NDArray[Any] = np.asarray(y)
+        labels: NDArray[Any] = np.asarray(with_objects(y))
         if X.shape[1] == estimator.n_features_in_ and labels.shape == (len(X),):
             return X, labels
     return checked_matrix(estimator, X, y, reset=is_first)
@@ -277,12 +291,17 @@ def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
         codes = np.array([places.get(label, -1) for label in y.tolist()], dtype=np.intp)
         is_known = codes >= 0
     if not np.all(is_known):
-        stranger = y.tolist()[int(np.argmin(is_known))]
+        first = int(np.argmin(is_known))
+        stranger = plain(y[first : first + 1])[0]
         raise ValueError(
             f"y has the label {stranger!r}, which is not one of `classes`, "
-            f"{classes.tolist()}. Classes must have all labels from the first call on; "
+            f"{plain(classes)}. Classes must have all labels from the first call on; "
             "for another one begin a stream anew."
         )
+    if y.dtype.kind not in "biuf":
+        # As `fit` does, to which numbers that are objects are no labels. One label
+        # tells, and is passed three times as scikit-learn warns where most differ.
+        check_classification_targets(np.repeat(y[:1], 3))
     return codes
 
 
@@ -302,6 +321,16 @@ class PartialFitMixin:
 
     # None of a model that is not of a stream.
     _stream: StreamTraining | None = None
+
+    @property
+    def lower_bound_(self) -> float:
+        """A proven lower bound of the least objective over all rows of a stream.
+
+        It takes Newton steps, on a copy, when it is first read after a batch.
+        """
+        if self._stream is None:
+            raise AttributeError("lower_bound_ is that of a stream: call partial_fit.")
+        return self._stream.lower_bound
 
     @available_if(_trains_each_class)
     @_fit_context(prefer_skip_nested_validation=False)
@@ -351,8 +380,9 @@ class PartialFitMixin:
 
         Notes
         -----
-        `lower_bound_` is proven for all rows so far, those that were dropped too. With
-        the objective from a second pass it makes a certificate.
+        `lower_bound_` is proven for all rows so far, those that were dropped too, when
+        it is first read after a batch. With the objective from a second pass it makes a
+        certificate.
 
         Rows should come in random order. Those of one class after the other give a
         less good model, and a poor bound.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any, TypeGuard
@@ -21,6 +21,7 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.rows.csr import no_such_column
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
+from hingesvm.training.labels import with_objects
 
 __all__ = [
     "aligned",
@@ -46,6 +47,8 @@ _NO_LABELS = "no_validation"
 # Squares and reciprocals of costs between these are finite.
 _SMALLEST_COST, _LARGEST_COST = 1e-150, 1e150
 # Seeds are drawn below this number.
+# Rows whose factors are found in one go.
+_AT_ONCE = 1 << 16
 _LARGEST_SEED = np.iinfo(np.int32).max
 
 
@@ -128,7 +131,7 @@ def checked_matrix(
     found = validate_data(
         estimator,
         X,
-        y,
+        with_objects(y),
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         order="C",
@@ -238,6 +241,7 @@ def row_factors(
     classes: NDArray[Any],
     codes: NDArray[np.integer],
     weights: Float64Array | None,
+    out: Callable[[], Float64Array] | None = None,
 ) -> Float64Array:
     """Return class weight times sample weight of each row.
 
@@ -251,6 +255,9 @@ def row_factors(
         The class of each row, as an index into `classes`.
     weights : ndarray of float64, of shape (n_rows,), or None
         Sample weights.
+    out : callable, optional
+        Returns an array for what is returned, which may also be `weights` then.
+        Default: a new one in memory.
 
     Returns
     -------
@@ -267,10 +274,18 @@ def row_factors(
     is_balanced = isinstance(class_weight, str)
     sizes = np.bincount(codes, weights, len(classes)) if is_balanced else None
     factors = class_factors(class_weight, classes, sizes)
-    row_weights: Float64Array = factors[codes]
-    if weights is not None:
-        with np.errstate(over="ignore", under="ignore"):
-            row_weights = row_weights * weights
+    if class_weight is None and weights is not None and out is not None:
+        # They are nobody else's, and where there is room for them.
+        row_weights = weights
+    else:
+        row_weights = np.empty(len(codes)) if out is None else out()
+        # By pieces, as numpy copies codes to long integers.
+        for start in range(0, len(codes), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            np.take(factors, codes[some], out=row_weights[some])
+        if weights is not None:
+            with np.errstate(over="ignore", under="ignore"):
+                np.multiply(row_weights, weights, out=row_weights)
     return row_weights[:1] if np.ptp(row_weights) == 0.0 else row_weights
 
 
@@ -312,8 +327,10 @@ def class_factors(
     return factors
 
 
-def row_costs(C: float, factors: Float64Array) -> Float64Array:
-    """Return C times the factors that `row_factors` returned.
+def row_costs(
+    C: float, factors: Float64Array, out: Callable[[], Float64Array] | None = None
+) -> Float64Array:
+    """Return C times the factors that `row_factors` returned, in an array of `out`.
 
     Raises
     ------
@@ -321,7 +338,8 @@ def row_costs(C: float, factors: Float64Array) -> Float64Array:
         If a product is so small or large that its square or reciprocal is not finite.
     """
     with np.errstate(over="ignore", under="ignore"):
-        costs = factors if C == 1.0 else C * factors
+        room = None if out is None or len(factors) == 1 else out()
+        costs = factors if C == 1.0 else np.multiply(C, factors, out=room)
     if not (costs.min() > _SMALLEST_COST and costs.max() < _LARGEST_COST):
         raise ValueError(
             "C times class weight times sample weight must lie between "

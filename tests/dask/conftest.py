@@ -33,6 +33,13 @@ def client(cluster):
         yield client
 
 
+@pytest.fixture
+def fragile():
+    """A cluster of its own, whose worker dies."""
+    with cluster_of(2) as cluster, Client(cluster) as client:
+        yield client
+
+
 @pytest.fixture(scope="session")
 def table():
     X, y = make_classification(24_000, 8, flip_y=0.1, random_state=0)

@@ -9,14 +9,14 @@ import pytest
 pytest.importorskip("distributed")
 
 from dask import delayed
-from distributed import Client, wait
+from distributed import wait
 from sklearn.datasets import make_classification
 
 from hingesvm import HingeSVC
 from hingesvm.dask import DaskHingeSVC
 from hingesvm.dask._cluster import DaskBlocks
 
-from .conftest import chunked, cluster_of
+from .conftest import chunked
 from .test_estimator import assert_same_optimum, wide_text
 
 
@@ -26,13 +26,6 @@ def kill_one(client):
     os.kill(process, signal.SIGKILL)
     while address in client.nthreads():
         time.sleep(0.01)
-
-
-@pytest.fixture
-def fragile():
-    """A cluster of its own, whose worker dies."""
-    with cluster_of(2) as cluster, Client(cluster) as client:
-        yield client
 
 
 def killing(monkeypatch, client, method, name):
@@ -92,3 +85,22 @@ def test_data_that_are_gone_for_good(fragile, monkeypatch):
     with pytest.raises(RuntimeError, match="gone for good"):
         DaskHingeSVC(client=fragile).fit(parts)
     assert time.monotonic() - began < 30.0
+
+
+def test_partitions_that_take_a_while_to_be_made_anew(
+    fragile, monkeypatch, table, tmp_path
+):
+    X, y = table
+
+    def made(number):
+        marker = tmp_path / str(number)
+        if marker.exists():
+            time.sleep(2.0)
+        marker.touch()
+        return X[number::4], y[number::4]
+
+    killed = killing(monkeypatch, fragile, "ask", "look")
+    parts = [delayed(made, pure=False)(number) for number in range(4)]
+    clf = DaskHingeSVC(client=fragile).fit(parts)
+    assert killed
+    assert_same_optimum(clf, HingeSVC().fit(X, y))

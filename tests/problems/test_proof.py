@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from exactly import ZERO, balanced, dual_price, exact, loss_sum
 from reference import make_problem
 from samples import LOSSES, RULES, make_data
 
@@ -22,28 +23,6 @@ from hingesvm.solvers import solve
 
 absurd = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-ZERO = Fraction(0)
-
-
-def exact(values):
-    """The same numbers as fractions, in an array of objects."""
-    return np.vectorize(Fraction, otypes=[object])(np.asarray(values, np.float64))
-
-
-def loss_sum(loss, shortfall, cost):
-    """The sum of the losses at exact shortfalls."""
-    total = ZERO
-    for short, c in zip(shortfall, cost, strict=True):
-        if short <= 0:
-            continue
-        if loss == "hinge":
-            total += c * short
-        elif loss == "squared_hinge":
-            total += c * short * short
-        else:
-            total += c * (short * short / 2 if short < 1 else short - Fraction(1, 2))
-    return total
-
 
 def primal(clf, X, signs, cost, k=0):
     """P of the coefficients of a fit, exactly."""
@@ -53,22 +32,6 @@ def primal(clf, X, signs, cost, k=0):
         value += b * b / 2
     shortfall = 1 - signs * (X @ w + b)
     return value + loss_sum(clf.loss, shortfall, cost)
-
-
-def balanced(a, signs, X):
-    """Exactly feasible duals next to some: a class scaled, or a row of it lowered."""
-    of_class = [sum(a[signs == sign], ZERO) for sign in (1, -1)]
-    excess = abs(of_class[0] - of_class[1])
-    heavier = 1 if of_class[0] > of_class[1] else -1
-    scaled = a.copy()
-    if excess:
-        scaled[signs == heavier] *= min(of_class) / max(of_class)
-    yield scaled
-    able = [k for k in np.flatnonzero(signs == heavier) if a[k] >= excess]
-    if able:
-        lowered = a.copy()
-        lowered[min(able, key=lambda k: sum(X[k] * X[k], ZERO))] -= excess
-        yield lowered
 
 
 def dual(clf, X, signs, cost, k=0):
@@ -90,11 +53,7 @@ def dual_at(clf, X, signs, cost, a):
     value = sum(a, ZERO) - sum(w * w, ZERO) / 2
     if clf.penalized_intercept and clf.fit_intercept:
         value -= sum(a * signs, ZERO) ** 2 / 2
-    if clf.loss == "squared_hinge":
-        value -= sum(a * a / (4 * cost), ZERO)
-    elif clf.loss == "smoothed_hinge":
-        value -= sum(a * a / (2 * cost), ZERO)
-    return value
+    return value - dual_price(clf.loss, a, cost)
 
 
 def rows_and_labels(seed, n=24, d=3, *, separable):

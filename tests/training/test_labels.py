@@ -69,3 +69,76 @@ def test_the_larger_label_is_the_positive_class(kind):
         assert np.array_equal(clf.classes_, labels)
         assert np.array_equal(clf.predict(X), y)
         assert np.array_equal(clf.decision_function(X) > 0.0, y == labels[1])
+
+
+def of_strings(y):
+    """Labels of NumPy's StringDType, which NumPy 1 does not have."""
+    dtypes = pytest.importorskip("numpy.dtypes")
+    if not hasattr(dtypes, "StringDType"):
+        pytest.skip("needs NumPy 2")
+    return np.array(["no", "yes"], dtype=dtypes.StringDType())[y]
+
+
+X = np.random.default_rng(0).standard_normal((60, 3))
+Y = (X[:, 0] > 0.0).astype(int)
+TRAINED = {
+    "fit": lambda y, classes: HingeSVC().fit(X, y),
+    "batches": lambda y, classes: HingeSVC().fit_batches([(X, y), (X, y)]),
+    "batches with classes": lambda y, classes: HingeSVC().fit_batches(
+        [(X, y)], classes=classes
+    ),
+    "stream": lambda y, classes: HingeSVC().partial_fit(X, y, classes=classes),
+    "second batch": lambda y, classes: (
+        HingeSVC()
+        .partial_fit(X, classes[Y], classes=classes)
+        .partial_fit(X, y, classes=classes)
+    ),
+}
+
+
+@pytest.mark.parametrize("how", TRAINED)
+def test_strings_of_numpy_are_labels(how):
+    y = of_strings(Y)
+    clf = TRAINED[how](y, np.unique(y))
+    assert clf.classes_.tolist() == ["no", "yes"]
+    assert set(clf.predict(X)) == {"no", "yes"}
+    assert clf.score(X, y.astype(object)) > 0.9
+
+
+@pytest.mark.parametrize("how", TRAINED)
+@pytest.mark.parametrize("number", [int, bool, np.int64])
+def test_numbers_that_are_objects_are_no_labels(how, number):
+    y = np.array([number(label) for label in Y], dtype=object)
+    with pytest.raises(ValueError, match="Unknown label type"):
+        TRAINED[how](y, np.array([0, 1]))
+    if how in ("stream", "second batch"):
+        with pytest.raises(ValueError, match="Unknown label type"):
+            TRAINED[how](Y, np.unique(y))
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (np.array([3, 5], dtype=np.int8), r"label 5, .*\[0, 3\]"),
+        (np.array(["a", "c"]), r"label 'c', .*\['a', 'b'\]"),
+        (
+            np.array([np.str_("a"), np.str_("c")], dtype=object),
+            r"label 'c', .*\['a', 'b'\]",
+        ),
+    ],
+    ids=["int8", "str", "object"],
+)
+def test_messages_show_labels_as_plain_values(labels, shown):
+    known = labels.copy()
+    known[1] = 0 if known.dtype.kind == "i" else np.str_("b")
+    with pytest.raises(ValueError, match=shown):
+        HingeSVC().partial_fit(X, labels[Y], classes=known)
+    with pytest.raises(ValueError, match=shown.partition(",")[0] + ", which"):
+        HingeSVC().fit_batches([(X, labels[Y])], classes=known)
+    clf = HingeSVC().partial_fit(X, known[Y], classes=known)
+    with pytest.raises(ValueError, match=r"same .* was: \[(0, 3|'a', 'b')\]"):
+        clf.partial_fit(X, known[Y], classes=labels)
+    with pytest.raises(ValueError, match=r"no row of positive weight has: \[(5|'c')\]"):
+        HingeSVC().fit_batches(
+            [(X, known[Y])], classes=np.concatenate([known, labels[1:]])
+        )

@@ -62,6 +62,9 @@ _GOAL_OF_SAMPLE = 1e-3
 _FIRST_PASSES, _PASSES = 3, 2
 # Part of what dual variables inside their box add up to that can be taken from them.
 _MOST_INSIDE = 0.5
+# Rounds that may be taken warily, as bands without room for all that could cross a kink
+# lead astray (docs/experiments.md#rows-on-a-cluster).
+_MOST_WARY = 8
 # By how much more rows a band is gathered again that cannot be balanced, and how often.
 _WIDER, _TIMES = 4.0, 3
 
@@ -139,14 +142,18 @@ class _Blocks:
     progress : ProgressOf
     talk : Talk
     seed : int
-    passes : int
-        Passes of sweeps so far.
+    passes, wary : int
+        Passes of sweeps, and wary rounds, so far.
+    is_bounded : bool
+        Whether the last band had too little room for the rows it should have.
     """
 
     progress: BlocksProgress
     talk: Talk
     seed: int
     passes: int = 0
+    wary: int = 0
+    is_bounded: bool = False
 
     @property
     def problem(self) -> BlocksProblem:
@@ -282,7 +289,9 @@ class _Blocks:
         """Return the distance from the kinks up to which rows join the next band."""
         n_rows = self.problem.n_rows
         part = _ERRORS * error
-        wanted = rows_wanted(rounds, self.problem.rows, part, _LEAST_PART)
+        rows = self.problem.rows
+        wanted = rows_wanted(rounds, rows, part, _LEAST_PART)
+        self.is_bounded = wanted >= rows.most_at_once // 2
         if wanted >= n_rows:
             return np.inf
         counts = np.cumsum(self.talk.distances())
@@ -325,6 +334,10 @@ class _Blocks:
             if losses is not None:
                 part = self._best_part(before, ahead, losses, least)
         rounds.plan(part, n_crossed, problem.n_rows, self.progress.max_iter)
+        rounds.is_wary = part <= 0.5 and self.is_bounded and self.wary < _MOST_WARY
+        if rounds.is_wary:
+            self.wary += 1
+            rounds.patience = max(rounds.patience, 2)
         if part == 1.0:
             rounds.survey = ahead
         return part

@@ -85,6 +85,8 @@ def solve_band(
     floor = _LOST * problem.primal_of(survey.w, survey.intercept, survey.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)
+    if rounds.is_wary:
+        floor = np.inf
     if rounds.seed is not None:
         end = sweep_band(inner, start, rounds.seed, target)
     else:

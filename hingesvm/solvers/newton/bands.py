@@ -79,6 +79,8 @@ _SEEN = 1000
 # Newton steps in the first one, before anything is known of the other rows, and after a
 # step that had to be cut short: after a sample, and after sweeps.
 _STEPS_OF_SAMPLE, _STEPS_OF_SWEEPS = 12, 4
+# The same for penalties with kinks, which take more steps to their columns: times more.
+_MORE_IF_KINKED = 4
 # Rows near a kink, for a line search over all rows, are within one part in this
 # (docs/experiments.md#constants).
 _STEEP = 100.0
@@ -273,6 +275,8 @@ def _first_survey(problem: Problem, start: Start | WeightsStart, goal: float) ->
         problem.rows.reach = reach.copy()
     rho = RHO_OF_SWEEPS if with_duals else RHO_OF_SAMPLE
     steps = _STEPS_OF_SWEEPS if with_duals else _STEPS_OF_SAMPLE
+    if problem.penalty is not None:
+        steps *= _MORE_IF_KINKED
     steps = STEPS_READ if problem.rows.reads_in_passes else steps
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     is_centred = problem.has_kink and not with_duals
@@ -303,7 +307,7 @@ def _solve_part(
     """Solve the problem of a band; return weights, intercept and the duals of all."""
     problem, survey, band = progress.problem, rounds.survey, rounds.band
     taken = survey.packed.take(band)
-    part = problem.restrict(band, taken, survey.totals())
+    part = problem.restrict(band, taken, survey.totals(), survey.w)
     end = solve_band(progress, rounds, part, taken, survey.shortfall[band], goal)
     assert end.w is not None
     return end.w, end.intercept, _duals_of_all(problem, part, rounds, end.alpha)

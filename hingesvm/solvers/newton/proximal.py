@@ -35,8 +35,8 @@ _VISIBLE = 1e-3
 # Squared length of the longest row over the median one from which rows are uneven.
 _UNEVEN = 1e4
 
-# Reciprocal of the curvature of a loss, in units of its cost, up to which steps need no
-# smoother one; and by how much they then are longer than that: longer ones gain nothing.
+# Reciprocal of the curvature of a loss, in units of its cost, up to which steps need
+# no smoother one; and by how much they then are longer than that: more gains nothing.
 _SMOOTH, _LONG = 100.0, 100.0
 
 #: Largest rho: far beyond what makes a difference, and its products are finite.

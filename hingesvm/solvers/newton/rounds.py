@@ -56,6 +56,9 @@ class Rounds:
         Whether the dual variables in the band are to start in the middle.
     is_cut_short : bool
         Whether the last round took all the steps that it was allowed.
+    is_wary : bool
+        Whether the next band is left after its first inner problem, as solving the last
+        one led astray.
     seed : int or None
         Of the order of rows where bands are solved by sweeps; None for Newton steps.
     patience : int
@@ -73,6 +76,7 @@ class Rounds:
     steps: int = field(init=False)
     gap: float = np.inf
     is_cut_short: bool = False
+    is_wary: bool = False
     seed: int | None = None
     patience: int = PATIENCE
     band: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))

@@ -65,21 +65,26 @@ class NewtonStart(Start):
         Units of that step.
     inner : KeptInnerProducts, optional
         Inner products of rows of the Newton systems so far, if they are kept.
+    shortfall : ndarray of float64, of shape (n_rows,), optional
+        1 - y_i (x_i . w + b), if it is known.
     """
 
     rho: float = field(kw_only=True)
     unit: Float64Array = field(kw_only=True)
     inner: KeptInnerProducts | None = field(default=None, kw_only=True)
+    shortfall: Float64Array | None = field(default=None, kw_only=True)
 
-    def moved(self, point: Start) -> NewtonStart:
-        """Return how the steps go on from another point."""
+    def moved(self, point: Start, shortfall: Float64Array | None = None) -> NewtonStart:
+        """Return how the steps go on from another point, and with its shortfalls."""
         return NewtonStart(
             point.alpha,
             point.w,
             point.intercept,
+            w_of_duals=point.w_of_duals,
             rho=self.rho,
             unit=self.unit,
             inner=self.inner,
+            shortfall=shortfall,
         )
 
 

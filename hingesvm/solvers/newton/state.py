@@ -12,8 +12,8 @@ from hingesvm.problems.binary import Problem
 from hingesvm.rows.compensated import SUM_ROUNDING
 from hingesvm.rows.inner import KeptInnerProducts
 from hingesvm.rows.per_row import scaled
-from hingesvm.solvers.newton.proximal import LARGEST_RHO
 from hingesvm.solvers.newton.products import KeptProducts
+from hingesvm.solvers.newton.proximal import LARGEST_RHO
 from hingesvm.solvers.sparse.direction import Curvature
 
 __all__ = ["State", "settle"]
@@ -77,6 +77,10 @@ class State:
     def go_to(self, w: Float64Array, intercept: float, shortfall: Float64Array) -> None:
         """Go to another point, where `take_anchor` must follow."""
         self.w, self.intercept, self.shortfall = w, intercept, shortfall
+
+    def is_at(self, w: Float64Array, intercept: float) -> bool:
+        """Whether the iterate is a point."""
+        return intercept == self.intercept and np.array_equal(w, self.w)
 
     def take_anchor(self, anchor: Float64Array, rho: float) -> None:
         """Begin the inner problem of other multipliers and another proximal step."""

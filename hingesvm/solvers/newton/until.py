@@ -48,6 +48,7 @@ from hingesvm.solvers.sparse.direction import (
     penalized_step,
     work_of_penalized_step,
 )
+from hingesvm.solvers.sparse.few import FewColumns, has_few
 
 __all__ = ["LITTLE", "MAX_INNER_AT_END", "newton_until"]
 
@@ -139,11 +140,16 @@ def _end(
         point = state.alpha, state.w, state.intercept
     if isinstance(state, Narrow):
         return NewtonStart(*point, rho=state.rho, unit=state.unit)
+    shortfall = None
+    if progress.problem.penalty is not None and state.is_at(*point[1:]):
+        # Steps on other columns go on from there.
+        shortfall = state.shortfall
     return InterruptedStart(
         *point,
         rho=state.rho,
         unit=state.unit,
         inner=state.inner,
+        shortfall=shortfall,
         anchor=state.anchor,
     )
 
@@ -152,11 +158,17 @@ def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
     growth, left = Growth(), _LAST_ONES
+    few = None
+    if isinstance(problem, PenalizedProblem) and has_few(problem):
+        few = FewColumns(problem)
     previous: Certificate | None = None
     while not progress.exhausted and growth.patience and left:
         limit = MAX_INNER_AT_END if progress.converged else _MAX_INNER
         left -= progress.relative_gap <= NOTHING
-        steps, solved = _minimise_inner(progress, state, goal, floor, limit)
+        if few is not None:
+            steps, solved = few.minimise(progress, state, goal, floor, limit)
+        else:
+            steps, solved = _minimise_inner(progress, state, goal, floor, limit)
         state.is_noisy = not solved
         best = progress.best
         assert best is not None
@@ -209,6 +221,8 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
     shortfall: Float64Array
     if isinstance(start, BandStart):
         shortfall = start.shortfall.astype(np.float64)
+    elif isinstance(start, NewtonStart) and start.shortfall is not None:
+        shortfall = start.shortfall.copy()
     elif w.any():
         shortfall = 1.0 - problem.margins(w, intercept)
     else:
@@ -279,7 +293,13 @@ def _step(
     problem = progress.problem
     if state.curvature is not None:
         step = penalized_step(
-            state.curvature, state.w, state.w_of_duals, pull, state.free, state.pace
+            state.curvature,
+            state.w,
+            state.w_of_duals,
+            pull,
+            state.free,
+            state.pace,
+            progress.relative_gap,
         )
         progress.n_iter += 1
         progress.work += work_of_penalized_step(problem, len(state.free), step.size)

@@ -17,8 +17,8 @@ __all__ = ["solve_penalized"]
 # Columns up to which all take part: to choose among so few takes longer than it saves
 # (docs/experiments.md#sparse-weights).
 _FEW_COLUMNS = 100
-# Columns of one problem, at most: a bound of its matrices.
-_MOST_COLUMNS = 2000
+# Entries of the columns of one problem, at most: a bound of memory.
+_MOST_ENTRIES = 1 << 26
 
 
 def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
@@ -43,4 +43,6 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
     def inner(inside: Progress, point: Start, gap: float) -> NewtonStart:
         return newton_until(inside, point, goal=gap)
 
-    columns_until(progress, first, goal, _MOST_COLUMNS, inner)
+    rows = problem.rows
+    per_column = max(rows.n_entries / max(rows.n_features, 1), 1.0)
+    columns_until(progress, first, goal, int(_MOST_ENTRIES / per_column), inner)

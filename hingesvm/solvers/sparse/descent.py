@@ -5,10 +5,10 @@ r"""The model of a Newton step on more columns than a matrix of their products c
     \min_z \; \tfrac12 \|A (z - z_0)\|^2 + \sum_j \left( \tfrac{s_j}{2} (z_j - z_{0j})^2
     + g_j (z_j - z_{0j}) + t_j |z_j| \right),
 
-with :math:`A = H^{1/2} X_F` on the columns that take part. Coordinate descent (Friedman,
-Hastie and Tibshirani, 2010) keeps :math:`A (z - z_0)`, so a sweep costs as much as two
-passes over the entries of A. It ends as soon as the model is better by most of what
-there is to gain: the next step has another model.
+with :math:`A = H^{1/2} X_F` on the columns that take part. Coordinate descent
+(Friedman, Hastie and Tibshirani, 2010) keeps :math:`A (z - z_0)`, so a sweep costs as
+much as two passes over the entries of A. It ends as soon as the model is better by most
+of what there is to gain: the next step has another model.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ IndexArray = NDArray[np.intp]
 
 # Entries of A between two looks for an interrupt: some milliseconds.
 _ENTRIES_PER_CALL = 1 << 20
-# Violation of optimality, as a part of that at the start, that is small enough; sweeps at
-# most over the coordinates that are not 0, of those at most in all.
+# Violation of optimality, as a part of that at the start, that is small enough; sweeps
+# at most over the coordinates that are not 0 before one over all; and of all in all.
 _ENOUGH, _MOST_INSIDE, _MOST_SWEEPS = 0.05, 5, 60
 
 
@@ -42,6 +42,8 @@ class Descent:
     ----------
     matrix : csc_matrix of shape (n_free, n_columns)
         A, in float32 or float64.
+    squares : ndarray of float64, of shape (n_columns,)
+        The squared norms of its columns.
     roots : ndarray of float64, of shape (n_free,), or None
         The column of an intercept in A; None without one.
     strength, threshold, slope, start : ndarray of float64, of shape (n_columns,)
@@ -53,6 +55,7 @@ class Descent:
     """
 
     matrix: sparse.csc_matrix
+    squares: Float64Array
     roots: Float64Array | None
     strength: Float64Array
     threshold: Float64Array
@@ -65,13 +68,12 @@ class Descent:
     def __post_init__(self) -> None:
         self.z, self.turn = self.start.copy(), 0.0
         self._moved = np.zeros(self.matrix.shape[0])
-        squares = self.matrix.multiply(self.matrix).sum(axis=0)
-        self._bend = np.asarray(squares, dtype=np.float64).ravel() + self.strength
+        self._bend = self.squares + self.strength
         self._ends = self.matrix.indptr
         self.n_sweeps = 0
 
     def minimise(self, enough: float = _ENOUGH) -> None:
-        """Sweep until the violation is a part of what it was, or sweeps are too many."""
+        """Sweep until the violation is a part of what it was, or a limit is reached."""
         everyone = np.arange(len(self.z))
         first = self._sweep(everyone)
         while self.n_sweeps < _MOST_SWEEPS:
@@ -100,8 +102,8 @@ class Descent:
                 self.slope,
                 self.start,
                 chosen,
-                start,
-                stop,
+                int(start),
+                int(stop),
                 self.z,
                 self._moved,
             )

@@ -14,12 +14,15 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.solvers.newton.products import KeptProducts
-from hingesvm.solvers.newton.system import works_of_systems
+from hingesvm.solvers.newton.system import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.progress import CALL_WORK
+from hingesvm.solvers.sparse.descent import Descent
 from hingesvm.solvers.sparse.quadratic import minimise_quadratic
 from hingesvm.solvers.sweeping.steps import work_of_sweep
 
@@ -28,13 +31,16 @@ __all__ = ["Curvature", "Step", "penalized_step", "work_of_penalized_step"]
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Accuracy of the minimum of a model, relative to its largest slope: a smaller one is
-# for nothing, with a larger one steps are less good.
-_ACCURACY = 1e-12
+# Violation to which a model is minimised, as a part of the gap, and of the one at the
+# start, and what rounding permits: with less models take longer, with more there
+# are more steps.
+_PART, _SHRINKS, _FINE = 0.1, 0.01, 1e-12
 # Bend that is added where a column has no strength, as a part of that of all rows: with
 # less a column that no free row has moves too far, with more steps are shorter. The
 # second is taken where no row is free.
 _BEND, _BEND_OF_NOTHING = 1e-10, 1e-2
+# Columns from which a matrix of products is dearer than descent along columns.
+_MANY = 1000
 # Sweeps over the coordinates of a model, as work is counted.
 _SWEEPS = 10.0
 
@@ -95,6 +101,7 @@ def penalized_step(
     pull: float,
     free: IndexArray,
     pace: Float64Array,
+    gap: float,
 ) -> Step:
     """Return the step to the minimum of the quadratic model.
 
@@ -109,47 +116,126 @@ def penalized_step(
         Rows whose loss bends.
     pace : ndarray of float64, of shape (n_rows,)
         By how much it bends, where it does.
+    gap : float
+        The present relative gap, which the accuracy of the step follows.
     """
-    problem = curvature.problem
-    penalty, rule = problem.penalty, problem.intercept_rule
+    penalty = curvature.problem.penalty
     columns = penalty.active(w, v)
-    part, d = penalty.subset(columns), problem.rows.n_features
-    chosen = columns if rule == "none" else np.append(columns, d)
-    hessian = np.tril(curvature.of(free, pace[free])[np.ix_(chosen, chosen)])
+    some = penalty.subset(columns), w[columns], v[columns]
+    model = _Model(columns, *some, pull, free, pace, gap)
+    if curvature.problem.rows.n_features > LARGEST_SYSTEM or len(columns) > _MANY:
+        step, turn = _by_descent(curvature, model)
+    else:
+        step, turn = _by_products(curvature, model)
+    direction = np.zeros(len(w))
+    direction[columns] = step
+    return Step(direction, turn, max(-model.change(step, turn), 0.0), len(columns))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The model of one step.
+
+    Attributes
+    ----------
+    columns : ndarray of intp, of shape (k,)
+        Those that take part.
+    penalty : ColumnPenalty
+        That of their weights.
+    w, v : ndarray of float64, of shape (k,)
+        Their weights, and minus the gradient of the losses.
+    pull, free, pace, gap
+        As of `penalized_step`.
+    """
+
+    columns: IndexArray
+    penalty: ColumnPenalty
+    w: Float64Array
+    v: Float64Array
+    pull: float
+    free: IndexArray
+    pace: Float64Array
+    gap: float
+
+    @property
+    def slope(self) -> Float64Array:
+        """The gradient of all but the thresholds."""
+        return self.penalty.strength * self.w - self.v
+
+    def added(self, bends: Float64Array, everywhere: float) -> Float64Array:
+        """Return the bend of the penalty, and a little where it has none.
+
+        `bends` are those of the losses, and `everywhere` is one to go by where they
+        have none.
+        """
+        share = _BEND if len(self.free) else _BEND_OF_NOTHING
+        little = share * np.where(bends > 0.0, bends, everywhere)
+        strength = self.penalty.strength
+        return np.where(strength > 0.0, strength, little)
+
+    def change(self, step: Float64Array, turn: float) -> float:
+        """Return by how much the penalty and the linear part of the losses change."""
+        change = self.penalty.value(self.w + step) - self.penalty.value(self.w)
+        return change - float(self.v @ step) + self.pull * turn
+
+
+def _by_products(curvature: Curvature, model: _Model) -> tuple[Float64Array, float]:
+    """Return the step of some columns, found from their products."""
+    problem, columns = curvature.problem, model.columns
+    rule, size = problem.intercept_rule, len(columns)
+    chosen = columns if rule == "none" else np.append(columns, problem.rows.n_features)
+    hessian = curvature.of(model.free, model.pace[model.free])[np.ix_(chosen, chosen)]
+    hessian = np.tril(hessian)
     hessian += np.tril(hessian, -1).T
-    here, push, threshold = w[columns], v[columns], part.threshold
-    added = part.strength.copy()
-    flat = part.strength == 0.0
-    if flat.any():
-        bend = _BEND if len(free) else _BEND_OF_NOTHING
-        bends = np.diagonal(hessian)[: len(columns)][flat]
-        everywhere = curvature.length * float(pace.sum())
-        added[flat] = bend * np.where(bends > 0.0, bends, everywhere)
-    bent = part.strength * here
+    start, slope, threshold = model.w, model.slope, model.penalty.threshold
+    bends, total = np.diagonal(hessian)[:size], float(model.pace.sum())
+    added = model.added(bends, curvature.length * total)
     if rule != "none":
         # The last number is the step of the intercept, which is 0 here.
-        here, push, bent = (np.append(of, 0.0) for of in (here, push, bent))
-        push[-1], threshold = -pull, np.append(threshold, 0.0)
-        least = 1.0 if rule == "penalized" else _BEND * float(pace.sum())
-        added = np.append(added, least)
+        start, threshold = np.append(start, 0.0), np.append(threshold, 0.0)
+        slope = np.append(slope, model.pull)
+        added = np.append(added, 1.0 if rule == "penalized" else _BEND * total)
     hessian.flat[:: len(hessian) + 1] += added
+    unit = float(np.abs(slope).max(initial=0.0) + threshold.max(initial=0.0))
+    violation = model.penalty.violation(model.w, model.v)
+    far = max(float(violation.max(initial=0.0)), abs(model.pull))
     end, _ = minimise_quadratic(
         hessian,
-        bent - push,
+        slope,
         threshold,
-        here,
-        tol=_ACCURACY,
+        start,
+        tol=max(_FINE, min(_PART * model.gap, _SHRINKS * far / unit)),
         check_cancelled=problem.rows.check_cancelled,
     )
-    step = end - here
-    turn = float(step[-1]) if rule != "none" else 0.0
-    size = len(columns)
-    direction = np.zeros(d)
-    direction[columns] = step[:size]
-    slope = float((bent - push) @ step)
-    kinks = float(threshold @ (np.abs(end) - np.abs(here)))
-    curved = 0.5 * float((part.strength * step[:size]) @ step[:size])
-    return Step(direction, turn, max(-(slope + kinks + curved), 0.0), size)
+    step = end - start
+    return step[:size], float(step[-1]) if rule != "none" else 0.0
+
+
+def _by_descent(curvature: Curvature, model: _Model) -> tuple[Float64Array, float]:
+    """Return the step of many columns, found from their entries in the free rows."""
+    problem, free = curvature.problem, model.free
+    roots = np.sqrt(model.pace[free])
+    matrix = sparse.csc_matrix(problem.rows.copy_of(free))
+    if len(model.columns) < matrix.shape[1]:
+        matrix = matrix[:, model.columns]
+    matrix.data *= roots[matrix.indices].astype(matrix.dtype)
+    squares = np.asarray(matrix.multiply(matrix).sum(axis=0), dtype=np.float64).ravel()
+    everywhere = curvature.length * float(model.pace.sum())
+    rule = problem.intercept_rule
+    descent = Descent(
+        matrix,
+        squares,
+        None if rule == "none" else roots,
+        model.added(squares, everywhere),
+        model.penalty.threshold,
+        model.slope,
+        model.w,
+        model.pull,
+        1.0 if rule == "penalized" else 0.0,
+        problem.rows.check_cancelled,
+    )
+    descent.minimise()
+    return descent.z - model.w, descent.turn
 
 
 def work_of_penalized_step(problem: Problem, n_free: int, size: int) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
+from hingesvm.solvers.newton.narrow import DRIFT
 from hingesvm.solvers.newton.starts import NewtonStart
 from hingesvm.solvers.progress import Progress
 
@@ -26,15 +27,23 @@ IndexArray = NDArray[np.intp]
 #: Solves the problem of some columns to a relative gap; returns where it ended.
 Inner = Callable[[Progress, Start, float], NewtonStart]
 
-# Columns that join at first; later ones are no more than this many times those there
-# are: with more, products are of columns that stay at 0; with fewer, there are more
-# rounds (docs/experiments.md#sparse-weights).
-_FIRST, _GROWTH = 100, 1.0
+# Columns that join: so many in any case, as many times those that take part, or this
+# part of all beyond their threshold. With more, products are of columns that stay at 0;
+# with fewer, there are more rounds (docs/experiments.md#sparse-weights).
+_FIRST, _GROWTH, _SHARE = 100, 1.0, 0.25
+# Columns of sparse rows up to which all take part: their products are few anyway, and
+# each round takes passes over all rows.
+_FEW_SPARSE = 500
 # Pull, as a part of the threshold, from which a column stays: with more, columns leave
 # and join again and again; with less they take time.
-_NEAR = 0.5
-# Gap of the problem of some columns, as a part of that of all.
-_PART = 0.2
+_NEAR = 0.8
+# Rounds without gain that end it, behind the tolerance and before it, and the part of
+# the gap that is left by one with gain: fewer give up too soon, more go on in vain.
+_PATIENCE_AT_END, _PATIENCE, _GAINED = 1, 10, 0.8
+# Gap of the problem of some columns, as a part of that of all; and the gap of all above
+# which it gets no more than some steps, as others are missing more; with kinks, steps
+# of an inner problem that was not solved would be lost.
+_PART, _FAR, _STEPS_FAR = 0.2, 0.05, 3
 
 
 def columns_until(
@@ -61,31 +70,65 @@ def columns_until(
     intercept = float(start.intercept)
     if not alpha.any():
         alpha = problem.repair(_first_duals(problem, w, intercept))
-    n_before = -1
+    n_before, waited, gap = -1, 0, np.inf
     end: NewtonStart | None = None
     columns = np.empty(0, dtype=np.intp)
+    shortfall: Float64Array | None = None
     while True:
         v = problem.combine(alpha)
-        certificate = _look(problem, w, intercept, alpha, v)
-        progress.record(certificate, proven=True, active=len(columns))
+        certificate = None
+        if shortfall is not None and progress.relative_gap >= DRIFT:
+            certificate = _certificate(problem, w, intercept, alpha, v, shortfall)
+        is_last = certificate is not None and certificate.relative_gap <= goal
+        if certificate is None or is_last:
+            # Margins that were followed from step to step prove nothing.
+            intercept, shortfall = _shortfall(problem, w, intercept, alpha)
+            certificate = _certificate(problem, w, intercept, alpha, v, shortfall)
+            is_last = True
+        progress.record(certificate, proven=is_last, active=len(columns))
         if progress.exhausted or progress.relative_gap <= goal:
             return
+        waited = 0 if progress.relative_gap <= _GAINED * gap else waited + 1
+        gap = min(gap, progress.relative_gap)
+        if waited > (_PATIENCE_AT_END if progress.converged else _PATIENCE):
+            return
         columns = _chosen(problem, w, v, columns, most)
-        part = problem.on_columns(problem.rows.columns(columns), columns)
-        gap = max(_PART * progress.relative_gap, 0.5 * goal)
-        inside = Progress(part, gap, progress.max_iter, progress.n_iter)
-        point = Start(alpha, w[columns], intercept)
+        part, inner_goal = problem, goal
+        if len(columns) < len(w):
+            part = problem.on_columns(problem.rows.columns(columns), columns)
+            inner_goal = max(_PART * progress.relative_gap, 0.5 * goal)
+        max_iter = progress.max_iter
+        is_far = progress.relative_gap > _FAR and not problem.has_kink
+        if len(columns) < len(w) and is_far:
+            max_iter = min(max_iter, progress.n_iter + _STEPS_FAR)
+        inside = Progress(part, inner_goal, max_iter, progress.n_iter)
+        point = Start(alpha, w[columns], intercept, v[columns])
         if end is not None:
-            point = end.moved(point)
-        end = inner(inside, point, gap)
+            point = end.moved(point, shortfall)
+        end = inner(inside, point, inner_goal)
         progress.n_iter, progress.work = inside.n_iter, progress.work + inside.work
         w = np.zeros_like(w)
         assert end.w is not None
         w[columns] = end.w
         alpha, intercept = end.alpha, float(end.intercept)
+        shortfall = end.shortfall
         if progress.n_iter == n_before:
             return
         n_before = progress.n_iter
+
+
+def _certificate(
+    problem: PenalizedProblem,
+    w: Float64Array,
+    intercept: float,
+    alpha: Float64Array,
+    v: Float64Array,
+    shortfall: Float64Array,
+) -> Certificate:
+    """Return the certificate of a point whose margins are known."""
+    primal = problem.primal_of(w, intercept, problem.loss_sum(shortfall))
+    dual = problem.dual(alpha, v)
+    return Certificate(w, intercept, alpha, primal, dual, v)
 
 
 def _first_duals(
@@ -97,19 +140,16 @@ def _first_duals(
     return problem.slopes(1.0 - problem.margins(w, intercept))
 
 
-def _look(
-    problem: PenalizedProblem,
-    w: Float64Array,
-    intercept: float,
-    alpha: Float64Array,
-    v: Float64Array,
-) -> Certificate:
-    """Return the certificate of a point."""
+def _shortfall(
+    problem: PenalizedProblem, w: Float64Array, intercept: float, alpha: Float64Array
+) -> tuple[float, Float64Array]:
+    """Return the best intercept for weights, and 1 - m with it."""
+    if not w.any() and problem.intercept_rule == "none":
+        return intercept, np.ones(problem.n_rows)
     scores = problem.rows.margins(w)
     if problem.intercept_rule == "free":
         intercept = problem.best_intercept(scores, alpha, intercept)
-    primal = problem.primal(w, intercept, scores)
-    return Certificate(w, intercept, alpha, primal, problem.dual(alpha, v), v)
+    return intercept, 1.0 - problem.signs * (scores + intercept)
 
 
 def _chosen(
@@ -121,16 +161,19 @@ def _chosen(
 ) -> IndexArray:
     """Return the columns of the next problem, in ascending order."""
     penalty = problem.penalty
-    support = np.flatnonzero(w)
+    if problem.rows.is_sparse and len(w) <= min(_FEW_SPARSE, most):
+        return np.arange(len(w))
     size = np.abs(v)
-    kept = columns[size[columns] > _NEAR * penalty.threshold[columns]]
-    support = np.union1d(support, kept)
+    takes_part = w != 0.0
+    takes_part[columns] |= size[columns] > _NEAR * penalty.threshold[columns]
+    n_kept = int(np.count_nonzero(takes_part))
     excess = size - penalty.threshold
-    excess[support] = 0.0
+    excess[takes_part] = 0.0
     beyond = np.flatnonzero(excess > 0.0)
-    room = max(_FIRST, int(_GROWTH * len(support)))
-    room = min(room, most - len(support))
+    room = max(_FIRST, int(_GROWTH * n_kept), int(_SHARE * len(beyond)))
+    room = min(room, most - n_kept)
     if len(beyond) > room:
         farthest = np.argpartition(-excess[beyond], room - 1)[:room]
         beyond = beyond[farthest]
-    return np.union1d(support, beyond)
+    takes_part[beyond] = True
+    return np.flatnonzero(takes_part)

@@ -6,7 +6,7 @@ which their losses are linear, as those of rows that stay on their side of the k
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
+from hingesvm.problems.intercept import minimise_over_intercept
+from hingesvm.problems.rounding import round_to
+from hingesvm.solvers.choice import solve_in_turns
+from hingesvm.solvers.newton.narrow import is_narrow
 from hingesvm.solvers.newton.starts import BandStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.streaming.frozen import Frozen
 from hingesvm.solvers.streaming.sums import Sums
 from hingesvm.solvers.sweeping.steps import Sweeps, intercept_step, row_steps, sweep
 
@@ -31,14 +36,16 @@ BoolArray = NDArray[np.bool_]
 # is spent on digits that the next rows change, with more the frozen rows, whose losses
 # are linear, pull the weights away.
 _GOAL, _MOST_STEPS = 2e-3, 40
-# The same while none is frozen.
-_GOAL_OF_ALL = 5e-3
+# The same while none is frozen: where steps take next to no time, and elsewhere. Then
+# the problem is that of `fit`, which any number of steps that it takes are worth.
+_GOAL_IF_NARROW, _GOAL_OF_ALL, _MOST_STEPS_OF_ALL = 2e-4, 5e-3, 1000
 # The first proximal step, and the largest that the next ones begin with, in units of
 # the costs: as that of bands.
 _FIRST_RHO, _LARGEST_RHO = 2.0, 100.0
 # Part of the objective by which the linear losses of frozen rows may be too low, as a
-# sample of them tells, before the weights are found anew with that sample.
-_STRAYED = 0.01
+# sample of them tells, before the weights are found anew with that sample beside them,
+# and then with the sample in their place: noise of samples is no better than that.
+_STRAYED, _STRAYED_FAR = 0.01, 0.05
 
 # Sweeps over wide rows (docs/experiments.md#streams).
 # Batches that a row at rest waits, and least change of its dual variable, as a part of
@@ -58,17 +65,18 @@ class Lane:
     alpha : ndarray of float64, of shape (n_stored,)
         Dual variables of stored rows; of the frozen ones among them those of then.
     frozen, sums : Sums
-        Those over frozen rows, and over all rows.
+        Those over frozen rows, and over all rows; the latter do not follow sweeps.
     lower_bound : float
         The best so far: the minimum only rises with more rows.
-    turning : float
-        The intercept of sweeps, the multiplier of sum a y = 0 where it is free.
+    turning, imbalance : float
+        The intercept of sweeps, which is a multiplier of the sum of a y where it is
+        free, and that sum as they leave it.
     is_begun : bool
         Whether Newton steps were taken.
+    primal : float
+        About the objective of the model over all rows, once Newton steps were taken.
     rho : float
         The proximal step that Newton steps go on with.
-    near : ndarray of intp
-        Stored rows nearest to their kinks, the nearest first.
     waits : ndarray of int8, of shape (n_stored,)
         For how many batches a row is passed over.
     shrink_above : float
@@ -82,11 +90,12 @@ class Lane:
     intercept: float = 0.0
     lower_bound: float = 0.0
     turning: float = 0.0
+    imbalance: float = 0.0
     rho: float = _FIRST_RHO
-    near: IndexArray = field(default_factory=lambda: np.empty(0, np.intp))
     waits: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
     shrink_above: float = np.inf
     is_begun: bool = False
+    primal: float = 0.0
 
     @classmethod
     def new(cls, n_features: int) -> Lane:
@@ -98,6 +107,16 @@ class Lane:
         """Make room for so many rows, whose dual variables are 0."""
         self.alpha = np.concatenate([self.alpha, np.zeros(count)])
         self.waits = np.concatenate([self.waits, np.zeros(count, np.int8)])
+
+    def meet(self, new: Problem) -> None:
+        """Add the losses of new rows to the objective of the model."""
+        shortfall = 1.0 - new.margins(self.weights, self.intercept)
+        self.primal += new.loss_sum(shortfall)
+
+    @property
+    def relative_gap(self) -> float:
+        """How far the model may be from the best for the rows so far, as estimated."""
+        return (self.primal - self.lower_bound) / max(self.primal, 1e-300)
 
     def stand_still(self, sign: int) -> None:
         """Take the model of rows of one sign, which need no weights."""
@@ -121,10 +140,8 @@ class Lane:
         some: IndexArray,
         n_sweeps: float,
         random_state: NDArray[np.uint64],
-        *,
-        shrinks: bool,
     ) -> None:
-        """Take steps at some of the stored rows, and follow with the sums.
+        """Take steps at some of the stored rows; the sums do not follow.
 
         Parameters
         ----------
@@ -135,8 +152,6 @@ class Lane:
             Sweeps over these, counted by visits.
         random_state : ndarray of uint64, of shape (1,)
             Changed in place.
-        shrinks : bool
-            Whether rows are passed over from the first sweep on, and at rest then.
         """
         part = whole.subset(some)
         rows, before = part.rows, self.alpha[some]
@@ -145,30 +160,54 @@ class Lane:
         state = Sweeps(
             row_steps(part, norms, tau),
             tau,
-            before.copy(),
-            self.sums.fixed.w_of_duals.astype(rows.dtype),
+            before,
+            self.weights.astype(rows.dtype),
             self.turning,
             np.arange(rows.n_rows, dtype=np.intp),
             rows.n_rows,
-            self.shrink_above if shrinks else np.inf,
+            self.shrink_above,
             random_state,
-            self.sums.fixed.imbalance,
+            self.imbalance,
         )
         taken = 0.0
         while taken < n_sweeps and state.n_active:
             # One at a time, as rows are at rest that it drops.
-            taken += sweep(part, state, 0.0 if shrinks else n_sweeps - taken, 0.0)
-        alpha = np.minimum(np.maximum(state.alpha, 0.0), part.bound)
-        self.sums.without(part, before).balance(alpha)
-        self.turning = state.intercept
-        self.sums = self.sums.changed(part, before, alpha)
-        self._set(some, alpha)
-        if shrinks:
-            self.shrink_above = state.shrink_above
-            waits = self.waits.copy()
-            waits[some] = _WAITS
-            waits[some[state.order[: state.n_active]]] = 0
-            self.waits = waits
+            taken += sweep(part, state, 0.0, 0.0)
+        self._set(some, np.minimum(np.maximum(state.alpha, 0.0), part.bound))
+        self.weights = state.w.astype(np.float64)
+        self.intercept = self.turning = state.intercept
+        self.imbalance = state.imbalance
+        if part.intercept_rule == "free":
+            active = state.order[: state.n_active]
+            self._turn(part.subset(active), state.alpha[active])
+        self.shrink_above = state.shrink_above
+        waits = self.waits.copy()
+        waits[some] = _WAITS
+        waits[some[state.order[: state.n_active]]] = 0
+        self.waits = waits
+
+    def _turn(self, active: Problem, alpha: Float64Array) -> None:
+        """Take the best intercept for the weights, where only active rows move.
+
+        That of sweeps is a multiplier, which comes late.
+        """
+        # What all others pull, whose slopes do not change.
+        pull = self.imbalance - active.imbalance(alpha)
+        most = [float(active.bound.sum(where=active.signs == s)) for s in (1, -1)]
+        if not (-most[0] < pull < most[1]):
+            return
+        # A row far beyond its kink stands for them.
+        scores = active.rows.margins(self.weights)
+        far = 2.0 + abs(self.intercept) + 2.0 * float(np.abs(scores).max())
+        sign = 1 if pull > 0.0 else -1
+        curvature = 0.0 if active.has_kink else 1.0 / max(abs(pull), 1.0)
+        self.intercept = minimise_over_intercept(
+            np.append(active.signs, np.int8(sign)),
+            np.append(active.bound, abs(pull)),
+            np.append(active.curvature, curvature),
+            np.append(scores, -sign * far),
+            self.intercept,
+        )
 
     def _set(self, some: IndexArray, values: Float64Array) -> None:
         """Set dual variables of some rows."""
@@ -176,10 +215,19 @@ class Lane:
         alpha[some] = values
         self.alpha = alpha
 
-    def follow_duals(self, rule: str) -> None:
-        """Take the weights of the dual variables as the model."""
+    def add_up(self, whole: Problem) -> None:
+        """Take the sums and the weights anew of the dual variables, made feasible.
+
+        Parameters
+        ----------
+        whole : Problem
+            That of all stored rows, none of which is frozen.
+        """
+        alpha = self.alpha.copy()
+        self.frozen.without(whole, np.zeros(len(alpha))).balance(alpha)
+        self.alpha, self.sums = alpha, self.frozen.with_rows(whole, alpha)
         self.weights = self.sums.fixed.w_of_duals
-        self.intercept = 0.0 if rule == "none" else self.turning
+        self.imbalance = self.sums.fixed.imbalance
 
     def prove(self, whole: Problem, longest: float) -> None:
         """Raise the lower bound to what the sums prove."""
@@ -190,8 +238,7 @@ class Lane:
     ) -> float:
         """Solve the problem of the live rows, the frozen ones held fixed.
 
-        Where these are not as linear as they were frozen, the weights are those of a
-        problem in which the sample stands for them.
+        Where these are not as linear as they were frozen, a sample of them helps.
 
         Parameters
         ----------
@@ -213,35 +260,68 @@ class Lane:
             # In the middle of its box, the smoothed kink is nearest to the sharp one.
             alpha = 0.5 * part.bound
         self.is_begun = True
-        goal = _GOAL if self.frozen.terms else _GOAL_OF_ALL
-        found = self._solve(replace(part, fixed=self.frozen.fixed), alpha, goal)
+        if not self.frozen.terms:
+            goal = _GOAL_IF_NARROW if is_narrow(part) else _GOAL_OF_ALL
+            found = self._solve(part, alpha, goal)
+            self._take(part, live, found.alpha)
+            self._take_model(found)
+            return found.work
+        some = whole.subset(sample, ratio)
+        frozen = Frozen(part, self.frozen, some, ratio * self.alpha[sample])
+        found = self._solve(frozen.linear, alpha, _GOAL)
         self._take(part, live, found.alpha)
         work = found.work
         if len(sample):
-            some = whole.subset(sample, ratio)
-            base = ratio * self.alpha[sample]
-            if _lack(some, base, found) > _STRAYED * found.primal:
-                # The sample stands for all frozen rows, and no loss is linear.
-                both = np.concatenate([live, sample])
-                factor = np.repeat([1.0, ratio], [len(live), len(sample)])
-                mixed = whole.subset(both)
-                mixed = replace(
-                    mixed,
-                    cost=factor * mixed.cost,
-                    bound=factor * mixed.bound,
-                    curvature=mixed.curvature / factor,
-                    fixed=Sums.zero(whole.rows.n_features).fixed,
-                )
-                # Steps on the frozen rows as they are lead far away.
-                self.rho = _FIRST_RHO
-                margins = mixed.margins(self.weights, self.intercept)
-                start = mixed.slopes(1.0 - margins)
-                found = self._solve(mixed, start, _GOAL_OF_ALL)
-                work += found.work
-                self._take(part, live, found.alpha[: len(live)])
-        self.weights, self.intercept = found.w, found.intercept
-        self.turning = self.intercept
+            found, more = self._judge(found, frozen, whole, live, sample)
+            work += more
+        self._take_model(found)
         return work
+
+    def _judge(
+        self,
+        found: _Found,
+        frozen: Frozen,
+        whole: Problem,
+        live: IndexArray,
+        sample: IndexArray,
+    ) -> tuple[_Found, float]:
+        """Return the best of what is found with linear losses and with the sample.
+
+        The work that this took comes with it.
+        """
+        best, seen, work = found, frozen.estimate(found.w, found.intercept), 0.0
+        best = found._replace(primal=seen.value)
+        if seen.lack <= _STRAYED * found.primal and seen.value < np.inf:
+            return best, work
+        now = frozen.estimate(self.weights, self.intercept)
+        if now.value < seen.value:
+            best = _Found(self.weights, self.intercept, now.value, found.alpha, 0.0)
+            seen = now
+        is_linear = True
+        for problem in frozen.with_sample(whole, live, sample):
+            # Steps on the frozen rows as they are lead far away.
+            self.rho = _FIRST_RHO
+            margins = problem.margins(self.weights, self.intercept)
+            other = self._solve(problem, problem.slopes(1.0 - margins), _GOAL_OF_ALL)
+            work += other.work
+            self._take(frozen.live, live, other.alpha[: len(live)])
+            its = frozen.estimate(other.w, other.intercept)
+            is_better = its.value < best.primal
+            if is_linear:
+                is_better = is_better and its.is_explained
+            else:
+                is_better = is_better or not seen.is_explained
+            if is_better:
+                best, seen = other._replace(primal=its.value), its
+                if its.lack <= _STRAYED_FAR * its.value:
+                    break
+            is_linear = False
+        return best, work
+
+    def _take_model(self, found: _Found) -> None:
+        """Take where Newton steps have led as the model."""
+        self.weights, self.intercept = found.w, found.intercept
+        self.primal = found.primal
 
     def _take(self, part: Problem, live: IndexArray, found: Float64Array) -> None:
         """Take dual variables of the live rows, made feasible, if they prove more."""
@@ -266,13 +346,22 @@ class Lane:
             shortfall=1.0 - problem.margins(self.weights, self.intercept),
             rho=self.rho,
         )
-        progress = Progress(problem, goal, _MOST_STEPS)
+        progress = Progress(problem, goal, _MOST_STEPS, exact=False)
         end = newton_until(progress, start, goal)
+        self.rho = min(end.rho, _LARGEST_RHO)
+        alpha = end.alpha
+        if problem.fixed is None and not progress.converged:
+            progress.max_iter = _MOST_STEPS_OF_ALL
+            solve_in_turns(progress, progress.start(), 0)
+            alpha = progress.start().alpha
         best = progress.best
         assert best is not None
-        self.rho = min(end.rho, _LARGEST_RHO)
         point = best.w.copy(), float(best.intercept)
-        return _Found(*point, best.primal, end.alpha, progress.work)
+        dtype = problem.rows.dtype
+        if problem.fixed is None and dtype == np.float32:
+            w, intercept, _ = round_to(problem, best, dtype, goal)
+            point = w.astype(np.float64), float(intercept)
+        return _Found(*point, best.primal, alpha, progress.work)
 
     def distances(
         self, whole: Problem, reach: NDArray[np.float32], *, keeps_misplaced: bool
@@ -317,11 +406,7 @@ class Lane:
 
     def keep(self, kept: IndexArray) -> None:
         """Drop all other stored rows."""
-        place = np.full(len(self.alpha), -1, dtype=np.intp)
-        place[kept] = np.arange(len(kept))
         self.alpha, self.waits = self.alpha[kept], self.waits[kept]
-        near = place[self.near]
-        self.near = near[near >= 0]
 
 
 class _Found(NamedTuple):
@@ -332,10 +417,3 @@ class _Found(NamedTuple):
     primal: float
     alpha: Float64Array
     work: float
-
-
-def _lack(sample: Problem, base: Float64Array, found: _Found) -> float:
-    """Return by how much the losses of a sample are above linear ones."""
-    shortfall = 1.0 - sample.margins(found.w, found.intercept)
-    linear = base @ shortfall - 0.5 * (sample.curvature * base) @ base
-    return sample.loss_sum(shortfall) - float(linear)

@@ -1,10 +1,10 @@
 """A stream: rows are seen once, in batches, and a bounded number of them is kept.
 
-Each batch is swept over together with stored rows near their kinks, as LASVM processes
-a new row and reprocesses old ones (Bordes, Ertekin, Weston and Bottou, "Fast kernel
-classifiers with online and active learning", JMLR 6, 2005). From time to time Newton
-steps solve the problem of all stored rows; wide rows are swept over instead. Rows far
-from their kinks are frozen where there is no room for them: their losses stay linear.
+From time to time Newton steps solve the problem of all stored rows. Wide rows are swept
+over instead, each batch together with stored rows, as LASVM processes a new row and
+reprocesses old ones (Bordes, Ertekin, Weston and Bottou, "Fast kernel classifiers with
+online and active learning", JMLR 6, 2005). Rows far from their kinks are frozen where
+there is no room for them: their losses stay linear.
 
 The dual value of all rows, the frozen ones too, is a lower bound of the minimum.
 """
@@ -50,19 +50,24 @@ _RARE, _LARGE = 0.25, 3.0
 _TIE = 1e-9
 
 # Work (docs/experiments.md#streams).
-# Rows that are swept over again with those of a batch, in units of these, and sweeps:
-# more of them take time, with fewer of them the bound is less good, and of wide rows
-# the model.
-_AGAIN, _SWEEPS = 1.0, 3.0
-# The same of wide rows.
-_AGAIN_IF_WIDE, _SWEEPS_IF_WIDE = 20.0, 2.0
+# Wide rows that are swept over again with those of a batch, in units of these, and
+# sweeps: more of them take time, with fewer of them the model is less good.
+_AGAIN, _SWEEPS = 20.0, 1.5
 # Part of all rows that is new before Newton steps are taken, and factor of their number
 # after which they are taken in any case. Work of Newton steps for each unit of a sweep
 # over the new rows, and for each batch besides.
 _GROWTH, _LARGEST_GROWTH, _WORK, _WORK_OF_BATCH = 0.1, 2.0, 8.0, 1e6
-# Rows nearest to their kinks that are known, for sweeps; and one row of how many tells
-# of the scales of columns.
-_NEAR, _JUDGES = 5000, 8
+# Work that need not be earned, for each batch and each row, of tables of few columns:
+# with more of it tables take long, with less few rows are not settled at once.
+_FREE_OF_BATCH, _FREE_OF_ROW, _FEW_COLUMNS = 2e6, 5e3, 64
+# The same for each row while so few rows, and rows times columns, are stored: with more
+# of it short streams take long, with less they lack their last rows.
+_FREE_IF_FEW, _FEW_ROWS, _FEW_VALUES = 2e5, 10_000, 250_000
+# Relative gap above which rows since the last Newton steps call for others, while all
+# rows are stored, and later: a small one takes steps in vain, a large one is an error.
+_OUTDATED, _OUTDATED_IF_FROZEN = 1e-3, 2e-2
+# One row of how many tells of the scales of columns: of more the first ones tell alone.
+_JUDGES = 8
 
 
 class Stream:
@@ -144,18 +149,20 @@ class Stream:
         stored, before = self._store(rows, codes, cost), len(self._codes) - rows.n_rows
         work = _WORK * work_of_sweep(rows) + _WORK_OF_BATCH
         self._credit += len(self.lanes) * work
-        is_due = self._is_due()
         for number, lane in enumerate(self.lanes):
             lane.add(rows.n_rows)
             whole = self._problem(stored, number)
             if self._is_one_sided(whole):
                 lane.stand_still(int(whole.signs[0]))
                 continue
-            if self._is_wide or lane.is_begun:
+            if lane.is_begun:
+                lane.meet(whole.subset(np.arange(before, whole.n_rows)))
+            if self._is_wide:
                 self._sweep(lane, whole, before)
-            lane.prove(whole, self._longest)
+        free = len(self.lanes) * _free_work(stored, rows.n_rows)
+        is_due = self._is_due(free)
         if is_due:
-            self._settle(stored)
+            self._settle(stored, free)
         most = _MOST_ROWS_IF_WIDE if self._is_wide else _MOST_ROWS
         limit = min(most, int(_MOST_BYTES / self._row_bytes()))
         is_full = len(self._codes) > (1.0 + _SLACK) * limit
@@ -200,31 +207,48 @@ class Stream:
         return self._rule == "free" and bool(np.all(signs == signs[0]))
 
     def _sweep(self, lane: Lane, whole: Problem, before: int) -> None:
-        """Sweep over the new rows, behind `before` others, and some of these."""
-        count = whole.n_rows - before
+        """Sweep over the new wide rows, behind `before` others, and some of these."""
         new = np.arange(before, whole.n_rows, dtype=np.intp)
-        if self._is_wide:
-            old = lane.awake(before, int(_AGAIN_IF_WIDE * count))
-        else:
-            old = np.sort(lane.near[: int(_AGAIN * count)])
+        old = lane.awake(before, int(_AGAIN * len(new)))
         some = np.concatenate([old, new])
-        sweeps = _SWEEPS_IF_WIDE if self._is_wide else _SWEEPS
-        lane.sweep(whole, some, sweeps, self._random, shrinks=self._is_wide)
-        if self._is_wide:
-            lane.follow_duals(self._rule)
+        lane.sweep(whole, some, _SWEEPS, self._random)
 
-    def _is_due(self) -> bool:
-        """Whether it is time to settle: rows of some class have grown in number."""
+    def lower_bound(self) -> float:
+        """Return a proven lower bound of the least objective over all rows so far.
+
+        Where there are new rows since Newton steps were taken, a copy takes them. The
+        dual variables of wide rows are those of the sweeps.
+        """
+        other = self.copy()
+        if other._stored is not None:
+            stored = other._stored.rows()
+            if self._is_wide:
+                for number, lane in enumerate(other.lanes):
+                    whole = other._problem(stored, number)
+                    lane.add_up(whole)
+                    lane.prove(whole, self._longest)
+            elif np.any(self._sizes > self._settled):
+                other._settle(stored, 0.0)
+        return float(sum(lane.lower_bound for lane in other.lanes))
+
+    def _is_due(self, free: float) -> bool:
+        """Whether it is time to settle, of which so much work need not be earned."""
         if self._is_wide:
             return False
         if np.any(self._sizes > _LARGEST_GROWTH * self._settled):
             return True
+        price = self._price * float(self._sizes.sum() / max(self._settled.sum(), 1.0))
+        gap = max(lane.relative_gap for lane in self.lanes)
+        if self._n_frozen:
+            if price <= free and gap > _OUTDATED_IF_FROZEN:
+                return True
+        elif price <= max(self._credit, free):
+            return gap > _OUTDATED
         if not np.any(self._sizes >= (1.0 + _GROWTH) * self._settled):
             return False
-        price = self._price * float(self._sizes.sum() / self._settled.sum())
         return self._credit >= price
 
-    def _settle(self, stored: Rows) -> None:
+    def _settle(self, stored: Rows, free: float) -> None:
         """Solve the problems of stored rows, and count what that takes."""
         self._settled, self._price = self._sizes, 0.0
         live, sample = np.flatnonzero(~self._is_frozen), np.flatnonzero(self._is_frozen)
@@ -235,8 +259,8 @@ class Stream:
                 continue
             work = lane.settle(whole, live, sample, ratio)
             lane.prove(whole, self._longest)
-            self._credit -= work
             self._price += work
+        self._credit -= max(self._price - free, 0.0)
 
     def _look(self, stored: Rows, limit: int) -> None:
         """See which rows are near their kinks, and keep so many of them."""
@@ -253,10 +277,6 @@ class Stream:
             )
             sides = np.where(far < near, shortfalls[number] > 0.0, sides)
             near = np.minimum(near, far)
-            if not self._is_wide:
-                order = np.argsort(far, kind="stable")
-                order = order[~self._is_frozen[order]]
-                lane.near = order[:_NEAR]
         if limit < stored.n_rows:
             self._drop(
                 stored, self._chosen(stored, near, sides, limit), limit, shortfalls
@@ -367,6 +387,15 @@ class Stream:
             self._reach = self._reach[kept]
             return
         for number, lane in enumerate(self.lanes):
-            # So that rounding errors of many changes do not pile up.
-            whole = self._problem(self._stored.rows(), number)
-            lane.sums = lane.frozen.with_rows(whole, lane.alpha)
+            # So that rounding errors of many steps do not pile up.
+            lane.add_up(self._problem(self._stored.rows(), number))
+
+
+def _free_work(stored: Rows, n_new: int) -> float:
+    """Return the work of Newton steps that a batch of so many rows need not earn."""
+    count, width = stored.n_rows, stored.n_features
+    if count <= _FEW_ROWS and count * width <= _FEW_VALUES:
+        return _FREE_OF_BATCH + _FREE_IF_FEW * n_new
+    if width <= _FEW_COLUMNS:
+        return _FREE_OF_BATCH + _FREE_OF_ROW * n_new
+    return 0.0

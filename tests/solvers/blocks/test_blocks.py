@@ -9,6 +9,7 @@ from sklearn.datasets import make_classification
 
 from hingesvm import HingeSVC
 from hingesvm.solvers.blocks.asking import LocalBlocks
+from hingesvm.solvers.blocks.problem import KnownRows
 from hingesvm.training.batches import BatchReader
 from hingesvm.training.blocks import BlocksTraining
 
@@ -199,3 +200,17 @@ def test_forgetting_frees_blocks(table):
     blocks = blocks_of(*table, 3)
     trained(HingeSVC(), blocks)
     assert not any(block._states for block in blocks.blocks)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_bands_with_too_little_room_end_in_few_rounds(monkeypatch, seed):
+    monkeypatch.setattr(KnownRows, "most_at_once", property(lambda rows: 5000))
+    random = np.random.default_rng(7)
+    X = random.standard_normal((100_000, 20), dtype=np.float32)
+    score = X @ np.linspace(-1.0, 1.0, 20) + 2.0 * random.standard_normal(100_000)
+    blocks = blocks_of(X, np.where(score > 0.0, 1, -1), 16)
+    clf = HingeSVC(random_state=seed)
+    model = trained(clf, blocks)
+    assert model.solutions[0].certificate.relative_gap <= clf.tol
+    assert len(blocks.names) <= 60
+    assert "sweep" not in blocks.names
