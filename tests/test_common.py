@@ -13,10 +13,13 @@ ESTIMATORS = [
     HingeSVC(loss="smoothed_hinge", solver="batch", tol=1e-12, max_iter=100_000),
     HingeSVC(solver="stochastic", tol=1e-10, max_iter=1_000_000),
     HingeSVC(class_weight="balanced", warm_start=True, fit_intercept=False),
+    HingeSVC(l1_ratio=0.5),
+    HingeSVC(l1_ratio=1.0, loss="squared_hinge", warm_start=True),
     HingeSVC(multi_class="crammer_singer"),
     HingeSVC(multi_class="weston_watkins", penalized_intercept=True),
     HingeSVCCV(Cs=[0.1, 1.0], cv=3),
     HingeSVCCV(Cs=3, cv=3, store_paths=False),
+    HingeSVCCV(Cs=[0.1, 1.0], l1_ratios=[0.5, 1.0], cv=3, loss="squared_hinge"),
     HingeSVCCV(
         Cs=[0.1], cv=3, refit=False, one_standard_error=True, loss="squared_hinge"
     ),

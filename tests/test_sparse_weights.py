@@ -171,18 +171,13 @@ def test_an_unfitted_estimator_has_nothing_to_convert():
             getattr(HingeSVC(), name)()
 
 
-@pytest.mark.parametrize("sparsified", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_select_from_model_keeps_the_columns_that_are_used(n_classes, sparsified):
+def test_select_from_model_keeps_the_columns_that_are_used(n_classes):
     X, y = with_noise(n_classes=n_classes)
     clf = HingeSVC(0.1, l1_ratio=1.0).fit(X, y)
     used = (clf.coef_ != 0.0).any(axis=0)
     assert 0 < used.sum() < 12
-    if sparsified:
-        clf.sparsify()
-        chosen = SelectFromModel(clf, prefit=True)
-    else:
-        chosen = SelectFromModel(HingeSVC(0.1, l1_ratio=1.0)).fit(X, y)
+    chosen = SelectFromModel(HingeSVC(0.1, l1_ratio=1.0)).fit(X, y)
     np.testing.assert_array_equal(chosen.get_support(), used)
     np.testing.assert_array_equal(chosen.transform(X), X[:, used])
 

@@ -54,7 +54,7 @@ class ColumnPenalty:
     Parameters
     ----------
     threshold, strength : ndarray of float64, of shape (n_features,)
-        t_j and s_j: not negative, and not both 0.
+        The numbers t_j and s_j: not negative, and not both 0.
 
     Examples
     --------
@@ -99,6 +99,7 @@ class ColumnPenalty:
         Parameters
         ----------
         w : ndarray of shape (n_features,)
+            The weights.
 
         Returns
         -------
@@ -113,6 +114,7 @@ class ColumnPenalty:
         Parameters
         ----------
         v : ndarray of float64, of shape (n_features,)
+            The sums v_j.
 
         Returns
         -------
@@ -128,6 +130,7 @@ class ColumnPenalty:
         Parameters
         ----------
         v : ndarray of float64, of shape (n_features,)
+            The sums v_j.
 
         Returns
         -------
@@ -161,6 +164,7 @@ class ColumnPenalty:
         Parameters
         ----------
         w, v : ndarray of float64, of shape (n_features,)
+            The weights, and the sums v_j.
 
         Returns
         -------
@@ -176,6 +180,7 @@ class ColumnPenalty:
         Parameters
         ----------
         w, v : ndarray of float64, of shape (n_features,)
+            The weights, and the sums v_j.
 
         Returns
         -------
@@ -189,6 +194,7 @@ class ColumnPenalty:
         Parameters
         ----------
         columns : ndarray of intp
+            Which of them.
 
         Returns
         -------

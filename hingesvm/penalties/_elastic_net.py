@@ -79,6 +79,7 @@ class ElasticNet(Penalty):
         Parameters
         ----------
         n_features : int
+            Number of columns of X.
 
         Returns
         -------
@@ -92,6 +93,7 @@ class ElasticNet(Penalty):
         Parameters
         ----------
         n_features : int
+            Number of columns of X.
 
         Returns
         -------

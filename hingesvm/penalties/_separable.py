@@ -49,6 +49,7 @@ class Penalty(ByValue, ABC):
         Parameters
         ----------
         n_features : int
+            Number of columns of X.
 
         Returns
         -------
@@ -62,6 +63,7 @@ class Penalty(ByValue, ABC):
         Parameters
         ----------
         n_features : int
+            Number of columns of X.
 
         Returns
         -------
@@ -74,6 +76,7 @@ class Penalty(ByValue, ABC):
         Parameters
         ----------
         n_features : int
+            Number of columns of X.
 
         Returns
         -------
@@ -111,6 +114,7 @@ class Penalty(ByValue, ABC):
         Parameters
         ----------
         w : array-like of shape (n_features,)
+            The weights.
 
         Returns
         -------
@@ -125,6 +129,7 @@ class Penalty(ByValue, ABC):
         Parameters
         ----------
         w : array-like of shape (n_features,)
+            The weights.
 
         Returns
         -------
@@ -140,6 +145,7 @@ class Penalty(ByValue, ABC):
         Parameters
         ----------
         v : array-like of shape (n_features,)
+            The sums v_j.
 
         Returns
         -------
