@@ -13,7 +13,9 @@ from hingesvm.solvers.newton.system import LARGEST_SYSTEM
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.passes import in_memory
 from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.sparse.sweeps import sweep_with_kinks
 from hingesvm.solvers.sparse.until import columns_until
+from hingesvm.solvers.sweeping.steps import WIDE
 
 __all__ = ["solve_penalized"]
 
@@ -48,6 +50,10 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
     if is_small(problem) and progress.exact:
         goal = min(goal, 0.01 * EXACT)
     first = Start(np.zeros(problem.n_rows)) if start is None else start
+    if problem.rows.is_sparse and problem.rows.n_features > WIDE:
+        first = sweep_with_kinks(progress, first, seed)
+        if progress.relative_gap <= goal or progress.exhausted:
+            return
 
     def inner(inside: Progress, point: Start, gap: float) -> NewtonStart:
         return newton_until(inside, point, goal=gap)

@@ -124,7 +124,9 @@ def penalized_step(
     columns = penalty.active(w, v)
     some = penalty.subset(columns), w[columns], v[columns]
     model = _Model(columns, *some, pull, free, pace, gap)
-    if curvature.problem.rows.n_features > LARGEST_SYSTEM or len(columns) > _MANY:
+    # Steep kinks need more exact steps than descent finds.
+    many = LARGEST_SYSTEM if curvature.problem.has_kink else _MANY
+    if curvature.problem.rows.n_features > LARGEST_SYSTEM or len(columns) > many:
         step, turn = _by_descent(curvature, model)
     else:
         step, turn = _by_products(curvature, model)
