@@ -40,6 +40,9 @@ _PART, _SHRINKS, _FINE = 0.1, 0.01, 1e-12
 # less a column that no free row has moves too far, with more steps are shorter. The
 # second is taken where no row is free.
 _BEND, _BEND_OF_NOTHING = 1e-10, 1e-2
+# Size of a weight, times the length of its column, that is a rounding error beside the
+# largest one.
+_NOISE = 1e-15
 # Columns from which a matrix of products is dearer than descent along columns.
 _MANY = 1000
 # Sweeps over the coordinates of a model, as work is counted.
@@ -212,6 +215,10 @@ def _by_products(curvature: Curvature, model: _Model) -> tuple[Float64Array, flo
         tol=max(_FINE, min(_PART * model.gap, _SHRINKS * begun)),
         check_cancelled=problem.rows.check_cancelled,
     )
+    # What direct solves leave of weights that cancel is a rounding error.
+    reach = np.abs(end) * np.sqrt(np.diagonal(hessian))
+    is_noise = reach <= _NOISE * float(reach.max(initial=0.0))
+    end = np.where(is_noise & (threshold > 0.0), 0.0, end)
     step = end - start
     return step[:size], float(step[-1]) if rule != "none" else 0.0
 
