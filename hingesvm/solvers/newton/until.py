@@ -285,7 +285,9 @@ def _minimise_inner(
         if not _line_search(problem, state, direction, turn):
             return steps, decrement <= allowed
         settle(problem, state)
-        if decrement <= LITTLE * allowed:
+        # The decrement of a proximal step is known with the step, which is then taken.
+        enough = LITTLE if problem.penalty is None else 1.0
+        if decrement <= enough * allowed:
             progress.record(_certificate(problem, state))
             return steps + 1, True
     return limit, False

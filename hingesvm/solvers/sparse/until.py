@@ -28,10 +28,10 @@ IndexArray = NDArray[np.intp]
 #: Solves the problem of some columns to a relative gap; returns where it ended.
 Inner = Callable[[Progress, Start, float], NewtonStart]
 
-# Columns that join: so many in any case, as many times those that take part, or this
-# part of all beyond their threshold. With more, products are of columns that stay at 0;
-# with fewer, there are more rounds (docs/experiments.md#sparse-weights).
-_FIRST, _GROWTH, _SHARE = 100, 2.0, 0.25
+# Columns that join: so many in any case, or as many times those that take part. With
+# more, products are of columns that stay at 0; with fewer, there are more rounds
+# (docs/experiments.md#sparse-weights).
+_FIRST, _GROWTH = 100, 2.0
 # Columns of sparse rows up to which all take part: their products are few anyway, and
 # each round takes passes over all rows.
 _FEW_SPARSE = 500
@@ -179,7 +179,7 @@ def _chosen(
     excess = size - penalty.threshold
     excess[takes_part] = 0.0
     beyond = np.flatnonzero(excess > 0.0)
-    room = max(_FIRST, int(_GROWTH * n_kept), int(_SHARE * len(beyond)))
+    room = max(_FIRST, int(_GROWTH * n_kept))
     room = min(room, most - n_kept)
     if len(beyond) > room:
         farthest = np.argpartition(-excess[beyond], room - 1)[:room]

@@ -19,7 +19,6 @@ from hingesvm.solvers.sparse.until import columns_until
 def few_at_first(monkeypatch):
     """Three columns join at first, so that there are several rounds."""
     monkeypatch.setattr(until, "_FIRST", 3)
-    monkeypatch.setattr(until, "_SHARE", 0.0)
 
 
 class Inner:
