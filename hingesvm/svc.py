@@ -20,7 +20,6 @@ from hingesvm.training.batches import BatchReader
 from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
-from hingesvm.training.penalty import refuse_penalty
 from hingesvm.training.reporting import warn_if_not_converged
 from hingesvm.training.run import Training
 from hingesvm.training.streams import PartialFitMixin, end_stream
@@ -318,7 +317,6 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         """
         with unchanged_on_error(self):
             refuse_pegasos(self.solver, "batches")
-            refuse_penalty(self, "fit_batches")
             reader = BatchReader(self, batches, classes)
             rows = reader.rows()
             training = Training.of_codes(

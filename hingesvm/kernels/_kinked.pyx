@@ -50,7 +50,7 @@ cdef double BEND = 1e-10, BEND_OF_NOTHING = 1e-2
 # As ``newton/until.py``, ``newton/line_search.py`` and ``sparse/line_search.py`` have them.
 cdef double LITTLE = 1e-6, FLAT = 1e-3, BEHIND = 1.0 + 8.0 * 2.0**-53
 # As ``problems/penalized.py`` and ``penalties/_columns.py`` have them.
-cdef double CANCELS = 8.0 * 2.0**-53, SHORTENS = 1.0 - 4.0 * 2.0**-53
+cdef double CANCELS = 1e-13, SHORTENS = 1.0 - 4.0 * 2.0**-53
 # Multiply-adds for one model: its best point is good enough then.
 cdef double MODEL_WORK = 1 << 24
 

@@ -39,8 +39,9 @@ Float64Array = NDArray[np.float64]
 # Strength that holds weights to where they were, relative to thresholds over weights:
 # with less they run away where few rows tell of a column, with more steps are short.
 _HOLD = 0.01
-# A weight this small beside what it was and what was added is a rounding error.
-_CANCELS = 8.0 * UNIT
+# A weight this small beside what it was and what was added is an error of the length of
+# a step that ends where it becomes 0.
+_CANCELS = 1e-13
 # Sums v that are beyond their threshold by no more than the first, relative to it, and
 # by more than the second, which costs next to nothing, are led back to it by small
 # changes of dual variables; those as near to it as the third are held there.

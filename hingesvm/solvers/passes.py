@@ -25,7 +25,7 @@ from hingesvm.solvers.sweeping.blocks import sweep_all_rows, sweep_parts
 from hingesvm.solvers.sweeping.steps import WIDE
 from hingesvm.solvers.sweeping.until import sweep_until
 
-__all__ = ["in_memory_if_few", "solve_by_passes"]
+__all__ = ["in_memory", "in_memory_if_few", "solve_by_passes"]
 
 # Passes of sweeps before the first survey: more take passes, less leave bands that are
 # far from the rows that matter.
@@ -76,10 +76,10 @@ def in_memory_if_few(problem: Problem) -> Problem:
     rows = problem.rows
     if not rows.reads_in_passes or rows.n_rows > min(LEAST_BAND, rows.most_at_once):
         return problem
-    return _in_memory(problem)
+    return in_memory(problem)
 
 
-def _in_memory(problem: Problem) -> Problem:
+def in_memory(problem: Problem) -> Problem:
     """Return the same problem with all its rows in memory; one pass."""
     everyone = np.arange(problem.n_rows, dtype=np.intp)
     return replace(problem, rows=problem.rows.subset(everyone))
@@ -87,7 +87,7 @@ def _in_memory(problem: Problem) -> Problem:
 
 def _go_on_in_memory(progress: Progress, seed: int, method: Method) -> None:
     """Gather all rows, and go on as if they had been in memory."""
-    progress.problem = _in_memory(progress.problem)
+    progress.problem = in_memory(progress.problem)
     if method == "auto":
         solve_in_turns(progress, progress.start(), seed)
     elif method == "batch":

@@ -89,5 +89,6 @@ def refuse_penalty(params: HingeParameters, what: str) -> None:
     if has_l1(params):
         raise ValueError(
             f"{what} trains with l1_ratio=0 only, and l1_ratio is "
-            f"{params.l1_ratio!r}: train by fit, which takes memory maps too."
+            f"{params.l1_ratio!r}: train by fit_batches, or by fit, which takes memory "
+            "maps."
         )

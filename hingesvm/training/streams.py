@@ -17,7 +17,7 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
 from hingesvm.training.labels import class_labels, plain, with_objects
 from hingesvm.training.parameters import HingeParameters, intercept_rule
-from hingesvm.training.penalty import refuse_penalty
+from hingesvm.training.penalty import has_l1
 from hingesvm.training.validation import (
     check_sample_weight,
     checked_matrix,
@@ -218,7 +218,6 @@ def advanced(
     ValueError
         If the input is unusable; the message says why.
     """
-    refuse_penalty(estimator, "partial_fit")
     is_first = stream is None
     if is_first and classes is None:
         # Those of a fit, of whose rows nothing else is known.
@@ -307,8 +306,14 @@ def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     return codes
 
 
-def _trains_each_class(estimator: Any) -> bool:
-    """Whether each class is trained against the rest; an error if not."""
+def _trains_streams(estimator: Any) -> bool:
+    """Whether classes are trained one by one, without L1 norm; an error if not."""
+    if has_l1(estimator):
+        raise AttributeError(
+            "partial_fit trains with l1_ratio=0 only, and l1_ratio is "
+            f"{estimator.l1_ratio!r}: train by fit, or by fit_batches, which reads the "
+            "rows several times."
+        )
     if estimator.multi_class == "ovr":
         return True
     raise AttributeError(
@@ -334,7 +339,7 @@ class PartialFitMixin:
             raise AttributeError("lower_bound_ is that of a stream: call partial_fit.")
         return self._stream.lower_bound
 
-    @available_if(_trains_each_class)
+    @available_if(_trains_streams)
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self,

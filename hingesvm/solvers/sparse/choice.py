@@ -7,10 +7,15 @@ import numpy as np
 from hingesvm.problems.proof import EXACT
 from hingesvm.problems.start import Start
 from hingesvm.solvers.choice import finish, is_small
-from hingesvm.solvers.newton.starts import NewtonStart
+from hingesvm.solvers.newton.bands import band_until, nest
+from hingesvm.solvers.newton.starts import NewtonStart, WeightsStart
+from hingesvm.solvers.newton.system import LARGEST_SYSTEM
 from hingesvm.solvers.newton.until import newton_until
+from hingesvm.solvers.passes import in_memory
 from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.sparse.sweeps import sweep_with_kinks
 from hingesvm.solvers.sparse.until import columns_until
+from hingesvm.solvers.sweeping.steps import WIDE
 
 __all__ = ["solve_penalized"]
 
@@ -32,6 +37,12 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
         Of samples of the rows.
     """
     problem = progress.problem
+    if problem.rows.reads_in_passes:
+        if problem.n_rows <= problem.rows.most_at_once:
+            progress.problem = problem = in_memory(problem)
+        elif problem.rows.n_features <= LARGEST_SYSTEM:
+            _solve_by_bands(progress, start, seed)
+            return
     if problem.rows.n_features <= _FEW_COLUMNS:
         finish(progress, start, seed)
         return
@@ -39,6 +50,10 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
     if is_small(problem) and progress.exact:
         goal = min(goal, 0.01 * EXACT)
     first = Start(np.zeros(problem.n_rows)) if start is None else start
+    if problem.rows.is_sparse and problem.rows.n_features > WIDE:
+        first = sweep_with_kinks(progress, first, seed)
+        if progress.relative_gap <= goal or progress.exhausted:
+            return
 
     def inner(inside: Progress, point: Start, gap: float) -> NewtonStart:
         return newton_until(inside, point, goal=gap)
@@ -46,3 +61,19 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
     rows = problem.rows
     per_column = max(rows.n_entries / max(rows.n_features, 1), 1.0)
     columns_until(progress, first, goal, int(_MOST_ENTRIES / per_column), inner)
+
+
+def _solve_by_bands(progress: Progress, start: Start | None, seed: int) -> None:
+    """Solve a problem whose rows are read in passes, on a sample and on bands of them.
+
+    Where bands do not suit, Newton steps read all rows, two or three times each.
+    """
+    problem = progress.problem
+    near: Start | WeightsStart | None = start
+    if start is None or start.w is None:
+        near = nest(progress, seed)
+    if near is None:
+        near = WeightsStart(np.zeros(problem.rows.n_features), 0.0)
+    band_until(progress, near, progress.tol)
+    if not progress.is_done():
+        newton_until(progress, progress.start(), progress.tol)

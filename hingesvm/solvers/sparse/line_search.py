@@ -13,6 +13,8 @@ Float64Array = NDArray[np.float64]
 
 # Rounding errors of the length of a step.
 _ROUNDING = 8.0 * 2.0**-53
+# Distance from the end of a step that makes no difference.
+_AT_END = 1e-9
 
 
 def length_with_kinks(
@@ -54,7 +56,8 @@ def length_with_kinks(
         elif t > last:
             low = guess + 1
         else:
-            return float(t)
+            # At its end, weights are 0 that are to be.
+            return 1.0 if abs(t - 1.0) <= _AT_END else float(t)
         if low > high:
             # Between the slopes before and behind one kink.
             return float(kinks[low - 1])
