@@ -30,7 +30,8 @@ IndexArray = NDArray[np.intp]
 # Entries of A between two looks for an interrupt: some milliseconds.
 _ENTRIES_PER_CALL = 1 << 20
 # Violation of optimality, as a part of that at the start, that is small enough; sweeps
-# at most over the coordinates that are not 0 before one over all; and of all in all.
+# at most over the coordinates that are not 0 before one over all; and of all in all
+# (docs/experiments.md#sparse-weights).
 _ENOUGH, _MOST_INSIDE, _MOST_SWEEPS = 0.05, 5, 60
 
 

@@ -34,7 +34,7 @@ IndexArray = NDArray[np.intp]
 
 # Violation to which a model is minimised, as a part of the gap, and of the one at the
 # start, and what rounding permits: with less models take longer, with more there
-# are more steps.
+# are more steps (docs/experiments.md#sparse-weights).
 _PART, _SHRINKS, _FINE = 0.1, 0.01, 1e-12
 # Bend that is added where a column has no strength, as a part of that of all rows: with
 # less a column that no free row has moves too far, with more steps are shorter. The

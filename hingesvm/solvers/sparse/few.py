@@ -17,7 +17,7 @@ __all__ = ["FewColumns", "has_few"]
 Float64Array = NDArray[np.float64]
 
 # Numbers in all, entries of X and others that go with a row, up to which steps are in
-# one call: products of more are faster in BLAS.
+# one call: products of more are faster in BLAS (docs/experiments.md#sparse-weights).
 _MOST_NUMBERS, _PER_ROW = 1 << 17, 8
 # Work of a step: part of the rows that is strictly inside its box in a typical one, and
 # multiply-adds in the time of one unit, as for narrow problems.
