@@ -46,9 +46,9 @@ Float64Array = NDArray[np.float64]
 _NO_LABELS = "no_validation"
 # Squares and reciprocals of costs between these are finite.
 _SMALLEST_COST, _LARGEST_COST = 1e-150, 1e150
-# Seeds are drawn below this number.
 # Rows whose factors are found in one go.
 _AT_ONCE = 1 << 16
+# Seeds are drawn below this number.
 _LARGEST_SEED = np.iinfo(np.int32).max
 
 
