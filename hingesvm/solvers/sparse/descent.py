@@ -88,6 +88,8 @@ class Descent:
         """Take a step at some coordinates and the intercept; return the violation."""
         self.n_sweeps += 1
         worst = self._step_of_intercept()
+        if not len(chosen):
+            return worst
         lengths = np.diff(self._ends)[chosen]
         calls = np.cumsum(lengths) // _ENTRIES_PER_CALL
         edges = np.flatnonzero(np.diff(calls, prepend=-1))
