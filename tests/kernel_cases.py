@@ -12,6 +12,8 @@ KERNELS = {
     "_certify",
     "_columns",
     "_joint",
+    "_kinked",
+    "_quadratic",
     "_joint_newton",
     "_lanes",
     "_narrow",

@@ -53,6 +53,8 @@ Float64Array = NDArray[np.float64]
 # A C this many times as large as one at which all rows would agree in a column is the
 # reciprocal of rounding errors.
 _ROUNDING = 1e13
+# What is returned lies below by this part, so that rounding errors give no weight.
+_BELOW = 1e-11
 
 
 @documented_by(HingeParameters)
@@ -190,7 +192,7 @@ def least_c_of(training: Training) -> float:
     if training.loss.curvature > 0.0:
         slope = min(slope, 2.0 / training.loss.curvature)
     agreed = slope * float(largest.max())
-    return least if least * agreed <= _ROUNDING else np.inf
+    return (1.0 - _BELOW) * least if least * agreed <= _ROUNDING else np.inf
 
 
 class _Classes(NamedTuple):
