@@ -42,6 +42,8 @@ _HOLD = 0.01
 # A weight this small beside what it was and what was added is an error of the length of
 # a step that ends where it becomes 0.
 _CANCELS = 1e-13
+# So is one that is so small beside the largest.
+_DUST = 1e-15
 # Sums v that are beyond their threshold by no more than the first, relative to it, and
 # by more than the second, which costs next to nothing, are led back to it by small
 # changes of dual variables; those as near to it as the third are held there.
@@ -88,6 +90,7 @@ class PenalizedProblem(Problem):
         step = t * direction
         end = w + step
         noise = _CANCELS * (np.abs(w) + np.abs(step))
+        noise = np.maximum(noise, _DUST * float(np.abs(end).max(initial=0.0)))
         end[(np.abs(end) <= noise) & (self.penalty.threshold > 0.0)] = 0.0
         return end
 

@@ -68,6 +68,8 @@ _LAST_ONES = 2
 #: larger iterates are less good, if smaller steps are for nothing
 #: (docs/experiments.md#batch-method).
 LITTLE = 1e-6
+# Gain of a proximal step that is rounding, as a part of the objective.
+_NOISE = 1e-15
 # Relative gap above which narrow steps that came to an end, or took this part of all,
 # are followed by others, and how many they may take in any case: more are in vain where
 # columns nearly depend on each other (docs/experiments.md#batch-method).
@@ -282,12 +284,17 @@ def _minimise_inner(
         if step is None:
             return steps, True
         direction, turn, decrement = step
-        if not _line_search(problem, state, direction, turn):
+        length = _line_search(problem, state, direction, turn)
+        if not length > 0.0:
             return steps, decrement <= allowed
         settle(problem, state)
-        # The decrement of a proximal step is known with the step, which is then taken.
-        enough = LITTLE if problem.penalty is None else 1.0
-        if decrement <= enough * allowed:
+        enough = LITTLE * allowed
+        if problem.penalty is not None:
+            # The decrement of a proximal step is known with the step, which is then
+            # taken; one that gains no more than rounding is the last.
+            noise = _NOISE * abs(certificate.primal) / length
+            enough = max(allowed, noise)
+        if decrement <= enough:
             progress.record(_certificate(problem, state))
             return steps + 1, True
     return limit, False
@@ -344,8 +351,8 @@ def _certificate(problem: Problem, state: State) -> Certificate:
 
 def _line_search(
     problem: Problem, state: State, direction: Float64Array, turn: float
-) -> bool:
-    """Go to the minimum of Psi along a direction; False when it leads nowhere."""
+) -> float:
+    """Go to the minimum of Psi along a direction; return how far, 0 if nowhere."""
     change = problem.margins(direction, turn)
     t = step_length(
         problem,
@@ -356,9 +363,9 @@ def _line_search(
         change,
     )
     if not t > 0.0:
-        return False
+        return 0.0
     state.w = problem.moved(state.w, t, direction)
     state.intercept += t * turn
     change *= t
     state.shortfall -= change
-    return True
+    return t
