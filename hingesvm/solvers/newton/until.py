@@ -68,7 +68,9 @@ _LAST_ONES = 2
 #: larger iterates are less good, if smaller steps are for nothing
 #: (docs/experiments.md#batch-method).
 LITTLE = 1e-6
-# Gain of a proximal step that is rounding, as a part of the objective.
+# Gain of a proximal step that is rounding, as a part of the objective: a larger one
+# ends steps too soon, a smaller one lets them go on in vain
+# (docs/experiments.md#sparse-weights).
 _NOISE = 1e-15
 # Relative gap above which narrow steps that came to an end, or took this part of all,
 # are followed by others, and how many they may take in any case: more are in vain where

@@ -42,9 +42,11 @@ _NEAR = 0.8
 # the gap that is left by one with gain: fewer give up too soon, more go on in vain.
 _PATIENCE_AT_END, _PATIENCE, _GAINED = 1, 10, 0.8
 # Gap of the problem of some columns, as a part of that of all; and the gap of all above
-# which it gets no more than some steps, as others are missing more; with kinks, steps
-# of an inner problem that was not solved would be lost.
+# which it gets no more than some steps, as others are missing more; where losses have
+# bounds, steps of an inner problem that was not solved would be lost.
 _PART, _FAR, _STEPS_FAR = 0.2, 0.05, 3
+# Rounds without gain after which it gets as many steps as it takes.
+_WAITED = 2
 
 
 def columns_until(
@@ -98,7 +100,9 @@ def columns_until(
         if len(chosen) < len(w):
             inner_goal = max(_PART * progress.relative_gap, 0.5 * goal)
         if end is not None and np.isin(chosen, columns).all():
-            # None has joined: the steps go on.
+            # None has joined: the steps go on, if there were any.
+            if progress.n_iter == n_before:
+                return
             kept = end.kept
         elif len(chosen) < len(w):
             columns = chosen
@@ -106,10 +110,10 @@ def columns_until(
         else:
             columns, part = chosen, problem
         max_iter = progress.max_iter
-        is_far = progress.relative_gap > _FAR and not problem.has_kink
-        if len(columns) < len(w) and is_far:
+        is_far = progress.relative_gap > _FAR and not np.isfinite(problem.bound[0])
+        if len(columns) < len(w) and is_far and waited < _WAITED:
             max_iter = min(max_iter, progress.n_iter + _STEPS_FAR)
-        tol = max(inner_goal, min(progress.tol, EXACT))
+        tol, n_before = max(inner_goal, min(progress.tol, EXACT)), progress.n_iter
         inside = Progress(part, tol, max_iter, progress.n_iter)
         point = Start(alpha, w[columns], intercept, v[columns])
         if end is not None:
@@ -121,9 +125,6 @@ def columns_until(
         w[columns] = end.w
         alpha, intercept = end.alpha, float(end.intercept)
         shortfall = end.shortfall
-        if progress.n_iter == n_before:
-            return
-        n_before = progress.n_iter
 
 
 def _certificate(
