@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hingesvm.problems.binary import Problem
 from hingesvm.problems.proof import EXACT
 from hingesvm.problems.start import Start
 from hingesvm.solvers.choice import finish, is_small
@@ -22,6 +23,10 @@ __all__ = ["solve_penalized"]
 # Columns up to which all take part: to choose among so few takes longer than it saves
 # (docs/experiments.md#sparse-weights).
 _FEW_COLUMNS = 100
+# Columns beyond their threshold at w = 0 from which wide sparse rows begin with sweeps:
+# with fewer, a few columns are soon found and solved; with more, they are many at the
+# end (docs/experiments.md#sparse-weights).
+_MANY_BEYOND = 2500
 # Entries of the columns of one problem, at most: a bound of memory.
 _MOST_ENTRIES = 1 << 26
 
@@ -50,7 +55,8 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
     if is_small(problem) and progress.exact:
         goal = min(goal, 0.01 * EXACT)
     first = Start(np.zeros(problem.n_rows)) if start is None else start
-    if problem.rows.is_sparse and problem.rows.n_features > WIDE:
+    is_wide = problem.rows.is_sparse and problem.rows.n_features > WIDE
+    if is_wide and _many_may_move(problem):
         first = sweep_with_kinks(progress, first, seed)
         if progress.relative_gap <= goal or progress.exhausted:
             return
@@ -61,6 +67,14 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
     rows = problem.rows
     per_column = max(rows.n_entries / max(rows.n_features, 1), 1.0)
     columns_until(progress, first, goal, int(_MOST_ENTRIES / per_column), inner)
+
+
+def _many_may_move(problem: Problem) -> bool:
+    """Whether many columns are beyond their threshold at w = 0."""
+    assert problem.penalty is not None
+    alpha = problem.repair(problem.slopes(np.ones(problem.n_rows)))
+    size = np.abs(problem.combine(alpha))
+    return int(np.count_nonzero(size > problem.penalty.threshold)) > _MANY_BEYOND
 
 
 def _solve_by_bands(progress: Progress, start: Start | None, seed: int) -> None:
