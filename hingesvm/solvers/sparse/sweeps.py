@@ -1,9 +1,12 @@
-r"""Sweeps of dual steps for penalties with kinks and strength in every column.
+r"""Sweeps of dual steps for penalties with kinks.
 
 A step at row i is that of ``sweeping/steps.py``, with margins at the weights that v
 stands for (proximal stochastic dual coordinate ascent: Shalev-Shwartz and Zhang, 2014).
 As :math:`h^*` bends by at most 1 over the least strength s, a step of
-:math:`1 / (\|x_i\|^2 / s + q_i)` never lowers D.
+:math:`1 / (\|x_i\|^2 / s + q_i)` never lowers D. Columns without strength get some that
+holds their weights where they were a sweep ago: each sweep is then one of another
+proximal point (Rockafellar, "Monotone operators and the proximal point algorithm",
+1976), and certificates are of the problem as it is.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
-from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
 from hingesvm.rows.per_row import ColumnMap, proximal_step
 from hingesvm.solvers.progress import CALL_WORK, Progress
+from hingesvm.solvers.sparse.until import certificate_of
 from hingesvm.solvers.sweeping.steps import (
     HUGE_STEP,
     LEAST_SWEEP,
@@ -57,7 +60,7 @@ def sweep_with_kinks(progress: Progress, start: Start, seed: int) -> Start:
     Parameters
     ----------
     progress : Progress
-        Of a penalised problem with strength in every column.
+        Of a penalised problem.
     start : Start
         Feasible dual variables to start from.
     seed : int
@@ -159,9 +162,8 @@ def _look(
     intercept = state.intercept
     if problem.intercept_rule == "free":
         intercept = problem.best_intercept(scores, alpha, intercept)
-    primal = problem.primal(w, intercept, scores)
-    dual = problem.dual(alpha, v)
-    certificate = Certificate(w, intercept, alpha, primal, dual, v)
+    shortfall = 1.0 - problem.signs * (scores + intercept)
+    certificate = certificate_of(problem, w, intercept, alpha, v, shortfall)
     progress.record(certificate, proven=True, active=state.n_active)
     n_awake, worst = _vectors.wake(
         1.0 - problem.signs * (scores + state.intercept),

@@ -21,7 +21,7 @@ from hingesvm.solvers.newton.narrow import DRIFT
 from hingesvm.solvers.newton.starts import NewtonStart
 from hingesvm.solvers.progress import Progress
 
-__all__ = ["columns_until"]
+__all__ = ["certificate_of", "columns_until"]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -79,16 +79,15 @@ def columns_until(
     shortfall: Float64Array | None = None
     while True:
         v = problem.combine(alpha)
-        certificate = None
-        if shortfall is not None and progress.relative_gap >= DRIFT:
-            certificate = _certificate(problem, w, intercept, alpha, v, shortfall)
-        is_last = certificate is not None and certificate.relative_gap <= goal
-        if certificate is None or is_last:
-            # Margins that were followed from step to step prove nothing.
+        # Margins that were followed from step to step prove nothing.
+        is_proven = shortfall is None or progress.relative_gap < DRIFT
+        if shortfall is not None and not is_proven:
+            certificate = certificate_of(problem, w, intercept, alpha, v, shortfall)
+            is_proven = certificate.relative_gap <= goal
+        if is_proven:
             intercept, shortfall = _shortfall(problem, w, intercept, alpha)
-            certificate = _certificate(problem, w, intercept, alpha, v, shortfall)
-            is_last = True
-        progress.record(certificate, proven=is_last, active=len(columns))
+            certificate = certificate_of(problem, w, intercept, alpha, v, shortfall)
+        progress.record(certificate, proven=is_proven, active=len(columns))
         if progress.exhausted or progress.relative_gap <= goal:
             return
         waited = 0 if progress.relative_gap <= _GAINED * gap else waited + 1
@@ -127,7 +126,7 @@ def columns_until(
         shortfall = end.shortfall
 
 
-def _certificate(
+def certificate_of(
     problem: PenalizedProblem,
     w: Float64Array,
     intercept: float,
