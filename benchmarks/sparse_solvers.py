@@ -1,4 +1,4 @@
-"""The solvers and problems of the race of sparse weights; see `sparse.py`."""
+"""The solvers and problems of the race of sparse weights; see `sparse_weights.py`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

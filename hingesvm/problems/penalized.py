@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,10 @@ class PenalizedProblem(Problem):
         """Return the weights that dual variables stand for, given their sum v."""
         return self.penalty.weights_of(w_of_duals)
 
+    def feasible_part(self, w_of_duals: Float64Array) -> float:
+        """Return by what to multiply duals to be feasible, given their sum v."""
+        return self.penalty.factor(w_of_duals)
+
     def moved(self, w: Float64Array, t: float, direction: Float64Array) -> Float64Array:
         """Return w + t direction, and 0 where a weight with a threshold cancels."""
         step = t * direction
@@ -125,9 +130,17 @@ class PenalizedProblem(Problem):
         """
         part = super().restrict(chosen, taken, totals)
         assert isinstance(part, PenalizedProblem)
-        penalty, fixed = part.penalty, part.fixed
-        if near is None or not penalty.has_flat or fixed is None or not near.any():
-            return part
+        return part if near is None else part.held(near)
+
+    def held(self, near: Float64Array) -> Self:
+        """Return the problem with something that holds weights to where they are.
+
+        That is a strength in columns that have none, where the losses of some rows are
+        linear; see `restrict`.
+        """
+        penalty, fixed = self.penalty, self.fixed
+        if not penalty.has_flat or fixed is None or not near.any():
+            return self
         flat = penalty.strength == 0.0
         here = np.where(flat, near, 0.0)
         size = float(penalty.threshold @ np.abs(here))
@@ -138,7 +151,7 @@ class PenalizedProblem(Problem):
             fixed.imbalance,
             fixed.gain + 0.5 * hold * float(here @ here),
         )
-        return replace(part, penalty=held, fixed=fixed)
+        return replace(self, penalty=held, fixed=fixed)
 
     def polished(
         self, alpha: Float64Array, v: Float64Array

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,6 +182,14 @@ class Values:
     def weights_of(self, w_of_duals: Float64Array) -> Float64Array:
         """Return the weights that dual variables stand for, given their sum."""
         return w_of_duals
+
+    def feasible_part(self, w_of_duals: Float64Array) -> float:
+        """Return by what to multiply duals to be feasible, given their sum."""
+        return 1.0
+
+    def held(self, near: Float64Array) -> Self:
+        """Return the problem with something that holds weights, if it needs that."""
+        return self
 
     def moved(self, w: Float64Array, t: float, direction: Float64Array) -> Float64Array:
         """Return w + t direction."""

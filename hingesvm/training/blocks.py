@@ -277,7 +277,9 @@ class BlocksTraining:
             if report is not None:
                 report.end(solution)
             gap = rounded_gap(problem, talk, solution.certificate)
-            talk.forget()
+            if len(targets) > 1:
+                # Blocks of a single problem are gone with it.
+                talk.forget()
             return solution, gap
 
         found = _at_once(solve, len(targets))

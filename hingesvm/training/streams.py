@@ -13,11 +13,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from hingesvm.losses import get_loss
+from hingesvm.penalties import get_penalty
 from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
 from hingesvm.training.labels import class_labels, plain, with_objects
 from hingesvm.training.parameters import HingeParameters, intercept_rule
-from hingesvm.training.penalty import has_l1
+from hingesvm.training.penalty import column_penalty
 from hingesvm.training.validation import (
     check_sample_weight,
     checked_matrix,
@@ -72,7 +73,11 @@ class StreamTraining:
         count = 1 if len(classes) == 2 else len(classes)
         seed = draw_seeds(params.random_state, 1)[0]
         self._loss, self._rule = get_loss(params.loss), intercept_rule(params)
-        self._stream = Stream(X.shape[1], count, self._loss, self._rule, seed)
+        self._penalty = get_penalty(params.l1_ratio)
+        penalty = column_penalty(params, X.shape[1], None)
+        self._stream = Stream(
+            X.shape[1], count, self._loss, self._rule, penalty, seed
+        )
         self.classes, self._is_sparse = classes, sp.issparse(X)
         self._dtype = X.dtype
         self._sizes = np.zeros(len(classes))
@@ -94,6 +99,7 @@ class StreamTraining:
             "loss": get_loss(params.loss) == self._loss,
             "fit_intercept and penalized_intercept": intercept_rule(params)
             == self._rule,
+            "l1_ratio": get_penalty(params.l1_ratio) == self._penalty,
         }
         for names, is_same in same.items():
             if not is_same:
@@ -307,13 +313,7 @@ def _encoded(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def _trains_streams(estimator: Any) -> bool:
-    """Whether classes are trained one by one, without L1 norm; an error if not."""
-    if has_l1(estimator):
-        raise AttributeError(
-            "partial_fit trains with l1_ratio=0 only, and l1_ratio is "
-            f"{estimator.l1_ratio!r}: train by fit, or by fit_batches, which reads the "
-            "rows several times."
-        )
+    """Whether classes are trained one by one; an error if not."""
     if estimator.multi_class == "ovr":
         return True
     raise AttributeError(

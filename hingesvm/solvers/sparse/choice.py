@@ -18,7 +18,7 @@ from hingesvm.solvers.sparse.sweeps import sweep_with_kinks
 from hingesvm.solvers.sparse.until import columns_until
 from hingesvm.solvers.sweeping.steps import WIDE
 
-__all__ = ["solve_penalized"]
+__all__ = ["columns_from", "solve_penalized"]
 
 # Columns up to which all take part: to choose among so few takes longer than it saves
 # (docs/experiments.md#sparse-weights).
@@ -60,13 +60,30 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
         first = sweep_with_kinks(progress, first, seed)
         if progress.relative_gap <= goal or progress.exhausted:
             return
+    columns_from(progress, first, goal)
+
+
+def columns_from(progress: Progress, start: Start, goal: float) -> None:
+    """Take Newton steps on few columns at a time, or on all if they are few.
+
+    Parameters
+    ----------
+    progress : Progress
+        Of a penalised problem.
+    start : Start
+    goal : float
+        Relative gap to reach.
+    """
+    rows = progress.problem.rows
+    if rows.n_features <= _FEW_COLUMNS:
+        newton_until(progress, start, goal)
+        return
 
     def inner(inside: Progress, point: Start, gap: float) -> NewtonStart:
         return newton_until(inside, point, goal=gap)
 
-    rows = problem.rows
     per_column = max(rows.n_entries / max(rows.n_features, 1), 1.0)
-    columns_until(progress, first, goal, int(_MOST_ENTRIES / per_column), inner)
+    columns_until(progress, start, goal, int(_MOST_ENTRIES / per_column), inner)
 
 
 def _many_may_move(problem: Problem) -> bool:

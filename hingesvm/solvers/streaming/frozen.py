@@ -66,10 +66,15 @@ class Frozen:
     sample: Problem
     alpha: Float64Array
 
-    @property
-    def linear(self) -> Problem:
-        """The problem of the live rows, where the losses of frozen ones are linear."""
-        return replace(self.live, fixed=self.sums.fixed)
+    def linear(self, near: Float64Array) -> Problem:
+        """Return the problem of the live rows, where the losses of others are linear.
+
+        Parameters
+        ----------
+        near : ndarray of float64, of shape (n_features,)
+            Weights from which to go, for penalties that do not hold them.
+        """
+        return replace(self.live, fixed=self.sums.fixed).held(near)
 
     def estimate(self, w: Float64Array, intercept: float) -> Estimate:
         """Return about the objective of a model over all rows."""
@@ -85,7 +90,11 @@ class Frozen:
         return Estimate(value if of_all + lack >= 0.0 else np.inf, lack, is_explained)
 
     def with_sample(
-        self, whole: Problem, live: IndexArray, sample: IndexArray
+        self,
+        whole: Problem,
+        live: IndexArray,
+        sample: IndexArray,
+        near: Float64Array,
     ) -> Iterator[Problem]:
         """Yield problems of the live rows and the sample.
 
@@ -98,15 +107,16 @@ class Frozen:
             That of all stored rows.
         live, sample : ndarray of intp
             Where these are.
+        near : ndarray of float64, of shape (n_features,)
+            As of `linear`.
         """
-        for fixed in (
-            self.sums.changed(self.sample, self.alpha, np.zeros(len(sample))).fixed,
-            Fixed(np.zeros(whole.rows.n_features), 0.0, 0.0),
-        ):
-            yield replace(
-                whole.subset(np.concatenate([live, sample])),
-                cost=np.concatenate([self.live.cost, self.sample.cost]),
-                bound=np.concatenate([self.live.bound, self.sample.bound]),
-                curvature=np.concatenate([self.live.curvature, self.sample.curvature]),
-                fixed=fixed,
-            )
+        both = replace(
+            whole.subset(np.concatenate([live, sample])),
+            cost=np.concatenate([self.live.cost, self.sample.cost]),
+            bound=np.concatenate([self.live.bound, self.sample.bound]),
+            curvature=np.concatenate([self.live.curvature, self.sample.curvature]),
+        )
+        others = self.sums.changed(self.sample, self.alpha, np.zeros(len(sample)))
+        yield replace(both, fixed=others.fixed).held(near)
+        nothing = Fixed(np.zeros(whole.rows.n_features), 0.0, 0.0)
+        yield replace(both, fixed=nothing)

@@ -21,6 +21,7 @@ from hingesvm.solvers.newton.narrow import is_narrow
 from hingesvm.solvers.newton.starts import BandStart
 from hingesvm.solvers.newton.until import newton_until
 from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.sparse.choice import columns_from
 from hingesvm.solvers.streaming.frozen import Frozen
 from hingesvm.solvers.streaming.sums import Sums
 from hingesvm.solvers.sweeping.steps import Sweeps, intercept_step, row_steps, sweep
@@ -268,7 +269,7 @@ class Lane:
             return found.work
         some = whole.subset(sample, ratio)
         frozen = Frozen(part, self.frozen, some, ratio * self.alpha[sample])
-        found = self._solve(frozen.linear, alpha, _GOAL)
+        found = self._solve(frozen.linear(self.weights), alpha, _GOAL)
         self._take(part, live, found.alpha)
         work = found.work
         if len(sample):
@@ -298,7 +299,7 @@ class Lane:
             best = _Found(self.weights, self.intercept, now.value, found.alpha, 0.0)
             seen = now
         is_linear = True
-        for problem in frozen.with_sample(whole, live, sample):
+        for problem in frozen.with_sample(whole, live, sample, self.weights):
             # Steps on the frozen rows as they are lead far away.
             self.rho = _FIRST_RHO
             margins = problem.margins(self.weights, self.intercept)
@@ -347,12 +348,17 @@ class Lane:
             rho=self.rho,
         )
         progress = Progress(problem, goal, _MOST_STEPS, exact=False)
-        end = newton_until(progress, start, goal)
-        self.rho = min(end.rho, _LARGEST_RHO)
-        alpha = end.alpha
-        if problem.fixed is None and not progress.converged:
+        if problem.penalty is None:
+            end = newton_until(progress, start, goal)
+            self.rho = min(end.rho, _LARGEST_RHO)
+            alpha = end.alpha
+            if problem.fixed is None and not progress.converged:
+                progress.max_iter = _MOST_STEPS_OF_ALL
+                solve_in_turns(progress, progress.start(), 0)
+                alpha = progress.start().alpha
+        else:
             progress.max_iter = _MOST_STEPS_OF_ALL
-            solve_in_turns(progress, progress.start(), 0)
+            columns_from(progress, start, goal)
             alpha = progress.start().alpha
         best = progress.best
         assert best is not None

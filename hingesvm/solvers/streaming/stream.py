@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
+from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.binary import Problem
+from hingesvm.problems.penalized import problem_of
 from hingesvm.problems.values import InterceptRule
 from hingesvm.rows.columns import entries_above, mean_squares, unit_factors
 from hingesvm.rows.contract import Rows
@@ -79,6 +81,8 @@ class Stream:
         One problem for two classes, else one for each class.
     loss : MarginLoss
     rule : {"none", "penalized", "free"}
+    penalty : ColumnPenalty or None
+        None is half of the squared norm.
     seed : int
         Of the order of rows, and of samples.
 
@@ -93,12 +97,14 @@ class Stream:
         n_lanes: int,
         loss: MarginLoss,
         rule: InterceptRule,
+        penalty: ColumnPenalty | None,
         seed: int,
     ) -> None:
         self.lanes = [Lane.new(n_features) for _ in range(n_lanes)]
-        self._loss, self._rule = loss, rule
+        self._loss, self._rule, self._penalty = loss, rule, penalty
         self._random, self._keys = random_bits(seed), np.random.default_rng(seed)
-        self._is_wide = n_features > WIDE
+        # Sweeps serve half of the squared norm alone.
+        self._is_wide = n_features > WIDE and penalty is None
         self._stored: StoredRows | None = None
         self._codes = np.empty(0, np.intp)
         # Of each stored row: its cost, a random number, and whether it is frozen.
@@ -196,7 +202,9 @@ class Stream:
         """Return the problem of the stored rows, those frozen left out."""
         positive = 1 if len(self.lanes) == 1 else number
         signs = np.where(self._codes == positive, 1, -1).astype(np.int8)
-        return Problem.build(rows, signs, self._cost, self._loss, self._rule)
+        return problem_of(
+            rows, signs, self._cost, self._loss, self._rule, self._penalty
+        )
 
     def _is_one_sided(self, whole: Problem) -> bool:
         """Whether all rows so far have one sign, and a free intercept that fits them.

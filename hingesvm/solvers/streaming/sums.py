@@ -101,7 +101,8 @@ class Sums:
             dual, self.total, fixed.imbalance, self.size, self.terms, longest
         )
         # For t <= 1, D(t a) >= t gain - t^2 loss; it is largest at gain / (2 loss).
-        gain, loss = fixed.gain, max(fixed.gain - dual, 0.0)
+        gain = problem.feasible_part(fixed.w_of_duals) * fixed.gain
+        loss = max(gain - dual, 0.0)
         if not gain > 0.0:
             return 0.0
         part = 1.0 if 2.0 * loss <= gain else gain / (2.0 * loss)
