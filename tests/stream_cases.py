@@ -2,9 +2,11 @@
 
 import numpy as np
 import scipy.sparse as sp
+from penalty_cases import penalty_value
 
 from hingesvm import HingeSVC
 from hingesvm.losses import get_loss
+from hingesvm.penalties import get_penalty
 
 STREAM = "hingesvm.solvers.streaming.stream."
 
@@ -45,7 +47,7 @@ def objective(clf, X, y, sample_weight=None, factors=None):
     for k, label in enumerate(classes):
         margins = np.where(y == label, 1.0, -1.0) * scores[:, k]
         total += clf.C * float(weight @ loss.value(margins))
-    total += 0.5 * float(np.vdot(clf.coef_, clf.coef_))
+    total += sum(penalty_value(get_penalty(clf.l1_ratio), w) for w in clf.coef_)
     if clf.fit_intercept and clf.penalized_intercept:
         total += 0.5 * float(np.vdot(clf.intercept_, clf.intercept_))
     return total

@@ -104,6 +104,7 @@ def test_the_bound_is_never_above_the_minimum(seed):
         loss=str(rng.choice(LOSSES)),
         fit_intercept=bool(rng.integers(2)),
         penalized_intercept=bool(rng.integers(2)),
+        l1_ratio=float(rng.choice([0.0, 0.0, 0.3, 1.0])),
     )
     rows = sp.csr_matrix(X) if rng.random() < 0.5 else X
     size = int(rng.integers(1, 60))

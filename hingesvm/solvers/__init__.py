@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from hingesvm.solvers.passes import in_memory_if_few, solve_by_passes
 from hingesvm.solvers.progress import CHEAP, Check, Progress, Report, Solution
 from hingesvm.solvers.settings import Method, Settings
 from hingesvm.solvers.sparse.choice import solve_penalized
+from hingesvm.solvers.sparse.scaled import has_other_units, solve_in_units
 from hingesvm.solvers.sweeping.lanes import most_lanes
 from hingesvm.solvers.sweeping.pegasos import step_until
 from hingesvm.solvers.sweeping.steps import work_of_sweep
@@ -117,9 +119,23 @@ def solve(
     is_seen = start is not None and not isinstance(start, UnseenStart)
     if is_seen and progress.relative_gap <= _goal(progress, method):
         return progress.solution()
-    if problem.penalty is not None:
+    if problem.penalty is None:
+        _solve_by_norm(progress, start, seed, method)
+        return progress.solution()
+    if has_other_units(problem):
+        by_norm = partial(_solve_by_norm, method=method)
+        start = solve_in_units(progress, start, seed, by_norm)
+    if not (progress.exhausted or progress.relative_gap <= _goal(progress, method)):
         solve_penalized(progress, start, seed)
-    elif problem.rows.reads_in_passes:
+    return progress.solution()
+
+
+def _solve_by_norm(
+    progress: Progress, start: Start | None, seed: int, method: Method
+) -> None:
+    """Solve a problem whose penalty is half of the squared norm."""
+    problem = progress.problem
+    if problem.rows.reads_in_passes:
         solve_by_passes(progress, start, seed, method)
     elif method == "stochastic":
         sweep_until(progress, start or _zeros(problem), seed)
@@ -129,7 +145,6 @@ def solve(
         finish(progress, start, seed)
     else:
         _choose(progress, start, seed)
-    return progress.solution()
 
 
 def _zeros(problem: Problem) -> Start:

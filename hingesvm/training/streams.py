@@ -75,9 +75,7 @@ class StreamTraining:
         self._loss, self._rule = get_loss(params.loss), intercept_rule(params)
         self._penalty = get_penalty(params.l1_ratio)
         penalty = column_penalty(params, X.shape[1], None)
-        self._stream = Stream(
-            X.shape[1], count, self._loss, self._rule, penalty, seed
-        )
+        self._stream = Stream(X.shape[1], count, self._loss, self._rule, seed, penalty)
         self.classes, self._is_sparse = classes, sp.issparse(X)
         self._dtype = X.dtype
         self._sizes = np.zeros(len(classes))

@@ -83,14 +83,18 @@ class NewtonStart(Start):
         point: Start,
         shortfall: Float64Array | None = None,
         kept: KeptProducts | None = None,
+        rho: float | None = None,
     ) -> NewtonStart:
-        """Return how the steps go on from another point, and what is known there."""
+        """Return how the steps go on from another point, and what is known there.
+
+        With another proximal step, if one is given.
+        """
         return NewtonStart(
             point.alpha,
             point.w,
             point.intercept,
             w_of_duals=point.w_of_duals,
-            rho=self.rho,
+            rho=self.rho if rho is None else rho,
             unit=self.unit,
             inner=self.inner,
             shortfall=shortfall,

@@ -42,6 +42,8 @@ class State:
         What steps share if the penalty has kinks, else None.
     is_noisy
         Whether rounding errors may have kept the last inner problem from being solved.
+    bend
+        As of `bend_after`.
     anchor, rho
         The multipliers a and the proximal step.
     rest, pace
@@ -64,6 +66,7 @@ class State:
     inner: KeptInnerProducts | None
     curvature: Curvature | None
     is_noisy: bool = field(default=False, init=False)
+    bend: float = field(default=0.0, init=False)
     anchor: Float64Array = field(init=False)
     rho: float = field(init=False)
     rest: Float64Array = field(init=False)

@@ -46,6 +46,7 @@ from hingesvm.solvers.newton.system import (
 from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.sparse.direction import (
     Curvature,
+    bend_after,
     penalized_step,
     work_of_penalized_step,
 )
@@ -72,6 +73,10 @@ LITTLE = 1e-6
 # ends steps too soon, a smaller one lets them go on in vain
 # (docs/experiments.md#sparse-weights).
 _NOISE = 1e-15
+# What D may lose as dual variables are scaled until they are feasible, in units of what
+# an inner problem may be off: with more of it gaps are large though the weights are
+# good, with less there are more steps (docs/experiments.md#sparse-weights).
+_SCALED = 10.0
 # Relative gap above which narrow steps that came to an end, or took this part of all,
 # are followed by others, and how many they may take in any case: more are in vain where
 # columns nearly depend on each other (docs/experiments.md#batch-method).
@@ -251,7 +256,7 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
             kept = start.kept
         elif problem.rows.is_sparse:
             kept = KeptProducts(problem.rows, bordered=bordered)
-        curvature = Curvature(problem, kept)
+        curvature = Curvature(problem, kept, unit)
     elif inner is None and not problem.rows.keeps_kernel:
         inner = KeptInnerProducts(problem.rows)
     point = w, intercept, shortfall, alpha, w_of_duals
@@ -265,7 +270,7 @@ def _minimise_inner(
     progress: Progress, state: State, goal: float, floor: float, limit: int
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
-    problem = progress.problem
+    problem, penalty = progress.problem, progress.problem.penalty
     if progress.relative_gap < DRIFT or state.is_noisy:
         state.w_of_duals = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
@@ -284,22 +289,39 @@ def _minimise_inner(
         allowed = state.moved / state.rho
         step = _step(progress, state, pull, allowed)
         if step is None:
+            if state.bend:
+                state.bend = 0.0
+                continue
             return steps, True
         direction, turn, decrement = step
         length = _line_search(problem, state, direction, turn)
+        bend = state.bend
+        if penalty is not None and penalty.has_flat:
+            state.bend = bend_after(bend, length)
         if not length > 0.0:
             return steps, decrement <= allowed
         settle(problem, state)
         enough = LITTLE * allowed
-        if problem.penalty is not None:
+        if penalty is not None:
             # The decrement of a proximal step is known with the step, which is then
             # taken; one that gains no more than rounding is the last.
             noise = _NOISE * abs(certificate.primal) / length
             enough = max(allowed, noise)
-        if decrement <= enough:
+        if decrement <= enough and bend:
+            state.bend = 0.0
+        elif decrement <= enough and _is_nearly_feasible(problem, state, allowed):
             progress.record(_certificate(problem, state))
             return steps + 1, True
     return limit, False
+
+
+def _is_nearly_feasible(problem: Problem, state: State, allowed: float) -> bool:
+    """Whether it costs D little to scale the dual variables until they are feasible."""
+    part = problem.feasible_part(state.w_of_duals)
+    if part == 1.0:
+        return True
+    primal = problem.primal_of(state.w, state.intercept, state.loss)
+    return (1.0 - part) * primal <= _SCALED * allowed
 
 
 def _step(
@@ -320,6 +342,7 @@ def _step(
             state.free,
             state.pace,
             progress.relative_gap,
+            state.bend,
         )
         progress.n_iter += 1
         progress.work += work_of_penalized_step(problem, len(state.free), step.size)

@@ -18,11 +18,11 @@ from hingesvm.solvers.sparse.sweeps import sweep_with_kinks
 from hingesvm.solvers.sparse.until import columns_until
 from hingesvm.solvers.sweeping.steps import WIDE
 
-__all__ = ["columns_from", "solve_penalized"]
+__all__ = ["FEW_COLUMNS", "columns_from", "solve_penalized"]
 
-# Columns up to which all take part: to choose among so few takes longer than it saves
+#: Columns up to which all take part: to choose among so few takes longer than it saves
 # (docs/experiments.md#sparse-weights).
-_FEW_COLUMNS = 100
+FEW_COLUMNS = 100
 # Columns beyond their threshold at w = 0 from which wide sparse rows begin with sweeps:
 # with fewer, a few columns are soon found and solved; with more, they are many at the
 # end (docs/experiments.md#sparse-weights).
@@ -48,7 +48,7 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
         elif problem.rows.n_features <= LARGEST_SYSTEM:
             _solve_by_bands(progress, start, seed)
             return
-    if problem.rows.n_features <= _FEW_COLUMNS:
+    if problem.rows.n_features <= FEW_COLUMNS:
         finish(progress, start, seed)
         return
     goal = progress.tol
@@ -75,7 +75,7 @@ def columns_from(progress: Progress, start: Start, goal: float) -> None:
         Relative gap to reach.
     """
     rows = progress.problem.rows
-    if rows.n_features <= _FEW_COLUMNS:
+    if rows.n_features <= FEW_COLUMNS:
         newton_until(progress, start, goal)
         return
 

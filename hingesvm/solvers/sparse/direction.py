@@ -20,6 +20,7 @@ from hingesvm.kernels.build import _quadratic
 from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
+from hingesvm.rows.columns import column_spreads
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.system import LARGEST_SYSTEM, works_of_systems
 from hingesvm.solvers.progress import CALL_WORK
@@ -27,7 +28,14 @@ from hingesvm.solvers.sparse.descent import Descent
 from hingesvm.solvers.sparse.quadratic import minimise_quadratic
 from hingesvm.solvers.sweeping.steps import work_of_sweep
 
-__all__ = ["Curvature", "Step", "penalized_step", "work_of_penalized_step"]
+__all__ = [
+    "Curvature",
+    "Step",
+    "bend_after",
+    "mean_bends",
+    "penalized_step",
+    "work_of_penalized_step",
+]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -40,6 +48,9 @@ _PART, _SHRINKS, _FINE = 0.1, 0.01, 1e-12
 # less a column that no free row has moves too far, with more steps are shorter. The
 # second is taken where no row is free.
 _BEND, _BEND_OF_NOTHING = 1e-10, 1e-2
+# Lengths of a step below which the next one has more bend, and above which it has less;
+# by how much, and the least of it.
+_SHORT, _LONG, _MORE, _LEAST_BEND = 0.01, 0.5, 10.0, 1e-6
 # Size of a weight, times the length of its column, that is a rounding error beside the
 # largest one.
 _NOISE = 1e-15
@@ -58,16 +69,18 @@ class Curvature:
     problem : PenalizedProblem
     kept : KeptProducts or None
         Products of the columns of the steps so far, if they are kept.
+    unit : ndarray of float64, of shape (n_rows,)
+        Units of the proximal steps.
     """
 
     problem: PenalizedProblem
     kept: KeptProducts | None
+    unit: Float64Array
 
     @cached_property
-    def length(self) -> float:
-        """Mean of the squared norms of all rows, for each column."""
-        rows = self.problem.rows
-        return float(rows.squared_norms().mean()) / max(rows.n_features, 1)
+    def length(self) -> Float64Array:
+        """As of `mean_bends`."""
+        return mean_bends(self.problem, self.unit)
 
     def of(self, free: IndexArray, slope: Float64Array) -> Float64Array:
         """Return the sum of slope_i x_i x_i' over some rows; the lower triangle."""
@@ -98,6 +111,16 @@ class Step:
     size: int
 
 
+def mean_bends(problem: PenalizedProblem, unit: Float64Array) -> Float64Array:
+    """Return the mean of x_ij^2 in each column, rows being weighted by their unit.
+
+    Times the sum of all paces it is how all rows together bend. It is the mean over
+    columns where a column is 0.
+    """
+    bends = column_spreads(problem.rows, unit, centred=False) / float(unit.sum())
+    return np.where(bends > 0.0, bends, float(bends.mean()) if len(bends) else 0.0)
+
+
 def penalized_step(
     curvature: Curvature,
     w: Float64Array,
@@ -106,6 +129,7 @@ def penalized_step(
     free: IndexArray,
     pace: Float64Array,
     gap: float,
+    bend: float,
 ) -> Step:
     """Return the step to the minimum of the quadratic model.
 
@@ -122,11 +146,13 @@ def penalized_step(
         By how much it bends, where it does.
     gap : float
         The present relative gap, which the accuracy of the step follows.
+    bend : float
+        As of `bend_after`.
     """
     penalty = curvature.problem.penalty
     columns = penalty.active(w, v)
     some = penalty.subset(columns), w[columns], v[columns]
-    model = _Model(columns, *some, pull, free, pace, gap)
+    model = _Model(columns, *some, pull, free, pace, gap, bend)
     # Steep kinks need more exact steps than descent finds.
     many = LARGEST_SYSTEM if curvature.problem.has_kink else _MANY
     if curvature.problem.rows.n_features > LARGEST_SYSTEM or len(columns) > many:
@@ -150,7 +176,7 @@ class _Model:
         That of their weights.
     w, v : ndarray of float64, of shape (k,)
         Their weights, and minus the gradient of the losses.
-    pull, free, pace, gap
+    pull, free, pace, gap, bend
         As of `penalized_step`.
     """
 
@@ -162,13 +188,14 @@ class _Model:
     free: IndexArray
     pace: Float64Array
     gap: float
+    bend: float
 
     @property
     def slope(self) -> Float64Array:
         """The gradient of all but the thresholds."""
         return self.penalty.strength * self.w - self.v
 
-    def added(self, bends: Float64Array, everywhere: float) -> Float64Array:
+    def added(self, bends: Float64Array, everywhere: Float64Array) -> Float64Array:
         """Return the bend of the penalty, and a little where it has none.
 
         `bends` are those of the losses, and `everywhere` is one to go by where they
@@ -176,6 +203,7 @@ class _Model:
         """
         share = _BEND if len(self.free) else _BEND_OF_NOTHING
         little = share * np.where(bends > 0.0, bends, everywhere)
+        little += self.bend * everywhere
         strength = self.penalty.strength
         return np.where(strength > 0.0, strength, little)
 
@@ -195,7 +223,7 @@ def _by_products(curvature: Curvature, model: _Model) -> tuple[Float64Array, flo
     _quadratic.symmetric(products, chosen, hessian)
     start, slope, threshold = model.w, model.slope, model.penalty.threshold
     bends, total = np.diagonal(hessian)[:size], float(model.pace.sum())
-    added = model.added(bends, curvature.length * total)
+    added = model.added(bends, curvature.length[columns] * total)
     if rule != "none":
         # The last number is the step of the intercept, which is 0 here.
         start, threshold = np.append(start, 0.0), np.append(threshold, 0.0)
@@ -232,7 +260,7 @@ def _by_descent(curvature: Curvature, model: _Model) -> tuple[Float64Array, floa
         matrix = matrix[:, model.columns]
     matrix.data *= roots[matrix.indices].astype(matrix.dtype)
     squares = np.asarray(matrix.multiply(matrix).sum(axis=0), dtype=np.float64).ravel()
-    everywhere = curvature.length * float(model.pace.sum())
+    everywhere = curvature.length[model.columns] * float(model.pace.sum())
     rule = problem.intercept_rule
     descent = Descent(
         matrix,
@@ -248,6 +276,26 @@ def _by_descent(curvature: Curvature, model: _Model) -> tuple[Float64Array, floa
     )
     descent.minimise()
     return descent.z - model.w, descent.turn
+
+
+def bend_after(bend: float, length: float) -> float:
+    """Return the bend of the next step where a column has no strength.
+
+    It is a part of that of all rows. Where few rows are free the model leads far beyond
+    where it holds, which short steps tell (Levenberg, 1944).
+
+    Parameters
+    ----------
+    bend : float
+        That of the step before; 0 at first.
+    length : float
+        How many times that step was taken.
+    """
+    if length < _SHORT:
+        return min(max(bend * _MORE, _LEAST_BEND), 1.0)
+    if length > _LONG:
+        return bend / _MORE if bend > _LEAST_BEND else 0.0
+    return bend
 
 
 def work_of_penalized_step(problem: Problem, n_free: int, size: int) -> float:

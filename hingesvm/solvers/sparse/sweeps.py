@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.kernels.build import _vectors
+from hingesvm.penalties import ColumnPenalty
+from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
 from hingesvm.rows.per_row import ColumnMap, proximal_step
@@ -37,7 +39,7 @@ from hingesvm.solvers.sweeping.steps import (
 )
 from hingesvm.solvers.sweeping.until import LOOK, predicted_sweeps
 
-__all__ = ["sweep_with_kinks"]
+__all__ = ["columns_near", "moved", "step_width", "sweep", "sweep_with_kinks"]
 
 Float64Array = NDArray[np.float64]
 
@@ -78,9 +80,9 @@ def sweep_with_kinks(progress: Progress, start: Start, seed: int) -> Start:
     swept, since_look, wait, last = 0.0, 0.0, _FIRST_LOOK, np.inf
     before, work = progress.n_iter, progress.work
     while True:
-        since_look += _sweep(problem, state, columns)
+        since_look += sweep(problem, state, columns)
         if problem.penalty.has_flat:
-            columns = _moved(columns, flat, columns.weights(state.w))
+            columns = moved(columns, flat, columns.weights(state.w))
         progress.n_iter = before + math.ceil(swept + since_look)
         progress.work = work + (swept + since_look) * work_of_sweep(problem.rows)
         rough = state.n_active and since_look < wait
@@ -90,7 +92,7 @@ def sweep_with_kinks(progress: Progress, start: Start, seed: int) -> Start:
         work += LOOK * work_of_sweep(problem.rows) + CALL_WORK
         ahead = _look(progress, problem, state, columns)
         assert ahead.w is not None
-        columns = _moved(columns, flat, ahead.w)
+        columns = moved(columns, flat, ahead.w)
         gap = progress.relative_gap
         remaining = predicted_sweeps(gap, last, since_look, progress.tol)
         last, since_look, wait = gap, 0.0, max(1.0, _WAIT * swept)
@@ -99,24 +101,45 @@ def sweep_with_kinks(progress: Progress, start: Start, seed: int) -> Start:
             return ahead
 
 
-def _moved(columns: ColumnMap, flat: NDArray[np.bool_], w: Float64Array) -> ColumnMap:
+def moved(columns: ColumnMap, flat: NDArray[np.bool_], w: Float64Array) -> ColumnMap:
     """Return the map that holds the weights of flat columns where they are now."""
     return replace(columns, center=flat * columns.strength * w)
+
+
+def columns_near(
+    penalty: ColumnPenalty, squares: Float64Array, w: Float64Array
+) -> ColumnMap:
+    """Return the map of a penalty that holds the weights of flat columns.
+
+    Parameters
+    ----------
+    penalty : ColumnPenalty
+    squares : ndarray of float64, of shape (n_rows,)
+        Squared norms of rows.
+    w : ndarray of float64, of shape (n_features,)
+        Where they are held.
+    """
+    flat = penalty.strength == 0.0
+    hold = _HOLD * math.sqrt(float(squares.mean())) * penalty.threshold
+    strength = np.where(flat, hold, penalty.strength)
+    return ColumnMap(penalty.threshold, strength, flat * strength * w)
+
+
+def step_width(columns: ColumnMap) -> float:
+    """Return by what squared norms are to be divided in steps."""
+    return float(columns.strength.min())
 
 
 def _first_state(
     problem: PenalizedProblem, start: Start, seed: int
 ) -> tuple[Sweeps, ColumnMap]:
     """Return the state of sweeps at the dual variables of a start, whose w is v."""
-    penalty, n_rows = problem.penalty, problem.n_rows
-    squares, flat = problem.rows.squared_norms(), penalty.strength == 0.0
-    hold = _HOLD * math.sqrt(float(squares.mean())) * penalty.threshold
-    strength = np.where(flat, hold, penalty.strength)
-    norms = squares / float(strength.min())
+    n_rows, squares = problem.n_rows, problem.rows.squared_norms()
+    w = np.zeros(problem.rows.n_features) if start.w is None else start.w
+    columns = columns_near(problem.penalty, squares, w)
+    norms = squares / step_width(columns)
     tau = intercept_step(problem.intercept_rule, norms, problem.cost, problem.curvature)
     alpha = np.array(start.alpha)
-    w = np.zeros(penalty.n_features) if start.w is None else start.w
-    columns = ColumnMap(penalty.threshold, strength, flat * strength * w)
     state = Sweeps(
         row_steps(problem, norms, tau, HUGE_STEP),
         tau,
@@ -132,7 +155,7 @@ def _first_state(
     return state, columns
 
 
-def _sweep(problem: PenalizedProblem, state: Sweeps, columns: ColumnMap) -> float:
+def sweep(problem: Problem, state: Sweeps, columns: ColumnMap) -> float:
     """Take one step at each active row, in random order; return how many, of all."""
     rows, count, before = problem.rows, state.n_active, state.intercept
     shuffle(rows, state.order, count, state.random_state, RUN)

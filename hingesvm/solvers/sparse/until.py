@@ -18,6 +18,7 @@ from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.proof import EXACT
 from hingesvm.problems.start import Start
 from hingesvm.solvers.newton.narrow import DRIFT
+from hingesvm.solvers.newton.proximal import first_rho
 from hingesvm.solvers.newton.starts import NewtonStart
 from hingesvm.solvers.progress import Progress
 
@@ -73,7 +74,7 @@ def columns_until(
     intercept = float(start.intercept)
     if not alpha.any():
         alpha = problem.repair(_first_duals(problem, w, intercept))
-    n_before, waited, gap = -1, 0, np.inf
+    n_before, goal_before, waited, gap = -1, np.inf, 0, np.inf
     end: NewtonStart | None = None
     columns = np.empty(0, dtype=np.intp)
     shortfall: Float64Array | None = None
@@ -94,13 +95,14 @@ def columns_until(
         gap = min(gap, progress.relative_gap)
         if waited > (_PATIENCE_AT_END if progress.converged else _PATIENCE):
             return
+        before = columns
         chosen, kept = _chosen(problem, w, v, columns, most), None
         inner_goal = goal
         if len(chosen) < len(w):
             inner_goal = max(_PART * progress.relative_gap, 0.5 * goal)
         if end is not None and np.isin(chosen, columns).all():
-            # None has joined: the steps go on, if there were any.
-            if progress.n_iter == n_before:
+            # None has joined: the steps go on, if there were any or more is asked.
+            if progress.n_iter == n_before and inner_goal >= goal_before:
                 return
             kept = end.kept
         elif len(chosen) < len(w):
@@ -112,11 +114,18 @@ def columns_until(
         is_far = progress.relative_gap > _FAR and not np.isfinite(problem.bound[0])
         if len(columns) < len(w) and is_far and waited < _WAITED:
             max_iter = min(max_iter, progress.n_iter + _STEPS_FAR)
-        tol, n_before = max(inner_goal, min(progress.tol, EXACT)), progress.n_iter
+        tol = max(inner_goal, min(progress.tol, EXACT))
+        n_before, goal_before = progress.n_iter, inner_goal
         inside = Progress(part, tol, max_iter, progress.n_iter)
         point = Start(alpha, w[columns], intercept, v[columns])
         if end is not None:
-            point = end.moved(point, shortfall, kept)
+            rho = end.rho
+            if kept is None and problem.has_kink:
+                # The more columns are new, the more it is as at the beginning.
+                new = float(np.isin(columns, before, invert=True).mean())
+                first = first_rho(problem, end.unit, alpha)
+                rho = rho ** (1.0 - new) * first**new
+            point = end.moved(point, shortfall, kept, rho)
         end = inner(inside, point, inner_goal)
         progress.n_iter, progress.work = inside.n_iter, progress.work + inside.work
         w = np.zeros_like(w)

@@ -24,7 +24,7 @@ from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.sparse.choice import columns_from
 from hingesvm.solvers.streaming.frozen import Frozen
 from hingesvm.solvers.streaming.sums import Sums
-from hingesvm.solvers.sweeping.steps import Sweeps, intercept_step, row_steps, sweep
+from hingesvm.solvers.streaming.sweeps import Position, swept
 
 __all__ = ["Lane"]
 
@@ -37,6 +37,9 @@ BoolArray = NDArray[np.bool_]
 # is spent on digits that the next rows change, with more the frozen rows, whose losses
 # are linear, pull the weights away.
 _GOAL, _MOST_STEPS = 2e-3, 40
+# The same where the penalty has columns without strength: with less of it their sums v
+# are beyond the threshold, and the lower bound is poor.
+_GOAL_IF_FLAT = 1e-6
 # The same while none is frozen: where steps take next to no time, and elsewhere. Then
 # the problem is that of `fit`, which any number of steps that it takes are worth.
 _GOAL_IF_NARROW, _GOAL_OF_ALL, _MOST_STEPS_OF_ALL = 2e-4, 5e-3, 1000
@@ -63,6 +66,8 @@ class Lane:
     weights : ndarray of float64, of shape (n_features,)
         The model.
     intercept : float
+    pulls : ndarray of float64, of shape (n_features,)
+        The sum of a y x over all rows, as sweeps leave it.
     alpha : ndarray of float64, of shape (n_stored,)
         Dual variables of stored rows; of the frozen ones among them those of then.
     frozen, sums : Sums
@@ -85,6 +90,7 @@ class Lane:
     """
 
     weights: Float64Array
+    pulls: Float64Array
     alpha: Float64Array
     frozen: Sums
     sums: Sums
@@ -102,7 +108,8 @@ class Lane:
     def new(cls, n_features: int) -> Lane:
         """Return the state before the first row."""
         nothing = Sums.zero(n_features)
-        return cls(np.zeros(n_features), np.empty(0), nothing, nothing)
+        nowhere = np.zeros(n_features)
+        return cls(nowhere, nowhere, np.empty(0), nothing, nothing)
 
     def add(self, count: int) -> None:
         """Make room for so many rows, whose dual variables are 0."""
@@ -155,27 +162,17 @@ class Lane:
             Changed in place.
         """
         part = whole.subset(some)
-        rows, before = part.rows, self.alpha[some]
-        norms = rows.squared_norms()
-        tau = intercept_step(part.intercept_rule, norms, part.cost, part.curvature)
-        state = Sweeps(
-            row_steps(part, norms, tau),
-            tau,
-            before,
-            self.weights.astype(rows.dtype),
+        before = Position(
+            self.alpha[some],
+            self.weights,
+            self.pulls,
             self.turning,
-            np.arange(rows.n_rows, dtype=np.intp),
-            rows.n_rows,
-            self.shrink_above,
-            random_state,
             self.imbalance,
+            self.shrink_above,
         )
-        taken = 0.0
-        while taken < n_sweeps and state.n_active:
-            # One at a time, as rows are at rest that it drops.
-            taken += sweep(part, state, 0.0, 0.0)
+        state, self.weights = swept(part, before, n_sweeps, random_state)
         self._set(some, np.minimum(np.maximum(state.alpha, 0.0), part.bound))
-        self.weights = state.w.astype(np.float64)
+        self.pulls = state.w.astype(np.float64)
         self.intercept = self.turning = state.intercept
         self.imbalance = state.imbalance
         if part.intercept_rule == "free":
@@ -227,8 +224,10 @@ class Lane:
         alpha = self.alpha.copy()
         self.frozen.without(whole, np.zeros(len(alpha))).balance(alpha)
         self.alpha, self.sums = alpha, self.frozen.with_rows(whole, alpha)
-        self.weights = self.sums.fixed.w_of_duals
+        self.pulls = self.sums.fixed.w_of_duals
         self.imbalance = self.sums.fixed.imbalance
+        if whole.penalty is None or not whole.penalty.has_flat:
+            self.weights = whole.weights_of(self.pulls)
 
     def prove(self, whole: Problem, longest: float) -> None:
         """Raise the lower bound to what the sums prove."""
@@ -269,7 +268,9 @@ class Lane:
             return found.work
         some = whole.subset(sample, ratio)
         frozen = Frozen(part, self.frozen, some, ratio * self.alpha[sample])
-        found = self._solve(frozen.linear(self.weights), alpha, _GOAL)
+        is_flat = part.penalty is not None and part.penalty.has_flat
+        linear = frozen.linear(self.weights)
+        found = self._solve(linear, alpha, _GOAL_IF_FLAT if is_flat else _GOAL)
         self._take(part, live, found.alpha)
         work = found.work
         if len(sample):

@@ -81,10 +81,10 @@ class Stream:
         One problem for two classes, else one for each class.
     loss : MarginLoss
     rule : {"none", "penalized", "free"}
-    penalty : ColumnPenalty or None
-        None is half of the squared norm.
     seed : int
         Of the order of rows, and of samples.
+    penalty : ColumnPenalty, optional
+        Default: half of the squared norm.
 
     Attributes
     ----------
@@ -97,14 +97,13 @@ class Stream:
         n_lanes: int,
         loss: MarginLoss,
         rule: InterceptRule,
-        penalty: ColumnPenalty | None,
         seed: int,
+        penalty: ColumnPenalty | None = None,
     ) -> None:
         self.lanes = [Lane.new(n_features) for _ in range(n_lanes)]
         self._loss, self._rule, self._penalty = loss, rule, penalty
         self._random, self._keys = random_bits(seed), np.random.default_rng(seed)
-        # Sweeps serve half of the squared norm alone.
-        self._is_wide = n_features > WIDE and penalty is None
+        self._is_wide = n_features > WIDE
         self._stored: StoredRows | None = None
         self._codes = np.empty(0, np.intp)
         # Of each stored row: its cost, a random number, and whether it is frozen.

@@ -154,7 +154,7 @@ def test_goals_come_closer_with_the_gap():
 def test_few_columns_all_take_part(monkeypatch):
     called = []
     monkeypatch.setattr(choice, "columns_until", lambda *args: called.append(args))
-    solve(case(ElasticNet(1.0), d=choice._FEW_COLUMNS))
+    solve(case(ElasticNet(1.0), d=choice.FEW_COLUMNS))
     assert not called
-    solve(case(ElasticNet(1.0), d=choice._FEW_COLUMNS + 1))
+    solve(case(ElasticNet(1.0), d=choice.FEW_COLUMNS + 1))
     assert called

@@ -10,6 +10,8 @@ from hingesvm.penalties import ElasticNet
 from hingesvm.solvers.newton.system import keeps_products
 from hingesvm.solvers.sparse.direction import (
     Curvature,
+    bend_after,
+    mean_bends,
     penalized_step,
     work_of_penalized_step,
 )
@@ -29,7 +31,8 @@ def step_from(problem, w, b, free=None, kept=None):
     # The derivative in the intercept; a free one is at its minimum, but for the test.
     pull = -float(slopes @ problem.signs)
     pull += b if problem.intercept_rule == "penalized" else 0.0
-    step = penalized_step(Curvature(problem, kept), w, v, pull, free, pace, 0.0)
+    shared = Curvature(problem, kept, problem.cost)
+    step = penalized_step(shared, w, v, pull, free, pace, 0.0, 0.0)
     return step, v, pull, pace
 
 
@@ -117,7 +120,8 @@ def test_a_step_without_free_rows_shrinks_the_weights():
     none = np.empty(0, dtype=np.intp)
     zeros = np.zeros(5)
     pace = np.full(30, 0.5)
-    step = penalized_step(Curvature(problem, None), w, zeros, 0.0, none, pace, 0.0)
+    shared = Curvature(problem, None, problem.cost)
+    step = penalized_step(shared, w, zeros, 0.0, none, pace, 0.0, 0.0)
     assert step.decrement > 0.0
     assert np.all(step.direction[w > 0.0] < 0.0)
     assert step.direction[3] == 0.0
@@ -128,3 +132,46 @@ def test_work_grows_with_what_a_step_is_made_of():
     small = work_of_penalized_step(problem, 10, 2)
     assert small < work_of_penalized_step(problem, 20, 2)
     assert small < work_of_penalized_step(problem, 10, 4)
+
+
+def test_short_steps_ask_for_bend_and_long_ones_take_it_back():
+    bend = bend_after(0.0, 1e-9)
+    assert 0.0 < bend < bend_after(bend, 1e-9) <= 1.0
+    assert bend_after(1.0, 0.0) == 1.0
+    assert bend_after(bend, 0.2) == bend
+    assert bend_after(bend, 1.0) == 0.0
+    assert 0.0 < bend_after(0.1, 1.0) < 0.1
+
+
+def test_bend_makes_steps_of_flat_columns_shorter():
+    X, problem = case(ElasticNet(1.0), "none")
+    few = np.arange(2)
+    curvature = Curvature(problem, None, problem.cost)
+    v = problem.combine(problem.slopes(np.ones(len(X))))
+    pace = 1.0 / problem.curvature
+    lengths = [
+        np.linalg.norm(
+            penalized_step(
+                curvature, np.zeros(5), v, 0.0, few, pace, 0.0, bend
+            ).direction
+        )
+        for bend in (0.0, 1e-3, 1.0)
+    ]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > 10.0 * lengths[2] > 0.0
+
+
+def test_columns_bend_as_rows_do_together():
+    X, problem = case(ElasticNet(1.0), "none")
+    weights = np.linspace(0.1, 2.0, len(X))
+    expected = np.average(np.square(X), axis=0, weights=weights)
+    np.testing.assert_allclose(mean_bends(problem, weights), expected)
+    empty = make_penalized(
+        np.where(np.arange(5) == 2, 0.0, X),
+        problem.signs,
+        SquaredHinge(),
+        "none",
+        ElasticNet(1.0),
+    )
+    bends = mean_bends(empty, weights)
+    assert bends[2] == pytest.approx(np.delete(expected, 2).sum() / 5.0)

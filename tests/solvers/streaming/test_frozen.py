@@ -39,7 +39,7 @@ def test_a_sample_of_all_rows_tells_the_objective(loss, rule):
     assert found.value == pytest.approx(whole.primal(w, intercept))
     assert found.lack > 0.0
     assert found.is_explained
-    linear = frozen.linear.primal(w, intercept)
+    linear = frozen.linear(w).primal(w, intercept)
     assert linear + found.lack == pytest.approx(found.value)
 
 
@@ -75,7 +75,7 @@ def test_problems_with_the_sample(loss, rule):
     X, y = make_data(200, 4)
     whole, frozen, sample = parts(X, y, loss, rule, every=4, w=0.3)
     w, intercept = np.array([0.5, -0.2, 0.1, 0.7]), 0.3 * (rule != "none")
-    corrected, replaced = frozen.with_sample(whole, LIVE, sample)
+    corrected, replaced = frozen.with_sample(whole, LIVE, sample, w)
     assert corrected.primal(w, intercept) == pytest.approx(
         frozen.estimate(w, intercept).value
     )
