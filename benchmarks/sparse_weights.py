@@ -197,7 +197,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("parts", nargs="*", default=list(PARTS), choices=list(PARTS), metavar="PART")
+    add("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
     add("--problems", nargs="+", metavar="NAME", help="instead of those of each part")
     add("--C", nargs="+", type=float, help="instead of those of each part")
     add("--limit", type=float, default=60.0, help="seconds a fit may take")

@@ -54,9 +54,11 @@ def squared_norm(w: NDArray[np.floating]) -> float:
     return float(w @ w) if w.dtype == np.float64 else _vectors.squared_norm(w)
 
 
-def _clipped(values: Float64Array, bound: Float64Array) -> Float64Array:
+def _clipped(
+    values: Float64Array, bound: Float64Array, out: Float64Array | None = None
+) -> Float64Array:
     """Return values clipped to [0, bound], sooner than np.clip does."""
-    clipped = np.maximum(values, 0.0)
+    clipped = np.maximum(values, 0.0, out=out)
     return np.minimum(clipped, bound, out=clipped)
 
 
@@ -231,13 +233,15 @@ class Values:
             value -= 0.5 * imbalance * imbalance
         return value
 
-    def repair(self, alpha: Float64Array) -> Float64Array:
-        """Return a feasible copy of dual variables.
+    def repair(
+        self, alpha: Float64Array, out: Float64Array | None = None
+    ) -> Float64Array:
+        """Return a feasible copy of dual variables, in another array if one is given.
 
         They are clipped to [0, u]; with a free intercept the class with the larger
         sum is then scaled down to the sum of the other.
         """
-        feasible = _clipped(alpha, self.bound)
+        feasible = _clipped(alpha, self.bound, out)
         self.balance(feasible)
         return feasible
 

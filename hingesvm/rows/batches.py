@@ -21,7 +21,7 @@ from hingesvm.rows.contract import Rows
 from hingesvm.rows.copied import Matrix
 from hingesvm.rows.duals import Duals, PackedDuals, RowSums, part_of
 from hingesvm.rows.memory import MemoryRows, never
-from hingesvm.rows.parts import PartLosses, PartSteps, Shape, is_ascending
+from hingesvm.rows.parts import PartLosses, PartSteps, Shape, is_ascending, visit_active
 from hingesvm.rows.passes import IN_STEP, Passes, Visit
 from hingesvm.rows.per_row import (
     ColumnMap,
@@ -86,7 +86,6 @@ class BatchRows(Rows):
             team=team,
         )
         self.n_entries = shape.n_entries
-        self._squared_norms = shape.squared_norms
         self._longest_square = shape.longest_square
         self._passes = Passes(self._run)
 
@@ -280,6 +279,9 @@ class BatchRows(Rows):
     def longest_row(self) -> int:
         return self._shape.longest_row
 
+    def mean_square(self) -> float:
+        return self._shape.mean_square
+
     def _norms_of_all(self) -> Float64Array:
         out = np.empty(self.n_rows)
 
@@ -289,42 +291,12 @@ class BatchRows(Rows):
         self._visit(measure)
         return out
 
-    def _visit_active(
-        self,
-        losses: RowLosses,
-        state: StepState,
-        visit: Callable[[PartLosses, PartSteps, MemoryRows], int],
-    ) -> int:
-        """Visit each batch with active rows; return how many rows are left in all.
-
-        The visit is given the losses and the steps of the batch, and returns how many
-        rows are left in the order of the latter.
-        """
-        active = state.order[: state.n_active].copy()
-        batch = np.searchsorted(self._stops, active, side="right")
-        by_batch = np.argsort(batch, kind="stable")
-        edges = np.searchsorted(batch[by_batch], np.arange(len(self._stops) + 1))
-        kept = 0
-
-        def step(place: slice, part: MemoryRows) -> None:
-            nonlocal kept
-            number = int(np.searchsorted(self._stops, place.start, side="right"))
-            some = by_batch[edges[number] : edges[number + 1]]
-            if not len(some):
-                return
-            steps = PartSteps.of(state, place, active[some] - place.start)
-            n_left = visit(PartLosses.of(losses, place), steps, part)
-            left = steps.order[:n_left] + place.start
-            state.order[kept : kept + len(left)] = left
-            kept += len(left)
-
-        self._visit(step)
-        return kept
-
     def dual_steps(
         self, losses: RowLosses, state: StepState, scalars: Float64Array
     ) -> int:
-        return self._visit_active(
+        return visit_active(
+            self._visit,
+            self._stops,
             losses,
             state,
             lambda of_batch, steps, part: part.dual_steps(of_batch, steps, scalars),
@@ -337,7 +309,9 @@ class BatchRows(Rows):
         map: ColumnMap,
         scalars: Float64Array,
     ) -> int:
-        return self._visit_active(
+        return visit_active(
+            self._visit,
+            self._stops,
             losses,
             state,
             lambda of_batch, steps, part: part.penalized_steps(
@@ -377,7 +351,7 @@ class BatchRows(Rows):
             worst = max(worst, float(of_steps[1]))
             return steps.n_active
 
-        kept = self._visit_active(losses, state, visit)
+        kept = visit_active(self._visit, self._stops, losses, state, visit)
         scalars[0], scalars[1] = of_steps[0], safely * worst
         if state.tau:
             scalars[0], scalars[2] = proximal_step(
@@ -430,10 +404,7 @@ class BatchRows(Rows):
         return both.inner_products(places[: len(rows)], places[len(rows) :])
 
     def subset(self, rows: IndexArray) -> Rows:
-        part = self._gathered(rows)
-        if self._squared_norms is not None:
-            part._squared_norms = self._squared_norms[rows]
-        return part
+        return self._gathered(rows)
 
     def _keep(self, rows: IndexArray) -> None:
         # `subset` gathers rows in place of that.

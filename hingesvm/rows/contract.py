@@ -89,6 +89,13 @@ class Rows(Measured):
         """
         return np.empty(self.n_rows, dtype)
 
+    def everyone(self) -> IndexArray:
+        """Return the numbers of all rows, in such an array."""
+        out = self.scratch(np.intp)
+        for start, stop in self.chunks(self.n_rows):
+            out[start:stop] = np.arange(start, stop)
+        return out
+
     # Products with vectors
 
     @abstractmethod

@@ -60,6 +60,10 @@ class Measured(Copied):
             self._longest_square = float(self.squared_norms().max())
         return self._longest_square
 
+    def mean_square(self) -> float:
+        """Return the mean of all ||x_i||^2."""
+        return float(self.squared_norms().mean())
+
     @property
     def has_rough_length(self) -> bool:
         """Whether a bound of all ||x_i|| is at hand, and no more than that."""

@@ -20,6 +20,7 @@ __all__ = [
     "PreciseParts",
     "RowLosses",
     "StepState",
+    "factors_of_steps",
     "loss_sums",
     "proximal_step",
     "repeated",
@@ -64,7 +65,8 @@ class StepState(Protocol):
     order : ndarray of intp, of shape (n_rows,)
         The active rows, `n_active` of them, and others behind.
     step : ndarray of float64, of shape (n_rows,)
-        Factors of the line searches.
+        Factors of the line searches. Rows that are read in passes find those of
+        `factors_of_steps` where it is of length 0.
     tau : float
         By how much the intercept moves with a dual variable.
     shrink_above : float
@@ -82,6 +84,27 @@ class StepState(Protocol):
     alpha: Float64Array
     w: NDArray[np.floating]
     random_state: NDArray[np.uint64]
+
+
+# Stands for 1/0: rows without entries go to whichever bound the sign says.
+HUGE_STEP = 1e300
+
+
+def factors_of_steps(
+    squares: Float64Array, tau: float, curvature: Float64Array, huge: float = HUGE_STEP
+) -> Float64Array:
+    """Return the factors of line searches, 1 / (||x_i||^2 + tau + q_i) <= `huge`.
+
+    Parameters
+    ----------
+    squares, curvature : ndarray of float64, of shape (n_rows,)
+        ||x_i||^2 and q_i.
+    tau, huge : float
+    """
+    width = squares + tau + curvature
+    step = np.full(len(squares), huge)
+    np.divide(1.0, width, out=step, where=width > 1.0 / huge)
+    return step
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start, UnseenStart
+from hingesvm.rows.per_row import repeated
 from hingesvm.solvers.choice import finish, solve_in_turns
 from hingesvm.solvers.newton.bands import LEAST_BAND, band_until, nest
 from hingesvm.solvers.newton.system import LARGEST_SYSTEM
@@ -54,7 +55,7 @@ def solve_by_passes(
     by_sweeps = method == "stochastic" or (method == "auto" and is_wide)
     near = start if by_sweeps or start is not None else nest(progress, seed)
     if near is None:
-        zeros = Start(np.zeros(problem.n_rows))
+        zeros = Start(repeated(0.0, problem.n_rows))
         near = sweep_all_rows(progress, zeros, seed, _FIRST_PASSES)
     elif isinstance(near, UnseenStart) and near.w is None:
         near = Start(near.alpha, problem.combine(near.alpha), near.intercept)

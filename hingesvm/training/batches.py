@@ -125,11 +125,10 @@ class BatchReader:
         known: dict[Any, int] = {}
         codes: list[NDArray[np.integer]] = []
         weights: list[Float64Array | None] = []
-        norms: list[Float64Array] = []
         few: list[Matrix] = []
         all_rows: list[Matrix] | None = []
         n_entries = longest_row = n_rows = 0
-        longest_square = 0.0
+        longest_square = sum_squares = 0.0
         for number, batch in enumerate(self._batches):
             X, of_batch, weight, mask = self._taken(number, batch, known)
             self._masks.append(mask)
@@ -140,8 +139,7 @@ class BatchReader:
             with self._naming(number):
                 part = checked_rows(X)
             longest_square = max(longest_square, part.longest_square())
-            if self._is_sparse:
-                norms.append(part.squared_norms())
+            sum_squares += float(part.squared_norms().sum())
             n_entries += part.n_entries
             longest_row = max(longest_row, part.longest_row())
             n_rows += len(of_batch)
@@ -164,8 +162,8 @@ class BatchReader:
             longest_row=longest_row,
             dtype=self._dtype,
             is_sparse=bool(self._is_sparse),
-            squared_norms=np.concatenate(norms) if norms else None,
             longest_square=longest_square,
+            mean_square=sum_squares / max(n_rows, 1),
             few=stacked([self._cast(X) for X in few]),
         )
         return BatchRows(self._read, shape)

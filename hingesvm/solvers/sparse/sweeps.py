@@ -22,11 +22,10 @@ from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.per_row import ColumnMap, proximal_step
+from hingesvm.rows.per_row import HUGE_STEP, ColumnMap, proximal_step
 from hingesvm.solvers.progress import CALL_WORK, Progress
 from hingesvm.solvers.sparse.until import certificate_of
 from hingesvm.solvers.sweeping.steps import (
-    HUGE_STEP,
     LEAST_SWEEP,
     RUN,
     SAFELY,

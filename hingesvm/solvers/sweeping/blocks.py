@@ -19,7 +19,13 @@ from hingesvm.problems.certificate import Fixed
 from hingesvm.problems.start import Start
 from hingesvm.solvers.newton.starts import BandStart, NewtonStart
 from hingesvm.solvers.progress import Progress
-from hingesvm.solvers.sweeping.steps import SAFELY, Sweeps, sweep, work_of_sweep
+from hingesvm.solvers.sweeping.steps import (
+    SAFELY,
+    Sweeps,
+    row_steps,
+    sweep,
+    work_of_sweep,
+)
 from hingesvm.solvers.sweeping.until import (
     LOOK,
     SOLVED,
@@ -53,7 +59,7 @@ def sweep_all_rows(progress: Progress, start: Start, seed: int, n_passes: int) -
         taken += sweep(problem, state, 1.0, 0.0)
     _count(progress, taken)
     w = state.w.astype(np.float64)
-    return Start(problem.repair(state.alpha), w, state.intercept)
+    return Start(problem.repair(state.alpha, out=state.alpha), w, state.intercept)
 
 
 def sweep_band(
@@ -115,7 +121,6 @@ def sweep_parts(progress: Progress, start: Start, seed: int) -> None:
     start = replace(start, w_of_duals=totals.w_of_duals)
     state = first_state(progress, start, seed)
     look(progress, state)
-    state.step *= relaxation(problem.rows)
     while not progress.exhausted and not progress.converged:
         active = state.order[: state.n_active] if state.n_active else state.order
         n_parts = -(-len(active) // problem.rows.most_at_once)
@@ -139,8 +144,9 @@ def _sweep_part(
     """Sweep over some rows in memory; return the new totals and how many sweeps."""
     problem = progress.problem
     part = problem.restrict(some, state.alpha[some], totals)
+    step = row_steps(part, part.rows.squared_norms(), state.tau)
     of_part = Sweeps(
-        state.step[some],
+        step * relaxation(problem.rows),
         state.tau,
         state.alpha[some],
         totals.w_of_duals.astype(state.w.dtype),

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.start import Start
 from hingesvm.rows.lanes import LaneRows
-from hingesvm.rows.per_row import proximal_step
+from hingesvm.rows.per_row import HUGE_STEP, proximal_step
 from hingesvm.rows.surveying import LARGEST_SINGLE
 from hingesvm.solvers.sweeping.steps import (
-    HUGE_STEP,
     LEAST_SWEEP,
     RUN,
     SAFELY,

@@ -27,12 +27,11 @@ from hingesvm.kernels.build import _sweep
 from hingesvm.problems.binary import InterceptRule, Problem
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.divided import WORK_OF_STEP
-from hingesvm.rows.per_row import proximal_step
+from hingesvm.rows.per_row import HUGE_STEP, factors_of_steps, proximal_step
 from hingesvm.solvers.survey import COARSE
 
 __all__ = [
     "FEW_BYTES",
-    "HUGE_STEP",
     "LEAST_SWEEP",
     "RUN",
     "SAFELY",
@@ -76,8 +75,6 @@ _DENSE_WORK, _ROW_WORK = 1.2, 40.0
 
 #: Bytes that may be taken beside X in any case.
 FEW_BYTES = 1_000_000
-# Stands for 1/0: rows without entries go to whichever bound the sign says.
-HUGE_STEP = 1e300
 
 
 def random_bits(seed: int) -> NDArray[np.uint64]:
@@ -163,11 +160,8 @@ def _sum_of(values: Float64Array) -> float:
 def row_steps(
     problem: Problem, squared_norms: Float64Array, tau: float, huge: float = HUGE_STEP
 ) -> Float64Array:
-    """Return the factors of line searches, 1 / (||x_i||^2 + tau + q_i) <= `huge`."""
-    width = squared_norms + tau + problem.curvature
-    step = np.full(problem.n_rows, huge)
-    np.divide(1.0, width, out=step, where=width > 1.0 / huge)
-    return step
+    """Return the factors of line searches at the rows of a problem."""
+    return factors_of_steps(squared_norms, tau, problem.curvature, huge)
 
 
 def weights_dtype(problem: Problem, tol: float) -> np.dtype[np.floating]:
@@ -182,7 +176,7 @@ class Sweeps:
     Attributes
     ----------
     step : ndarray of float64, of shape (n_rows,)
-        As of `row_steps`.
+        As of `row_steps`; of length 0 where rows are read in passes, which find them.
     tau : float
         Step of the intercept.
     order : ndarray of intp, of shape (n_rows,)

@@ -271,20 +271,20 @@ class _Stretch:
 
 def first_state(progress: Progress, start: Start, seed: int) -> Sweeps:
     """Return the state of sweeps at the dual variables of a start."""
-    problem = progress.problem
-    n_rows, squared_norms = problem.n_rows, problem.rows.squared_norms()
-    tau = intercept_step(
-        problem.intercept_rule, squared_norms, problem.cost, problem.curvature
-    )
-    alpha = start.alpha.copy()
+    problem, rows = progress.problem, progress.problem.rows
+    norms = np.empty(0) if rows.reads_in_passes else rows.squared_norms()
+    mean = np.array([rows.mean_square()])
+    tau = intercept_step(problem.intercept_rule, mean, problem.cost, problem.curvature)
+    alpha = rows.scratch(np.float64)
+    alpha[:] = start.alpha
     return Sweeps(
-        row_steps(problem, squared_norms, tau),
+        row_steps(problem, norms, tau) if len(norms) else norms,
         tau,
         alpha,
         start.combined(problem).astype(weights_dtype(problem, progress.tol)),
         problem.intercept_of(alpha, start.intercept),
-        np.arange(n_rows, dtype=np.intp),
-        n_rows,
+        rows.everyone(),
+        rows.n_rows,
         np.inf,
         random_bits(seed),
         problem.imbalance(alpha),

@@ -196,8 +196,9 @@ def test_the_certificate_is_one_of_all_rows(table):
     assert model.objective - model.dual_gap <= least * (1.0 + 1e-8)
 
 
-def test_forgetting_frees_blocks(table):
-    blocks = blocks_of(*table, 3)
+def test_problems_of_several_classes_are_forgotten(table):
+    X, y = table
+    blocks = blocks_of(X, np.where(X[:, 0] > 0.5, 2, y), 3)
     trained(HingeSVC(), blocks)
     assert not any(block._states for block in blocks.blocks)
 
