@@ -23,6 +23,10 @@ __all__ = ["FEW_COLUMNS", "columns_from", "solve_penalized"]
 #: Columns up to which all take part: to choose among so few takes longer than it saves
 # (docs/experiments.md#sparse-weights).
 FEW_COLUMNS = 100
+# Columns of sparse rows from which losses with a kink begin with sweeps, where all
+# columns have strength: with fewer, Newton steps are cheaper than sweeps in vain; with
+# more, they are dearer (docs/experiments.md#sparse-weights).
+_SWEPT_COLUMNS = 200
 # Columns beyond their threshold at w = 0 from which wide sparse rows begin with sweeps:
 # with fewer, a few columns are soon found and solved; with more, they are many at the
 # end (docs/experiments.md#sparse-weights).
@@ -55,8 +59,7 @@ def solve_penalized(progress: Progress, start: Start | None, seed: int) -> None:
     if is_small(problem) and progress.exact:
         goal = min(goal, 0.01 * EXACT)
     first = Start(np.zeros(problem.n_rows)) if start is None else start
-    is_wide = problem.rows.is_sparse and problem.rows.n_features > WIDE
-    if is_wide and _many_may_move(problem):
+    if _sweeps_first(problem):
         first = sweep_with_kinks(progress, first, seed)
         if progress.relative_gap <= goal or progress.exhausted:
             return
@@ -84,6 +87,17 @@ def columns_from(progress: Progress, start: Start, goal: float) -> None:
 
     per_column = max(rows.n_entries / max(rows.n_features, 1), 1.0)
     columns_until(progress, start, goal, int(_MOST_ENTRIES / per_column), inner)
+
+
+def _sweeps_first(problem: Problem) -> bool:
+    """Whether sweeps are to begin: with sparse rows, where steps are dear or many."""
+    assert problem.penalty is not None
+    if not problem.rows.is_sparse:
+        return False
+    is_wide = problem.rows.n_features > WIDE
+    if problem.penalty.has_flat:
+        return is_wide and _many_may_move(problem)
+    return is_wide or (problem.has_kink and problem.rows.n_features > _SWEPT_COLUMNS)
 
 
 def _many_may_move(problem: Problem) -> bool:
