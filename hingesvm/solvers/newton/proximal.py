@@ -27,6 +27,10 @@ Float64Array = NDArray[np.float64]
 _QUICK, _SLOW = 5, 15
 #: By how much it grows or shrinks.
 GROWTH = 3.0
+# By which power of that it shrinks at most where several in a row were not solved and
+# columns have no strength: of separable rows the first one is far too large, and each
+# takes all its steps (docs/experiments.md#sparse-weights).
+_FASTEST = 4
 # Inner problems with next to no progress before a method gives up: at nothing certified
 # yet, and behind the tolerance. More take steps for nothing, fewer give up too soon.
 _PATIENCE, _PATIENCE_AT_END = 15, 1
@@ -101,11 +105,14 @@ class Growth:
         Inner problems without progress that are left; 0 is the end.
     highest : float
         The largest rho so far.
+    unsolved : int
+        Inner problems, one after the other, that were not solved.
     """
 
     at_end: int = _PATIENCE_AT_END
     patience: int = _PATIENCE
     highest: float = 0.0
+    unsolved: int = 0
 
     def change(
         self,
@@ -133,6 +140,9 @@ class Growth:
         assert best is not None
         gained = previous is None or _is_progress(previous, best)
         factor = _factor(steps, solved)
+        self.unsolved = 0 if solved else self.unsolved + 1
+        if self.unsolved > 1 and _has_flat(progress.problem):
+            factor = GROWTH ** -min(self.unsolved, _FASTEST)
         if factor == 1.0 and not gained:
             factor = GROWTH
         # While rho is still finding its size a value may be far from its best.
@@ -143,6 +153,12 @@ class Growth:
         if progress.converged:
             self.patience = min(self.patience, self.at_end)
         return factor
+
+
+def _has_flat(problem: Any) -> bool:
+    """Whether the penalty has columns without strength."""
+    penalty = getattr(problem, "penalty", None)
+    return penalty is not None and penalty.has_flat
 
 
 def _factor(steps: int, solved: bool) -> float:
