@@ -9,7 +9,7 @@ def register_onnx() -> None:
     """Let skl2onnx convert HingeSVC and HingeSVCCV.
 
     After it, ``skl2onnx.to_onnx`` and ``convert_sklearn`` take both, alone, at the end
-    of pipelines and inside CalibratedClassifierCV. It may be called again.
+    of pipelines and directly inside CalibratedClassifierCV. It may be called again.
 
     Raises
     ------
