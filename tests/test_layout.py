@@ -37,6 +37,7 @@ MAY_IMPORT = {
         "training",
     },
     "inspection": {"losses", "metrics", "model_selection"},
+    "export": {"_base", "losses", "model_selection", "svc"},
     "dask": {"_base", "losses", "penalties", "solvers", "svc", "training"},
     "_source": set(),
     "__init__": {"_source", "model_selection", "svc"},
