@@ -26,6 +26,11 @@ def set_public_module(package: str, *others: str) -> None:
         is the one that the name says, as it is imported later.
     *others : str
         Further names of the package, as the class of an instance in its ``__all__``.
+
+    Notes
+    -----
+    ``inspect.getsource`` looks for a class in the file of the module that it says, and
+    finds none, as with classes of NumPy and pandas; it finds methods and functions.
     """
     names = vars(sys.modules[package])
     for name in (*names["__all__"], *others):

@@ -112,7 +112,7 @@ def _usual(stored: Any) -> Any:
     if not isinstance(stored, dict):
         return stored
     if stored[_PART] == _RANDOM:
-        bits = getattr(np.random, stored["state"]["bit_generator"])()
+        bits = np.random.PCG64()
         bits.state = stored["state"]
         return np.random.Generator(bits)
     if stored[_PART] == _DTYPE:

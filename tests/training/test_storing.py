@@ -1,13 +1,13 @@
 """What pickles hold of an estimator, and what comes back."""
 
 import copy
-import io
 import pickle
 
 import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from model_cases import names_in
 from sklearn.datasets import load_iris
 
 from hingesvm import HingeSVC, HingeSVCCV
@@ -20,25 +20,6 @@ PLAIN = {
     *(int, float, str, bool, type(None)),
     *(list, dict, np.ndarray, np.float64, np.intp),
 }
-
-
-class Names(pickle.Unpickler):
-    """Unpickler that keeps the names of all that it is asked for."""
-
-    def __init__(self, data):
-        super().__init__(io.BytesIO(data))
-        self.names = set()
-
-    def find_class(self, module, name):
-        self.names.add(f"{module}.{name}")
-        return super().find_class(module, name)
-
-
-def names_in(data):
-    """What a pickle names, but for what arrays and numbers need."""
-    reader = Names(data)
-    reader.load()
-    return {name for name in reader.names if not name.startswith("numpy.")}
 
 
 def things_in(value):
