@@ -7,7 +7,8 @@ below a package can then move without harm to stored models.
 from __future__ import annotations
 
 import sys
-from inspect import isclass, isfunction
+from contextlib import suppress
+from inspect import get_annotations, isclass, isfunction
 from typing import Any
 
 __all__ = ["set_public_module"]
@@ -37,6 +38,9 @@ def set_public_module(package: str, *others: str) -> None:
         public = names[name]
         if isclass(public):
             file = public.__module__
+            # Its annotations are strings, whose names are known in its file alone.
+            with suppress(NameError):
+                public.__annotations__ = get_annotations(public, eval_str=True)
             for member in vars(public).values():
                 _move(getattr(member, "__func__", member), file, package)
             public.__module__ = package

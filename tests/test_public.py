@@ -5,6 +5,7 @@ import inspect
 import pickle
 import pkgutil
 import sys
+import typing
 
 import pytest
 
@@ -87,6 +88,13 @@ def test_methods_say_where_their_class_is_and_have_their_source():
     assert HingeSVC.predict.__module__ == "hingesvm._base"
     assert "def fit_batches(" in inspect.getsource(HingeSVC.fit_batches)
     assert "def hinge_path(" in inspect.getsource(hinge_path)
+
+
+@pytest.mark.parametrize("public", [HingeSVC, HingeSVCCV, HingePath])
+def test_type_hints_of_classes_are_found(public):
+    hints = typing.get_type_hints(public)
+    assert hints.keys() >= public.__annotations__.keys()
+    assert not any(isinstance(hint, str) for hint in hints.values())
 
 
 def test_only_what_is_in_the_same_file_as_the_class_is_moved(monkeypatch):
