@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hingesvm.training.callbacks import CallbackSupportMixin
 from hingesvm.training.parameters import HingeParameters
 from hingesvm.training.penalty import PenaltyName, penalty_name
+from hingesvm.training.storing import plain_state, usual_state
 from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import check_indices, is_plain
 
@@ -143,6 +144,12 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         codes = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
         predicted: NDArray[Any] = self.classes_[codes]
         return predicted
+
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(usual_state(state))
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         """Return the variable part of the address of the documentation."""

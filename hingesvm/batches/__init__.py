@@ -19,8 +19,14 @@ Examples
 [[0, 1], [0, 1], [1]]
 """
 
+from hingesvm._public import set_public_module
+from hingesvm.batches._arrays import ArrayBatches as ArrayBatches
 from hingesvm.batches._arrays import from_arrays
+from hingesvm.batches._parquet import ParquetBatches as ParquetBatches
 from hingesvm.batches._parquet import from_parquet
+from hingesvm.batches._svmlight import SvmlightBatches as SvmlightBatches
 from hingesvm.batches._svmlight import from_svmlight
 
 __all__ = ["from_arrays", "from_parquet", "from_svmlight"]
+
+set_public_module(__name__, "ArrayBatches", "ParquetBatches", "SvmlightBatches")

@@ -8,6 +8,9 @@ except ImportError as error:
         "hingesvm.dask needs dask and distributed: pip install dask distributed"
     ) from error
 
+from hingesvm._public import set_public_module
 from hingesvm.dask._estimator import DaskHingeSVC
 
 __all__ = ["DaskHingeSVC"]
+
+set_public_module(__name__)

@@ -10,7 +10,10 @@ Examples
 LinearSVC(loss='hinge')
 """
 
+from hingesvm._public import set_public_module
 from hingesvm.export._linear_svc import to_linear_svc
 from hingesvm.export._onnx import register_onnx
 
 __all__ = ["register_onnx", "to_linear_svc"]
+
+set_public_module(__name__)

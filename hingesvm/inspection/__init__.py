@@ -17,8 +17,11 @@ Examples
 'margin: score of the true class minus the highest of the others'
 """
 
+from hingesvm._public import set_public_module
 from hingesvm.inspection._convergence import ConvergenceDisplay
 from hingesvm.inspection._margins import MarginDisplay
 from hingesvm.inspection._path import RegularizationPathDisplay
 
 __all__ = ["ConvergenceDisplay", "MarginDisplay", "RegularizationPathDisplay"]
+
+set_public_module(__name__)

@@ -29,6 +29,7 @@ array([-1., -1.,  0.])
 array([0.  , 1.25])
 """
 
+from hingesvm._public import set_public_module
 from hingesvm.losses._base import Float64Array as Float64Array
 from hingesvm.losses._margin import (
     Hinge,
@@ -55,3 +56,5 @@ __all__ = [
     "get_loss",
     "get_multiclass_loss",
 ]
+
+set_public_module(__name__)

@@ -12,8 +12,10 @@ Examples
 0.5
 """
 
+from hingesvm._public import set_public_module
 from hingesvm.metrics._accumulator import HingeLossAccumulator
 from hingesvm.metrics._hinge_loss import hinge_loss
+from hingesvm.metrics._scorer import NegHingeLossScorer as NegHingeLossScorer
 from hingesvm.metrics._scorer import (
     make_neg_hinge_loss_scorer,
     neg_hinge_loss_scorer,
@@ -25,3 +27,5 @@ __all__ = [
     "make_neg_hinge_loss_scorer",
     "neg_hinge_loss_scorer",
 ]
+
+set_public_module(__name__, "NegHingeLossScorer")

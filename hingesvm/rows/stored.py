@@ -50,9 +50,6 @@ class _Growing:
         grown._count = grown._taken[0] = now
         return grown
 
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(_Growing(self.values.copy()))
-
 
 class StoredRows:
     """Rows of their own, in memory: others are added, some are dropped.
@@ -79,6 +76,18 @@ class StoredRows:
         other = StoredRows.__new__(StoredRows)
         vars(other).update(vars(self))
         return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Without the room for others.
+        return {
+            name: value.values.copy() if isinstance(value, _Growing) else value
+            for name, value in vars(self).items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            is_array = isinstance(value, np.ndarray)
+            setattr(self, name, _Growing(value) if is_array else value)
 
     @property
     def n_rows(self) -> int:

@@ -21,6 +21,7 @@ import dask.dataframe as dd
 import pandas as pd
 from dask import delayed
 from distributed import Client, wait
+from model_cases import names_in
 
 from hingesvm import HingeSVC
 from hingesvm.dask import DaskHingeSVC
@@ -254,6 +255,13 @@ def test_clones_share_the_client_and_pickles_have_none(client, table):
     again = pickle.loads(pickle.dumps(fitted))
     assert again.client is None
     np.testing.assert_array_equal(again.coef_, fitted.coef_)
+    np.testing.assert_array_equal(again.history_[0], fitted.history_[0])
+
+
+def test_pickles_name_the_public_class_alone(client, table):
+    clf = DaskHingeSVC(client=client).fit(*chunked(*table))
+    assert names_in(pickle.dumps(clf)) == {"hingesvm.dask.DaskHingeSVC"}
+    assert names_in(pickle.dumps(clf.to_local())) == {"hingesvm.HingeSVC"}
 
 
 def test_grid_search(client, table):
