@@ -18,6 +18,7 @@ from hingesvm.metrics import hinge_loss
 
 K = 4
 SCORES = ((37 * np.arange(160) % 49) - 24.0).reshape(40, K) / 8.0
+SCORES[::3] -= 2.0  # some rows have no positive score
 CODES = 7 * np.arange(40) % 11 % K
 F = SCORES[:, 0]
 BITS = 5 * np.arange(40) % 7 % 2

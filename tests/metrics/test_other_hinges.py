@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from other_hinge_cases import FITS, LOSSES, X
+from other_hinge_cases import FITS, LOSSES, X, rows, zero_besides
 
 from hingesvm import HingeSVC
 
@@ -74,6 +74,17 @@ def test_the_page_names_the_versions():
     text = PAGE.read_text(encoding="utf-8")
     for package, version in STORED["versions"].items():
         assert package == "python" or f"{package} {version}" in text
+
+
+def test_the_scores_tell_the_losses_apart():
+    joint = [
+        rows("crammer_singer"),
+        zero_besides(),
+        rows("weston_watkins"),
+        rows("ovr"),
+    ]
+    for i, one in enumerate(joint):
+        assert all(np.abs(one - other).max() > 0.5 for other in joint[:i])
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=key)
