@@ -13,6 +13,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm.training.callbacks import CallbackSupportMixin
+from hingesvm.training.containers import float_types, native, readable
 from hingesvm.training.parameters import HingeParameters
 from hingesvm.training.penalty import PenaltyName, penalty_name
 from hingesvm.training.trained import TrainedModel
@@ -112,14 +113,13 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         if is_same and is_plain(X) and not hasattr(self, "feature_names_in_"):
             rows: Any = X
         else:
+            X = native(X)
             rows = validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                reset=False,
+                self, X, accept_sparse="csr", dtype=float_types(X), reset=False
             )
-            check_indices(rows)
+            if sp.issparse(rows):
+                rows = readable(rows)
+                check_indices(rows)
         scores: NDArray[np.floating] = (
             safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
         )

@@ -21,10 +21,10 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.rows.csr import no_such_column
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
+from hingesvm.training.containers import float_types, native, readable
 from hingesvm.training.labels import with_objects
 
 __all__ = [
-    "aligned",
     "check_indices",
     "check_sample_weight",
     "checked_input",
@@ -124,22 +124,23 @@ def checked_matrix(
     Returns
     -------
     X : ndarray or CSR matrix
-        C-ordered or aligned, of float32 or float64. Dense rows are finite; sparse ones
+        C-ordered and aligned, of float32 or float64. Dense rows are finite; sparse ones
         are looked at when their norms are computed, in one pass.
     y : ndarray, or None
     """
+    X = native(X)
     found = validate_data(
         estimator,
         X,
         with_objects(y),
         accept_sparse="csr",
-        dtype=[np.float64, np.float32],
+        dtype=float_types(X),
         order="C",
         ensure_all_finite=not sp.issparse(X),
         **options,
     )
     data, labels = (found, None) if y is _NO_LABELS else found
-    return aligned(data), labels
+    return readable(data), labels
 
 
 def is_plain(X: Any, *, ordered: bool = False) -> TypeGuard[NDArray[np.floating]]:
@@ -400,16 +401,6 @@ def _check_row_starts(X: Matrix) -> None:
         raise ValueError(
             "X is no valid CSR matrix: its indptr points behind the end of its data."
         )
-
-
-def aligned(X: Matrix) -> Matrix:
-    """Return X, or a copy if its numbers are not aligned in memory.
-
-    Fields of packed records need not be aligned, and to read unaligned numbers is
-    undefined behaviour in C.
-    """
-    parts = (X.data, X.indices, X.indptr) if sp.issparse(X) else (X,)
-    return X if all(part.flags.aligned for part in parts) else X.copy()
 
 
 def draw_seeds(
