@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -49,6 +49,19 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
     def _l1_ratio(self) -> Any:
         """Return the share of the L1 norm, or the penalty, of the model."""
         return self.l1_ratio
+
+    @property
+    def predict_proba(self) -> NoReturn:
+        """None: scores of a hinge loss are no probabilities.
+
+        An AttributeError says what gives some, so that ``hasattr`` is False.
+        """
+        raise _no_probabilities(self, "predict_proba")
+
+    @property
+    def predict_log_proba(self) -> NoReturn:
+        """None, as `predict_proba`."""
+        raise _no_probabilities(self, "predict_log_proba")
 
     def sparsify(self) -> Self:
         """Convert `coef_` to a CSR matrix, which holds weights that are not 0 alone.
@@ -159,3 +172,15 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         """Set the fitted attributes of a trained model."""
         for name, value in trained.attributes(classes).items():
             setattr(self, name, value)
+
+
+def _no_probabilities(estimator: BaseHingeSVC, method: str) -> AttributeError:
+    """Return the error of a method that would return probabilities."""
+    name = type(estimator).__name__
+    return AttributeError(
+        f"{name} has no {method}, as the scores of a hinge loss are no probabilities. "
+        f"For these fit sklearn.calibration.CalibratedClassifierCV({name}(...), "
+        "ensemble=False).",
+        name=method,
+        obj=estimator,
+    )

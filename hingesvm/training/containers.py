@@ -66,7 +66,7 @@ def _dtypes(X: Any) -> Iterable[Any]:
     if hasattr(X, "dtypes"):
         found: Iterable[Any] = X.dtypes
         return found
-    schema = getattr(X, "schema", None)
+    schema: Any = getattr(X, "schema", None)
     if hasattr(schema, "types"):
         found = schema.types
         return found
