@@ -1,5 +1,6 @@
 """HingeSVC on containers of other libraries: one model, float32 kept, few copies."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from samples import assert_same_model
 
 from hingesvm import HingeSVC, HingeSVCCV, hinge_path
 from hingesvm.rows.memory import MemoryRows
+from hingesvm.training.validation import checked_matrix
 
 
 @pytest.fixture
@@ -298,3 +300,33 @@ def test_tensors_that_numpy_cannot_read_are_refused():
     for given in (rows.bfloat16(), rows.clone().requires_grad_(), rows.to_sparse()):
         with pytest.raises((TypeError, RuntimeError), match=r"numpy|BFloat16"):
             HingeSVC().fit(given, y)
+
+
+#: The most memory that some containers take, in units of X, beside X.
+MEMORY = {
+    "array": 0.0,
+    "pandas of an array": 0.0,
+    "xarray": 0.0,
+    "torch": 0.0,
+    "Fortran order": 1.0,
+    "pandas": 1.0,
+    "polars": 1.0,
+    "Arrow table": 1.0,
+    "narwhals": 1.0,
+    "pandas, nullable": 2.0,
+}
+
+
+@pytest.mark.parametrize("case", MEMORY)
+def test_memory_that_containers_take(case):
+    X = np.random.default_rng(0).standard_normal((200_000, 4), dtype=np.float32)
+    rows = CASES[case][0](X)
+    HingeSVC().fit(rows[:40], np.arange(40) % 2)  # imports what scikit-learn needs
+    tracemalloc.start()
+    try:
+        found, _ = checked_matrix(HingeSVC(), rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.dtype == np.float32
+    assert peak < (MEMORY[case] + 0.3) * X.nbytes
