@@ -221,7 +221,8 @@ class BatchReader:
         self._finish_labels(known, [codes])
         names = getattr(self._estimator, "feature_names_in_", None)
         X = self._cast(X)
-        return Block(number, X, self.classes, self.codes, weight, self.n_samples, names)
+        given = number, X, self.classes, self.codes, weight
+        return Block(*given, self.n_samples, names, frozenset(self._left_out))
 
     def _read(self) -> Iterator[Matrix]:
         """Yield the rows of positive weight of each batch: a later pass."""
