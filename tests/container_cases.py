@@ -4,8 +4,7 @@
 """
 
 from importlib import import_module
-from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryFile
 
 import numpy as np
 import pytest
@@ -34,9 +33,10 @@ def read_only(X):
 
 
 def memory_map(X):
-    path = Path(mkdtemp()) / "X.npy"
-    np.save(path, X)
-    return np.load(path, mmap_mode="r")
+    with TemporaryFile() as file:
+        mapped = np.memmap(file, X.dtype, shape=X.shape, mode="w+")
+    mapped[:] = X
+    return mapped
 
 
 def with_indices(X, dtype):
