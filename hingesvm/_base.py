@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +13,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm.training.callbacks import CallbackSupportMixin
+from hingesvm.training.containers import float_types, native, readable
 from hingesvm.training.parameters import HingeParameters
 from hingesvm.training.penalty import PenaltyName, penalty_name
 from hingesvm.training.storing import plain_state, usual_state
@@ -49,6 +50,19 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
     def _l1_ratio(self) -> Any:
         """Return the share of the L1 norm, or the penalty, of the model."""
         return self.l1_ratio
+
+    @property
+    def predict_proba(self) -> NoReturn:
+        """None: scores of a hinge loss are no probabilities.
+
+        An AttributeError says what gives some, so that ``hasattr`` is False.
+        """
+        raise _no_probabilities(self, "predict_proba")
+
+    @property
+    def predict_log_proba(self) -> NoReturn:
+        """None, as `predict_proba`."""
+        raise _no_probabilities(self, "predict_log_proba")
 
     def sparsify(self) -> Self:
         """Convert `coef_` to a CSR matrix, which holds weights that are not 0 alone.
@@ -113,14 +127,13 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         if is_same and is_plain(X) and not hasattr(self, "feature_names_in_"):
             rows: Any = X
         else:
+            X = native(X)
             rows = validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                reset=False,
+                self, X, accept_sparse="csr", dtype=float_types(X), reset=False
             )
-            check_indices(rows)
+            if sp.issparse(rows):
+                rows = readable(rows)
+                check_indices(rows)
         scores: NDArray[np.floating] = (
             safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
         )
@@ -166,3 +179,15 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         """Set the fitted attributes of a trained model."""
         for name, value in trained.attributes(classes).items():
             setattr(self, name, value)
+
+
+def _no_probabilities(estimator: BaseHingeSVC, method: str) -> AttributeError:
+    """Return the error of a method that would return probabilities."""
+    name = type(estimator).__name__
+    return AttributeError(
+        f"{name} has no {method}, as the scores of a hinge loss are no probabilities. "
+        f"For these fit sklearn.calibration.CalibratedClassifierCV({name}(...), "
+        "ensemble=False).",
+        name=method,
+        obj=estimator,
+    )

@@ -16,6 +16,7 @@ from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.penalties import Penalty
 from hingesvm.problems.start import Start
 from hingesvm.solvers import Method
+from hingesvm.training.arguments import explains_arguments
 from hingesvm.training.batches import BatchReader
 from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
@@ -174,6 +175,7 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         "warm_start": BOOLEAN,
     }
 
+    @explains_arguments
     def __init__(
         self,
         C: float = 1.0,

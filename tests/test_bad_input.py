@@ -172,7 +172,9 @@ def test_unusable_parameters(params):
     [
         ({"loss": NoLoss()}, "describes no trainable loss"),
         ({"class_weight": {0: -1.0}}, "class_weight must be positive"),
-        ({"class_weight": {0: 0.0}}, "class_weight must be positive"),
+        ({"class_weight": {0: 0.0}}, "at least two classes with positive weight"),
+        ({"class_weight": {0: 0.0, 1: 0.0}}, "leave out all rows"),
+        ({"class_weight": {7: 0.0}}, "not in class_weight"),
         ({"class_weight": {0: np.nan}}, "class_weight must be positive"),
         ({"class_weight": {7: 1.0}}, "not in class_weight"),
         ({"n_jobs": 0}, "n_jobs"),

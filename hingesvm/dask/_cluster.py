@@ -19,6 +19,7 @@ from distributed import CancelledError, Client, Future, KilledWorker, wait
 
 from hingesvm.solvers.blocks.block import Block
 from hingesvm.training.batches import BatchReader
+from hingesvm.training.left_out import labels_left_out
 from hingesvm.training.parameters import HingeParameters
 
 __all__ = ["DaskBlocks"]
@@ -46,6 +47,8 @@ class DaskBlocks:
     parts : list of tuple of Future
         For each partition a future of (X, y) or (X, y, sample_weight), or two or three
         futures of these.
+    class_weight : dict, "balanced" or None, default=None
+        Rows of classes of weight 0 are left out.
 
     Attributes
     ----------
@@ -58,8 +61,15 @@ class DaskBlocks:
         all of them. Else they pass through the scheduler.
     """
 
-    def __init__(self, client: Client, parts: list[tuple[Future, ...]]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        parts: list[tuple[Future, ...]],
+        class_weight: dict[Any, float] | str | None = None,
+    ) -> None:
         self._client, self._parts = client, parts
+        # All that a block needs of it are the classes that it leaves out.
+        self._left_out = dict.fromkeys(labels_left_out(class_weight), 0.0)
         self.heights = [0] * len(parts)
         self.n_tasks = self.n_bytes = self._n_failures = 0
         self.is_direct = client.direct_to_workers is not False
@@ -280,6 +290,7 @@ class DaskBlocks:
                     self._blocks[number] = self._client.submit(
                         _block,
                         number,
+                        self._left_out,
                         *self._parts[number],
                         workers=[self._where[number]],
                         allow_other_workers=False,
@@ -397,10 +408,11 @@ class _Named(HingeParameters):
 _Named.__name__ = "DaskHingeSVC"
 
 
-def _block(number: int, *part: Any) -> Block:
+def _block(number: int, left_out: dict[Any, float], *part: Any) -> Block:
     """Return the block of a partition; on the worker that has it."""
     batch = part[0] if len(part) == 1 else part
-    return BatchReader(_Named(), [], what="partition").block(number, batch)
+    params = _Named(class_weight=left_out)
+    return BatchReader(params, [], what="partition").block(number, batch)
 
 
 def _ask(

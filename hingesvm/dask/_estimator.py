@@ -26,6 +26,7 @@ from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.penalties import Penalty
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
+from hingesvm.training.arguments import explains_arguments
 from hingesvm.training.blocks import BlocksTraining, LastModel
 from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
@@ -122,6 +123,7 @@ class DaskHingeSVC(BaseHingeSVC):
         "client": "no_validation",
     }
 
+    @explains_arguments
     def __init__(
         self,
         C: float = 1.0,
@@ -242,7 +244,8 @@ class DaskHingeSVC(BaseHingeSVC):
         refuse_penalty(self, "DaskHingeSVC")
         lists, client = partitions(X, y, sample_weight), self._client()
         with unchanged_on_error(self), _beside_tasks(), _while_open(client):
-            blocks = DaskBlocks(client, parts_on_workers(client, lists))
+            parts = parts_on_workers(client, lists)
+            blocks = DaskBlocks(client, parts, self.class_weight)
             training = BlocksTraining(self, blocks, range(len(blocks.heights)))
             self.n_features_in_ = training.known.n_features
             if training.names is not None:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hingesvm.losses._names import hint_of_loss
+
 __all__ = ["ByValue", "Float64Array", "as_float", "by_name"]
 
 Float64Array = NDArray[np.float64]
@@ -48,5 +50,6 @@ def by_name(name: str, losses: Mapping[str, type[_Loss]], family: str) -> _Loss:
         known = ", ".join(repr(name) for name in losses)
         raise ValueError(
             f"Unknown loss {name!r}: choose one of {known} or a {family} object."
+            f"{hint_of_loss(name)}"
         )
     return losses[name]()

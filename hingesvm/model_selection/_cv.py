@@ -23,12 +23,18 @@ from hingesvm.model_selection._warnings import check_scores, warn_after_search
 from hingesvm.penalties import Penalty
 from hingesvm.solvers import Method
 from hingesvm.svc import HingeSVC
+from hingesvm.training.arguments import explains_arguments
 from hingesvm.training.callbacks import Task, begin_fit
 from hingesvm.training.docstrings import documented_by
+from hingesvm.training.left_out import labels_left_out
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
 from hingesvm.training.run import Training
 from hingesvm.training.trained import TrainedModel
-from hingesvm.training.validation import checked_input, unchanged_on_error
+from hingesvm.training.validation import (
+    check_sample_weight,
+    checked_input,
+    unchanged_on_error,
+)
 
 __all__ = ["HingeSVCCV"]
 
@@ -193,6 +199,7 @@ class HingeSVCCV(RoutedSearch):
         "error_score": [StrOptions({"raise"}), Real],
     }
 
+    @explains_arguments
     def __init__(
         self,
         Cs: int | ArrayLike = 10,
@@ -289,7 +296,13 @@ class HingeSVCCV(RoutedSearch):
         _raise_for_params(params, self, "fit")
         with unchanged_on_error(self):
             rows, labels, weights = checked_input(self, X, y, sample_weight)
-            split_params, score_params = self._routed(weights, params)
+            given, left_out = weights, None
+            if weights is not None and labels_left_out(self.class_weight):
+                given = check_sample_weight(sample_weight, len(labels))
+                left_out = weights == 0.0
+                if given is not None:
+                    left_out &= given > 0.0
+            split_params, score_params = self._routed(given, params)
             training = Training.build(self, rows, labels, weights)
             training = replace(training, verbose=self.verbose > 1)
             candidates = Candidates.of(self, training)
@@ -310,7 +323,9 @@ class HingeSVCCV(RoutedSearch):
                 )
             # A fold is made when a thread takes it, as its indices take memory.
             folds = (
-                Fold.build(f"fold {number + 1} of {count}", split, scorer, weights)
+                Fold.build(
+                    f"fold {number + 1} of {count}", split, scorer, weights, left_out
+                )
                 for number, split in enumerate(cv.split(X, labels, **split_params))
             )
             size = count + bool(self.refit)

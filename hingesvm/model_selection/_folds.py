@@ -48,6 +48,7 @@ class Fold:
         split: tuple[ArrayLike, ArrayLike],
         scorer: FoldScorer,
         weights: Float64Array | None,
+        left_out: NDArray[np.bool_] | None = None,
     ) -> Fold:
         """Return the fold of a split.
 
@@ -61,6 +62,8 @@ class Fold:
             A scorer on all rows.
         weights : ndarray of float64, of shape (n_samples,), or None
             The sample weights of all rows.
+        left_out : ndarray of bool, of shape (n_samples,), optional
+            The rows of classes that are left out, which are not tested on.
 
         Raises
         ------
@@ -70,6 +73,8 @@ class Fold:
         train, test = (_indices(part, scorer.rows.n_rows) for part in split)
         if weights is not None:
             train = train[weights[train] > 0.0]
+        if left_out is not None:
+            test = test[~left_out[test]]
         for part, purpose in [(train, "train"), (test, "test")]:
             if not len(part):
                 raise ValueError(f"{name} has no rows to {purpose} on.".capitalize())

@@ -20,7 +20,18 @@ from hingesvm.rows.memory import MemoryRows
 from hingesvm.rows.parts import Shape
 from hingesvm.rows.scratch import on_disk
 from hingesvm.solvers.blocks.block import Block
-from hingesvm.training.labels import class_labels, plain, two_classes, with_objects
+from hingesvm.training.batch_parts import (
+    as_labels,
+    check_width,
+    is_empty,
+)
+from hingesvm.training.labels import class_labels, plain, two_classes
+from hingesvm.training.left_out import (
+    check_labels_left_out,
+    labels_left_out,
+    names_of,
+    weights_without,
+)
 from hingesvm.training.validation import (
     check_indices,
     check_sample_weight,
@@ -109,6 +120,7 @@ class BatchReader:
         self._heights: list[int] = []
         self._masks: list[BoolArray | None] = []
         self._found: list[NDArray[Any]] = []
+        self._left_out: set[Any] = set()
         self._is_sparse: bool | None = None
         self._dtype = np.dtype(np.float32)
 
@@ -151,6 +163,8 @@ class BatchReader:
         if not self.n_samples:
             raise ValueError("batches has no rows: there is nothing to train on.")
         self._finish_labels(known, codes)
+        labels = np.array([*known, *self._left_out], dtype=object)
+        check_labels_left_out(self._estimator.class_weight, labels)
         self._finish_weights(weights)
         if all_rows is not None:
             return MemoryRows(stacked([self._cast(X) for X in all_rows]))
@@ -178,16 +192,20 @@ class BatchReader:
         X, y, weight = self._parts(batch, number)
         with self._naming(number):
             X = self._checked(X)
-            labels = _as_labels(y, X.shape[0])
+            labels = as_labels(y, X.shape[0])
             weight = check_sample_weight(weight, len(labels), may_be_zero=True)
             # What was passed may be written over by the next batch.
             weight = None if weight is None else weight.copy()
+            is_weighted = weight is not None
+            weight = self._without_classes(labels, weight)
             mask: BoolArray | None = None
             self._heights.append(len(labels))
             self.n_samples += len(labels)
             if weight is not None and not np.all(weight):
                 mask = np.greater(weight, 0.0)
                 X, labels, weight = X[mask], labels[mask], weight[mask]
+            # Those of rows that are left are 1 where only classes are left out.
+            weight = weight if is_weighted else None
             return X, self._encoded(labels, known), weight, mask
 
     def block(self, number: int, batch: Any) -> Block:
@@ -203,7 +221,8 @@ class BatchReader:
         self._finish_labels(known, [codes])
         names = getattr(self._estimator, "feature_names_in_", None)
         X = self._cast(X)
-        return Block(number, X, self.classes, self.codes, weight, self.n_samples, names)
+        given = number, X, self.classes, self.codes, weight
+        return Block(*given, self.n_samples, names, frozenset(self._left_out))
 
     def _read(self) -> Iterator[Matrix]:
         """Yield the rows of positive weight of each batch: a later pass."""
@@ -217,7 +236,7 @@ class BatchReader:
             X, y, _ = self._parts(batch, number)
             with self._naming(number):
                 X = self._checked(X, is_first=False)
-                labels = _as_labels(y, X.shape[0])
+                labels = as_labels(y, X.shape[0])
             height = self._heights[number]
             if X.shape[0] != height:
                 raise ValueError(
@@ -271,18 +290,18 @@ class BatchReader:
     def _checked(self, X: Any, *, is_first: bool = True) -> Matrix:
         """Return the checked rows of a batch, as an array or CSR matrix."""
         estimator, is_new = self._estimator, self._is_sparse is None
-        if _is_empty(X) and np.ndim(X) == 1:
+        if is_empty(X) and np.ndim(X) == 1:
             # That of a batch ([], []), which does not tell of columns.
             return np.empty((0, getattr(estimator, "n_features_in_", 0)), np.float32)
         if is_plain(X, ordered=True) and not hasattr(estimator, "feature_names_in_"):
             if is_new:
                 estimator.n_features_in_ = X.shape[1]
-            _check_width(X, estimator)
+            check_width(X, estimator)
         else:
             X, _ = checked_matrix(
                 estimator,
                 X,
-                reset=is_new and not _is_empty(X),
+                reset=is_new and not is_empty(X),
                 skip_check_array=False,
                 ensure_min_samples=0,
             )
@@ -307,6 +326,23 @@ class BatchReader:
         """Return rows in the dtype of all batches, and in the order of kernels."""
         X = X if X.dtype == self._dtype else X.astype(self._dtype)
         return X if sp.issparse(X) else np.ascontiguousarray(X)
+
+    def _without_classes(
+        self, labels: NDArray[Any], weight: Float64Array | None
+    ) -> Float64Array | None:
+        """Return the weights of a batch, 0 in classes that are left out."""
+        chosen = self._estimator.class_weight
+        out = labels_left_out(chosen)
+        if not out:
+            return weight
+        try:
+            found, codes = np.unique(labels, return_inverse=True)
+        except TypeError:
+            # Such labels are refused when they are encoded.
+            return weight
+        labels_out = [c for c in found.tolist() if not out.isdisjoint(names_of(c))]
+        self._left_out.update(labels_out)
+        return weights_without(chosen, found, codes, weight)
 
     def _encoded(
         self, labels: NDArray[Any], known: dict[Any, int]
@@ -357,10 +393,12 @@ class BatchReader:
                 "different batches."
             ) from None
         if self._allowed is not None and len(known) < len(self._allowed):
-            missing = sorted(plain(self._allowed - set(known)), key=repr)
-            raise ValueError(
-                f"`classes` has labels that no row of positive weight has: {missing}."
-            )
+            missing = self._allowed - set(known) - self._left_out
+            if missing:
+                raise ValueError(
+                    "`classes` has labels that no row of positive weight has: "
+                    f"{sorted(plain(missing), key=repr)}."
+                )
         dtype = np.min_scalar_type(-max(len(self.classes), 1))
         self.codes = np.concatenate([places.astype(dtype)[piece] for piece in codes])
 
@@ -392,31 +430,6 @@ class BatchReader:
                 for height, mask in zip(self._heights, self._masks, strict=True)
             ],
             dtype=np.intp,
-        )
-
-
-def _is_empty(X: Any) -> bool:
-    """Whether the rows of a batch, not checked yet, are none."""
-    shape = getattr(X, "shape", None)
-    return not shape[0] if shape else hasattr(X, "__len__") and not len(X)
-
-
-def _as_labels(y: Any, count: int) -> NDArray[Any]:
-    """Return the labels of a batch as an array, one for each row."""
-    labels = np.asarray(with_objects(y))
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels.ravel()
-    if labels.ndim != 1 or len(labels) != count:
-        raise ValueError(f"y has the shape {labels.shape}, and X has {count} rows.")
-    return labels
-
-
-def _check_width(X: Matrix, estimator: BaseEstimator) -> None:
-    """See that a batch has as many columns as the first."""
-    if X.shape[1] != estimator.n_features_in_:
-        raise ValueError(
-            f"X has {X.shape[1]} columns, and other batches have "
-            f"{estimator.n_features_in_}."
         )
 
 

@@ -29,6 +29,7 @@ from hingesvm.solvers.survey import COARSE
 from hingesvm.solvers.sweeping.steps import WIDE
 from hingesvm.training.batches import FEW_ROWS, FEW_VALUES
 from hingesvm.training.callbacks import Task
+from hingesvm.training.left_out import check_labels_left_out
 from hingesvm.training.one_vs_rest import CancelledError
 from hingesvm.training.parameters import HingeParameters
 from hingesvm.training.run import Training
@@ -110,6 +111,9 @@ class BlocksTraining:
         self.names = _common(summaries, used)
         some = [summaries[number] for number in used]
         classes = _union([summary.labels for summary in some])
+        left_out = frozenset().union(*(summary.left_out for summary in summaries))
+        labels = np.array([*classes.tolist(), *left_out], dtype=object)
+        check_labels_left_out(params.class_weight, labels)
         self._sizes = np.zeros(len(classes))
         for summary in some:
             places = np.searchsorted(classes, summary.labels)

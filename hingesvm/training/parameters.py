@@ -8,9 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+)
 
 from hingesvm.losses import MarginLoss, MulticlassLoss
+from hingesvm.losses._names import hint_of_loss
 from hingesvm.penalties import Penalty
 from hingesvm.problems.values import InterceptRule
 from hingesvm.solvers import Method
@@ -57,8 +62,9 @@ class HingeParameters(BaseEstimator):
         Whether to add :math:`\tfrac12 b^2` to the objective, as LinearSVC does. By
         default the intercept is not penalised, as in SVC.
     class_weight : dict, "balanced" or None, default=None
-        Positive factors of C, by class. "balanced" makes them inversely proportional to
-        the summed sample weights of the classes.
+        Factors of C, by class; classes of factor 0 are left out, and are not among
+        `classes_`. "balanced" makes them inversely proportional to the summed sample
+        weights of the classes.
     solver : {"auto", "stochastic", "batch", "pegasos"}, default="auto"
         "stochastic" sweeps over the rows, and "batch" takes Newton steps. "auto" takes
         turns between both, and gives more work to the one that has gained more for its
@@ -139,6 +145,15 @@ class HingeParameters(BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def _validate_params(self) -> None:
+        """Check the parameters; say what a loss of another package is here."""
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            if not isinstance(self.loss, str) or "'loss'" not in str(error):
+                raise
+            raise InvalidParameterError(f"{error}{hint_of_loss(self.loss)}") from None
 
     @classmethod
     @cache

@@ -17,6 +17,11 @@ from hingesvm.penalties import get_penalty
 from hingesvm.rows.copied import Matrix
 from hingesvm.solvers.streaming.stream import Stream
 from hingesvm.training.labels import class_labels, plain, with_objects
+from hingesvm.training.left_out import (
+    check_labels_left_out,
+    refuse_too_few_classes,
+    weights_without,
+)
 from hingesvm.training.parameters import HingeParameters, intercept_rule
 from hingesvm.training.penalty import column_penalty
 from hingesvm.training.validation import (
@@ -126,8 +131,9 @@ class StreamTraining:
         codes : ndarray of intp, of shape (n_rows,)
             The class of each row.
         weights : ndarray of float64, of shape (n_rows,), or None
-            Sample weights; rows of weight 0 are left out.
+            Sample weights; rows of weight 0 are left out, and so are classes.
         """
+        weights = weights_without(params.class_weight, self.classes, codes, weights)
         if weights is not None and not np.all(weights):
             kept = np.flatnonzero(weights)
             X, codes, weights = X[kept], codes[kept], weights[kept]
@@ -227,6 +233,8 @@ def advanced(
         # Those of a fit, of whose rows nothing else is known.
         classes = getattr(estimator, "classes_", None)
     labels = _checked_classes(stream, classes)
+    check_labels_left_out(estimator.class_weight, labels)
+    refuse_too_few_classes(estimator.class_weight, labels)
     data, y = _checked_batch(estimator, X, y, is_first=is_first)
     codes = _encoded(y, labels)
     weights = check_sample_weight(sample_weight, len(codes), may_be_zero=True)

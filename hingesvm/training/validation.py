@@ -21,10 +21,11 @@ from hingesvm.rows.copied import Matrix
 from hingesvm.rows.csr import no_such_column
 from hingesvm.rows.memory import MemoryRows
 from hingesvm.training.callbacks import LEFT_TO_SKLEARN
+from hingesvm.training.containers import float_types, native, readable
 from hingesvm.training.labels import with_objects
+from hingesvm.training.left_out import labels_left_out, names_of, weights_of_fit
 
 __all__ = [
-    "aligned",
     "check_indices",
     "check_sample_weight",
     "checked_input",
@@ -88,7 +89,7 @@ def checked_input(
     labels : ndarray of shape (n_samples,)
         The labels.
     weights : ndarray of float64, of shape (n_samples,), or None
-        The sample weights.
+        The sample weights, 0 in classes that `class_weight` leaves out.
 
     Raises
     ------
@@ -99,13 +100,17 @@ def checked_input(
         estimator.n_features_in_ = X.shape[1]
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
-        return MemoryRows(X), y, check_sample_weight(sample_weight, len(y))
+        weights = check_sample_weight(sample_weight, len(y))
+        if estimator.class_weight is not None:
+            weights = weights_of_fit(estimator.class_weight, y, weights)
+        return MemoryRows(X), y, weights
     _refuse_batches(X)
     data, labels = checked_matrix(estimator, X, y)
     if get_config()["assume_finite"] and labels.dtype.kind == "f":
         refuse_infinite(labels, "y")
     rows = checked_rows(data)
-    return rows, labels, check_sample_weight(sample_weight, len(labels))
+    weights = check_sample_weight(sample_weight, len(labels))
+    return rows, labels, weights_of_fit(estimator.class_weight, labels, weights)
 
 
 def checked_matrix(
@@ -124,22 +129,23 @@ def checked_matrix(
     Returns
     -------
     X : ndarray or CSR matrix
-        C-ordered or aligned, of float32 or float64. Dense rows are finite; sparse ones
+        C-ordered and aligned, of float32 or float64. Dense rows are finite; sparse ones
         are looked at when their norms are computed, in one pass.
     y : ndarray, or None
     """
+    X = native(X)
     found = validate_data(
         estimator,
         X,
         with_objects(y),
         accept_sparse="csr",
-        dtype=[np.float64, np.float32],
+        dtype=float_types(X),
         order="C",
         ensure_all_finite=not sp.issparse(X),
         **options,
     )
     data, labels = (found, None) if y is _NO_LABELS else found
-    return aligned(data), labels
+    return readable(data), labels
 
 
 def is_plain(X: Any, *, ordered: bool = False) -> TypeGuard[NDArray[np.floating]]:
@@ -267,7 +273,7 @@ def row_factors(
     Raises
     ------
     ValueError
-        If a class weight is not positive and finite.
+        If a class weight is negative or not finite.
     """
     if class_weight is None and weights is None:
         return np.ones(1)
@@ -308,7 +314,7 @@ def class_factors(
     Raises
     ------
     ValueError
-        If a class weight is not positive and finite.
+        If a class weight is negative or not finite.
     """
     factors: Float64Array
     if class_weight is None:
@@ -318,11 +324,15 @@ def class_factors(
         assert sizes is not None
         factors = sizes.sum() / (len(classes) * sizes)
     else:
-        factors = compute_class_weight(class_weight, classes=classes, y=classes)
-    if not np.all(np.isfinite(factors) & (factors > 0.0)):
+        # Classes that are left out are not among `classes`.
+        present = map(names_of, classes.tolist())
+        absent = labels_left_out(class_weight).difference(*present)
+        chosen = {k: w for k, w in class_weight.items() if k not in absent}
+        factors = compute_class_weight(chosen, classes=classes, y=classes)
+    if not np.all(np.isfinite(factors) & (factors >= 0.0)):
         raise ValueError(
-            f"class_weight must be positive and finite, got {class_weight!r}; to leave "
-            "a class out, leave out its rows or give them sample_weight 0."
+            "class_weight must be positive and finite, or 0 to leave a class out, got "
+            f"{class_weight!r}."
         )
     return factors
 
@@ -400,16 +410,6 @@ def _check_row_starts(X: Matrix) -> None:
         raise ValueError(
             "X is no valid CSR matrix: its indptr points behind the end of its data."
         )
-
-
-def aligned(X: Matrix) -> Matrix:
-    """Return X, or a copy if its numbers are not aligned in memory.
-
-    Fields of packed records need not be aligned, and to read unaligned numbers is
-    undefined behaviour in C.
-    """
-    parts = (X.data, X.indices, X.indptr) if sp.issparse(X) else (X,)
-    return X if all(part.flags.aligned for part in parts) else X.copy()
 
 
 def draw_seeds(

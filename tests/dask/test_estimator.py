@@ -302,3 +302,32 @@ def test_a_fit_that_ends_early_warns(client, table):
         clf = DaskHingeSVC(max_iter=3).fit(*chunked(*table))
     assert clf.dual_gap_ > 1e-4 * clf.objective_
     assert clf.dual_gap_ <= clf.objective_
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_of_weight_zero_are_left_out(client, n_classes):
+    X, y = make_classification(
+        30_000, 8, n_informative=6, n_classes=n_classes, random_state=0
+    )
+    clf = DaskHingeSVC(class_weight={1: 0.0}, client=client)
+    if n_classes == 2:
+        with pytest.raises(ValueError, match="only one class: 0"):
+            clf.fit(*chunked(X, y))
+        return
+    clf.fit(*chunked(X, y))
+    assert clf.classes_.tolist() == [0, 2]
+    assert_same_optimum(clf, HingeSVC().fit(X[y != 1], y[y != 1]))
+
+
+def test_classes_that_are_not_there_cannot_be_left_out(client, table):
+    clf = DaskHingeSVC(class_weight={7: 0.0}, client=client)
+    with pytest.raises(ValueError, match="not in class_weight"):
+        clf.fit(*chunked(*table))
+
+
+def test_a_partition_may_be_left_out_as_a_whole(client):
+    X, y = make_classification(30_000, 8, n_informative=6, n_classes=3, random_state=0)
+    order = np.argsort(y == 1, kind="stable")
+    clf = DaskHingeSVC(class_weight={1: 0.0}, client=client)
+    clf.fit(*chunked(X[order], y[order]))
+    assert_same_optimum(clf, HingeSVC().fit(X[y != 1], y[y != 1]))

@@ -42,6 +42,8 @@ class Summary:
         Some rows.
     names : ndarray of object, or None
         Names of the columns.
+    left_out : frozenset
+        Labels of rows that are left out as their class has weight 0.
     """
 
     n_samples: int
@@ -59,6 +61,7 @@ class Summary:
     sizes: Float64Array
     few: Matrix
     names: NDArray[Any] | None = None
+    left_out: frozenset[Any] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,8 @@ class Block:
         Rows, those of weight 0 included.
     names : ndarray of object, optional
         Names of the columns.
+    left_out : frozenset, optional
+        Labels of rows that are not there as their class has weight 0.
     """
 
     def __init__(
@@ -116,8 +118,10 @@ class Block:
         weights: Float64Array | None,
         n_samples: int,
         names: NDArray[Any] | None = None,
+        left_out: frozenset[Any] = frozenset(),
     ) -> None:
         self.number, self.n_samples, self.names = number, n_samples, names
+        self.left_out = left_out
         self._labels, self._codes, self._weights = labels, codes, weights
         self._X = X
         self._rows: Rows = gathered([X])
@@ -125,7 +129,7 @@ class Block:
 
     def __reduce__(self) -> tuple[Any, ...]:
         given = self.number, self._X, self._labels, self._codes, self._weights
-        return Block, (*given, self.n_samples, self.names)
+        return Block, (*given, self.n_samples, self.names, self.left_out)
 
     @property
     def n_rows(self) -> int:
@@ -155,6 +159,7 @@ class Block:
             sizes=sizes.astype(np.float64),
             few=self._X[:: max(1, rows.n_rows // _FEW)][:_FEW],
             names=self.names,
+            left_out=self.left_out,
         )
 
     def sample(self, seed: int, share: float, _: Any = None) -> SomeRows:
