@@ -402,8 +402,8 @@ class PartialFitMixin:
 
         ``class_weight="balanced"`` means the weights of the classes so far: each row
         counts with the factor that its class has with its batch. `C` may change from
-        batch to batch, the loss, `l1_ratio` and the kind of intercept may not. `solver`,
-        `tol`, `max_iter` and `n_jobs` have no effect.
+        batch to batch; the loss, `l1_ratio` and the kind of intercept may not.
+        `solver`, `tol`, `max_iter` and `n_jobs` have no effect.
 
         With `l1_ratio` the penalty is that of `fit`. At 1 the bound is only as good as
         the column that fits it least, which on many columns may be far below.
