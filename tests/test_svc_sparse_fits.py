@@ -290,3 +290,14 @@ def test_wide_rows_reach_the_tolerance(kind, C, loss, has_factors, ratio, seed):
     clf = HingeSVC(C=C, l1_ratio=penalty, loss=loss, tol=1e-6).fit(X, y)
     assert clf.dual_gap_ <= 1e-6 * clf.objective_
     assert objective(clf, X, y) == pytest.approx(clf.objective_, rel=1e-9)
+
+
+@pytest.mark.parametrize("C", [0.005, 0.01, 0.02, 0.04])
+def test_no_column_takes_part_in_several_rounds(C):
+    # A mean over no columns became a proximal step that is no number, with a warning.
+    random = np.random.default_rng(0)
+    X = random.standard_normal((20, 150))
+    y = np.where(random.random(20) < 0.5, 1, -1)
+    y[:2] = 1, -1
+    clf = HingeSVC(C, l1_ratio=0.9, penalized_intercept=True, tol=1e-6).fit(X, y)
+    assert clf.dual_gap_ <= 1e-6 * clf.objective_

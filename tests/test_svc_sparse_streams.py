@@ -64,6 +64,17 @@ def test_wide_sparse_rows(loss, penalty, within):
     assert 0 < np.count_nonzero(clf.coef_) < X.shape[1]
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0])
+def test_a_first_batch_of_few_wide_rows_is_learnt(penalty):
+    # All weights stayed 0, as one and a half sweeps lead to no threshold.
+    X = sp.random(50, 2001, 0.01, format="csr", random_state=0)
+    y = np.where(np.arange(50) % 2, 1, -1)
+    clf = passed(HingeSVC(l1_ratio=penalty, C=10.0), X, y, size=50)
+    above, below = distances(clf, X, y)
+    assert above <= 0.1
+    assert below <= 0.1
+
+
 @every_penalty
 def test_columns_that_tell_nothing_have_no_weight(penalty):
     X, y = noisy_table(1000)

@@ -244,7 +244,8 @@ def _by_products(curvature: Curvature, model: _Model) -> tuple[Float64Array, flo
         check_cancelled=problem.rows.check_cancelled,
     )
     # What direct solves leave of weights that cancel is a rounding error.
-    reach = np.abs(end) * np.sqrt(np.diagonal(hessian))
+    # Rounding errors can leave a bend below 0.
+    reach = np.abs(end) * np.sqrt(np.maximum(np.diagonal(hessian), 0.0))
     is_noise = reach <= _NOISE * float(reach.max(initial=0.0))
     end = np.where(is_noise & (threshold > 0.0), 0.0, end)
     step = end - start

@@ -122,7 +122,8 @@ def columns_until(
             rho = end.rho
             if kept is None and problem.has_kink:
                 # The more columns are new, the more it is as at the beginning.
-                new = float(np.isin(columns, before, invert=True).mean())
+                n_new = int(np.count_nonzero(np.isin(columns, before, invert=True)))
+                new = n_new / max(len(columns), 1)
                 first = first_rho(problem, end.unit, alpha)
                 rho = rho ** (1.0 - new) * first**new
             point = end.moved(point, shortfall, kept, rho)

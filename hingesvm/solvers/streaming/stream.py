@@ -55,6 +55,9 @@ _TIE = 1e-9
 # Wide rows that are swept over again with those of a batch, in units of these, and
 # sweeps: more of them take time, with fewer of them the model is less good.
 _AGAIN, _SWEEPS = 20.0, 1.5
+# Work of sweeps that a first batch of wide rows may take, and sweeps at most: with less
+# of it the model of few rows is far off, with more the call takes longer.
+_FREE_IF_WIDE, _FREE_SWEEPS = 5e5, 100.0
 # Part of all rows that is new before Newton steps are taken, and factor of their number
 # after which they are taken in any case. Work of Newton steps for each unit of a sweep
 # over the new rows, and for each batch besides.
@@ -218,7 +221,11 @@ class Stream:
         new = np.arange(before, whole.n_rows, dtype=np.intp)
         old = lane.awake(before, int(_AGAIN * len(new)))
         some = np.concatenate([old, new])
-        lane.sweep(whole, some, _SWEEPS, self._random)
+        n_sweeps = _SWEEPS
+        if not before:
+            free = _FREE_IF_WIDE / max(work_of_sweep(whole.rows), 1.0)
+            n_sweeps = max(n_sweeps, min(free, _FREE_SWEEPS))
+        lane.sweep(whole, some, n_sweeps, self._random)
 
     def lower_bound(self) -> float:
         """Return a proven lower bound of the least objective over all rows so far.
