@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 __all__ = ["register_onnx"]
 
 
@@ -48,7 +50,7 @@ def register_onnx() -> None:
     ['label', 'decisions']
     """
     try:
-        import skl2onnx  # noqa: F401
+        import_module("skl2onnx")
     except ImportError as error:
         raise ImportError(
             "register_onnx needs skl2onnx, which is not installed: "

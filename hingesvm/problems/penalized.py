@@ -86,6 +86,11 @@ class PenalizedProblem(Problem):
         """Return the weights that dual variables stand for, given their sum v."""
         return self.penalty.weights_of(w_of_duals)
 
+    @property
+    def has_flat(self) -> bool:
+        """Whether the penalty has columns without strength."""
+        return self.penalty.has_flat
+
     def feasible_part(self, w_of_duals: Float64Array) -> float:
         """Return by what to multiply duals to be feasible, given their sum v."""
         return self.penalty.factor(w_of_duals)

@@ -185,6 +185,11 @@ class Values:
         """Return the weights that dual variables stand for, given their sum."""
         return w_of_duals
 
+    @property
+    def has_flat(self) -> bool:
+        """Whether the penalty has columns without strength."""
+        return False
+
     def feasible_part(self, w_of_duals: Float64Array) -> float:
         """Return by what to multiply duals to be feasible, given their sum."""
         return 1.0

@@ -27,9 +27,9 @@ from hingesvm.training.batch_parts import (
 )
 from hingesvm.training.labels import class_labels, plain, two_classes
 from hingesvm.training.left_out import (
+    are_left_out,
     check_labels_left_out,
     labels_left_out,
-    names_of,
     weights_without,
 )
 from hingesvm.training.validation import (
@@ -332,16 +332,14 @@ class BatchReader:
     ) -> Float64Array | None:
         """Return the weights of a batch, 0 in classes that are left out."""
         chosen = self._estimator.class_weight
-        out = labels_left_out(chosen)
-        if not out:
+        if not labels_left_out(chosen):
             return weight
         try:
             found, codes = np.unique(labels, return_inverse=True)
         except TypeError:
             # Such labels are refused when they are encoded.
             return weight
-        labels_out = [c for c in found.tolist() if not out.isdisjoint(names_of(c))]
-        self._left_out.update(labels_out)
+        self._left_out.update(found[are_left_out(chosen, found)].tolist())
         return weights_without(chosen, found, codes, weight)
 
     def _encoded(

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from hingesvm.training.labels import encode_labels, plain
 
 __all__ = [
+    "are_left_out",
     "check_labels_left_out",
     "labels_left_out",
     "names_of",
@@ -44,6 +45,15 @@ def names_of(label: Any) -> set[Any]:
         return {label}
 
 
+def are_left_out(class_weight: ClassWeight, classes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return for each of some labels whether it has weight 0."""
+    labels = labels_left_out(class_weight)
+    return np.array(
+        [not labels.isdisjoint(names_of(label)) for label in classes.tolist()],
+        dtype=np.bool_,
+    )
+
+
 def weights_without(
     class_weight: ClassWeight,
     classes: NDArray[Any],
@@ -68,13 +78,7 @@ def weights_without(
     ndarray of float64, of shape (n_rows,), or None
         `weights` itself if no row is left out.
     """
-    labels = labels_left_out(class_weight)
-    if not labels:
-        return weights
-    is_out = np.array(
-        [not labels.isdisjoint(names_of(label)) for label in classes.tolist()],
-        dtype=np.bool_,
-    )
+    is_out = are_left_out(class_weight, classes)
     if not is_out.any():
         return weights
     rows_out = is_out[codes]
@@ -112,9 +116,9 @@ def check_labels_left_out(class_weight: ClassWeight, classes: NDArray[Any]) -> N
 
 def refuse_too_few_classes(class_weight: ClassWeight, classes: NDArray[Any]) -> None:
     """Raise a ValueError if fewer than two classes of a stream have a weight."""
-    out = labels_left_out(class_weight)
-    left = [c for c in plain(classes.tolist()) if out.isdisjoint(names_of(c))]
-    if out and len(left) < 2:
+    is_out = are_left_out(class_weight, classes)
+    left = plain(classes[~is_out].tolist())
+    if is_out.any() and len(left) < 2:
         raise ValueError(
             f"class_weight={class_weight!r} leaves out all classes but {left}: at "
             "least two classes need a positive weight."

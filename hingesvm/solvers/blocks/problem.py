@@ -168,4 +168,4 @@ def sweeping_step(rows: KnownRows, spec_costs: Float64Array, spec: Spec) -> floa
     total = float(spec_costs.sum())
     curvature = float(spec.loss.dual_curvature(np.ones(1))[0])
     mean = rows.mean_square + curvature * rows.n_rows / total
-    return intercept_step(spec.rule, np.array([mean]), np.array([total]))
+    return intercept_step(spec.rule, mean, np.array([total]))

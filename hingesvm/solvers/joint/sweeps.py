@@ -198,7 +198,7 @@ def _begin(
     classes = problem.class_rows()
     width = classes.width
     squared_norms = rows.squared_norms()
-    tau = intercept_step(problem.intercept_rule, squared_norms, problem.cost)
+    tau = intercept_step(problem.intercept_rule, rows.mean_square(), problem.cost)
     least = 1.0 / FAR
     intercepts = np.full(width, -FAR, dtype=dtype)
     intercepts[:count] = 0.0

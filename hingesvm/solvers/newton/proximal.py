@@ -107,12 +107,15 @@ class Growth:
         The largest rho so far.
     unsolved : int
         Inner problems, one after the other, that were not solved.
+    has_flat : bool
+        Whether the penalty has columns without strength.
     """
 
     at_end: int = _PATIENCE_AT_END
     patience: int = _PATIENCE
     highest: float = 0.0
     unsolved: int = 0
+    has_flat: bool = False
 
     def change(
         self,
@@ -141,7 +144,7 @@ class Growth:
         gained = previous is None or _is_progress(previous, best)
         factor = _factor(steps, solved)
         self.unsolved = 0 if solved else self.unsolved + 1
-        if self.unsolved > 1 and _has_flat(progress.problem):
+        if self.unsolved > 1 and self.has_flat:
             factor = GROWTH ** -min(self.unsolved, _FASTEST)
         if factor == 1.0 and not gained:
             factor = GROWTH
@@ -153,12 +156,6 @@ class Growth:
         if progress.converged:
             self.patience = min(self.patience, self.at_end)
         return factor
-
-
-def _has_flat(problem: Any) -> bool:
-    """Whether the penalty has columns without strength."""
-    penalty = getattr(problem, "penalty", None)
-    return penalty is not None and penalty.has_flat
 
 
 def _factor(steps: int, solved: bool) -> float:

@@ -173,12 +173,12 @@ def _end(
 def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
     """Solve one inner problem after the other."""
     problem = progress.problem
-    growth, left = Growth(), _LAST_ONES
+    growth, left = Growth(has_flat=problem.has_flat), _LAST_ONES
     few = None
     if isinstance(problem, PenalizedProblem) and has_few(problem):
         few = FewColumns(problem)
     least = 0.0
-    if few is None and problem.penalty is not None and problem.penalty.has_flat:
+    if few is None and problem.has_flat:
         # Of smooth losses a smaller one leaves less bend, and solves nothing sooner.
         least = _LEAST_SMOOTH * rho_of_smooth(problem, state.unit)
     previous: Certificate | None = None
@@ -277,7 +277,7 @@ def _minimise_inner(
     progress: Progress, state: State, goal: float, floor: float, limit: int
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
-    problem, penalty = progress.problem, progress.problem.penalty
+    problem = progress.problem
     if progress.relative_gap < DRIFT or state.is_noisy:
         state.w_of_duals = problem.combine(state.alpha)
         state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
@@ -303,13 +303,13 @@ def _minimise_inner(
         direction, turn, decrement = step
         length = _line_search(problem, state, direction, turn)
         bend = state.bend
-        if penalty is not None and penalty.has_flat:
+        if problem.has_flat:
             state.bend = bend_after(bend, length)
         if not length > 0.0:
             return steps, decrement <= allowed
         settle(problem, state)
         enough = LITTLE * allowed
-        if penalty is not None:
+        if problem.penalty is not None:
             # The decrement of a proximal step is known with the step, which is then
             # taken; one that gains no more than rounding is the last.
             noise = _NOISE * abs(certificate.primal) / length

@@ -22,7 +22,7 @@ from hingesvm.penalties import ColumnPenalty
 from hingesvm.problems.binary import Problem
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.per_row import HUGE_STEP, ColumnMap, proximal_step
+from hingesvm.rows.per_row import ColumnMap, proximal_step
 from hingesvm.solvers.progress import CALL_WORK, Progress
 from hingesvm.solvers.sparse.until import certificate_of
 from hingesvm.solvers.sweeping.steps import (
@@ -137,10 +137,11 @@ def _first_state(
     w = np.zeros(problem.rows.n_features) if start.w is None else start.w
     columns = columns_near(problem.penalty, squares, w)
     norms = squares / step_width(columns)
-    tau = intercept_step(problem.intercept_rule, norms, problem.cost, problem.curvature)
+    mean = float(norms.mean())
+    tau = intercept_step(problem.intercept_rule, mean, problem.cost, problem.curvature)
     alpha = np.array(start.alpha)
     state = Sweeps(
-        row_steps(problem, norms, tau, HUGE_STEP),
+        row_steps(problem, norms, tau),
         tau,
         alpha,
         problem.combine(alpha),

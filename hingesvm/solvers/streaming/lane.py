@@ -226,7 +226,7 @@ class Lane:
         self.alpha, self.sums = alpha, self.frozen.with_rows(whole, alpha)
         self.pulls = self.sums.fixed.w_of_duals
         self.imbalance = self.sums.fixed.imbalance
-        if whole.penalty is None or not whole.penalty.has_flat:
+        if not whole.has_flat:
             self.weights = whole.weights_of(self.pulls)
 
     def prove(self, whole: Problem, longest: float) -> None:
@@ -268,9 +268,8 @@ class Lane:
             return found.work
         some = whole.subset(sample, ratio)
         frozen = Frozen(part, self.frozen, some, ratio * self.alpha[sample])
-        is_flat = part.penalty is not None and part.penalty.has_flat
-        linear = frozen.linear(self.weights)
-        found = self._solve(linear, alpha, _GOAL_IF_FLAT if is_flat else _GOAL)
+        goal = _GOAL_IF_FLAT if part.has_flat else _GOAL
+        found = self._solve(frozen.linear(self.weights), alpha, goal)
         self._take(part, live, found.alpha)
         work = found.work
         if len(sample):

@@ -59,11 +59,14 @@ def swept(
     """
     rows, penalty = part.rows, part.penalty
     norms, dtype, columns = rows.squared_norms(), rows.dtype, None
+    flat = None
     if penalty is not None:
+        flat = penalty.strength == 0.0
         columns = kinked.columns_near(penalty, norms, before.weights)
         norms = norms / kinked.step_width(columns)
         dtype = np.dtype(np.float64)
-    tau = intercept_step(part.intercept_rule, norms, part.cost, part.curvature)
+    mean = float(norms.mean())
+    tau = intercept_step(part.intercept_rule, mean, part.cost, part.curvature)
     state = Sweeps(
         row_steps(part, norms, tau),
         tau,
@@ -82,10 +85,9 @@ def swept(
         if columns is None:
             taken += sweep(part, state, 0.0, 0.0)
             continue
-        assert penalty is not None
         taken += kinked.sweep(part, state, columns)
-        if penalty.has_flat:
-            flat = penalty.strength == 0.0
+        if part.has_flat:
+            assert flat is not None
             columns = kinked.moved(columns, flat, columns.weights(state.w))
     if columns is None:
         return state, state.w.astype(np.float64)

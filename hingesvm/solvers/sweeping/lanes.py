@@ -133,9 +133,8 @@ def at_the_origin(
     dtype = weights_dtype(problem, tol)
     width = next(width for width in _WIDTHS if width >= count)
     squared_norms = problem.rows.squared_norms()
-    tau = intercept_step(
-        problem.intercept_rule, squared_norms, problem.cost, problem.curvature
-    )
+    mean = problem.rows.mean_square()
+    tau = intercept_step(problem.intercept_rule, mean, problem.cost, problem.curvature)
     huge = HUGE_STEP if dtype == np.float64 else LARGEST_SINGLE
     live = np.zeros(width, dtype=dtype)
     live[:count] = 1.0

@@ -36,7 +36,10 @@ def step_until(progress: Progress, start: Start, seed: int) -> None:
     tau = 1.0
     if problem.intercept_rule != "penalized":
         tau = intercept_step(
-            problem.intercept_rule, squared_norms, problem.cost, problem.curvature
+            problem.intercept_rule,
+            rows.mean_square(),
+            problem.cost,
+            problem.curvature,
         )
     alpha = start.alpha.copy()
     w = problem.combine(alpha)

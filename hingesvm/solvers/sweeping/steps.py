@@ -99,7 +99,7 @@ def shuffle(
 
 def intercept_step(
     rule: InterceptRule,
-    squared_norms: Float64Array,
+    mean_square: float,
     cost: Float64Array,
     curvature: Float64Array | None = None,
 ) -> float:
@@ -114,15 +114,17 @@ def intercept_step(
     Parameters
     ----------
     rule : {"none", "penalized", "free"}
-    squared_norms, cost : ndarray of float64, of shape (n_rows,)
-        ||x_i||^2 and c_i.
+    mean_square : float
+        The mean of ||x_i||^2.
+    cost : ndarray of float64, of shape (n_rows,)
+        c_i.
     curvature : ndarray of float64, of shape (n_rows,), optional
         q_i, which is a number over c_i. Default: 0.
     """
     if rule == "none":
         return 0.0
     total = _sum_of(cost)
-    mean = float(squared_norms.mean())
+    mean = mean_square
     if curvature is not None:
         # The mean with the costs as weights, as c_i q_i are all the same.
         mean += float(curvature[0]) * float(cost[0]) * len(cost) / total

@@ -272,13 +272,15 @@ class _Stretch:
 def first_state(progress: Progress, start: Start, seed: int) -> Sweeps:
     """Return the state of sweeps at the dual variables of a start."""
     problem, rows = progress.problem, progress.problem.rows
-    norms = np.empty(0) if rows.reads_in_passes else rows.squared_norms()
-    mean = np.array([rows.mean_square()])
+    mean = rows.mean_square()
     tau = intercept_step(problem.intercept_rule, mean, problem.cost, problem.curvature)
+    step = np.empty(0)
+    if not rows.reads_in_passes:
+        step = row_steps(problem, rows.squared_norms(), tau)
     alpha = rows.scratch(np.float64)
     alpha[:] = start.alpha
     return Sweeps(
-        row_steps(problem, norms, tau) if len(norms) else norms,
+        step,
         tau,
         alpha,
         start.combined(problem).astype(weights_dtype(problem, progress.tol)),

@@ -48,7 +48,8 @@ def begin(team, rule="none", dtype=np.float64, n=500):
     X, y = text(n, dtype=dtype)
     problem = Problem.build(MemoryRows(X, team=team), y, 0.7, Hinge(), rule)
     norms = problem.rows.squared_norms()
-    tau = intercept_step(problem.intercept_rule, norms, problem.cost, problem.curvature)
+    mean = problem.rows.mean_square()
+    tau = intercept_step(problem.intercept_rule, mean, problem.cost, problem.curvature)
     state = Sweeps(
         row_steps(problem, norms, tau),
         tau,

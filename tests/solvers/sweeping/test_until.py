@@ -143,22 +143,23 @@ def test_seeds_give_different_orders():
 
 def test_intercept_step():
     X, _ = blobs(10, 3)
-    norms, cost = MemoryRows(X).squared_norms(), np.linspace(1.0, 3.0, 10)
-    steps = [intercept_step(rule, norms, cost) for rule in RULES]
-    step = 0.1 * norms.mean()
+    mean = MemoryRows(X).squared_norms().mean()
+    cost = np.linspace(1.0, 3.0, 10)
+    steps = [intercept_step(rule, mean, cost) for rule in RULES]
+    step = 0.1 * mean
     assert steps == pytest.approx([0.0, step / (1.0 + step), step])
     # Rows of a smooth loss have q besides: with the costs as weights, 5 / 2 on average.
-    step = intercept_step("free", norms, cost, 5.0 / cost)
-    assert step == pytest.approx(0.1 * (norms.mean() + 2.5))
+    step = intercept_step("free", mean, cost, 5.0 / cost)
+    assert step == pytest.approx(0.1 * (mean + 2.5))
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-4, 1.0])
 def test_the_intercept_can_cross_a_margin_in_a_sweep_however_small_the_rows(scale):
-    norms, cost = np.full(20, scale**2), np.linspace(0.1, 0.5, 20)
+    cost = np.linspace(0.1, 0.5, 20)
     for costs in (cost, np.broadcast_to(0.3, 20)):
-        step = intercept_step("free", norms, costs)
+        step = intercept_step("free", scale**2, costs)
         assert step * costs.sum() >= 1.0 - 1e-12
-    assert intercept_step("penalized", norms, cost) == pytest.approx(1.0 / 7.0)
+    assert intercept_step("penalized", scale**2, cost) == pytest.approx(1.0 / 7.0)
 
 
 def sweep(problem, tol=1e-4, max_iter=2000, seed=0, start=None, hand_over=None):
