@@ -301,3 +301,17 @@ def test_no_column_takes_part_in_several_rounds(C):
     y[:2] = 1, -1
     clf = HingeSVC(C, l1_ratio=0.9, penalized_intercept=True, tol=1e-6).fit(X, y)
     assert clf.dual_gap_ <= 1e-6 * clf.objective_
+
+
+def test_a_table_whose_columns_nearly_depend_on_each_other():
+    # Steps of a long proximal step, on a handful of rows near their kinks, led nowhere.
+    random = np.random.default_rng(2)
+    n, d, k = 3000, 300, 30
+    X = random.standard_normal((n, k)) @ random.standard_normal((k, d))
+    X = np.maximum(X + 0.05 * random.standard_normal((n, d)), 0.0)
+    # Drawn in vain: the data are then those of a fit that did not end.
+    random.standard_normal((n, k))
+    scores = X[:, :40] @ random.standard_normal(40)
+    y = np.where(scores + 20.0 * random.standard_normal(n) > 0.0, 1, -1)
+    clf = HingeSVC(l1_ratio=1.0, tol=1e-3).fit(X, y)
+    assert clf.dual_gap_ <= 1e-3 * clf.objective_

@@ -69,9 +69,6 @@ _LAST_ONES = 2
 #: larger iterates are less good, if smaller steps are for nothing
 #: (docs/experiments.md#batch-method).
 LITTLE = 1e-6
-# Least proximal step of smooth losses, as a part of the one that leaves them nearly as
-# they are (docs/experiments.md#sparse-weights).
-_LEAST_SMOOTH = 0.01
 # Gain of a proximal step that is rounding, as a part of the objective: a larger one
 # ends steps too soon, a smaller one lets them go on in vain
 # (docs/experiments.md#sparse-weights).
@@ -177,10 +174,6 @@ def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
     few = None
     if isinstance(problem, PenalizedProblem) and has_few(problem):
         few = FewColumns(problem)
-    least = 0.0
-    if few is None and problem.has_flat:
-        # Of smooth losses a smaller one leaves less bend, and solves nothing sooner.
-        least = _LEAST_SMOOTH * rho_of_smooth(problem, state.unit)
     previous: Certificate | None = None
     while not progress.exhausted and growth.patience and left:
         limit = MAX_INNER_AT_END if progress.converged else _MAX_INNER
@@ -202,7 +195,7 @@ def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
             anchor = np.ascontiguousarray(best.alpha)
             shortfall = 1.0 - problem.margins(best.w, best.intercept)
             state.go_to(best.w, best.intercept, shortfall)
-        state.take_anchor(anchor, max(state.rho * factor, least))
+        state.take_anchor(anchor, state.rho * factor)
 
 
 def _has_strayed(problem: Problem, state: State, best: Certificate) -> bool:

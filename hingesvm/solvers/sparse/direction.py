@@ -51,6 +51,9 @@ _BEND, _BEND_OF_NOTHING = 1e-10, 1e-2
 # Lengths of a step below which the next one has more bend, and above which it has less;
 # by how much, and the least of it.
 _SHORT, _LONG, _MORE, _LEAST_BEND = 0.01, 0.5, 10.0, 1e-6
+# Free rows for each column below which bend is added: with more rows models hold, and
+# shorter steps only take longer (docs/experiments.md#sparse-weights).
+_SCARCE = 0.25
 # Size of a weight, times the length of its column, that is a rounding error beside the
 # largest one.
 _NOISE = 1e-15
@@ -203,7 +206,8 @@ class _Model:
         """
         share = _BEND if len(self.free) else _BEND_OF_NOTHING
         little = share * np.where(bends > 0.0, bends, everywhere)
-        little += self.bend * everywhere
+        if len(self.free) < _SCARCE * len(self.columns):
+            little += self.bend * everywhere
         strength = self.penalty.strength
         return np.where(strength > 0.0, strength, little)
 
