@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn import get_config
 
-__all__ = ["Namespace", "namespace_of", "to_host"]
+__all__ = ["Namespace", "hosted", "namespace_of", "to_host"]
 
 # Where the wrappers of libraries are: those that scikit-learn brings come first.
 _WRAPPERS = ("sklearn.externals.array_api_compat", "array_api_compat")
@@ -61,9 +61,27 @@ class Namespace:
         """The dtype of most digits that the device has: float64, or else float32."""
         return self.xp.float64 if self.has_float64 else self.xp.float32
 
+    @cached_property
+    def indexing(self) -> Any:
+        """The dtype in which the device numbers places: int64, or else int32."""
+        info = self.xp.__array_namespace_info__()
+        return info.default_dtypes(device=self.device)["indexing"]
+
     def float_dtype(self, array: Any) -> Any:
         """Return the dtype in which an array is trained on: float32, or the widest."""
         return self.xp.float32 if array.dtype == self.xp.float32 else self.widest
+
+    def floats(self, array: Any) -> Any:
+        """Return an array of real numbers of the namespace in its widest dtype.
+
+        Raises
+        ------
+        ValueError
+            If it has complex numbers.
+        """
+        if self.xp.isdtype(array.dtype, "complex floating"):
+            raise ValueError(f"Complex data not supported, got {array.dtype}.")
+        return self.xp.astype(array, self.widest, copy=False)
 
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         """Return numbers of the host, or of another array library, on the device."""
@@ -128,6 +146,12 @@ def to_host(array: Any) -> NDArray[Any]:
         xp = _wrappers().array_namespace(array)
         first = xp.__array_namespace_info__().default_device()
         return np.asarray(array.to_device(first))
+
+
+def hosted(values: Any, but: Namespace | None = None) -> Any:
+    """Return arrays of other namespaces than `but` as NumPy arrays, all else as is."""
+    space = namespace_of(values)
+    return values if space is None or space == but else to_host(values)
 
 
 def _wrappers() -> Any:
