@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn import get_config
 
-__all__ = ["Namespace", "hosted", "namespace_of", "to_host"]
+__all__ = ["Namespace", "detached", "hosted", "namespace_of", "to_host"]
 
 # Where the wrappers of libraries are: those that scikit-learn brings come first.
 _WRAPPERS = ("sklearn.externals.array_api_compat", "array_api_compat")
@@ -138,8 +138,7 @@ def to_host(array: Any) -> NDArray[Any]:
     ):
         # Such libraries, and NumPy before 2.1, have other ways.
         pass
-    if hasattr(array, "detach"):
-        array = array.detach()
+    array = detached(array)
     try:
         return np.asarray(_wrappers().to_device(array, "cpu"))
     except ValueError:
@@ -152,6 +151,11 @@ def hosted(values: Any, but: Namespace | None = None) -> Any:
     """Return arrays of other namespaces than `but` as NumPy arrays, all else as is."""
     space = namespace_of(values)
     return values if space is None or space == but else to_host(values)
+
+
+def detached(array: Any) -> Any:
+    """Return an array without the record of what gradients are taken through."""
+    return array.detach() if hasattr(array, "detach") else array
 
 
 def _wrappers() -> Any:

@@ -120,9 +120,8 @@ class HingeLossAccumulator:
             classes=self._classes,
             ignore_label=self._ignore_label,
         )
-        self._count(
-            rows.sums(self._form), rows.decisions.ndim if rows.codes.size else None
-        )
+        ndim = rows.decisions.ndim if rows.n_counted else None
+        self._count(rows.sums(self._form), ndim)
         return self
 
     def merge(self, other: HingeLossAccumulator) -> Self:

@@ -124,14 +124,14 @@ def hinge_loss(
         classes=None if labels is None else sorted_classes(labels),
         ignore_label=check_ignore_label(ignore_label),
     )
-    if not rows.codes.size:
+    if not rows.n_counted:
         raise ValueError(
             f"All rows of y_true are ignored, by ignore_label={ignore_label!r}: pass "
             "at least one with another label."
             if rows.n_ignored
             else "y_true is empty: pass at least one label."
         )
-    if rows.weights is not None and not rows.weights.any():
+    if not rows.have_weight:
         raise ValueError(
             "sample_weight must not be zero everywhere: pass at least one row of "
             "positive weight whose label is not ignored."
