@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn import get_config
 
-__all__ = ["Namespace", "namespace_of", "to_host"]
+__all__ = ["Namespace", "namespace_of", "on_host", "to_host"]
 
 # Where the wrappers of libraries are: those that scikit-learn brings come first.
 _WRAPPERS = ("sklearn.externals.array_api_compat", "array_api_compat")
@@ -61,9 +61,18 @@ class Namespace:
         """The dtype of most digits that the device has: float64, or else float32."""
         return self.xp.float64 if self.has_float64 else self.xp.float32
 
-    def float_dtype(self, array: Any) -> Any:
-        """Return the dtype in which an array is trained on: float32, or the widest."""
-        return self.xp.float32 if array.dtype == self.xp.float32 else self.widest
+    @property
+    def floats(self) -> list[Any]:
+        """The dtypes that X may have: that to which others are cast comes first."""
+        single = self.xp.float32
+        return [self.xp.float64, single] if self.has_float64 else [single]
+
+    @cached_property
+    def integer(self) -> Any:
+        """The dtype of most digits among those of indices."""
+        info = self.xp.__array_namespace_info__()
+        known = info.dtypes(device=self.device, kind="signed integer")
+        return self.xp.int64 if "int64" in known else self.xp.int32
 
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         """Return numbers of the host, or of another array library, on the device."""
@@ -128,6 +137,11 @@ def to_host(array: Any) -> NDArray[Any]:
         xp = _wrappers().array_namespace(array)
         first = xp.__array_namespace_info__().default_device()
         return np.asarray(array.to_device(first))
+
+
+def on_host(array: Any) -> Any:
+    """Return an array as a NumPy array if it would stay on a device, else as it is."""
+    return array if namespace_of(array) is None else to_host(array)
 
 
 def _wrappers() -> Any:
