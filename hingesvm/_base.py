@@ -13,7 +13,6 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hingesvm._namespace import namespace_of, to_host
-from hingesvm.training.arrays import why_on_host
 from hingesvm.training.callbacks import CallbackSupportMixin
 from hingesvm.training.containers import float_types, native, readable
 from hingesvm.training.parameters import HingeParameters
@@ -194,7 +193,6 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.array_api_support = why_on_host(self, 3) is None
         # A hyperplane through the origin cannot predict one class everywhere.
         tags.classifier_tags.poor_score = not self.fit_intercept
         return tags

@@ -335,6 +335,11 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
             self._train(training, reader.n_samples, reader.kept, given)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = why_on_host(self, 3) is None
+        return tags
+
     def _fit_arrays(self, space: Namespace, X: Any, y: Any, sample_weight: Any) -> None:
         """Train on arrays of another library, where X is."""
         found = ArrayTraining(self, space, X, y, sample_weight)

@@ -137,7 +137,9 @@ class ArrayTraining:
             assert home is not None
             places = home.asarray(np.array(used))
             self.labels = home.xp.take(labels, places, axis=0)
-        stand_in = MemoryRows(np.zeros((len(used), self.rows.n_features)))
+        stand_in = MemoryRows(
+            np.zeros((len(used), self.rows.n_features), self.rows.dtype)
+        )
         self.training = Training.of_codes(
             params, stand_in, self.classes, np.arange(len(used)), None
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hingesvm.losses import MarginLoss
 from hingesvm.problems.certificate import Fixed
+from hingesvm.problems.proof import EXACT
 from hingesvm.rows.arrays import Surveyed
 from hingesvm.rows.columns import unit_factors
 from hingesvm.solvers.arrays.bands import (
@@ -40,7 +41,7 @@ from hingesvm.solvers.newton.proximal import long_rho
 from hingesvm.solvers.newton.rounds import PATIENCE, Rounds
 from hingesvm.solvers.newton.starts import WeightsStart
 from hingesvm.solvers.newton.until import solve_inner_problems
-from hingesvm.solvers.progress import ProgressOf, Report, Solution
+from hingesvm.solvers.progress import OUT_OF_REACH, ProgressOf, Report, Solution
 from hingesvm.solvers.settings import Settings
 from hingesvm.solvers.survey import COARSE
 
@@ -53,13 +54,11 @@ ArrayProgress = ProgressOf[ArrayProblem]
 _FACTOR = 8
 # Newton steps of the first round: more of them are taken in vain on a wrong band, less
 # take passes (docs/experiments.md#arrays-on-a-device).
-_STEPS = 30
+_STEPS = 20
 # Rows from which the scales of columns are judged.
 _SEEN = 1000
 # Rows, and values, up to which a fit is exact where the device has float64.
 _FEW_ROWS, _FEW_VALUES = 10_000, 4_000_000
-# Relative gap at which it is: rounding is what is left.
-_EXACT = 1e-13
 
 _NOTHING = np.empty(0, dtype=np.float32)
 
@@ -104,7 +103,7 @@ def solve_on_device(
         n_values = problem.arrays.n_entries
         is_small = problem.n_rows <= _FEW_ROWS and n_values <= _FEW_VALUES
         if is_small and not problem.arrays.is_narrow:
-            goal = min(goal, _EXACT)
+            goal = min(goal, EXACT)
         if start is None:
             start = _nested(progress, loss, seed)
         _take_bands(progress, start, goal)
@@ -247,7 +246,9 @@ class _Bands:
         state = ArrayState(
             part, survey.w, survey.intercept, shortfall, taken, rounds.rho
         )
-        solve_inner_problems(inner, state, inner.tol, floor)
+        # Where a fit is to be exact, rounding alone ends it.
+        aim = OUT_OF_REACH if self.goal <= EXACT else inner.tol
+        solve_inner_problems(inner, state, aim, floor)
         end_band(progress, rounds, inner, state.rho)
         best = inner.best
         is_best = best is not None and floor <= best.primal
