@@ -98,7 +98,7 @@ def choose(
         How far they were to move in the last round.
     """
     xp, losses, n_rows = problem.space.xp, problem.losses_of_rows, problem.n_rows
-    error = np.sqrt(8 * problem.arrays.n_features / n_rows)
+    error = np.sqrt(8 * problem.device_rows.n_features / n_rows)
     wanted = rows_wanted(rounds, problem.rows, _ERRORS * error, _LEAST_PART)
     if wanted >= _NEARLY_ALL * n_rows:
         return Band.everyone(n_rows)

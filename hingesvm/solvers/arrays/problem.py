@@ -80,13 +80,13 @@ class ArrayProblem(BlocksProblem):
 
     Attributes
     ----------
-    arrays : ArrayRows
+    device_rows : ArrayRows
         The rows.
     losses_of_rows : ArrayLosses
         Their labels and losses.
     """
 
-    arrays: ArrayRows = field(kw_only=True)
+    device_rows: ArrayRows = field(kw_only=True)
     losses_of_rows: ArrayLosses = field(kw_only=True)
 
     @classmethod
@@ -109,19 +109,19 @@ class ArrayProblem(BlocksProblem):
             loss.dual_bound(sums),
             loss.dual_curvature(sums),
             rule,
-            arrays=rows,
+            device_rows=rows,
             losses_of_rows=losses,
         )
 
     @property
     def space(self) -> Namespace:
         """Where the rows are."""
-        return self.arrays.space
+        return self.device_rows.space
 
     def subset_of(self, rows: Any, factor: float, loss: MarginLoss) -> ArrayProblem:
         """Return the problem of some rows, their costs multiplied by a factor."""
         return ArrayProblem.on_device(
-            self.arrays.take(rows),
+            self.device_rows.take(rows),
             self.losses_of_rows.take(rows, factor),
             loss,
             self.intercept_rule,
@@ -141,7 +141,7 @@ class ArrayProblem(BlocksProblem):
         """
         if rows is None:
             return self
-        arrays = self.arrays.take(rows)
+        arrays = self.device_rows.take(rows)
         losses = self.losses_of_rows.take(rows)
         sums = losses.sums(self.space.xp.zeros_like(taken), taken)
         fixed = Fixed(
@@ -152,14 +152,14 @@ class ArrayProblem(BlocksProblem):
         return replace(
             self,
             rows=arrays,  # type: ignore[arg-type]
-            arrays=arrays,
+            device_rows=arrays,
             losses_of_rows=losses,
             fixed=fixed,
         )
 
     def scores(self, w: Float64Array, intercept: float) -> Any:
         """Return y_i (x_i . w + b) of all rows, on the device."""
-        return self.losses_of_rows.signs * (self.arrays.scores(w) + intercept)
+        return self.losses_of_rows.signs * (self.device_rows.scores(w) + intercept)
 
     def certificate_at(
         self, w: Float64Array, intercept: float, found: Surveyed
@@ -207,7 +207,7 @@ class ArrayProblem(BlocksProblem):
     def _class_sums(self, alpha: Any) -> tuple[float, float]:
         """Return the sums of a and of a y."""
         xp, signs = self.space.xp, self.losses_of_rows.signs
-        if self.arrays.is_narrow:
+        if self.device_rows.is_narrow:
             pairs = Pair(alpha, xp.zeros_like(alpha))
             signed = pairs.times_exactly(signs)
             return total(self.space, pairs), total(self.space, signed)
@@ -220,20 +220,22 @@ class ArrayProblem(BlocksProblem):
         self, certificate: Certificate, care: Care = "longest"
     ) -> float:
         """Return a bound of the rounding error in P."""
-        if not self.arrays.is_narrow:
+        if not self.device_rows.is_narrow:
             return super().primal_rounding(certificate)
         norm = math.sqrt(squared_norm(certificate.weights))
-        size = self.arrays.longest() * norm + abs(float(certificate.intercept)) + 1.0
-        margin = dot_error(self.arrays.n_features) * size
+        size = (
+            self.device_rows.longest() * norm + abs(float(certificate.intercept)) + 1.0
+        )
+        margin = dot_error(self.device_rows.n_features) * size
         above = _ERROR_OF_COSTS * certificate.primal
         return above + self._loss_error(margin, certificate.primal)
 
     def dual_rounding(self, certificate: Certificate, care: Care = "longest") -> float:
         """Return a bound of the rounding error in D."""
         duals = certificate.duals
-        if not (self.arrays.is_narrow and isinstance(duals, ArrayDuals)):
+        if not (self.device_rows.is_narrow and isinstance(duals, ArrayDuals)):
             return super().dual_rounding(certificate)
-        longest, gain = self.arrays.longest(), duals.total
+        longest, gain = self.device_rows.longest(), duals.total
         value = self.dual_error(
             certificate.dual,
             gain,
@@ -243,7 +245,7 @@ class ArrayProblem(BlocksProblem):
             longest,
         )
         norm = math.sqrt(2.0 * max(gain - certificate.dual, 0.0))
-        length = math.sqrt(self.n_rows * self.arrays.mean_square)
+        length = math.sqrt(self.n_rows * self.device_rows.mean_square)
         moved = dot_error(self.n_rows) * math.sqrt(duals.square) * length
         value += _ERROR_OF_COSTS * (3.0 * gain + abs(certificate.dual))
         return value + moved * (norm + 0.5 * moved)

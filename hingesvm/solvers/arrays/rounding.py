@@ -52,8 +52,8 @@ def looked_at(
     """
     best: tuple[Certificate, Surveyed] | None = None
     for more in (*_MORE, None):
-        point = problem.arrays.rounded(w, intercept)
-        found = problem.arrays.survey(problem.losses_of_rows, *point, alpha)
+        point = problem.device_rows.rounded(w, intercept)
+        found = problem.device_rows.survey(problem.losses_of_rows, *point, alpha)
         certificate = problem.certificate_at(*point, found)
         if best is None or certificate.primal < best[0].primal:
             best = certificate, found
@@ -91,7 +91,7 @@ def _longer(
     return stretch(
         (worst[0], worst[1]),
         has_intercept=problem.intercept_rule != "none",
-        precision=float(np.finfo(problem.arrays.dtype).eps),
+        precision=float(np.finfo(problem.device_rows.dtype).eps),
     )
 
 
@@ -99,8 +99,10 @@ def round_on_device(
     problem: ArrayProblem, certificate: Certificate, tol: float
 ) -> Rounded:
     """Return weights and intercept in the dtype of X, and their relative gap."""
-    dtype = problem.arrays.dtype
-    w, intercept = problem.arrays.rounded(certificate.w, float(certificate.intercept))
+    dtype = problem.device_rows.dtype
+    w, intercept = problem.device_rows.rounded(
+        certificate.w, float(certificate.intercept)
+    )
     duals = certificate.duals
     same = intercept == certificate.intercept and np.array_equal(w, certificate.w)
     gap = certificate.relative_gap

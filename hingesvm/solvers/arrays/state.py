@@ -90,7 +90,7 @@ class ArrayState(Iterate):
         raw = self.rest + self.pace * self.shortfall
         self.alpha = clipped(xp, raw, losses.bound)
         self._is_free = (raw > 0.0) & (raw < losses.bound)
-        self.w_of_duals = problem.arrays.combine(self.alpha * signs)
+        self.w_of_duals = problem.device_rows.combine(self.alpha * signs)
         change = self.alpha - self.anchor
         moved = numbers(problem.space, [xp.sum(change * change / self.unit)])[0]
         sums = losses.sums(self.shortfall, self.alpha)
@@ -104,7 +104,7 @@ class ArrayState(Iterate):
     def _rounding(self) -> float:
         """Return what a sum of dual variables may be off by rounding."""
         total = getattr(self, "total", 0.0)
-        part = _NARROW if self.problem.arrays.is_narrow else SUM_ROUNDING
+        part = _NARROW if self.problem.device_rows.is_narrow else SUM_ROUNDING
         return part * float(total)
 
     def _line(self, change: Any, base: float, slope: float) -> Line:
@@ -146,7 +146,7 @@ class ArrayState(Iterate):
         rule = problem.intercept_rule
         delta = {"none": None, "free": 0.0, "penalized": 1.0}[rule]
         direction, turn = newton_direction(
-            problem.arrays.take(free), slope, gradient, pull, delta
+            problem.device_rows.take(free), slope, gradient, pull, delta
         )
         # What a device does at once has no price in sweeps: that of passes stands in.
         return direction, turn, CALL_WORK + work_of_sweep(problem.rows)
@@ -173,7 +173,7 @@ class ArrayState(Iterate):
 
 def _units(problem: ArrayProblem) -> Any:
     """Return the units of proximal steps; see ``newton/proximal.py``."""
-    rows, cost = problem.arrays, problem.losses_of_rows.cost
+    rows, cost = problem.device_rows, problem.losses_of_rows.cost
     if not uneven(rows.longest() ** 2, rows.shortest_square):
         return cost
     xp, squares = problem.space.xp, rows.squared_norms

@@ -100,9 +100,9 @@ def solve_on_device(
     progress.record(problem.origin(), proven=True)
     if not progress.is_done():
         goal = settings.tol
-        n_values = problem.arrays.n_entries
+        n_values = problem.device_rows.n_entries
         is_small = problem.n_rows <= _FEW_ROWS and n_values <= _FEW_VALUES
-        if is_small and not problem.arrays.is_narrow:
+        if is_small and not problem.device_rows.is_narrow:
             goal = min(goal, EXACT)
         if start is None:
             start = _nested(progress, loss, seed)
@@ -115,7 +115,7 @@ def _nested(
 ) -> WeightsStart | None:
     """Return a start from the solution of a sample, or None where there is none."""
     problem = progress.problem
-    least = max(LEAST_ROWS, ROWS_PER_COLUMN * problem.arrays.n_features)
+    least = max(LEAST_ROWS, ROWS_PER_COLUMN * problem.device_rows.n_features)
     if problem.n_rows // _FACTOR < least:
         return None
     xp, integer = problem.space.xp, problem.space.integer
@@ -172,14 +172,14 @@ class _Bands:
             self.here, w, intercept = self._at_origin(), None, 0.0
             rho, is_centred = _first_step(problem)
         else:
-            w, intercept = problem.arrays.rounded(start.w, start.intercept)
+            w, intercept = problem.device_rows.rounded(start.w, start.intercept)
             losses = problem.losses_of_rows
-            self.here = problem.arrays.survey(losses, w, intercept)
+            self.here = problem.device_rows.survey(losses, w, intercept)
             rho = RHO_OF_SAMPLE
-            squares = problem.arrays.mean_squares(_SEEN)
+            squares = problem.device_rows.mean_squares(_SEEN)
             seen = min(problem.n_rows, _SEEN)
-            self.reach = problem.arrays.lengths(unit_factors(squares, seen))
-        w = np.zeros(problem.arrays.n_features) if w is None else w
+            self.reach = problem.device_rows.lengths(unit_factors(squares, seen))
+        w = np.zeros(problem.device_rows.n_features) if w is None else w
         survey = survey_of(w, intercept, self.here)
         steps = progress.max_iter if start is None else _STEPS
         self.state = Rounds(survey, _NOTHING, rho, is_centred, steps)
@@ -189,13 +189,13 @@ class _Bands:
         problem = self.progress.problem
         losses, xp = problem.losses_of_rows, problem.space.xp
         shortfall, alpha = xp.ones_like(losses.signs), xp.zeros_like(losses.signs)
-        nothing = np.zeros(problem.arrays.n_features)
+        nothing = np.zeros(problem.device_rows.n_features)
         return Surveyed(shortfall, alpha, nothing, losses.sums(shortfall, alpha))
 
     @property
     def _is_rounded(self) -> bool:
         """Whether points are in the precision of X, as the goal needs no more."""
-        return self.goal >= COARSE or self.progress.problem.arrays.is_narrow
+        return self.goal >= COARSE or self.progress.problem.device_rows.is_narrow
 
     def take_all(self) -> None:
         """Let all rows make up the band from now on."""
@@ -218,7 +218,9 @@ class _Bands:
             certificate, ahead = looked_at(problem, w, intercept, alpha, self.goal)
             w, intercept = certificate.w, float(certificate.intercept)
         else:
-            ahead = problem.arrays.survey(problem.losses_of_rows, w, intercept, alpha)
+            ahead = problem.device_rows.survey(
+                problem.losses_of_rows, w, intercept, alpha
+            )
             certificate = problem.certificate_at(w, intercept, ahead)
         progress.record(certificate, proven=True, active=band.size)
         if progress.relative_gap <= self.goal:
@@ -286,7 +288,7 @@ def _first_step(problem: ArrayProblem) -> tuple[float, bool]:
         return values if isinstance(values, float) else float(xp.mean(values))
 
     cost = typical(losses.cost)
-    size = problem.arrays.mean_square * cost
+    size = problem.device_rows.mean_square * cost
     if problem.has_kink and size <= 1.0:
         return COLD_RHO, True
     rho = 1.0 / size if size > 1.0 else 1.0
