@@ -12,10 +12,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from hingesvm._namespace import namespace_of, to_host
 from hingesvm.training.callbacks import CallbackSupportMixin
 from hingesvm.training.containers import float_types, native, readable
 from hingesvm.training.parameters import HingeParameters
 from hingesvm.training.penalty import PenaltyName, penalty_name
+from hingesvm.training.predictions import labels_on_device, scores_on_device
 from hingesvm.training.storing import plain_state, usual_state
 from hingesvm.training.trained import TrainedModel
 from hingesvm.training.validation import check_indices, is_plain
@@ -82,7 +84,9 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         """
         check_is_fitted(self, msg=_UNFITTED.format("sparsifying"))
         arrays = get_config().get("sparse_interface") == "sparray"
-        self.coef_ = (sp.csr_array if arrays else sp.csr_matrix)(self.coef_)
+        coef: Any = self.coef_
+        coef = coef if sp.issparse(coef) else self._dense_coef()
+        self.coef_ = (sp.csr_array if arrays else sp.csr_matrix)(coef)
         return self
 
     def densify(self) -> Self:
@@ -103,10 +107,11 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         return self
 
     def _dense_coef(self) -> NDArray[np.floating]:
-        """Return `coef_` as an ndarray."""
+        """Return `coef_` as an ndarray, wherever it is."""
         coef: Any = self.coef_
-        dense: NDArray[np.floating] = coef.toarray() if sp.issparse(coef) else coef
-        return dense
+        if sp.issparse(coef):
+            coef = coef.toarray()
+        return to_host(coef)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Return the signed scores ``X @ coef_.T + intercept_``.
@@ -121,8 +126,21 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes one score, positive for ``classes_[1]``.
         """
+        scores: NDArray[np.floating] = self._scores(X, "decision_function")
+        return scores
+
+    def _scores(self, X: Any, method: str) -> Any:
+        """Return the scores of rows, for a method of the user's."""
         if not hasattr(self, "coef_"):
             check_is_fitted(self)
+        space = namespace_of(X)
+        coef: Any = self.coef_
+        intercept: Any = self.intercept_
+        if space is not None or namespace_of(coef) is not None:
+            return scores_on_device(self, X, space, method)
+        if not (isinstance(coef, np.ndarray) or sp.issparse(coef)):
+            # Trained on a device, where the setting is now off.
+            coef, intercept = to_host(coef), to_host(intercept)
         is_same = getattr(X, "shape", (0,))[1:] == (self.n_features_in_,)
         if is_same and is_plain(X) and not hasattr(self, "feature_names_in_"):
             rows: Any = X
@@ -135,7 +153,7 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
                 rows = readable(rows)
                 check_indices(rows)
         scores: NDArray[np.floating] = (
-            safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
+            safe_sparse_dot(rows, coef.T, dense_output=True) + intercept
         )
         return scores.ravel() if scores.shape[1] == 1 else scores
 
@@ -152,10 +170,14 @@ class BaseHingeSVC(CallbackSupportMixin, ClassifierMixin, HingeParameters):
         ndarray of shape (n_samples,)
             Members of `classes_`.
         """
-        scores = self.decision_function(X)
+        scores = self._scores(X, "predict")
+        space = namespace_of(scores)
+        if space is not None:
+            labels: NDArray[Any] = labels_on_device(space, scores, self.classes_)
+            return labels
         one_score = scores.ndim == 1
         codes = (scores > 0).astype(np.intp) if one_score else scores.argmax(axis=1)
-        predicted: NDArray[Any] = self.classes_[codes]
+        predicted: NDArray[Any] = to_host(self.classes_)[codes]
         return predicted
 
     def __getstate__(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn import get_config
 
-__all__ = ["Namespace", "detached", "hosted", "namespace_of", "to_host"]
+__all__ = ["Namespace", "detached", "namespace_of", "on_host", "to_host"]
 
 # Where the wrappers of libraries are: those that scikit-learn brings come first.
 _WRAPPERS = ("sklearn.externals.array_api_compat", "array_api_compat")
@@ -61,17 +61,20 @@ class Namespace:
         """The dtype of most digits that the device has: float64, or else float32."""
         return self.xp.float64 if self.has_float64 else self.xp.float32
 
+    @property
+    def floats(self) -> list[Any]:
+        """The dtypes that X may have: that to which others are cast comes first."""
+        single = self.xp.float32
+        return [self.xp.float64, single] if self.has_float64 else [single]
+
     @cached_property
-    def indexing(self) -> Any:
-        """The dtype in which the device numbers places: int64, or else int32."""
+    def integer(self) -> Any:
+        """The dtype of most digits among those of indices."""
         info = self.xp.__array_namespace_info__()
-        return info.default_dtypes(device=self.device)["indexing"]
+        known = info.dtypes(device=self.device, kind="signed integer")
+        return self.xp.int64 if "int64" in known else self.xp.int32
 
-    def float_dtype(self, array: Any) -> Any:
-        """Return the dtype in which an array is trained on: float32, or the widest."""
-        return self.xp.float32 if array.dtype == self.xp.float32 else self.widest
-
-    def floats(self, array: Any) -> Any:
+    def as_floats(self, array: Any) -> Any:
         """Return an array of real numbers of the namespace in its widest dtype.
 
         Raises
@@ -147,10 +150,13 @@ def to_host(array: Any) -> NDArray[Any]:
         return np.asarray(array.to_device(first))
 
 
-def hosted(values: Any, but: Namespace | None = None) -> Any:
-    """Return arrays of other namespaces than `but` as NumPy arrays, all else as is."""
-    space = namespace_of(values)
-    return values if space is None or space == but else to_host(values)
+def on_host(array: Any, but: Namespace | None = None) -> Any:
+    """Return an array as a NumPy array if it would stay on a device, else as it is.
+
+    Arrays that are where `but` is stay there.
+    """
+    space = namespace_of(array)
+    return array if space is None or space == but else to_host(array)
 
 
 def detached(array: Any) -> Any:

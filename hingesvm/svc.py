@@ -12,12 +12,15 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 
 from hingesvm._base import BaseHingeSVC
+from hingesvm._namespace import Namespace, namespace_of, on_host, to_host
 from hingesvm.losses import MarginLoss, MulticlassLoss
 from hingesvm.penalties import Penalty
 from hingesvm.problems.start import Start
 from hingesvm.solvers import Method
 from hingesvm.training.arguments import explains_arguments
+from hingesvm.training.arrays import ArrayTraining, warn_of_host, why_on_host
 from hingesvm.training.batches import BatchReader
+from hingesvm.training.blocks import LastModel
 from hingesvm.training.callbacks import begin_fit
 from hingesvm.training.docstrings import documented_by
 from hingesvm.training.parameters import BOOLEAN, HingeParameters
@@ -247,12 +250,16 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
             than their spread.
         """
         with unchanged_on_error(self):
-            rows, labels, weights = checked_input(self, X, y, sample_weight)
-            kept = None
-            if weights is not None and not np.all(weights):
-                kept = np.flatnonzero(weights)
-            training = Training.build(self, rows, labels, weights)
-            self._train(training, rows.n_rows, kept, (X, y, sample_weight))
+            space = namespace_of(X)
+            if space is None:
+                rows, labels, weights = checked_input(self, X, y, sample_weight)
+                kept = None
+                if weights is not None and not np.all(weights):
+                    kept = np.flatnonzero(weights)
+                training = Training.build(self, rows, labels, weights)
+                self._train(training, rows.n_rows, kept, (X, y, sample_weight))
+            else:
+                self._fit_arrays(space, X, y, sample_weight)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -328,6 +335,51 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
             self._train(training, reader.n_samples, reader.kept, given)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = why_on_host(self, 3) is None
+        return tags
+
+    def _fit_arrays(self, space: Namespace, X: Any, y: Any, sample_weight: Any) -> None:
+        """Train on arrays of another library, where X is."""
+        found = ArrayTraining(self, space, X, y, sample_weight)
+        why = why_on_host(self, len(found.classes))
+        if why is not None:
+            warn_of_host(self, space, why)
+            given = [on_host(values) for values in (X, y, sample_weight)]
+            rows, labels, weights = checked_input(self, *given)
+            kept = None if found.kept is None else to_host(found.kept)
+            training = Training.build(self, rows, labels, weights)
+            self._train(training, rows.n_rows, kept, (X, y, sample_weight))
+        else:
+            last = None
+            if self._is_warm(found.classes, found.rows.n_features):
+                coef, intercept = self._dense_coef(), to_host(self.intercept_)
+                last = LastModel(found.classes, coef, intercept)
+            task = begin_fit(self, X, y, sample_weight, **found.training.tasks)
+            trained, duals = found.train(self.C, last, task, keep_duals=self.warm_start)
+            self._set_model(found.classes, trained)
+            end_stream(self)
+            if duals is not None:
+                self.dual_coef_, self._dual_costs = duals, trained.costs
+            elif hasattr(self, "dual_coef_"):
+                del self.dual_coef_, self._dual_costs
+            if task is not None:
+                task.end(dict)
+            rows = found.training.rows if trained.converged else found.some_rows
+            warn_if_not_converged(rows, trained, self.tol, self.max_iter, self.solver)
+        self.classes_ = found.labels
+        for name in ("coef_", "intercept_", "dual_coef_"):
+            if isinstance(getattr(self, name, None), np.ndarray):
+                setattr(self, name, space.asarray(getattr(self, name)))
+
+    def _is_warm(self, classes: NDArray[Any], n_features: int) -> bool:
+        """Whether the next fit starts here, having the same classes and columns."""
+        if not (self.warm_start and hasattr(self, "dual_coef_")):
+            return False
+        same = np.array_equal(classes, to_host(self.classes_))
+        return bool(same and self.coef_.shape[1] == n_features)
+
     def _train(
         self,
         training: Training,
@@ -371,14 +423,13 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
         There are warm starts if the last fit had the same classes and columns, and the
         rows are the same or some were added at the end.
         """
-        if not (self.warm_start and hasattr(self, "dual_coef_")):
+        if not self._is_warm(training.classes, training.rows.n_features):
             return None
-        last = KeptDuals(self.dual_coef_, self._dual_costs)
-        same = np.array_equal(training.classes, self.classes_)
-        same &= last.signed.shape[1] <= n_samples
-        same &= len(last.signed) == len(training.targets)
-        if not same or self.coef_.shape[1] != training.rows.n_features:
+        last = KeptDuals(to_host(self.dual_coef_), self._dual_costs)
+        same = last.signed.shape[1] <= n_samples
+        if not (same and len(last.signed) == len(training.targets)):
             return None
+        intercept = to_host(self.intercept_)
         return last.starts(
-            training, self.C, self._dense_coef(), self.intercept_, n_samples, kept
+            training, self.C, self._dense_coef(), intercept, n_samples, kept
         )

@@ -109,7 +109,7 @@ class _OnDevice(Arithmetic):
         self.zero = space.asarray(0.0, space.widest)
 
     def floats(self, values: Any) -> Any:
-        return self.space.floats(values)
+        return self.space.as_floats(values)
 
     def known(self, number: float) -> float:
         if number == 0.0 or np.isinf(number):
@@ -130,7 +130,7 @@ class _OnDevice(Arithmetic):
         return int(self.xp.min(numbers)), int(self.xp.max(numbers))
 
     def indices(self, array: Any) -> Any:
-        return self.xp.astype(array, self.space.indexing, copy=False)
+        return self.xp.astype(array, self.space.integer, copy=False)
 
     def by_row(self, name: str, matrix: Any) -> Any:
         return getattr(self.xp, name)(matrix, axis=1)
@@ -138,7 +138,7 @@ class _OnDevice(Arithmetic):
     def entries(self, matrix: Any, codes: Any) -> Any:
         n_rows, n_columns = matrix.shape
         starts = self.xp.arange(
-            n_rows, dtype=self.space.indexing, device=self.space.device
+            n_rows, dtype=self.space.integer, device=self.space.device
         )
         flat = self.xp.reshape(matrix, (-1,))
         return self.xp.take(flat, starts * n_columns + codes)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from hingesvm._namespace import hosted, to_host
+from hingesvm._namespace import on_host, to_host
 from hingesvm.losses._arithmetic import Arithmetic, arithmetic_of
 
 __all__ = ["check_labels", "check_scores", "check_weights"]
@@ -37,7 +37,7 @@ def check_labels(y: Any, shape: tuple[int, int], on: Arithmetic) -> Any:
         raise TypeError(
             "y is sparse: pass integer codes, or encoded labels y.toarray()."
         )
-    array = hosted(y, but=on.space)
+    array = on_host(y, but=on.space)
     # Labels of the host stay there until they are codes.
     beside = arithmetic_of(array)
     if beside.space is None:
@@ -94,7 +94,7 @@ def check_weights(sample_weight: Any, n_samples: int, on: Arithmetic) -> Any:
     """Return a weight for each row, where the scores are, or None for equal ones."""
     if sample_weight is None:
         return None
-    weights = hosted(sample_weight, but=on.space)
+    weights = on_host(sample_weight, but=on.space)
     weights = _as_floats(weights, "sample_weight", arithmetic_of(weights))
     if weights.shape != (n_samples,):
         raise ValueError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hingesvm._namespace import Namespace, hosted
+from hingesvm._namespace import Namespace, on_host
 from hingesvm.metrics._sums import Sums
 
 __all__ = ["device_sums", "exact_sum"]
@@ -27,9 +27,9 @@ _FEWEST_BITS = 8
 class _Scales:
     """Exponents of 2 by which numbers of a dtype are kept from overflow.
 
-    Two factors of ``2**step`` bring any number to within ``2**(step / 2)`` of 1. Squares
-    of hinges up to ``2**large`` are finite, and those of larger ones after division by
-    ``2**far``.
+    Two factors of ``2**step`` bring any number to within ``2**(step / 2)`` of 1.
+    Squares of hinges up to ``2**large`` are finite, and those of larger ones after
+    division by ``2**far``.
     """
 
     step: int
@@ -67,7 +67,7 @@ def device_sums(space: Namespace, hinges: Any, weights: Any, *, squared: bool) -
         if isinstance(exponents, int):
             total = exact_sum(space, losses) * Fraction(2) ** exponents
         else:
-            for exponent in hosted(xp.unique_values(exponents)).tolist():
+            for exponent in on_host(xp.unique_values(exponents)).tolist():
                 group = xp.where(exponents == exponent, losses, 0.0)
                 total += exact_sum(space, group) * Fraction(2) ** exponent
     return Sums(total, mass, overflows)
@@ -79,7 +79,7 @@ def exact_sum(space: Namespace, numbers: Any) -> Fraction:
     Their leading bits are summed as integers, and then those of what remains.
     """
     xp, n_rows = space.xp, numbers.shape[0]
-    bits = xp.iinfo(space.indexing).bits - 1 - n_rows.bit_length()
+    bits = xp.iinfo(space.integer).bits - 1 - n_rows.bit_length()
     if bits < _FEWEST_BITS and n_rows > 1:
         half = n_rows // 2
         return exact_sum(space, numbers[:half]) + exact_sum(space, numbers[half:])
@@ -87,7 +87,7 @@ def exact_sum(space: Namespace, numbers: Any) -> Fraction:
     while (largest := float(xp.max(numbers))) > 0.0:
         shift = bits - math.frexp(largest)[1]
         whole = xp.floor(_times_power(numbers, shift))
-        count = int(xp.sum(xp.astype(whole, space.indexing)))
+        count = int(xp.sum(xp.astype(whole, space.integer)))
         if not count:
             break  # the device takes numbers as small as these for 0
         total += count * Fraction(2) ** -shift
@@ -103,7 +103,7 @@ def _losses(
     is_far = xp.max(hinges, axis=1) > 2.0**scales.large
     if xp.any(is_far):
         hinges = xp.where(is_far[:, None], hinges * 2.0**-scales.far, hinges)
-        exponents = scales.far * xp.astype(is_far, space.indexing)
+        exponents = scales.far * xp.astype(is_far, space.integer)
     if squared:
         hinges, exponents = hinges * hinges, 2 * exponents
     return _row_sums(hinges), exponents
@@ -131,7 +131,7 @@ def _near_1(space: Namespace, numbers: Any, step: int) -> tuple[Any, Any]:
             break
         raised = xp.where(is_small, numbers * 2.0**step, numbers)
         numbers = xp.where(is_large, numbers * 2.0**-step, raised)
-        large, small = (xp.astype(is_, space.indexing) for is_ in (is_large, is_small))
+        large, small = (xp.astype(is_, space.integer) for is_ in (is_large, is_small))
         exponents = exponents + step * (large - small)
     return numbers, exponents
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from hingesvm._namespace import Namespace, hosted, namespace_of
+from hingesvm._namespace import Namespace, namespace_of, on_host
 
 __all__ = [
     "IGNORED",
@@ -52,10 +52,10 @@ def vector(
     and is in the widest floats for a `dtype`.
     """
     check_sequence(values, name)
-    values = hosted(values, but=space)
+    values = on_host(values, but=space)
     try:
         if dtype is not None and space is not None and namespace_of(values) == space:
-            values, dtype = space.floats(values), space.widest
+            values, dtype = space.as_floats(values), space.widest
         column = column_or_1d(values, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be taken as a vector: {error}") from error
@@ -109,7 +109,7 @@ def encode(
     """
     labels = vector(y_true, "y_true", space=space)
     if not _can_be_sorted(labels):
-        labels = hosted(labels)
+        labels = on_host(labels)
     rows = _candidates(labels, ignore_label)
     distinct, inverse = _unique(labels[rows], "y_true")
     counted = [label for label in distinct if not _equal(label, ignore_label)]
@@ -179,7 +179,7 @@ def _unique_on(space: Namespace, labels: Any, name: str) -> tuple[list[Any], Any
     _refuse_nan(xp.any(numbers != numbers), name)
     distinct = xp.sort(xp.unique_values(numbers))
     inverse = xp.searchsorted(distinct, numbers)
-    found = hosted(distinct)
+    found = on_host(distinct)
     if xp.isdtype(labels.dtype, "bool"):
         found = found.astype(bool)
     return found.tolist(), inverse
@@ -200,9 +200,9 @@ def _sorted_as(space: Namespace, labels: Any) -> Any:
     if xp.isdtype(dtype, "real floating"):
         return space.widest
     whole = xp.isdtype(dtype, "integral")
-    if whole and xp.iinfo(dtype).max > xp.iinfo(space.indexing).max:
+    if whole and xp.iinfo(dtype).max > xp.iinfo(space.integer).max:
         return None
-    return space.indexing if whole or xp.isdtype(dtype, "bool") else None
+    return space.integer if whole or xp.isdtype(dtype, "bool") else None
 
 
 def _refuse_nan(has_nan: Any, name: str) -> None:

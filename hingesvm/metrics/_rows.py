@@ -70,7 +70,7 @@ def read_rows(
     space = namespace_of(pred_decision)
     codes, n_classes = encode(y_true, classes, ignore_label, space)
     if space is not None:
-        pred_decision = space.floats(detached(pred_decision))
+        pred_decision = space.as_floats(detached(pred_decision))
     decisions = check_array(
         pred_decision,
         dtype=np.float64 if space is None else space.widest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from hingesvm._namespace import namespace_of, to_host
 from hingesvm.rows.copied import Matrix
 
 __all__ = ["float_types", "native", "readable"]
@@ -38,6 +40,16 @@ def native(X: Any) -> Any:
         return X
     if sp.issparse(X):
         return X
+    space = namespace_of(X)
+    if space is not None:
+        warnings.warn(
+            f"X, an array of {space.name} on {space.device}, is copied to the host: "
+            "what HingeSVC.fit does with neither joint losses nor l1_ratio is all that "
+            "stays on a device.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return to_host(X)
     if callable(getattr(X, "collect", None)) and not hasattr(X, "__len__"):
         raise TypeError(
             f"X is {type(X).__name__}, whose rows are not in memory: pass X.collect()."

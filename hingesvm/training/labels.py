@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
+from hingesvm._namespace import on_host
+
 __all__ = ["class_labels", "encode_labels", "plain", "two_classes", "with_objects"]
 
 # Labels are encoded in pieces of this size, which an interrupt waits for.
@@ -85,8 +87,10 @@ def two_classes(y: NDArray[Any]) -> NDArray[Any] | None:
 def with_objects(y: Any) -> Any:
     """Return labels, as an array of objects if they are of NumPy's StringDType.
 
-    Others stay as they are; scikit-learn cannot tell labels of that dtype apart.
+    Others stay as they are; scikit-learn cannot tell labels of that dtype apart. Those
+    on a device come to the host.
     """
+    y = on_host(y)
     is_of_strings = getattr(getattr(y, "dtype", None), "kind", "") == "T"
     return np.asarray(y).astype(object) if is_of_strings else y
 

@@ -16,6 +16,7 @@ from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
+from hingesvm._namespace import on_host
 from hingesvm.rows.contract import Rows
 from hingesvm.rows.copied import Matrix
 from hingesvm.rows.csr import no_such_column
@@ -190,6 +191,7 @@ def check_sample_weight(
     """
     if sample_weight is None:
         return None
+    sample_weight = on_host(sample_weight)
     is_scalar = isinstance(sample_weight, Real)
     if is_scalar or (isinstance(sample_weight, np.ndarray) and sample_weight.ndim == 0):
         sample_weight = np.full(n_samples, sample_weight)

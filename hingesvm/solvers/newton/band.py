@@ -11,11 +11,11 @@ from hingesvm.problems.binary import Problem
 from hingesvm.solvers.newton.rounds import Rounds
 from hingesvm.solvers.newton.starts import BandStart, NewtonStart
 from hingesvm.solvers.newton.until import newton_until
-from hingesvm.solvers.progress import Progress, ProgressOf
+from hingesvm.solvers.progress import ProgressOf
 from hingesvm.solvers.sweeping.blocks import sweep_band
 from hingesvm.solvers.sweeping.steps import work_of_sweep
 
-__all__ = ["GOAL_READ", "SAMPLE_GOAL", "solve_band"]
+__all__ = ["GOAL_READ", "SAMPLE_GOAL", "begin_band", "end_band", "solve_band"]
 
 Float64Array = NDArray[np.float64]
 
@@ -60,20 +60,12 @@ def solve_band(
     sharpest : float, optional
         That to which a first band is solved at most.
     """
-    problem, survey = progress.problem, rounds.survey
-    first, w_of_duals, last_gap = taken, survey.w_of_duals, rounds.gap
+    survey = rounds.survey
+    first, w_of_duals = taken, survey.w_of_duals
     if rounds.is_centred:
         first = 0.5 * part.bound
         w_of_duals = part.combine(first)
-        last_gap = SAMPLE_GOAL
-        rounds.is_centred = False
-    if sharpest is None:
-        sharpest = GOAL_READ if problem.rows.reads_in_passes else SAMPLE_GOAL
-    target = max(_ENOUGH * goal, min(sharpest, _SHARPER * last_gap))
-    steps = rounds.steps if rounds.seed is None else progress.max_iter
-    limit = min(progress.max_iter, progress.n_iter + steps)
-    inner = Progress(part, target, limit, progress.n_iter)
-    inner.work, inner.budget = progress.work, progress.budget
+    inner, floor = begin_band(progress, rounds, part, goal, sharpest)
     start = BandStart(
         first,
         survey.w,
@@ -82,19 +74,49 @@ def solve_band(
         shortfall=shortfall,
         rho=rounds.rho,
     )
+    if rounds.seed is not None:
+        end = sweep_band(inner, start, rounds.seed, inner.tol)
+    else:
+        end = newton_until(inner, start, inner.tol, floor)
+    end_band(progress, rounds, inner, end.rho)
+    return end
+
+
+def begin_band(
+    progress: ProgressOf[Any],
+    rounds: Rounds,
+    part: Any,
+    goal: float,
+    sharpest: float | None = None,
+) -> tuple[ProgressOf[Any], float]:
+    """Return the progress on a band, whose tolerance is its goal, and its floor.
+
+    The parameters are those of `solve_band`; the floor is that of ``newton_until``.
+    """
+    problem, survey, last_gap = progress.problem, rounds.survey, rounds.gap
+    if rounds.is_centred:
+        last_gap = SAMPLE_GOAL
+        rounds.is_centred = False
+    if sharpest is None:
+        sharpest = GOAL_READ if problem.rows.reads_in_passes else SAMPLE_GOAL
+    target = max(_ENOUGH * goal, min(sharpest, _SHARPER * last_gap))
+    steps = rounds.steps if rounds.seed is None else progress.max_iter
+    limit = min(progress.max_iter, progress.n_iter + steps)
+    inner = ProgressOf(part, target, limit, progress.n_iter)
+    inner.work, inner.budget = progress.work, progress.budget
     floor = _LOST * problem.primal_of(survey.w, survey.intercept, survey.loss)
     if progress.best is not None:
         floor = max(floor, progress.best.dual)
-    if rounds.is_wary:
-        floor = np.inf
-    if rounds.seed is not None:
-        end = sweep_band(inner, start, rounds.seed, target)
-    else:
-        end = newton_until(inner, start, target, floor)
+    return inner, np.inf if rounds.is_wary else floor
+
+
+def end_band(
+    progress: ProgressOf[Any], rounds: Rounds, inner: ProgressOf[Any], rho: float
+) -> None:
+    """Take into account what a band has taken, and the step that it ended with."""
     progress.n_iter = inner.n_iter
-    rounds.is_cut_short = inner.is_over and not inner.relative_gap <= target
+    rounds.is_cut_short = inner.is_over and not inner.relative_gap <= inner.tol
     # And the look at all rows that follows.
-    progress.work = inner.work + work_of_sweep(problem.rows)
+    progress.work = inner.work + work_of_sweep(progress.problem.rows)
     # A band whose rows could hardly move says little of what suits the next one.
-    rounds.rho = min(end.rho, _LARGEST_GROWTH * rounds.rho)
-    return end
+    rounds.rho = min(rho, _LARGEST_GROWTH * rounds.rho)

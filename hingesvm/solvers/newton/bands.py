@@ -34,6 +34,7 @@ from hingesvm.solvers.progress import Progress
 from hingesvm.solvers.survey import COARSE, Survey, survey_rows
 
 __all__ = [
+    "COLD_RHO",
     "LEAST_BAND",
     "LEAST_OF_CLASS",
     "LEAST_ROWS",
@@ -41,10 +42,12 @@ __all__ = [
     "RHO_OF_SAMPLE",
     "RHO_OF_SWEEPS",
     "ROWS_PER_COLUMN",
+    "STEEP",
     "STEPS_READ",
     "band_until",
     "nest",
     "rows_wanted",
+    "sample_of",
     "scales_of",
 ]
 
@@ -83,7 +86,7 @@ _STEPS_OF_SAMPLE, _STEPS_OF_SWEEPS = 12, 4
 _MORE_IF_KINKED = 4
 # Rows near a kink, for a line search over all rows, are within one part in this
 # (docs/experiments.md#constants).
-_STEEP = 100.0
+STEEP = 100.0
 # Relative gap from which a start's dual variables mislead, as where the weights of rows
 # have changed: those at their bound no longer cancel (docs/experiments.md#warm-starts).
 _MISLED = 0.02
@@ -91,7 +94,7 @@ _MISLED = 0.02
 # Proximal steps: long ones make inner problems hard, of short ones it takes more
 # (docs/experiments.md#few-passes-samples-and-bands).
 # The first, in units of the costs: after a sample, after sweeps, and after nothing.
-RHO_OF_SAMPLE, RHO_OF_SWEEPS, _COLD_RHO = 20.0, 2.0, 2.0
+RHO_OF_SAMPLE, RHO_OF_SWEEPS, COLD_RHO = 20.0, 2.0, 2.0
 
 # By how much rows are longer than a norm in float32 says, at most.
 _LONGER = 1.1
@@ -113,7 +116,7 @@ def nest(progress: Progress, seed: int) -> WeightsStart | None:
     size = problem.n_rows // factor
     if size < least:
         return None
-    rows = _sample(problem.n_rows, seed, factor)
+    rows = sample_of(problem.n_rows, seed, factor)
     positive = int(np.count_nonzero(problem.signs[rows] > 0))
     if min(positive, len(rows) - positive) < LEAST_OF_CLASS:
         return None
@@ -133,7 +136,7 @@ def _factor(rows: Rows) -> int:
     return max(factor, -(-rows.n_rows // rows.most_at_once))
 
 
-def _sample(n_rows: int, seed: int, factor: int | None = None) -> IndexArray:
+def sample_of(n_rows: int, seed: int, factor: int | None = None) -> IndexArray:
     """Return one row at random out of each `factor` that follow each other."""
     factor = _FACTOR if factor is None else factor
     first = np.arange(0, n_rows - factor + 1, factor, dtype=np.intp)
@@ -202,7 +205,7 @@ def _cold_start(problem: Problem) -> Start:
     # In the middle of its box, the smoothed kink is nearest to the sharp one.
     zero = np.zeros(problem.rows.n_features)
     shortfall = np.ones(problem.n_rows)
-    return BandStart(0.5 * problem.bound, zero, shortfall=shortfall, rho=_COLD_RHO)
+    return BandStart(0.5 * problem.bound, zero, shortfall=shortfall, rho=COLD_RHO)
 
 
 def _first_round(
@@ -385,7 +388,7 @@ def _line_search(problem: Problem, survey: Survey, ahead: Survey) -> float:
     """Return the part of the way, at most all of it, that lowers the objective most."""
     part = step_length(
         problem,
-        smoothed(problem.bound, problem.curvature, _STEEP),
+        smoothed(problem.bound, problem.curvature, STEEP),
         (survey.w, survey.intercept),
         (ahead.w - survey.w, ahead.intercept - survey.intercept),
         survey.shortfall,

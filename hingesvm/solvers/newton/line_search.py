@@ -9,14 +9,14 @@ from hingesvm.kernels.build import _vectors
 from hingesvm.problems.binary import Problem
 from hingesvm.solvers.sparse.line_search import length_with_kinks
 
-__all__ = ["step_length"]
+__all__ = ["FLAT", "step_length"]
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
 # Derivative along a line, as a part of that at its start, that counts as 0: a smaller
 # one takes more trials and saves no steps (docs/experiments.md#constants).
-_FLAT = 1e-3
+FLAT = 1e-3
 
 
 def step_length(
@@ -67,7 +67,7 @@ def step_length(
             length,
             1.0,
             0.0,
-            _FLAT,
+            FLAT,
             0.0,
         )
         return float(t), float(at_start)

@@ -17,7 +17,16 @@ from hingesvm.problems.certificate import Certificate
 from hingesvm.rows.contract import Rows
 from hingesvm.solvers.progress import ProgressOf
 
-__all__ = ["GROWTH", "LARGEST_RHO", "Growth", "first_rho", "rho_of_smooth", "units"]
+__all__ = [
+    "GROWTH",
+    "LARGEST_RHO",
+    "Growth",
+    "first_rho",
+    "long_rho",
+    "rho_of_smooth",
+    "uneven",
+    "units",
+]
 
 Float64Array = NDArray[np.float64]
 
@@ -59,12 +68,17 @@ def units(rows: Rows, cost: Float64Array) -> Float64Array:
     squares = rows.squared_norms()
     # The shortest row tells it of most data without a search for the median.
     longest = rows.longest_square()
-    if not longest > _UNEVEN * float(squares.min()):
+    if not uneven(longest, float(squares.min())):
         return cost
-    if not longest > _UNEVEN * float(np.median(squares)):
+    if not uneven(longest, float(np.median(squares))):
         return cost
     with np.errstate(divide="ignore"):
         return np.minimum(cost, 1.0 / squares)
+
+
+def uneven(longest: float, typical: float) -> bool:
+    """Whether rows differ much in length, given two squared ones."""
+    return longest > _UNEVEN * typical
 
 
 def first_rho(problem: Problem, unit: Float64Array, alpha: Float64Array) -> float:
@@ -89,7 +103,11 @@ def rho_of_smooth(problem: Problem, unit: Float64Array) -> float:
     """
     if problem.has_kink:
         return 0.0
-    stiffness = 1.0 / float(np.median(unit * problem.curvature))
+    return long_rho(1.0 / float(np.median(unit * problem.curvature)))
+
+
+def long_rho(stiffness: float) -> float:
+    """Return that step, given the typical curvature of losses in units of costs."""
     return _LONG * stiffness if stiffness < _SMOOTH else 0.0
 
 

@@ -12,7 +12,7 @@ from hingesvm.problems.binary import Problem
 from hingesvm.solvers.newton.proximal import GROWTH
 from hingesvm.solvers.survey import Survey
 
-__all__ = ["PATIENCE", "Rounds"]
+__all__ = ["FARTHER", "PATIENCE", "Rounds"]
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -26,7 +26,7 @@ _FEW = 0.01
 # Bands: wide ones take longer, of narrow ones it takes more, each with a pass over all
 # rows (docs/experiments.md#few-passes-samples-and-bands).
 # Factor of the reach of rows that have crossed a kink unforeseen.
-_FARTHER = 4.0
+FARTHER = 4.0
 # Rounds: with long ones steps are taken in vain on a wrong band, with short ones passes
 # over all rows (docs/experiments.md#few-passes-samples-and-bands).
 # Part of the gap that a round leaves which brought hardly anything, so that one that
@@ -172,7 +172,7 @@ class Rounds:
             ahead.packed.places,
             problem.bound,
             problem.curvature,
-            _FARTHER,
+            FARTHER,
             self.reach,
         )
 

@@ -34,6 +34,7 @@ from hingesvm.solvers.sweeping.steps import work_of_sweep
 
 __all__ = [
     "LARGEST_SYSTEM",
+    "LARGEST_TRACE",
     "LEAST_PIVOT",
     "NewtonSystem",
     "add_to_diagonal",
@@ -59,7 +60,7 @@ _FEW_COLUMNS = 64
 # Columns from which products take most of the time, and the trace of the Hessian up
 # to which single precision is good enough for them, against the 1 on its diagonal: with
 # more of it steps are less good, with less they take twice the time.
-_MANY_COLUMNS, _LARGEST_TRACE = 128, 1e7
+_MANY_COLUMNS, LARGEST_TRACE = 128, 1e7
 # Errors in margins from which products of rows may be too coarse, and the ratio of the
 # scales of columns from which those of columns are better: larger ones leave steps that
 # go astray, smaller ones take longer to solve what was solved.
@@ -277,7 +278,7 @@ def _by_columns(system: NewtonSystem) -> tuple[Float64Array, float]:
     single = False
     if _has_many_columns(rows):
         trace = float(system.slope @ rows.squared_norms()[system.free])
-        single = trace < _LARGEST_TRACE
+        single = trace < LARGEST_TRACE
     if system.kept is None:
         hessian = rows.gram(system.free, system.slope, bordered=bordered, single=single)
     else:

@@ -23,6 +23,8 @@ through ``rows`` alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,19 +33,13 @@ from hingesvm.problems.certificate import NOTHING, Certificate
 from hingesvm.problems.penalized import PenalizedProblem
 from hingesvm.problems.start import Start
 from hingesvm.rows.inner import KeptInnerProducts
-from hingesvm.solvers.newton.line_search import step_length
 from hingesvm.solvers.newton.narrow import DRIFT, Narrow, is_narrow
 from hingesvm.solvers.newton.products import KeptProducts
 from hingesvm.solvers.newton.proximal import Growth, first_rho, rho_of_smooth, units
 from hingesvm.solvers.newton.starts import BandStart, InterruptedStart, NewtonStart
-from hingesvm.solvers.newton.state import State, settle
-from hingesvm.solvers.newton.system import (
-    NewtonSystem,
-    keeps_products,
-    newton_direction,
-    work_of_step,
-)
-from hingesvm.solvers.progress import Progress
+from hingesvm.solvers.newton.state import Iterate, State
+from hingesvm.solvers.newton.system import keeps_products
+from hingesvm.solvers.progress import Progress, ProgressOf
 from hingesvm.solvers.sparse.direction import (
     Curvature,
     bend_after,
@@ -52,7 +48,12 @@ from hingesvm.solvers.sparse.direction import (
 )
 from hingesvm.solvers.sparse.few import FewColumns, has_few
 
-__all__ = ["LITTLE", "MAX_INNER_AT_END", "newton_until"]
+__all__ = [
+    "LITTLE",
+    "MAX_INNER_AT_END",
+    "newton_until",
+    "solve_inner_problems",
+]
 
 Float64Array = NDArray[np.float64]
 
@@ -114,7 +115,7 @@ def newton_until(
             state.close()
         state = _begin(progress.problem, progress.start(), is_plain=True)
     assert isinstance(state, State)
-    _go_on(progress, state, goal, floor)
+    solve_inner_problems(progress, state, goal, floor)
     return _end(progress, state, goal, floor)
 
 
@@ -167,8 +168,10 @@ def _end(
     )
 
 
-def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
-    """Solve one inner problem after the other."""
+def solve_inner_problems(
+    progress: ProgressOf[Any], state: Iterate, goal: float, floor: float
+) -> None:
+    """Solve one inner problem after the other, as `newton_until` does from a start."""
     problem = progress.problem
     growth, left = Growth(has_flat=problem.has_flat), _LAST_ONES
     few = None
@@ -178,7 +181,7 @@ def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
     while not progress.exhausted and growth.patience and left:
         limit = MAX_INNER_AT_END if progress.converged else _MAX_INNER
         left -= progress.relative_gap <= NOTHING
-        if few is not None:
+        if few is not None and isinstance(state, State):
             steps, solved = few.minimise(progress, state, goal, floor, limit)
         else:
             steps, solved = _minimise_inner(progress, state, goal, floor, limit)
@@ -191,14 +194,11 @@ def _go_on(progress: Progress, state: State, goal: float, floor: float) -> None:
         previous = best
         anchor = state.alpha
         if not solved and _has_strayed(problem, state, best):
-            # That of the origin is one number for all rows.
-            anchor = np.ascontiguousarray(best.alpha)
-            shortfall = 1.0 - problem.margins(best.w, best.intercept)
-            state.go_to(best.w, best.intercept, shortfall)
+            anchor = state.go_back(best)
         state.take_anchor(anchor, state.rho * factor)
 
 
-def _has_strayed(problem: Problem, state: State, best: Certificate) -> bool:
+def _has_strayed(problem: Problem, state: Iterate, best: Certificate) -> bool:
     """Whether the objective has risen by more than the gap."""
     primal = problem.primal_of(state.w, state.intercept, state.loss)
     return primal - best.primal > best.gap
@@ -267,15 +267,14 @@ def _begin(problem: Problem, start: Start, *, is_plain: bool = False) -> State |
 
 
 def _minimise_inner(
-    progress: Progress, state: State, goal: float, floor: float, limit: int
+    progress: ProgressOf[Any], state: Iterate, goal: float, floor: float, limit: int
 ) -> tuple[int, bool]:
     """Minimise Psi by Newton steps; return how many, and whether it was solved."""
     problem = progress.problem
     if progress.relative_gap < DRIFT or state.is_noisy:
-        state.w_of_duals = problem.combine(state.alpha)
-        state.shortfall = 1.0 - problem.margins(state.w, state.intercept)
+        state.refresh()
     for steps in range(limit):
-        certificate = _certificate(problem, state)
+        certificate = state.certificate()
         progress.record(certificate)
         if progress.exhausted or progress.relative_gap <= goal:
             return steps, True
@@ -294,13 +293,13 @@ def _minimise_inner(
                 continue
             return steps, True
         direction, turn, decrement = step
-        length = _line_search(problem, state, direction, turn)
+        length = state.go_along(direction, turn)
         bend = state.bend
         if problem.has_flat:
             state.bend = bend_after(bend, length)
         if not length > 0.0:
             return steps, decrement <= allowed
-        settle(problem, state)
+        state.settle()
         enough = LITTLE * allowed
         if problem.penalty is not None:
             # The decrement of a proximal step is known with the step, which is then
@@ -310,12 +309,12 @@ def _minimise_inner(
         if decrement <= enough and bend:
             state.bend = 0.0
         elif decrement <= enough and _is_nearly_feasible(problem, state, allowed):
-            progress.record(_certificate(problem, state))
+            progress.record(state.certificate())
             return steps + 1, True
     return limit, False
 
 
-def _is_nearly_feasible(problem: Problem, state: State, allowed: float) -> bool:
+def _is_nearly_feasible(problem: Problem, state: Iterate, allowed: float) -> bool:
     """Whether it costs D little to scale the dual variables until they are feasible."""
     part = problem.feasible_part(state.w_of_duals)
     if part == 1.0:
@@ -325,7 +324,7 @@ def _is_nearly_feasible(problem: Problem, state: State, allowed: float) -> bool:
 
 
 def _step(
-    progress: Progress, state: State, pull: float, allowed: float
+    progress: ProgressOf[Any], state: Iterate, pull: float, allowed: float
 ) -> tuple[Float64Array, float, float] | None:
     """Return a Newton step and its decrement, or None where there is no need of one.
 
@@ -333,7 +332,7 @@ def _step(
     all along.
     """
     problem = progress.problem
-    if state.curvature is not None:
+    if state.curvature is not None and isinstance(state, State):
         step = penalized_step(
             state.curvature,
             state.w,
@@ -352,45 +351,7 @@ def _step(
     gradient = state.w - state.w_of_duals
     if float(gradient @ gradient) + pull * pull <= allowed:
         return None
-    slope = state.pace[state.free]
-    system = NewtonSystem(
-        problem, state.free, slope, gradient, pull, state.kept, state.inner
-    )
-    direction, turn = newton_direction(system)
+    direction, turn, work = state.newton_direction(gradient, pull)
     progress.n_iter += 1
-    progress.work += work_of_step(system)
-    if state.inner is not None:
-        progress.work += state.inner.take_work()
+    progress.work += work
     return direction, turn, abs(float(gradient @ direction) + pull * turn)
-
-
-def _certificate(problem: Problem, state: State) -> Certificate:
-    """Return the certificate of the present iterate; needs no pass over X."""
-    dual = problem.dual_of(state.w_of_duals, state.gain, state.imbalance)
-    if problem.intercept_rule == "free":
-        # About what a repair of rounding errors in sum a_i y_i = 0 would cost.
-        dual -= abs(state.imbalance) * (2.0 + abs(state.intercept))
-    primal = problem.primal_of(state.w, state.intercept, state.loss)
-    return Certificate(state.w, state.intercept, state.alpha, primal, dual)
-
-
-def _line_search(
-    problem: Problem, state: State, direction: Float64Array, turn: float
-) -> float:
-    """Go to the minimum of Psi along a direction; return how far, 0 if nowhere."""
-    change = problem.margins(direction, turn)
-    t = step_length(
-        problem,
-        (state.rest, state.pace),
-        (state.w, state.intercept),
-        (direction, turn),
-        state.shortfall,
-        change,
-    )
-    if not t > 0.0:
-        return 0.0
-    state.w = problem.moved(state.w, t, direction)
-    state.intercept += t * turn
-    change *= t
-    state.shortfall -= change
-    return t

@@ -1,0 +1,1 @@
+"""Rows of an array on a device: bands of rows and Newton steps in its own library."""
