@@ -53,6 +53,8 @@ def vector(
     """
     check_sequence(values, name)
     values = on_host(values, but=space)
+    if not isinstance(values, (list, tuple)) and not hasattr(values, "shape"):
+        values = np.asarray(values)  # scikit-learn may refuse a range
     try:
         if dtype is not None and space is not None and namespace_of(values) == space:
             values, dtype = space.as_floats(values), space.widest
