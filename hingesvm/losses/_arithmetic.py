@@ -42,6 +42,10 @@ class Arithmetic:
         """Return the values in the widest floats."""
         return np.asarray(values, dtype=np.float64)
 
+    def array(self, values: Any) -> Any:
+        """Return as an array what arithmetic may have made a scalar."""
+        return np.asarray(values)
+
     def known(self, number: float) -> float:
         """Return the finite or infinite number as near as the dtype comes to it."""
         return number
@@ -110,6 +114,9 @@ class _OnDevice(Arithmetic):
 
     def floats(self, values: Any) -> Any:
         return self.space.as_floats(values)
+
+    def array(self, values: Any) -> Any:
+        return values
 
     def known(self, number: float) -> float:
         if number == 0.0 or np.isinf(number):

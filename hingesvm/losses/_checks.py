@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from hingesvm._namespace import on_host, to_host
+from hingesvm._namespace import detached, on_host, to_host
 from hingesvm.losses._arithmetic import Arithmetic, arithmetic_of
 
 __all__ = ["check_labels", "check_scores", "check_weights"]
@@ -105,8 +105,8 @@ def check_weights(sample_weight: Any, n_samples: int, on: Arithmetic) -> Any:
         weights = on.space.asarray(weights, on.space.widest)
     if on.xp.any(weights < 0.0):
         raise ValueError(
-            f"sample_weight must be non-negative, got {on.xp.min(weights)}: use "
-            "weight 0 to leave out a row."
+            f"sample_weight must be non-negative, got {float(on.xp.min(weights))}: "
+            "use weight 0 to leave out a row."
         )
     return weights
 
@@ -117,8 +117,8 @@ def _as_floats(
     """Return the values as an array of their shape in the widest floats."""
     if on.space is not None:
         values = on.floats(values)
-    return check_array(
-        values,
+    checked = check_array(
+        values if on.space is None else detached(values),
         dtype=on.dtype,
         ensure_2d=False,
         allow_nd=True,
@@ -126,3 +126,5 @@ def _as_floats(
         ensure_all_finite=ensure_all_finite,
         input_name=name,
     )
+    # Gradients are taken through what was passed.
+    return checked if on.space is None else values

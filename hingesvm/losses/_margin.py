@@ -77,7 +77,7 @@ class MarginLoss(ByValue, ABC):
                 if not math.isinf(u):
                     linear = u * (shortfall - 0.5 * q * u)
                     value = xp.where(shortfall < q * u, value, linear)
-        found: Float64Array = xp.asarray(value)
+        found: Float64Array = on.array(value)
         return found
 
     def subgradient(self, margin: ArrayLike) -> Float64Array:
@@ -105,7 +105,7 @@ class MarginLoss(ByValue, ABC):
         else:
             with np.errstate(over="ignore", under="ignore"):
                 slope = 0.0 - xp.clip(shortfall / q, 0.0, u)
-        found: Float64Array = xp.asarray(slope)
+        found: Float64Array = on.array(slope)
         return found
 
     def conjugate(self, slope: ArrayLike) -> Float64Array:
@@ -143,7 +143,7 @@ class MarginLoss(ByValue, ABC):
         ndarray of float64, of the shape of `cost`
         """
         on = arithmetic_of(cost)
-        bound: Float64Array = on.xp.asarray(on.floats(cost) * on.known(self.bound))
+        bound: Float64Array = on.array(on.floats(cost) * on.known(self.bound))
         return bound
 
     def dual_curvature(self, cost: ArrayLike) -> Float64Array:
@@ -160,7 +160,7 @@ class MarginLoss(ByValue, ABC):
         """
         on = arithmetic_of(cost)
         curvature = on.known(self.curvature)
-        found: Float64Array = on.xp.asarray(curvature / on.floats(cost))
+        found: Float64Array = on.array(curvature / on.floats(cost))
         return found
 
 
