@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from hingesvm._namespace import Namespace, on_host
 from hingesvm.metrics._sums import Sums
 
@@ -41,35 +39,33 @@ _FLOAT64 = _Scales(step=600, large=400, far=800)
 _FLOAT32 = _Scales(step=60, large=40, far=80)
 
 
-def device_sums(space: Namespace, hinges: Any, weights: Any, *, squared: bool) -> Sums:
+def device_sums(space: Namespace, hinges: Any, weights: Any, squared: bool) -> Sums:
     """Return the sums over rows, of which `hinges` has the terms of the losses.
 
     A row of weight 0 adds nothing, even if its loss is infinite.
     """
     xp = space.xp
     scales = _FLOAT64 if space.has_float64 else _FLOAT32
+    losses, exponents = _losses(space, hinges, scales, squared=squared)
     mass = Fraction(hinges.shape[0])
-    # Some libraries compute with NumPy, which would warn.
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        losses, exponents = _losses(space, hinges, scales, squared=squared)
-        if weights is not None:
-            mass = exact_sum(space, weights)
-            losses = xp.where(weights > 0.0, losses, 0.0)
-            losses, of_losses = _near_1(space, losses, scales.step)
-            weights, of_weights = _near_1(space, weights, scales.step)
-            losses = losses * weights
-            exponents = exponents + of_losses + of_weights
-        is_finite = xp.isfinite(losses)
-        overflows = not xp.all(is_finite)
-        if overflows:
-            losses = xp.where(is_finite, losses, 0.0)
-        total = Fraction(0)
-        if isinstance(exponents, int):
-            total = exact_sum(space, losses) * Fraction(2) ** exponents
-        else:
-            for exponent in on_host(xp.unique_values(exponents)).tolist():
-                group = xp.where(exponents == exponent, losses, 0.0)
-                total += exact_sum(space, group) * Fraction(2) ** exponent
+    if weights is not None:
+        mass = exact_sum(space, weights)
+        losses = xp.where(weights > 0.0, losses, 0.0)
+        losses, of_losses = _near_1(space, losses, scales.step)
+        weights, of_weights = _near_1(space, weights, scales.step)
+        losses = losses * weights
+        exponents = exponents + of_losses + of_weights
+    is_finite = xp.isfinite(losses)
+    overflows = not xp.all(is_finite)
+    if overflows:
+        losses = xp.where(is_finite, losses, 0.0)
+    if isinstance(exponents, int):
+        total = exact_sum(space, losses) * Fraction(2) ** exponents
+        return Sums(total, mass, overflows)
+    total = Fraction(0)
+    for exponent in on_host(xp.unique_values(exponents)).tolist():
+        group = xp.where(exponents == exponent, losses, 0.0)
+        total += exact_sum(space, group) * Fraction(2) ** exponent
     return Sums(total, mass, overflows)
 
 

@@ -44,8 +44,10 @@ class Rows:
         if not self.n_counted:
             return Sums()
         if self.space is not None:
-            hinges = form.hinges(self.decisions, self.codes)
-            return device_sums(self.space, hinges, self.weights, squared=form.squared)
+            # Some libraries compute with NumPy, which would warn.
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                terms = form.hinges(self.decisions, self.codes)
+                return device_sums(self.space, terms, self.weights, form.squared)
         return weighted_sums(form.losses(self.decisions, self.codes), self.weights)
 
 
