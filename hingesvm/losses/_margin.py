@@ -30,6 +30,11 @@ class MarginLoss(ByValue, ABC):
     The maximiser ``a`` is minus a subgradient of the loss, and at the optimum it is
     the dual variable of a training row.
 
+    With scikit-learn's setting ``array_api_dispatch``, arrays of torch, CuPy, JAX and
+    other libraries of the array API standard are worked on in their library and on
+    their device. The methods then return arrays there, in float64, or in float32 where
+    the device has no float64.
+
     Examples
     --------
     A loss that is quadratic up to a slope of 2:
@@ -62,7 +67,7 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `margin`
+        ndarray of float64, or array where `margin` is, of its shape
             Non-negative values; ``inf`` where the exact value overflows.
         """
         on = arithmetic_of(margin)
@@ -93,7 +98,7 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `margin`
+        ndarray of float64, or array where `margin` is, of its shape
             Values in ``[-bound, 0]``.
         """
         on = arithmetic_of(margin)
@@ -118,7 +123,7 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `slope`
+        ndarray of float64, or array where `slope` is, of its shape
             ``s + q s^2 / 2`` for ``-bound <= s <= 0`` and ``inf`` elsewhere.
         """
         on = arithmetic_of(slope)
@@ -140,10 +145,12 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `cost`
+        ndarray of float64, or array where `cost` is, of its shape
         """
         on = arithmetic_of(cost)
-        bound: Float64Array = on.array(on.floats(cost) * on.known(self.bound))
+        if on.space is None:
+            return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
+        bound: Float64Array = on.floats(cost) * on.known(self.bound)
         return bound
 
     def dual_curvature(self, cost: ArrayLike) -> Float64Array:
@@ -156,12 +163,13 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `cost`
+        ndarray of float64, or array where `cost` is, of its shape
         """
         on = arithmetic_of(cost)
-        curvature = on.known(self.curvature)
-        found: Float64Array = on.array(curvature / on.floats(cost))
-        return found
+        if on.space is None:
+            return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
+        curvature: Float64Array = on.known(self.curvature) / on.floats(cost)
+        return curvature
 
 
 class Hinge(MarginLoss):

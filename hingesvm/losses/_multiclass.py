@@ -45,6 +45,12 @@ class MulticlassLoss(ByValue, ABC):
     Adding a number to all scores of a row changes nothing, so the entries of a
     subgradient sum to 0. Those of the other classes are the maximiser s.
 
+    With scikit-learn's setting ``array_api_dispatch``, scores that are arrays of torch,
+    CuPy, JAX or another library of the array API standard are worked on in their
+    library and on their device. Labels and weights from elsewhere are moved there. The
+    methods then return arrays there, in float64, or in float32 where the device has no
+    float64.
+
     Examples
     --------
     >>> from hingesvm.losses import CrammerSinger, MulticlassLoss, WestonWatkins
@@ -83,7 +89,7 @@ class MulticlassLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of shape (n_samples,)
+        ndarray of float64, or array where `scores` are, of shape (n_samples,)
             Non-negative values; ``inf`` where the loss overflows and the weight is
             positive, or their product overflows.
 
@@ -127,7 +133,7 @@ class MulticlassLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of shape (n_samples, n_classes)
+        ndarray of float64, or array where `scores` are, of their shape
             Non-negative entries, except at the true class, where it is minus their sum.
 
         Raises
@@ -161,7 +167,7 @@ class MulticlassLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of shape (n_samples,)
+        ndarray of float64, or array where `dual` is, of shape (n_samples,)
             ``-margin`` times the sum of the entries of the other classes, where
             these lie in the set S of the loss and all entries sum to 0; ``inf``
             elsewhere.
@@ -178,7 +184,7 @@ class MulticlassLoss(ByValue, ABC):
         -----
         Entries are compared exactly. Their sums are rounded: they may miss 0 and
         exceed a bound by ``n_classes * eps`` times the sum of the other classes,
-        where ``eps`` is 2.2e-16.
+        where ``eps`` is 2.2e-16, or 1.2e-7 on a device that has no float64.
         """
         on = arithmetic_of(dual)
         xp, s = on.xp, check_scores(dual, "dual", on, may_be_infinite=True)
