@@ -45,8 +45,8 @@ GENERATED = {
 }
 #: The same with as many rows as this machine's memory and patience allow.
 SMALLER = {
-    "20,000 x 2000": (20_000, 2000, 1e-3),
-    "1,000,000 x 100": (1_000_000, 100, 1e-4),
+    "40,000 x 500": (40_000, 500, 1e-3),
+    "500,000 x 100": (500_000, 100, 1e-4),
 }
 REAL = {"mnist, even against odd": ("mnist", 1e-4), "covtype": ("covtype", 1e-4)}
 RUNS = 3
