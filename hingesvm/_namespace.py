@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn import get_config
 
-__all__ = ["Namespace", "namespace_of", "on_host", "to_host"]
+__all__ = ["Namespace", "detached", "namespace_of", "on_host", "to_host"]
 
 # Where the wrappers of libraries are: those that scikit-learn brings come first.
 _WRAPPERS = ("sklearn.externals.array_api_compat", "array_api_compat")
@@ -74,6 +74,18 @@ class Namespace:
         known = info.dtypes(device=self.device, kind="signed integer")
         return self.xp.int64 if "int64" in known else self.xp.int32
 
+    def as_floats(self, array: Any) -> Any:
+        """Return an array of real numbers of the namespace in its widest dtype.
+
+        Raises
+        ------
+        ValueError
+            If it has complex numbers.
+        """
+        if self.xp.isdtype(array.dtype, "complex floating"):
+            raise ValueError(f"Complex data not supported, got {array.dtype}.")
+        return self.xp.astype(array, self.widest, copy=False)
+
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         """Return numbers of the host, or of another array library, on the device."""
         if not isinstance(values, (np.ndarray, int, float, list, tuple)):
@@ -129,8 +141,7 @@ def to_host(array: Any) -> NDArray[Any]:
     ):
         # Such libraries, and NumPy before 2.1, have other ways.
         pass
-    if hasattr(array, "detach"):
-        array = array.detach()
+    array = detached(array)
     try:
         return np.asarray(_wrappers().to_device(array, "cpu"))
     except ValueError:
@@ -139,9 +150,18 @@ def to_host(array: Any) -> NDArray[Any]:
         return np.asarray(array.to_device(first))
 
 
-def on_host(array: Any) -> Any:
-    """Return an array as a NumPy array if it would stay on a device, else as it is."""
-    return array if namespace_of(array) is None else to_host(array)
+def on_host(array: Any, but: Namespace | None = None) -> Any:
+    """Return an array as a NumPy array if it would stay on a device, else as it is.
+
+    Arrays that are where `but` is stay there.
+    """
+    space = namespace_of(array)
+    return array if space is None or space == but else to_host(array)
+
+
+def detached(array: Any) -> Any:
+    """Return an array without the record of what gradients are taken through."""
+    return array.detach() if hasattr(array, "detach") else array
 
 
 def _wrappers() -> Any:

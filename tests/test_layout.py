@@ -45,7 +45,7 @@ MAY_IMPORT = {
         "svc",
         "training",
     },
-    "inspection": {"losses", "metrics", "model_selection"},
+    "inspection": {"_namespace", "losses", "metrics", "model_selection"},
     "export": {"_base", "losses", "model_selection", "svc"},
     "dask": {"_base", "losses", "penalties", "solvers", "svc", "training"},
     "_namespace": set(),

@@ -6,112 +6,125 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from hingesvm.losses._base import Float64Array
+from hingesvm._namespace import detached, on_host, to_host
+from hingesvm.losses._arithmetic import Arithmetic, arithmetic_of
 
-__all__ = ["Codes", "check_labels", "check_scores", "check_weights"]
-
-Codes = NDArray[np.intp]
+__all__ = ["check_labels", "check_scores", "check_weights"]
 
 
 def check_scores(
-    scores: Any, name: str, *, may_be_infinite: bool = False
-) -> Float64Array:
+    scores: Any, name: str, on: Arithmetic, *, may_be_infinite: bool = False
+) -> Any:
     """Return a matrix with a column for each of two or more classes."""
-    array = _as_float64(scores, name, ensure_all_finite=not may_be_infinite)
+    array = _as_floats(scores, name, on, ensure_all_finite=not may_be_infinite)
     if array.ndim != 2 or array.shape[1] < 2:
         raise ValueError(
             f"{name} must have shape (n_samples, n_classes) with two or more classes, "
-            f"got {array.shape}; decisions f between two classes are the scores "
+            f"got {tuple(array.shape)}; decisions f between two classes are the scores "
             "np.column_stack([-f, f]) / 2."
         )
-    if may_be_infinite and np.isnan(array).any():
+    if may_be_infinite and on.xp.any(on.xp.isnan(array)):
         raise ValueError(f"{name} contains NaN: only numbers have a conjugate.")
     return array
 
 
-def check_labels(y: Any, n_samples: int, n_classes: int) -> Codes:
-    """Return the code of the true class of each row."""
+def check_labels(y: Any, shape: tuple[int, int], on: Arithmetic) -> Any:
+    """Return the code of the true class of each row, where the scores are."""
+    n_samples, n_classes = shape
     if sp.issparse(y):
         raise TypeError(
             "y is sparse: pass integer codes, or encoded labels y.toarray()."
         )
-    array = np.asarray(y)
+    array = on_host(y, but=on.space)
+    # Labels of the host stay there until they are codes.
+    beside = arithmetic_of(array)
+    if beside.space is None:
+        array = np.asarray(array)
     if array.shape == (n_samples,):
-        return _check_codes(array, n_classes)
-    if array.shape == (n_samples, n_classes):
-        return _decode(array)
-    raise ValueError(
-        f"y must have shape ({n_samples},), integer codes, or ({n_samples}, "
-        f"{n_classes}), encoded labels, as there are {n_samples} rows of {n_classes} "
-        f"classes; got {array.shape}."
-    )
+        codes = _check_codes(beside, array, n_classes)
+    elif array.shape == shape:
+        codes = _decode(beside, array)
+    else:
+        raise ValueError(
+            f"y must have shape ({n_samples},), integer codes, or ({n_samples}, "
+            f"{n_classes}), encoded labels, as there are {n_samples} rows of "
+            f"{n_classes} classes; got {tuple(array.shape)}."
+        )
+    return codes if on.space is None else on.space.asarray(codes)
 
 
-def _check_codes(array: NDArray[Any], n_classes: int) -> Codes:
+def _check_codes(on: Arithmetic, array: Any, n_classes: int) -> Any:
     """Return the codes as indices; refuse others than 0 to `n_classes` - 1."""
-    if array.size == 0:
-        return array.astype(np.intp)
-    if array.dtype.kind not in "iu":
+    if array.shape[0] == 0:
+        return on.indices(array)
+    if not on.is_integral(array):
         raise ValueError(
             f"y must be integer codes from 0 to {n_classes - 1}, got such as "
-            f"{array.tolist()[0]!r}; np.unique(labels, return_inverse=True) encodes "
-            "labels."
+            f"{to_host(array[:1]).tolist()[0]!r}; np.unique(labels, "
+            "return_inverse=True) encodes labels."
         )
-    low, high = array.min(), array.max()
+    low, high = on.bounds(array)
     if low < 0 or high >= n_classes:
         raise ValueError(
             f"y must be codes from 0 to {n_classes - 1}, one for each column of "
             f"scores; got {low} to {high}."
         )
-    return array.astype(np.intp, copy=False)
+    return on.indices(array)
 
 
-def _decode(array: NDArray[Any]) -> Codes:
+def _decode(on: Arithmetic, array: Any) -> Any:
     """Return the column of the only 1 in each row of encoded labels."""
-    if array.dtype.kind in "biuf":
-        is_true = array == 1
-        rest = -1 if (array < 0).any() else 0
-        has_single = np.count_nonzero(is_true, axis=1) == 1
-        if has_single.all() and (is_true | (array == rest)).all():
-            return np.asarray(is_true.argmax(axis=1))
+    xp = on.xp
+    if on.is_real(array):
+        values = array if on.space is None else on.floats(array)
+        is_true = values == 1
+        rest = -1 if xp.any(values < 0) else 0
+        has_single = xp.count_nonzero(is_true, axis=1) == 1
+        if xp.all(has_single) and xp.all(is_true | (values == rest)):
+            return xp.argmax(values, axis=1)
     raise ValueError(
         "encoded labels y must have one 1 in each row and else only 0, or only -1; "
         "for classes as integers pass y of shape (n_samples,)."
     )
 
 
-def check_weights(sample_weight: Any, n_samples: int) -> Float64Array | None:
-    """Return a weight for each row, or None for equal ones."""
+def check_weights(sample_weight: Any, n_samples: int, on: Arithmetic) -> Any:
+    """Return a weight for each row, where the scores are, or None for equal ones."""
     if sample_weight is None:
         return None
-    weights = _as_float64(sample_weight, "sample_weight")
+    weights = on_host(sample_weight, but=on.space)
+    weights = _as_floats(weights, "sample_weight", arithmetic_of(weights))
     if weights.shape != (n_samples,):
         raise ValueError(
             f"sample_weight must have shape ({n_samples},), a weight for each row of "
-            f"scores; got {weights.shape}."
+            f"scores; got {tuple(weights.shape)}."
         )
-    if np.any(weights < 0.0):
+    if on.space is not None:
+        weights = on.space.asarray(weights, on.space.widest)
+    if on.xp.any(weights < 0.0):
         raise ValueError(
-            f"sample_weight must be non-negative, got {weights.min()}: use weight 0 to "
-            "leave out a row."
+            f"sample_weight must be non-negative, got {float(on.xp.min(weights))}: "
+            "use weight 0 to leave out a row."
         )
     return weights
 
 
-def _as_float64(
-    values: Any, name: str, *, ensure_all_finite: bool = True
-) -> Float64Array:
-    """Return the values as a float64 array of their shape."""
-    array: Float64Array = check_array(
-        values,
-        dtype=np.float64,
+def _as_floats(
+    values: Any, name: str, on: Arithmetic, *, ensure_all_finite: bool = True
+) -> Any:
+    """Return the values as an array of their shape in the widest floats."""
+    if on.space is not None:
+        values = on.floats(values)
+    checked = check_array(
+        values if on.space is None else detached(values),
+        dtype=on.dtype,
         ensure_2d=False,
         allow_nd=True,
         ensure_min_samples=0,
         ensure_all_finite=ensure_all_finite,
         input_name=name,
     )
-    return array
+    # Gradients are taken through what was passed.
+    return checked if on.space is None else values

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hingesvm.losses._arithmetic import arithmetic_of
 from hingesvm.losses._base import ByValue, Float64Array, as_float, by_name
 
 __all__ = ["Hinge", "MarginLoss", "SmoothedHinge", "SquaredHinge", "get_loss"]
@@ -28,6 +29,11 @@ class MarginLoss(ByValue, ABC):
     -----
     The maximiser ``a`` is minus a subgradient of the loss, and at the optimum it is
     the dual variable of a training row.
+
+    With scikit-learn's setting ``array_api_dispatch``, arrays of torch, CuPy, JAX and
+    other libraries of the array API standard are worked on in their library and on
+    their device. The methods then return arrays there, in float64, or in float32 where
+    the device has no float64.
 
     Examples
     --------
@@ -61,19 +67,23 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `margin`
+        ndarray of float64, or array where `margin` is, of its shape
             Non-negative values; ``inf`` where the exact value overflows.
         """
-        shortfall = np.maximum(1.0 - np.asarray(margin, dtype=np.float64), 0.0)
-        u, q = self.bound, self.curvature
+        on = arithmetic_of(margin)
+        xp = on.xp
+        shortfall = xp.maximum(1.0 - on.floats(margin), on.zero)
+        u, q = on.known(self.bound), on.known(self.curvature)
         with np.errstate(over="ignore", under="ignore"):
             if q == 0.0:
-                return np.asarray(u * shortfall)
-            quadratic = shortfall * (0.5 * shortfall / q)
-            if math.isinf(u):
-                return np.asarray(quadratic)
-            linear = u * (shortfall - 0.5 * q * u)
-            return np.where(shortfall < q * u, quadratic, linear)
+                value = u * shortfall
+            else:
+                value = shortfall * (0.5 * shortfall / q)
+                if not math.isinf(u):
+                    linear = u * (shortfall - 0.5 * q * u)
+                    value = xp.where(shortfall < q * u, value, linear)
+        found: Float64Array = on.array(value)
+        return found
 
     def subgradient(self, margin: ArrayLike) -> Float64Array:
         """Return one subgradient of the loss with respect to each margin.
@@ -88,16 +98,20 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `margin`
+        ndarray of float64, or array where `margin` is, of its shape
             Values in ``[-bound, 0]``.
         """
-        shortfall = 1.0 - np.asarray(margin, dtype=np.float64)
-        u, q = self.bound, self.curvature
+        on = arithmetic_of(margin)
+        xp = on.xp
+        shortfall = 1.0 - on.floats(margin)
+        u, q = on.known(self.bound), on.known(self.curvature)
         if q == 0.0:
-            return np.where(shortfall > 0.0, -u, 0.0)
-        with np.errstate(over="ignore", under="ignore"):
-            slope = np.clip(shortfall / q, 0.0, u)
-        return np.asarray(0.0 - slope)
+            slope = xp.where(shortfall > 0.0, -u, on.zero)
+        else:
+            with np.errstate(over="ignore", under="ignore"):
+                slope = 0.0 - xp.clip(shortfall / q, 0.0, u)
+        found: Float64Array = on.array(slope)
+        return found
 
     def conjugate(self, slope: ArrayLike) -> Float64Array:
         r"""Return the convex conjugate :math:`\ell^*(s) = \sup_m \; s m - \ell(m)`.
@@ -109,14 +123,17 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `slope`
+        ndarray of float64, or array where `slope` is, of its shape
             ``s + q s^2 / 2`` for ``-bound <= s <= 0`` and ``inf`` elsewhere.
         """
-        s = np.asarray(slope, dtype=np.float64)
-        inside = (s <= 0.0) & (s >= -self.bound)
+        on = arithmetic_of(slope)
+        s = on.floats(slope)
+        u, q = on.known(self.bound), on.known(self.curvature)
+        inside = (s <= 0.0) & (s >= -u)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            finite = s * (1.0 + 0.5 * self.curvature * s)
-        return np.where(inside, finite, np.inf)
+            finite = s * (1.0 + 0.5 * q * s)
+        found: Float64Array = on.xp.where(inside, finite, math.inf)
+        return found
 
     def dual_bound(self, cost: ArrayLike) -> Float64Array:
         """Return the upper bound of the dual variable of a row with this cost.
@@ -128,9 +145,13 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `cost`
+        ndarray of float64, or array where `cost` is, of its shape
         """
-        return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
+        on = arithmetic_of(cost)
+        if on.space is None:
+            return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
+        bound: Float64Array = on.floats(cost) * on.known(self.bound)
+        return bound
 
     def dual_curvature(self, cost: ArrayLike) -> Float64Array:
         """Return the curvature of the dual objective in the dual variable of a row.
@@ -142,9 +163,13 @@ class MarginLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of the shape of `cost`
+        ndarray of float64, or array where `cost` is, of its shape
         """
-        return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
+        on = arithmetic_of(cost)
+        if on.space is None:
+            return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
+        curvature: Float64Array = on.known(self.curvature) / on.floats(cost)
+        return curvature
 
 
 class Hinge(MarginLoss):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hingesvm.losses._arithmetic import Arithmetic, arithmetic_of
 from hingesvm.losses._base import ByValue, Float64Array, as_float, by_name
-from hingesvm.losses._checks import Codes, check_labels, check_scores, check_weights
+from hingesvm.losses._checks import check_labels, check_scores, check_weights
 
 __all__ = ["CrammerSinger", "MulticlassLoss", "WestonWatkins", "get_multiclass_loss"]
-
-_EPSILON = np.finfo(np.float64).eps
 
 
 class MulticlassLoss(ByValue, ABC):
@@ -44,6 +44,12 @@ class MulticlassLoss(ByValue, ABC):
     -----
     Adding a number to all scores of a row changes nothing, so the entries of a
     subgradient sum to 0. Those of the other classes are the maximiser s.
+
+    With scikit-learn's setting ``array_api_dispatch``, scores that are arrays of torch,
+    CuPy, JAX or another library of the array API standard are worked on in their
+    library and on their device. Labels and weights from elsewhere are moved there. The
+    methods then return arrays there, in float64, or in float32 where the device has no
+    float64.
 
     Examples
     --------
@@ -83,7 +89,7 @@ class MulticlassLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of shape (n_samples,)
+        ndarray of float64, or array where `scores` are, of shape (n_samples,)
             Non-negative values; ``inf`` where the loss overflows and the weight is
             positive, or their product overflows.
 
@@ -96,15 +102,17 @@ class MulticlassLoss(ByValue, ABC):
         TypeError
             If `scores`, `y` or `sample_weight` is sparse.
         """
-        f = check_scores(scores, "scores")
-        codes = check_labels(y, *f.shape)
-        weights = check_weights(sample_weight, len(f))
+        on = arithmetic_of(scores)
+        f = check_scores(scores, "scores", on)
+        codes = check_labels(y, f.shape, on)
+        weights = check_weights(sample_weight, f.shape[0], on)
+        losses: Float64Array
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            losses = self._maximum(*_true_and_others(f, codes))
-            if weights is None:
-                return losses
-            # A row of weight 0 does not count, even if its loss is infinite.
-            return np.where(weights > 0.0, weights * losses, 0.0)
+            losses = self._maximum(on, *on.split(f, codes, -math.inf))
+            if weights is not None:
+                # A row of weight 0 does not count, even if its loss is infinite.
+                losses = on.xp.where(weights > 0.0, weights * losses, 0.0)
+        return losses
 
     def subgradient(
         self, scores: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
@@ -125,7 +133,7 @@ class MulticlassLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of shape (n_samples, n_classes)
+        ndarray of float64, or array where `scores` are, of their shape
             Non-negative entries, except at the true class, where it is minus their sum.
 
         Raises
@@ -133,15 +141,17 @@ class MulticlassLoss(ByValue, ABC):
         ValueError, TypeError
             As of :meth:`value`.
         """
-        f = check_scores(scores, "scores")
-        codes = check_labels(y, *f.shape)
-        weights = check_weights(sample_weight, len(f))
+        on = arithmetic_of(scores)
+        f = check_scores(scores, "scores", on)
+        codes = check_labels(y, f.shape, on)
+        weights = check_weights(sample_weight, f.shape[0], on)
         with np.errstate(over="ignore", under="ignore"):
-            slopes = self._maximiser(*_true_and_others(f, codes))
+            slopes = self._maximiser(on, *on.split(f, codes, -math.inf))
             if weights is not None:
                 slopes *= weights[:, np.newaxis]
-            slopes[np.arange(len(f)), codes] = 0.0 - slopes.sum(axis=1)
-        return slopes
+            at_true = 0.0 - on.by_row("sum", slopes)
+        found: Float64Array = on.replaced(slopes, codes, at_true)
+        return found
 
     def conjugate(self, dual: ArrayLike, y: ArrayLike) -> Float64Array:
         r"""Return the convex conjugate of the loss of each row, at weight 1.
@@ -157,7 +167,7 @@ class MulticlassLoss(ByValue, ABC):
 
         Returns
         -------
-        ndarray of float64, of shape (n_samples,)
+        ndarray of float64, or array where `dual` is, of shape (n_samples,)
             ``-margin`` times the sum of the entries of the other classes, where
             these lie in the set S of the loss and all entries sum to 0; ``inf``
             elsewhere.
@@ -174,35 +184,39 @@ class MulticlassLoss(ByValue, ABC):
         -----
         Entries are compared exactly. Their sums are rounded: they may miss 0 and
         exceed a bound by ``n_classes * eps`` times the sum of the other classes,
-        where ``eps`` is 2.2e-16.
+        where ``eps`` is 2.2e-16, or 1.2e-7 on a device that has no float64.
         """
-        others = check_scores(dual, "dual", may_be_infinite=True).copy()
-        codes = check_labels(y, *others.shape)
-        rows = np.arange(len(others))
-        true = others[rows, codes]
-        others[rows, codes] = 0.0
+        on = arithmetic_of(dual)
+        xp, s = on.xp, check_scores(dual, "dual", on, may_be_infinite=True)
+        codes = check_labels(y, s.shape, on)
+        true, others = on.split(s, codes, 0.0)
+        conjugate: Float64Array
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            total = others.sum(axis=1)
-            slack = others.shape[1] * _EPSILON * total
-            sums_to_zero = np.abs(true + total) <= slack
+            total = on.by_row("sum", others)
+            slack = s.shape[1] * on.epsilon * total
+            sums_to_zero = xp.abs(true + total) <= slack
             inside = sums_to_zero & (total - slack <= self.total)
-            inside &= (others.min(axis=1) >= 0.0) & (others.max(axis=1) <= 1.0)
-            return np.where(inside, 0.0 - self.margin * total, np.inf)
+            inside &= on.by_row("min", others) >= 0.0
+            inside &= on.by_row("max", others) <= 1.0
+            conjugate = xp.where(inside, 0.0 - self.margin * total, math.inf)
+        return conjugate
 
     @abstractmethod
-    def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
+    def _maximum(self, on: Arithmetic, true: Any, others: Any) -> Any:
         """Return the loss of each row: the maximum over S.
 
         Parameters
         ----------
-        true : ndarray of shape (n_samples,)
+        on : Arithmetic
+            Where the arrays are.
+        true : array of shape (n_samples,)
             Scores of the true classes.
-        others : ndarray of shape (n_samples, n_classes)
+        others : array of shape (n_samples, n_classes)
             Scores of the other classes, and -inf at the true one.
         """
 
     @abstractmethod
-    def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
+    def _maximiser(self, on: Arithmetic, true: Any, others: Any) -> Any:
         """Return a new array of the s in S that attain :meth:`_maximum`.
 
         It has a column for each class; that of the true class is 0.
@@ -256,14 +270,14 @@ class CrammerSinger(MulticlassLoss):
 
     total = 1.0
 
-    def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
-        return np.asarray(np.maximum(self.margin - (true - others.max(axis=1)), 0.0))
+    def _maximum(self, on: Arithmetic, true: Any, others: Any) -> Any:
+        lead = true - on.by_row("max", others)
+        return on.positive_part(self.margin - lead)
 
-    def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
-        rows, best = np.arange(len(others)), others.argmax(axis=1)
-        slopes = np.zeros(others.shape)
-        slopes[rows, best] = self.margin - (true - others[rows, best]) > 0.0
-        return slopes
+    def _maximiser(self, on: Arithmetic, true: Any, others: Any) -> Any:
+        best = on.by_row("argmax", others)
+        short = self.margin - (true - on.entries(others, best)) > 0.0
+        return on.marked(best, short, others.shape)
 
 
 class WestonWatkins(MulticlassLoss):
@@ -308,26 +322,16 @@ class WestonWatkins(MulticlassLoss):
 
     total = math.inf
 
-    def _maximum(self, true: Float64Array, others: Float64Array) -> Float64Array:
-        shortfall = self._shortfall(true, others)
-        return np.asarray(np.maximum(shortfall, 0.0, out=shortfall).sum(axis=1))
+    def _maximum(self, on: Arithmetic, true: Any, others: Any) -> Any:
+        shortfall = self._shortfall(on, true, others)
+        return on.by_row("sum", on.positive_part(shortfall))
 
-    def _maximiser(self, true: Float64Array, others: Float64Array) -> Float64Array:
-        return np.asarray(self._shortfall(true, others) > 0.0, dtype=np.float64)
+    def _maximiser(self, on: Arithmetic, true: Any, others: Any) -> Any:
+        return on.floats(self._shortfall(on, true, others) > 0.0)
 
-    def _shortfall(self, true: Float64Array, others: Float64Array) -> Float64Array:
+    def _shortfall(self, on: Arithmetic, true: Any, others: Any) -> Any:
         """Return the margin minus the lead of the true class over each other class."""
-        lead = true[:, np.newaxis] - others
-        return np.asarray(np.subtract(self.margin, lead, out=lead))
-
-
-def _true_and_others(
-    scores: Float64Array, codes: Codes
-) -> tuple[Float64Array, Float64Array]:
-    """Return the scores of the true classes, and all scores with -inf for these."""
-    rows, others = np.arange(len(scores)), scores.copy()
-    others[rows, codes] = -np.inf
-    return scores[rows, codes], others
+        return on.subtracted(self.margin, true[:, np.newaxis] - others)
 
 
 _BY_NAME: dict[str, type[MulticlassLoss]] = {

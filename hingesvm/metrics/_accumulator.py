@@ -52,6 +52,13 @@ class HingeLossAccumulator:
     bytes, and only the loss of each row is rounded. Pickles and copies keep what was
     counted.
 
+    With scikit-learn's setting ``array_api_dispatch``, batches that are arrays of
+    torch, CuPy, JAX or another library of the array API standard are counted where they
+    are, as by :func:`hinge_loss`, and may alternate with others. Order and batches
+    change nothing then either. Where a batch is may change the last digits of the loss
+    of its rows: on a device that has no float64 it is rounded to float32, and otherwise
+    only if it is a sum of three or more hinges.
+
     Examples
     --------
     >>> from hingesvm.metrics import HingeLossAccumulator
@@ -120,9 +127,8 @@ class HingeLossAccumulator:
             classes=self._classes,
             ignore_label=self._ignore_label,
         )
-        self._count(
-            rows.sums(self._form), rows.decisions.ndim if rows.codes.size else None
-        )
+        ndim = rows.decisions.ndim if rows.n_counted else None
+        self._count(rows.sums(self._form), ndim)
         return self
 
     def merge(self, other: HingeLossAccumulator) -> Self:

@@ -2,59 +2,56 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hingesvm.losses import CrammerSinger, Float64Array, Hinge
+from hingesvm.losses import CrammerSinger, Hinge
+from hingesvm.losses._arithmetic import arithmetic_of
 from hingesvm.metrics._sums import Scaled
 
 __all__ = ["FORMS", "Form", "margins_of"]
-
-Codes = NDArray[np.intp]
 
 # Sums of squares of numbers up to this are finite.
 _LARGE = 2.0**400
 
 
-def _crammer_singer(decisions: Float64Array, codes: Codes) -> Float64Array:
+def _crammer_singer(decisions: Any, codes: Any) -> Any:
     """Return the hinge of each row, of shape (n, 1)."""
     return CrammerSinger().value(decisions, codes)[:, np.newaxis]
 
 
-def _leads(decisions: Float64Array, codes: Codes) -> Float64Array:
+def _leads(decisions: Any, codes: Any) -> Any:
     """Return the lead of the true class over each other class, and inf over itself."""
-    rows = np.arange(codes.size)
-    leads = decisions[rows, codes][:, np.newaxis] - decisions
-    leads[rows, codes] = np.inf
-    return leads
+    on = arithmetic_of(decisions)
+    leads = on.entries(decisions, codes)[:, np.newaxis] - decisions
+    return on.replaced(leads, codes, math.inf)
 
 
-def margins_of(decisions: Float64Array, codes: Codes) -> Float64Array:
+def margins_of(decisions: Any, codes: Any) -> Any:
     """Return the margin of each row: its signed decision, or its smallest lead."""
+    on = arithmetic_of(decisions)
     if decisions.ndim == 1:
-        return np.where(codes == 1, decisions, -decisions)
-    smallest: Float64Array = _leads(decisions, codes).min(axis=1)
-    return smallest
+        return on.xp.where(codes == 1, decisions, -decisions)
+    return on.by_row("min", _leads(decisions, codes))
 
 
-def _weston_watkins(decisions: Float64Array, codes: Codes) -> Float64Array:
+def _weston_watkins(decisions: Any, codes: Any) -> Any:
     """Return the hinge of each lead, and 0 at the true class."""
     return Hinge().value(_leads(decisions, codes))
 
 
-def _one_vs_rest(decisions: Float64Array, codes: Codes) -> Float64Array:
+def _one_vs_rest(decisions: Any, codes: Any) -> Any:
     """Return the hinge of each decision between a class and the rest."""
-    rows = np.arange(codes.size)
-    margins = -decisions
-    margins[rows, codes] = decisions[rows, codes]
+    on = arithmetic_of(decisions)
+    margins = on.replaced(-decisions, codes, on.entries(decisions, codes))
     return Hinge().value(margins)
 
 
-FORMS: dict[str, Callable[[Float64Array, Codes], Float64Array]] = {
+FORMS: dict[str, Callable[[Any, Any], Any]] = {
     "crammer_singer": _crammer_singer,
     "weston_watkins": _weston_watkins,
     "ovr": _one_vs_rest,
@@ -76,7 +73,13 @@ class Form:
         if not isinstance(self.squared, (bool, np.bool_)):
             raise ValueError(f"squared must be True or False, got {self.squared!r}.")
 
-    def losses(self, decisions: Float64Array, codes: Codes) -> Scaled:
+    def hinges(self, decisions: Any, codes: Any) -> Any:
+        """Return the hinges that a row is the sum of, in a row of their own."""
+        if decisions.ndim == 1:
+            return Hinge().value(margins_of(decisions, codes))[:, np.newaxis]
+        return FORMS[self.multi_class](decisions, codes)
+
+    def losses(self, decisions: Any, codes: Any) -> Scaled:
         """Return the loss of each row as a number times a power of 2.
 
         Decisions are in C order, so that the sum of a row does not depend on the other
@@ -84,10 +87,7 @@ class Form:
         """
         # Only checks have invalid operations: they add decisions of any size and sign.
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            if decisions.ndim == 1:
-                hinges = Hinge().value(margins_of(decisions, codes))[:, np.newaxis]
-            else:
-                hinges = FORMS[self.multi_class](decisions, codes)
+            hinges = self.hinges(decisions, codes)
             largest = hinges.max(axis=1)
             exponents = np.zeros(codes.size, dtype=np.int32)
             # Smaller ones need no scaling, which would not change their bits.

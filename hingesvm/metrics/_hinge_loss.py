@@ -91,6 +91,14 @@ def hinge_loss(
     columns ``(-f, f)`` would be twice that loss; the other two forms equal it at
     columns ``(-f / 2, f / 2)``.
 
+    With scikit-learn's setting ``array_api_dispatch``, decisions that are an array of
+    torch, CuPy, JAX or another library of the array API standard stay where they are.
+    They are taken as float64, or as float32 where the device has no float64, and of
+    what is one number a row nothing comes to the host. Labels and weights from
+    elsewhere are moved there, labels as codes. Sums over rows are exact there too; only
+    the loss of each row is rounded, and may be by the order in which three or more
+    hinges are added. Without the setting such arrays are converted to NumPy arrays.
+
     References
     ----------
     Crammer and Singer, "On the algorithmic implementation of multiclass
@@ -124,14 +132,14 @@ def hinge_loss(
         classes=None if labels is None else sorted_classes(labels),
         ignore_label=check_ignore_label(ignore_label),
     )
-    if not rows.codes.size:
+    if not rows.n_counted:
         raise ValueError(
             f"All rows of y_true are ignored, by ignore_label={ignore_label!r}: pass "
             "at least one with another label."
             if rows.n_ignored
             else "y_true is empty: pass at least one label."
         )
-    if rows.weights is not None and not rows.weights.any():
+    if not rows.have_weight:
         raise ValueError(
             "sample_weight must not be zero everywhere: pass at least one row of "
             "positive weight whose label is not ignored."

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 
-from hingesvm.losses import Float64Array
+from hingesvm._namespace import Namespace, detached, namespace_of
+from hingesvm.metrics._device_sums import device_sums
 from hingesvm.metrics._forms import Form
 from hingesvm.metrics._labels import IGNORED, check_sequence, encode, vector
 from hingesvm.metrics._sums import Sums, weighted_sums
@@ -20,17 +20,34 @@ __all__ = ["Rows", "read_rows"]
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows whose label is not ignored."""
+    """The rows whose label is not ignored: arrays of NumPy, or of a namespace."""
 
-    codes: NDArray[np.intp]
-    decisions: Float64Array
-    weights: Float64Array | None
+    codes: Any
+    decisions: Any
+    weights: Any
     n_ignored: int
+    space: Namespace | None
+
+    @property
+    def n_counted(self) -> int:
+        """The number of rows."""
+        return int(self.codes.shape[0])
+
+    @property
+    def have_weight(self) -> bool:
+        """Whether some weight is not 0."""
+        xp = np if self.space is None else self.space.xp
+        return self.weights is None or bool(xp.any(self.weights != 0.0))
 
     def sums(self, form: Form) -> Sums:
         """Return the sums of their weighted losses and of their weights."""
-        if not self.codes.size:
+        if not self.n_counted:
             return Sums()
+        if self.space is not None:
+            # Some libraries compute with NumPy, which would warn.
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                terms = form.hinges(self.decisions, self.codes)
+                return device_sums(self.space, terms, self.weights, form.squared)
         return weighted_sums(form.losses(self.decisions, self.codes), self.weights)
 
 
@@ -52,10 +69,13 @@ def read_rows(
     check_sequence(pred_decision, "pred_decision")
     check_sequence(sample_weight, "sample_weight")
     check_consistent_length(y_true, pred_decision, sample_weight)
-    codes, n_classes = encode(y_true, classes, ignore_label)
-    decisions: Float64Array = check_array(
+    space = namespace_of(pred_decision)
+    codes, n_classes = encode(y_true, classes, ignore_label, space)
+    if space is not None:
+        pred_decision = space.as_floats(detached(pred_decision))
+    decisions = check_array(
         pred_decision,
-        dtype=np.float64,
+        dtype=np.float64 if space is None else space.widest,
         order="C",
         ensure_2d=False,
         ensure_all_finite=False,
@@ -65,22 +85,34 @@ def read_rows(
     decisions = _shaped(decisions, n_classes)
     weights = None
     if sample_weight is not None:
-        weights = vector(sample_weight, "sample_weight", np.float64)
+        weights = _weights(sample_weight, space)
     counted = codes != IGNORED
-    n_ignored = int(codes.size - np.count_nonzero(counted))
+    xp = np if space is None else space.xp
+    n_ignored = int(codes.shape[0] - xp.count_nonzero(counted))
     if n_ignored:
         codes, decisions = codes[counted], decisions[counted]
         weights = None if weights is None else weights[counted]
     with np.errstate(invalid="ignore"):  # the check adds decisions of any size and sign
         assert_all_finite(decisions, input_name="pred_decision")
-    if weights is not None:
-        _check_weights(weights)
-    return Rows(codes, decisions, weights, n_ignored)
+    if weights is not None and codes.shape[0]:
+        _check_weights(float(xp.min(weights)), float(xp.max(weights)))
+    return Rows(codes, decisions, weights, n_ignored, space)
 
 
-def _shaped(decisions: Float64Array, n_classes: int) -> Float64Array:
+def _weights(sample_weight: Any, space: Namespace | None) -> Any:
+    """Return the weights as floats where the decisions are."""
+    if space is None:
+        return vector(sample_weight, "sample_weight", np.float64)
+    weights = vector(detached(sample_weight), "sample_weight", np.float64, space)
+    if namespace_of(weights) is None:
+        with np.errstate(over="ignore"):  # such weights are refused later
+            weights = space.asarray(weights, space.widest)
+    return weights
+
+
+def _shaped(decisions: Any, n_classes: int) -> Any:
     """Return decisions of shape (n,), between two classes, or (n, n_classes)."""
-    shape = decisions.shape
+    shape = tuple(decisions.shape)
     if shape == (0,):
         return decisions  # as of an empty list, which has no columns
     if n_classes > 2 and shape[1:] != (n_classes,):
@@ -96,10 +128,10 @@ def _shaped(decisions: Float64Array, n_classes: int) -> Float64Array:
     return decisions[:, 0] if shape[1:] == (1,) else decisions
 
 
-def _check_weights(weights: Float64Array) -> None:
-    """Refuse weights that are negative or not finite."""
-    if weights.size and not 0 <= weights.min() <= weights.max() < math.inf:
+def _check_weights(low: float, high: float) -> None:
+    """Refuse weights from `low` to `high` that are negative or not finite."""
+    if not 0 <= low <= high < math.inf:
         raise ValueError(
             "sample_weight must be finite and non-negative; got "
-            f"{weights.min()} to {weights.max()}: use weight 0 to leave out a row."
+            f"{low} to {high}: use weight 0 to leave out a row."
         )

@@ -54,6 +54,9 @@ class NegHingeLossScorer:
     A scorer never changes, so that it can be shared. With metadata routing,
     `set_score_request` returns a new scorer that has the request: use that one.
 
+    With scikit-learn's setting ``array_api_dispatch``, decisions that the estimator
+    leaves on a device are measured there, as by :func:`hinge_loss`.
+
     Examples
     --------
     >>> from hingesvm.metrics import neg_hinge_loss_scorer
