@@ -168,7 +168,8 @@ def report(found: Row) -> Iterator[str]:
     """Yield the lines of the report."""
     yield "# Arrays on a device"
     yield ""
-    yield f"{found['machine']}; {found['device']}; torch {torch.__version__}."
+    yield from found["machine"].splitlines()
+    yield f"- {found['device']}, torch {torch.__version__}"
     yield ""
     yield (
         "`HingeSVC` of float32 tensors under array API dispatch, C = 1. Multiply-adds "
