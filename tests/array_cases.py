@@ -32,7 +32,7 @@ class Device:
         Whether it has no float64.
     """
 
-    def __init__(self, name):
+    def __init__(self, name, monkeypatch):
         self.name = name
         library, _, place = name.partition(":")
         self.dtype = np.float32 if place in ("float32", "no_float64") else np.float64
@@ -40,6 +40,9 @@ class Device:
         if library == "torch":
             self._xp = pytest.importorskip("torch")
             self._device = "cpu"
+            if self.is_narrow:
+                has_none = property(lambda self: False)
+                monkeypatch.setattr(Namespace, "has_float64", has_none)
         else:
             self._xp = pytest.importorskip("array_api_strict")
             known = self._xp.__array_namespace_info__().devices()
@@ -69,19 +72,16 @@ class Device:
 
 
 WIDE = ["torch:float64", "torch:float32", "array_api_strict:device1"]
-NARROW = "array_api_strict:no_float64"
+# One that is fast, and seems to have no float64; and one that refuses it.
+NARROW = "torch:no_float64"
+STRICT = "array_api_strict:no_float64"
 LOSSES = ["hinge", "squared_hinge", SmoothedHinge(0.5), ModifiedHuber()]
 
 
 def every_device(*names):
     """Run a test on devices: by default on all kinds of them."""
-    names = names or (*WIDE, "array_api_strict:CPU_DEVICE", NARROW)
+    names = names or (*WIDE, NARROW, STRICT)
     return pytest.mark.parametrize("device", names, indirect=True)
-
-
-def without_float64(monkeypatch):
-    """Let devices seem to have no float64, so that fast ones work with pairs."""
-    monkeypatch.setattr(Namespace, "has_float64", property(lambda self: False))
 
 
 def reference(X, y, sample_weight=None, **params):

@@ -17,6 +17,6 @@ def dispatch():
 
 
 @pytest.fixture
-def device(request):
+def device(request, monkeypatch):
     """Return a device by its name."""
-    return Device(request.param)
+    return Device(request.param, monkeypatch)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from array_cases import NARROW, every_device
+from array_cases import STRICT, every_device
 
 from hingesvm._namespace import to_host
 from hingesvm.rows.pairs import (
@@ -21,7 +21,7 @@ from hingesvm.rows.pairs import (
 # Sums of pairs, of absolute values.
 ERROR_OF_TOTAL = 2.0**-40
 
-narrow_devices = every_device("torch:float32", NARROW)
+narrow_devices = every_device("torch:float32", STRICT)
 
 
 def cancelling(rng, shape):

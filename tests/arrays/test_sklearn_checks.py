@@ -59,9 +59,7 @@ def run(check, *arguments, **options):
 def test_arrays(estimator, library, place, dtype, weighted, name):
     pytest.importorskip(library)
     options = {"device_name": place, "dtype_name": dtype}
-    run(
-        check_named(name), estimator, library, check_sample_weight=weighted, **options
-    )
+    run(check_named(name), estimator, library, check_sample_weight=weighted, **options)
 
 
 def mixed():

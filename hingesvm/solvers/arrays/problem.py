@@ -101,11 +101,15 @@ class ArrayProblem(BlocksProblem):
     ) -> ArrayProblem:
         """Return the problem of rows and their losses."""
         xp = losses.space.xp
-        cost = xp.zeros_like(losses.signs) + losses.cost
-        with_sign, whole = numbers(
-            losses.space, [xp.sum(cost * losses.signs), xp.sum(cost)]
-        )
-        sums = 0.5 * np.array([whole - with_sign, whole + with_sign])
+        zeros = xp.zeros_like(losses.signs)
+        cost = zeros + losses.cost
+        # Each by itself, as one class can have next to nothing of the sum of both.
+        of_class = [xp.where(losses.signs == sign, cost, zeros) for sign in (-1.0, 1.0)]
+        if losses.space.has_float64:
+            found = numbers(losses.space, [xp.sum(costs) for costs in of_class])
+        else:
+            found = [total(losses.space, Pair(costs, zeros)) for costs in of_class]
+        sums = np.array(found)
         # A class that a sample lacks has no costs; nothing is divided by them.
         sums = np.maximum(sums, np.finfo(np.float64).tiny)
         return cls(
@@ -339,18 +343,14 @@ class ArrayProblem(BlocksProblem):
         if not self.device_rows.is_narrow:
             if care != "rows":
                 return super().dual_rounding(certificate)
-            xp = self.space.xp
-            moved = duals.alpha * xp.sqrt(self.device_rows.squared_norms)
-            used = xp.astype(duals.alpha > 0.0, duals.alpha.dtype)
-            size, count = numbers(self.space, [xp.sum(moved), xp.sum(used)])
+            size, count = self._sum_of_lengths(duals)
             return self.dual_error(
-                certificate.dual,
-                duals.total,
-                duals.excess,
-                _LONGER * size,
-                int(count) + SPARE,
+                certificate.dual, duals.total, duals.excess, size, count + SPARE
             )
         longest, gain = self.device_rows.longest(), duals.total
+        if care == "rows" and gain > 0.0:
+            # All of a class are lowered by one factor, at most half of the sum.
+            longest = min(longest, 2.0 * self._sum_of_lengths(duals)[0] / gain)
         value = self.dual_error(
             certificate.dual,
             gain,
@@ -364,6 +364,13 @@ class ArrayProblem(BlocksProblem):
         moved = dot_error(self.n_rows) * math.sqrt(duals.square) * length
         value += _ERROR_OF_COSTS * (3.0 * gain + abs(certificate.dual))
         return value + moved * (norm + 0.5 * moved)
+
+    def _sum_of_lengths(self, duals: ArrayDuals) -> tuple[float, int]:
+        """Return a bound of the sum of a_i ||x_i||, and the number of its terms."""
+        xp, alpha = self.space.xp, duals.alpha
+        moved = alpha * xp.sqrt(self.device_rows.squared_norms)
+        used = xp.astype(alpha > 0.0, self.space.integer)
+        return _LONGER * self._class_sums(moved)[0], int(xp.sum(used))
 
     def duals_on_host(self, certificate: Certificate) -> Float64Array:
         """Return the dual variables of a certificate in memory."""
