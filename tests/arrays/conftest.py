@@ -9,7 +9,7 @@ from sklearn import config_context
 
 @pytest.fixture(autouse=True)
 def dispatch():
-    """Turn scikit-learn's array API dispatch on, or skip where SciPy does not follow."""
+    """Turn array API dispatch on, or skip where SciPy does not follow."""
     if os.environ.get("SCIPY_ARRAY_API") != "1":
         pytest.skip("needs SCIPY_ARRAY_API=1 in the environment")
     with config_context(array_api_dispatch=True):
