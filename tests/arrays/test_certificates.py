@@ -44,14 +44,14 @@ HARD = {
 }
 
 
-@every_device("torch:float64", "torch:float32", NARROW)
+@every_device("torch:float64", NARROW)
 @pytest.mark.parametrize("name", HARD)
-@pytest.mark.parametrize("C", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("C", [1.0, 1e4])
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 def test_hard_data(device, name, C, loss):
     X, y = HARD[name](*make_data(40, 6))
     X = X.astype(device.dtype)
-    params = {"C": C, "loss": loss, "max_iter": 60 if device.is_narrow else 1000}
+    params = {"C": C, "loss": loss, "max_iter": 40 if device.is_narrow else 1000}
     model, has_warned = quietly(device, X, y, **params)
     exact = reference(X, y, **params)
     assert_certified(model, exact, is_narrow=device.is_narrow)
@@ -81,7 +81,7 @@ def drawn(seed, dtype):
 
 
 @every_device("torch:float64", "torch:float32", NARROW)
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(12))
 def test_drawn_problems(device, seed):
     X, y, weights, params = drawn(seed, device.dtype)
     model, has_warned = quietly(device, X, y, weights, **params)
@@ -119,7 +119,7 @@ def test_a_class_of_next_to_no_cost(device):
     X, y = make_data(40, 3, seed=3)
     X = (1e-6 * X).astype(device.dtype)
     weights = np.where(y == 1, 2.0**-34, 1024.0)
-    model, _ = quietly(device, X, y, weights, max_iter=60)
+    model, _ = quietly(device, X, y, weights, max_iter=20)
     exact = reference(X, y, weights)
     assert model.objective_ == pytest.approx(exact.objective_, rel=1e-4)
     assert_certified(model, exact, is_narrow=device.is_narrow)
@@ -143,7 +143,7 @@ def test_steps_that_float32_cannot_hold(device):
     rng = np.random.default_rng(61)
     X = (1000.0 + rng.standard_normal((8, 3))).astype(np.float32)
     y = np.array([0, 1, 2, 3, 0, 1, 2, 3])
-    params = {"C": 20.0, "class_weight": {0: 0.1}, "tol": 1e-6, "max_iter": 60}
+    params = {"C": 20.0, "class_weight": {0: 0.1}, "tol": 1e-6, "max_iter": 30}
     model, _ = quietly(device, X, y, 1.0 + np.arange(8) % 3, **params)
     exact = reference(X, y, 1.0 + np.arange(8) % 3, **params)
     assert_certified(model, exact, is_narrow=True)

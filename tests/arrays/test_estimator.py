@@ -144,7 +144,7 @@ def test_nothing_of_the_length_of_a_column_comes_to_the_host(
     device, n_classes, monkeypatch
 ):
     """Vectors of one number a column do, and the numbers that pairs are folded to."""
-    n, d = 20_000, 5
+    n, d = 9_000, 5
     X, y = make_data(n, d, n_classes, dtype=device.dtype)
     there = device.put(X), device.exactly(y), device.put(np.ones(n))
     # And the rows whose columns tell the reach of samples.

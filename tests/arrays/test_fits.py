@@ -58,13 +58,11 @@ def assert_follows(device, model, X):
     np.testing.assert_array_equal(to_host(labels), to_host(model.classes_)[codes])
 
 
-@every_device("torch:float64", "torch:float32", "array_api_strict:CPU_DEVICE", NARROW)
+@every_device("torch:float64", "torch:float32", NARROW)
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_losses_and_intercepts(device, loss, rule, n_classes):
-    if device.name.startswith("array_api_strict") and n_classes > 2:
-        pytest.skip("slow, and the same as on others")
     X, y = make_data(80, 5, n_classes, dtype=device.dtype)
     params = {"loss": loss, "C": 0.5, **rule}
     model = fit(device, X, y, **params)

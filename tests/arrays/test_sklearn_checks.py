@@ -37,8 +37,6 @@ every_combination = pytest.mark.parametrize(
         0,
     ),
 )
-ESTIMATORS = [HingeSVC(), HingeSVC(loss="squared_hinge", penalized_intercept=True)]
-every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 
 def run(check, *arguments, **options):
@@ -50,16 +48,15 @@ def run(check, *arguments, **options):
         pytest.skip(f"this scikit-learn has another one: {error}")
 
 
-@every_estimator
 @every_combination
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     "name", ["check_array_api_input", "check_array_api_input_and_values"]
 )
-def test_arrays(estimator, library, place, dtype, weighted, name):
+def test_arrays(library, place, dtype, weighted, name):
     pytest.importorskip(library)
     options = {"device_name": place, "dtype_name": dtype}
-    run(check_named(name), estimator, library, check_sample_weight=weighted, **options)
+    run(check_named(name), HingeSVC(), library, check_sample_weight=weighted, **options)
 
 
 def mixed():
