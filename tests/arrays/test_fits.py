@@ -85,6 +85,16 @@ def test_losses_and_intercepts(device, loss, rule, n_classes):
         np.testing.assert_array_equal(intercept, 0.0)
 
 
+@every_device("torch:float64", "torch:float32")
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_wide_separable_rows_at_large_C_take_few_steps(device, loss):
+    # Proximal steps that begin too long went on for hundreds of them.
+    X, y = make_data(100, 300, 2, dtype=device.dtype)
+    model = fit(device, X, y, loss=loss, C=100.0)
+    assert model.dual_gap_ <= 1e-4 * model.objective_
+    assert model.n_iter_ <= 60
+
+
 @every_device("torch:float64", NARROW)
 @pytest.mark.parametrize(
     ("weights", "class_weight", "n_classes"),

@@ -37,7 +37,6 @@ from hingesvm.solvers.newton.bands import (
     ROWS_PER_COLUMN,
     sample_of,
 )
-from hingesvm.solvers.newton.proximal import long_rho
 from hingesvm.solvers.newton.rounds import PATIENCE, Rounds
 from hingesvm.solvers.newton.starts import WeightsStart
 from hingesvm.solvers.newton.until import solve_inner_problems
@@ -300,7 +299,4 @@ def _first_step(problem: ArrayProblem) -> tuple[float, bool]:
     size = problem.device_rows.mean_square * cost
     if problem.has_kink and size <= 1.0:
         return COLD_RHO, True
-    rho = 1.0 / size if size > 1.0 else 1.0
-    if not problem.has_kink:
-        rho = max(rho, long_rho(1.0 / (cost * typical(losses.curvature))))
-    return rho, False
+    return 1.0 / size if size > 1.0 else 1.0, False
