@@ -98,10 +98,11 @@ cdef inline void add_all_scores(
     while width - k >= 16:
         add_scores(data, place, w + k, width, 16, scores + k)
         k += 16
-    if width - k >= 8:
+    if width - k == 12:
+        add_scores(data, place, w + k, width, 12, scores + k)
+    elif width - k == 8:
         add_scores(data, place, w + k, width, 8, scores + k)
-        k += 8
-    if width - k >= 4:
+    elif width - k == 4:
         add_scores(data, place, w + k, width, 4, scores + k)
 
 
@@ -123,12 +124,19 @@ cdef inline void add_to_all(
 ) noexcept nogil:
     """Add its factor times x_i to the weights of each of `width` classes.
 
-    Blocks whose factors are all 0 are passed over, as most are.
+    Blocks whose factors are all 0 are passed over, as most are. They are as wide as those
+    that are read, as what was written can then be read at once.
     """
-    cdef ptrdiff_t k
-    for k in range(0, width, 4):
+    cdef ptrdiff_t k = 0
+    if sizeof(sum_t) == 4:
+        while width - k >= 8:
+            if any_differs(factors + k, 8):
+                add_row(data, place, factors + k, width, 8, w + k)
+            k += 8
+    while k < width:
         if any_differs(factors + k, 4):
             add_row(data, place, factors + k, width, 4, w + k)
+        k += 4
 
 
 cdef inline const value_t* packed_row(

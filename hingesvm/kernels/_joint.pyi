@@ -26,6 +26,7 @@ def block_steps(
     packed: NDArray[np.floating[Any]],
     places: NDArray[np.int32],
     room: NDArray[np.floating[Any]],
+    classes: NDArray[np.intp],
 ) -> int: ...
 def survey(
     data: NDArray[np.floating[Any]],
@@ -46,6 +47,7 @@ def survey(
     packed: NDArray[np.floating[Any]],
     places: NDArray[np.int32],
     room: NDArray[np.float64],
+    classes: NDArray[np.intp],
 ) -> None: ...
 def flows(
     codes: NDArray[np.intp],

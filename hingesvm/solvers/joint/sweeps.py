@@ -26,7 +26,7 @@ from hingesvm.problems.balance import balancing_factors
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointDuals, JointProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.joint import FAR, JointRows
+from hingesvm.rows.joint import FAR, JointRows, in_lines
 from hingesvm.rows.per_row import proximal_step
 from hingesvm.solvers.progress import ProgressOf
 from hingesvm.solvers.survey import COARSE
@@ -207,7 +207,7 @@ def _begin(
         1.0 / np.maximum(squared_norms + tau, least),
         tau,
         np.zeros((n_rows, width), dtype=dtype),
-        np.zeros((rows.n_features, width), dtype=dtype),
+        in_lines(rows.n_features, width, dtype),
         intercepts,
         np.zeros(count),
         np.arange(n_rows, dtype=np.intp),
@@ -285,6 +285,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     progress.record(certificate, proven=True, active=len(awake))
     state.order[: len(awake)] = awake
     state.n_active, state.shrink_above = len(awake), SAFELY * worst
+    state.rows.pack(awake)
     # Rounding errors do not pile up.
     if problem.intercept_rule == "free" and needs_mending(
         state.w.dtype, state.unmended
