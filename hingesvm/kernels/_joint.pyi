@@ -27,6 +27,12 @@ def block_steps(
     places: NDArray[np.int32],
     room: NDArray[np.floating[Any]],
     classes: NDArray[np.intp],
+    turns: int,
+    safely: float,
+    before: NDArray[np.float64],
+    imbalance: NDArray[np.float64],
+    penalized: bool,
+    random_state: NDArray[np.uint64],
 ) -> int: ...
 def survey(
     data: NDArray[np.floating[Any]],

@@ -12,7 +12,7 @@ which of them make up a row.
 """
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 
 from ._blocks cimport add_all_scores, add_to_all, packed_row
 from ._places cimport Places, close, opened, refuse_single_weights
@@ -27,7 +27,17 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
-from ._sets cimport FAR, cap_of, level, listed, outward_of_set, support_of, those_above
+from ._sets cimport (
+    FAR,
+    SPARE,
+    cap_of,
+    level,
+    listed,
+    outward_of_set,
+    support_of,
+    those_above,
+)
+from ._steps cimport permute
 
 
 cdef enum:
@@ -100,6 +110,12 @@ def block_steps(
     int32_t[::1] places,
     weight_t[::1] room,
     ptrdiff_t[::1] classes,
+    ptrdiff_t turns,
+    double safely,
+    double[::1] before,
+    double[::1] imbalance,
+    bint penalized,
+    uint64_t[::1] random_state,
 ):
     r"""Find the best duals of each row in turn, all others as they are.
 
@@ -117,6 +133,13 @@ def block_steps(
     `kept` on. Entries of a dense X that are not 0 are copied to `packed` and `places`
     first, if these have room. `room` and `classes` are scratch, of shapes (3 * width,) and
     (width + 4,).
+
+    All that is done `turns` times, of which ``worst[3]`` adds up the rows visited. Each
+    turn but the first takes the rows that are left, in random order, once the intercepts
+    have taken the step that ends a sweep (``proximal_step``, from those in `before`, which
+    become those before the last turn, and with `imbalance`), and drops those that point
+    outwards by more than `safely` times the largest violation of the turn before. The first
+    two of `worst` are those of the last turn.
 
     Returns
     -------
@@ -145,109 +168,133 @@ def block_steps(
     cdef weight_t tau = <weight_t>intercept_step, above = <weight_t>shrink_above
     cdef weight_t bound, cap, far, size, total, top, best, eta, new, violation, moved
     cdef weight_t at_best, gap, rest, high
-    cdef ptrdiff_t k, v, c, count, row, ahead, own_class
+    cdef ptrdiff_t k, v, c, count, row, ahead, own_class, turn
+    cdef double moves, length
     cdef int found
     cdef Row place
     for v in range(width):
         change[v] = 0
     with nogil:
-        for k in range(start, stop):
-            ahead = fetch_ahead(&X, &data[0], rows, k, stop)
-            if ahead >= 0:
-                prefetch(&duals[ahead * width])
-                prefetch(&steps[ahead])
-            fetch_next_weights(&X, rows, k, stop, width, weights)
-            row = order[k]
-            place = locate(&X, row)
-            values = packed_row(&data[0], &place, copy, names)
-            mine = &duals[row * width]
-            own_class = codes[row]
-            set_gradient(
-                values,
-                &place,
-                weights,
-                b,
-                width,
-                own_class,
-                margin,
-                gradient,
-            )
-            bound = <weight_t>bounds[row]
-            cap = cap_of(caps, bound)
-            count = support_of(mine, gradient, width, support, &rest)
-            far = outward_of_set(
-                mine,
-                gradient,
-                width,
-                support,
-                count,
-                rest,
-                bound,
-                cap,
-                &violation,
-                &gap,
-            )
-            if far <= above:
-                order[kept] = row
-                kept += 1
-            worst[0] = violation if violation > worst[0] else worst[0]
-            worst[1] += gap
-            if violation <= 0:
-                continue
-            size = <weight_t>steps[row]
-            total = 0
-            # The highest of a + size * g, and its two parts.
-            best = 0
-            at_best = rest
-            top = size * rest
-            for c in range(count):
-                v = support[c]
-                total += mine[v]
-                new = mine[v] + size * gradient[v]
-                if new > top:
-                    top = new
-                    best = mine[v]
-                    at_best = gradient[v]
-            top += total
-            moved = 0
-            if top <= 0:
+        for turn in range(turns):
+            if turn and kept == start:
+                break
+            if turn:
+                if tau != 0:
+                    length = intercept_step
+                    if penalized and length > 1.0:
+                        length = 1.0
+                    for v in range(before.shape[0]):
+                        moves = (<double>b[v] - before[v]) / intercept_step
+                        imbalance[v] += moves
+                        before[v] = <double>b[v]
+                        moves = imbalance[v] - (before[v] if penalized else 0.0)
+                        before[v] += length * moves
+                        b[v] = <weight_t>before[v]
+                        before[v] = <double>b[v]
+                above = <weight_t>(safely * worst[0])
+                worst[0] = worst[1] = 0.0
+                stop = kept
+                kept = start
+                permute(rows, start, stop, 1, &random_state[0])
+            worst[3] += stop - start
+            for k in range(start, stop):
+                ahead = fetch_ahead(&X, &data[0], rows, k, stop)
+                if ahead >= 0:
+                    prefetch(&duals[ahead * width])
+                    prefetch(&steps[ahead])
+                fetch_next_weights(&X, rows, k, stop, width, weights)
+                row = order[k]
+                place = locate(&X, row)
+                values = packed_row(&data[0], &place, copy, names)
+                mine = &duals[row * width]
+                own_class = codes[row]
+                set_gradient(
+                    values,
+                    &place,
+                    weights,
+                    b,
+                    width,
+                    own_class,
+                    margin,
+                    gradient,
+                )
+                bound = <weight_t>bounds[row]
+                cap = cap_of(caps, bound)
+                count = support_of(mine, gradient, width, support, &rest)
+                far = outward_of_set(
+                    mine,
+                    gradient,
+                    width,
+                    support,
+                    count,
+                    rest,
+                    bound,
+                    cap,
+                    &violation,
+                    &gap,
+                )
+                if far <= above:
+                    order[kept] = row
+                    kept += 1
+                worst[0] = violation if violation > worst[0] else worst[0]
+                worst[1] += gap
+                if violation <= 0:
+                    continue
+                size = <weight_t>steps[row]
+                total = 0
+                # The highest of a + size * g, and its two parts.
+                best = 0
+                at_best = rest
+                top = size * rest
                 for c in range(count):
                     v = support[c]
-                    change[v] = mine[v]
-                    moved -= mine[v]
-                    mine[v] = 0
-            else:
-                # Others can leave 0 only if they are as near to the highest.
-                high = at_best + (best - min(top, cap)) / size
-                if rest > high:
-                    for v in range(0, width, 4):
-                        found = those_above(gradient + v, high) & ~those_above(mine + v, 0)
-                        if found:
-                            count = listed(found, v, support, count)
-                # Differences, as their common part can be far larger.
+                    total += mine[v]
+                    new = mine[v] + size * gradient[v]
+                    if new > top:
+                        top = new
+                        best = mine[v]
+                        at_best = gradient[v]
+                top += total
+                moved = 0
+                if top <= 0:
+                    for c in range(count):
+                        v = support[c]
+                        change[v] = mine[v]
+                        moved -= mine[v]
+                        mine[v] = 0
+                else:
+                    # Others can leave 0 only if they are as near to the highest.
+                    high = at_best + (best - min(top, cap)) / size
+                    high -= SPARE * (at_best if at_best > 0 else -at_best)
+                    if rest > high:
+                        for v in range(0, width, 4):
+                            found = those_above(gradient + v, high) & ~those_above(mine + v, 0)
+                            if found:
+                                count = listed(found, v, support, count)
+                    # Differences, as their common part can be far larger.
+                    for c in range(count):
+                        v = support[c]
+                        new = (mine[v] - best) + size * (gradient[v] - at_best)
+                        apart[c] = new if new < 0 else 0
+                    eta = level(apart, count, top, bound, cap, best)
+                    for c in range(count):
+                        v = support[c]
+                        new = apart[c] + eta
+                        new = new if new > 0 else 0
+                        new = new if new < bound else bound
+                        change[v] = mine[v] - new
+                        moved -= change[v]
+                        mine[v] = new
+                worst[2] += moved
+                support[count] = own_class
+                count += 1
+                change[own_class] = moved
+                if tau != 0:
+                    for c in range(count):
+                        b[support[c]] += tau * change[support[c]]
+                add_to_all(values, &place, change, width, weights)
                 for c in range(count):
-                    v = support[c]
-                    new = (mine[v] - best) + size * (gradient[v] - at_best)
-                    apart[c] = new if new < 0 else 0
-                eta = level(apart, count, top, bound, cap, best)
-                for c in range(count):
-                    v = support[c]
-                    new = apart[c] + eta
-                    new = new if new > 0 else 0
-                    new = new if new < bound else bound
-                    change[v] = mine[v] - new
-                    moved -= change[v]
-                    mine[v] = new
-            worst[2] += moved
-            support[count] = own_class
-            count += 1
-            change[own_class] = moved
-            if tau != 0:
-                for c in range(count):
-                    b[support[c]] += tau * change[support[c]]
-            add_to_all(values, &place, change, width, weights)
-            for c in range(count):
-                change[support[c]] = 0
+                    change[support[c]] = 0
     close(&X)
     return kept
 

@@ -15,7 +15,16 @@ from libc.stdint cimport int32_t, uint8_t
 from ._blocks cimport add_all_scores, add_to_all, any_differs, packed_row
 from ._places cimport Places, close, opened
 from ._rows cimport Layout, Row, locate, row_at, value_t
-from ._sets cimport FAR, cap_of, highest_of, level, listed, shortfall_of, those_above
+from ._sets cimport (
+    FAR,
+    SPARE,
+    cap_of,
+    highest_of,
+    level,
+    listed,
+    shortfall_of,
+    those_above,
+)
 
 
 def scores(
@@ -191,15 +200,14 @@ cdef inline ptrdiff_t project_one(
     best = highest_of(point, width)
     if best <= 0.0:
         return 0
-    # What all are lowered by is at most that by which the highest is above the cap.
-    least = best - cap if best > cap else 0.0
+    # What all are lowered by is at most that by which the highest is above the cap; a
+    # little more is listed, as caps are lost in the rounding of large points.
+    least = (1.0 - SPARE) * best - cap
+    least = least if least > 0.0 and cap < FAR else 0.0
     for v in range(0, width, 4):
         found = those_above(point + v, least)
         if found:
             count = listed(found, v, support, count)
-    if count == 0:
-        # The cap is lost in rounding.
-        return 0
     for c in range(count):
         a = point[support[c]]
         total += a if a < bound else bound
@@ -288,14 +296,15 @@ def project(
             slope = gain = 0.0
             for lane in range(4):
                 changes[lane] = 0.0
+            for v in range(width):
+                apart[v] = 0.0
+            for c in range(count):
+                gain += point[support[c]]
+                apart[support[c]] = point[support[c]]
             for v in range(0, width, 4):
                 for lane in range(4):
-                    changes[lane] += a[v + lane] * a[v + lane]
-            for c in range(count):
-                v = support[c]
-                gain += point[v]
-                term = point[v] - a[v]
-                changes[0] += term * term - a[v] * a[v]
+                    term = apart[v + lane] - a[v + lane]
+                    changes[lane] += term * term
             if moves:
                 for c in range(count):
                     slope += point[support[c]] * (direction[support[c]] - direction[own])
@@ -305,9 +314,7 @@ def project(
             sums[2] += gain
             if keeps:
                 for v in range(width):
-                    out[row, v] = 0.0
-                for c in range(count):
-                    out[row, support[c]] = point[support[c]]
+                    out[row, v] = apart[v]
 
 
 def add_curvature(

@@ -11,9 +11,12 @@ cdef extern from * nogil:
     #define HINGESVM_FAR 1e30f
     /* Part of a cap that is no different from it. */
     #define HINGESVM_NEARLY 0.999999f
+    /* Part of a number by which its rounding is surely exceeded. */
+    #define HINGESVM_SPARE 1e-6f
     """
     const float FAR "HINGESVM_FAR"
     const float NEARLY "HINGESVM_NEARLY"
+    const float SPARE "HINGESVM_SPARE"
 
 cdef extern from * nogil:
     """

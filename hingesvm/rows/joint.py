@@ -33,7 +33,7 @@ _ALL = np.empty(0, dtype=np.intp)
 # taken at, up to a part of the bytes of X, and in any case up to so many: more takes
 # memory, fewer leaves to each step what takes longer than itself
 # (docs/experiments.md#joint-multi-class-problems).
-_PART_PACKED, _ALWAYS_PACKED = 0.125, 1 << 22
+_PART_PACKED, _ALWAYS_PACKED = 0.25, 1 << 22
 
 
 def in_lines(count: int, width: int, dtype: np.dtype[Any]) -> FloatArray:
@@ -82,6 +82,10 @@ class BlockState(Protocol):
     intercepts : ndarray, of shape (width,)
     outward : ndarray of float32, of shape (n_rows,)
         By how much each row points outwards, as the last survey found.
+    before, imbalance : ndarray of float64, of shape (n_classes,)
+        The intercepts before the last sweep, and what the rows add to them.
+    random_state : ndarray of uint64, of shape (1,)
+        That of the order of rows.
     """
 
     order: IndexArray
@@ -93,6 +97,9 @@ class BlockState(Protocol):
     w: FloatArray
     intercepts: FloatArray
     outward: NDArray[np.float32]
+    before: Float64Array
+    imbalance: Float64Array
+    random_state: NDArray[np.uint64]
 
 
 class _Packed:
@@ -139,7 +146,10 @@ class _Packed:
             number = int(counts[-1].sum())
             left -= number * (some.itemsize + 4)
             # What remains is as dense as what was seen.
-            if left < 0 or (start == 0 and number * (some.itemsize + 4) * len(order) > most * len(some)):
+            if left < 0 or (
+                start == 0
+                and number * (some.itemsize + 4) * len(order) > most * len(some)
+            ):
                 return None
             columns.append(np.nonzero(is_there)[1].astype(np.int32))
             data.append(some[is_there])
@@ -151,7 +161,11 @@ class _Packed:
         if starts[-1] > np.iinfo(np.int32).max:
             return None
         return cls(
-            np.concatenate(data), np.concatenate(columns), starts, place, rows.n_features
+            np.concatenate(data),
+            np.concatenate(columns),
+            starts,
+            place,
+            rows.n_features,
         )
 
 
@@ -201,10 +215,21 @@ class JointRows:
         if self._packed is not None and self._packed.holds(order):
             return
         self._packed = None
-        most = max(_PART_PACKED * self.rows.n_entries * self._room[0].itemsize, _ALWAYS_PACKED)
+        most = max(
+            _PART_PACKED * self.rows.n_entries * self._room[0].itemsize, _ALWAYS_PACKED
+        )
         self._packed = _Packed.of(self._copy_of, order, self.rows, most)
 
-    def steps(self, losses: JointLosses, state: BlockState, worst: Float64Array) -> int:
+    def steps(
+        self,
+        losses: JointLosses,
+        state: BlockState,
+        worst: Float64Array,
+        turns: int = 1,
+        safely: float = 1.0,
+        *,
+        is_penalized: bool = False,
+    ) -> int:
         """Take the best step of all duals of each active row in turn.
 
         Parameters
@@ -212,10 +237,18 @@ class JointRows:
         losses : JointLosses
         state : BlockState
             Its arrays are changed in place.
-        worst : ndarray of float64, of shape (3,)
+        worst : ndarray of float64, of shape (4,)
             The first is set to the largest violation of optimality seen, if that is
-            larger. To the others are added the rows' parts of the duality gap, and the
-            change of the sum of the duals.
+            larger. To the others are added the rows' parts of the duality gap, the
+            change of the sum of the duals, and the number of rows visited.
+        turns : int, default=1
+            Sweeps over rows that are few: no more than a chunk. The first two of
+            `worst` are those of the last one.
+        safely : float, default=1.0
+            Part of the largest violation of a sweep by which a row has to point
+            outwards to be left out of the next ones.
+        is_penalized : bool, default=False
+            Whether the intercepts are penalised, in their steps between sweeps.
 
         Returns
         -------
@@ -249,6 +282,12 @@ class JointRows:
                 *packing,
                 room,
                 classes,
+                turns,
+                safely,
+                state.before,
+                state.imbalance,
+                is_penalized,
+                state.random_state,
             )
         return kept
 
