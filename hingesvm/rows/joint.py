@@ -29,9 +29,9 @@ _WORK = 0.5
 # Rows of which an array for each class is made in one piece: a bound of memory.
 _AT_ONCE = 4096
 _ALL = np.empty(0, dtype=np.intp)
-# Entries of a dense X that are not 0 are copied to one place for the rows that steps are
-# taken at, up to a part of the bytes of X, and in any case up to so many: more takes
-# memory, fewer leaves to each step what takes longer than itself
+# Entries of a dense X that are not 0 are copied to one place for the rows that steps
+# are taken at, up to a part of the bytes of X, and in any case up to so many: more
+# takes memory, fewer leaves to each step what takes longer than itself
 # (docs/experiments.md#joint-multi-class-problems).
 _PART_PACKED, _ALWAYS_PACKED = 0.25, 1 << 22
 
@@ -135,7 +135,7 @@ class _Packed:
         rows: Divided,
         most: float,
     ) -> _Packed | None:
-        """Return copies of some rows; None if they would take more than `most` bytes."""
+        """Return copies of some rows, or None if they take more than `most` bytes."""
         data, columns, counts = [], [], [np.zeros(1, dtype=np.int64)]
         left = most
         for start in range(0, len(order), _AT_ONCE):

@@ -1,5 +1,7 @@
 """The kernels of joint problems against plain loops, on both builds."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -289,7 +291,7 @@ def test_duals_are_summed_and_free_rows_listed(total, count):
     inside = np.empty((n, count), dtype=np.uint8)
     ends = [0, 17, n]
     found = 0
-    for first, last in zip(ends[:-1], ends[1:], strict=True):
+    for first, last in pairwise(ends):
         found = _joint_newton.free_rows(
             problem.codes, problem.cost, total, 1.0 - 1e-12, padded(alpha), count,
             first, last, found, order, inside, share,

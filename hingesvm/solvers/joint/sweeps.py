@@ -59,8 +59,8 @@ _LONGEST_WAIT, _FIRST_WAIT = 1.0, 6.0
 # look makes the next one late, if large looks come before there is anything to find.
 _LEAST_FORESEEN = 0.3
 
-# Visits of one call, a sweep at least and so many at most: a call takes as long as a few
-# hundred, and the gap and the time to look are seen between calls
+# Visits of one call, a sweep at least and so many at most: a call takes as long as a
+# few hundred, and the gap and the time to look are seen between calls
 # (docs/experiments.md#joint-multi-class-problems).
 _VISITS_OF_CALL, _MOST_TURNS = 2048, 8
 # Factor of the intercepts' steps, which doubles, at most: their products are finite.
@@ -241,7 +241,7 @@ def _begin(
 
 
 def _sweep_once(problem: JointProblem, state: _Blocks, turns: int = 1) -> float:
-    """Take a step at each active row, or some if they are few; return visits per row."""
+    """Take `turns` steps at each active row; return what part of a sweep they are."""
     rows, count, n_classes = problem.rows, state.n_active, problem.n_classes
     # Few rows have room in the cache, and better be in random order.
     run = RUN if count > rows.chunk_size(state.width) else 1
