@@ -139,6 +139,11 @@ class HingeSVC(PartialFitMixin, BaseHingeSVC):
     too) or a CSR matrix of these, with int32 or int64 indices. Rows of weight 0 are
     left out at no cost.
 
+    Under scikit-learn's setting ``array_api_dispatch``, dense arrays of PyTorch, CuPy,
+    JAX and other libraries of the array API standard are trained in their library and
+    on their device, and the model and its predictions are arrays there. A UserWarning
+    says where parameters ask for the host.
+
     With scikit-learn 1.9 or later, `set_callbacks` takes callbacks such as its
     ``ProgressBar``. The tasks of a fit are the looks at the gap, "gap-check", with
     several problems in one task, "class", for each. A callback that returns True at

@@ -26,6 +26,13 @@ def block_steps(
     packed: NDArray[np.floating[Any]],
     places: NDArray[np.int32],
     room: NDArray[np.floating[Any]],
+    classes: NDArray[np.intp],
+    turns: int,
+    safely: float,
+    before: NDArray[np.float64],
+    imbalance: NDArray[np.float64],
+    penalized: bool,
+    random_state: NDArray[np.uint64],
 ) -> int: ...
 def survey(
     data: NDArray[np.floating[Any]],
@@ -46,6 +53,7 @@ def survey(
     packed: NDArray[np.floating[Any]],
     places: NDArray[np.int32],
     room: NDArray[np.float64],
+    classes: NDArray[np.intp],
 ) -> None: ...
 def flows(
     codes: NDArray[np.intp],

@@ -12,7 +12,7 @@ which of them make up a row.
 """
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 
 from ._blocks cimport add_all_scores, add_to_all, packed_row
 from ._places cimport Places, close, opened, refuse_single_weights
@@ -27,7 +27,22 @@ from ._rows cimport (
     value_t,
     weight_t,
 )
-from ._sets cimport FAR, cap_of, level, outward_of_set
+from ._sets cimport (
+    FAR,
+    SPARE,
+    cap_of,
+    level,
+    listed,
+    outward_of_set,
+    support_of,
+    those_above,
+)
+from ._steps cimport permute
+
+
+cdef enum:
+    # Weights that stay in the second cache by themselves.
+    FEW_WEIGHTS = 1 << 16
 
 
 cdef inline void fetch_next_weights(
@@ -42,7 +57,7 @@ cdef inline void fetch_next_weights(
     cdef const char* address
     cdef ptrdiff_t j, at
     cdef Row place
-    if X.columns == NULL or k + 1 >= stop:
+    if X.columns == NULL or k + 1 >= stop or X.n_features * width < FEW_WEIGHTS:
         return
     place = locate(X, row_at(order, k + 1))
     for j in range(place.length):
@@ -59,18 +74,17 @@ cdef void set_gradient(
     ptrdiff_t width,
     ptrdiff_t own_class,
     double margin,
-    sum_t* scores,
     sum_t* gradient,
 ) noexcept nogil:
     """Set the gradient of a row, margin - f_y + f_k; minus infinity for its own class."""
     cdef sum_t own
     cdef ptrdiff_t v
     for v in range(width):
-        scores[v] = intercept[v]
-    add_all_scores(values, place, w, width, scores)
-    own = <sum_t>margin - scores[own_class]
+        gradient[v] = intercept[v]
+    add_all_scores(values, place, w, width, gradient)
+    own = <sum_t>margin - gradient[own_class]
     for v in range(width):
-        gradient[v] = own + scores[v]
+        gradient[v] += own
     gradient[own_class] = -FAR
 
 
@@ -95,6 +109,13 @@ def block_steps(
     value_t[::1] packed,
     int32_t[::1] places,
     weight_t[::1] room,
+    ptrdiff_t[::1] classes,
+    ptrdiff_t turns,
+    double safely,
+    double[::1] before,
+    double[::1] imbalance,
+    bint penalized,
+    uint64_t[::1] random_state,
 ):
     r"""Find the best duals of each row in turn, all others as they are.
 
@@ -110,7 +131,15 @@ def block_steps(
     ``worst[2]`` by how much the sum of all a_k grows. A row whose gradient points outwards
     by more than `shrink_above` is dropped from `order`; the others are kept, from position
     `kept` on. Entries of a dense X that are not 0 are copied to `packed` and `places`
-    first, if these have room. `room` is scratch, of shape (3 * width,).
+    first, if these have room. `room` and `classes` are scratch, of shapes (3 * width,) and
+    (width + 4,).
+
+    All that is done `turns` times, of which ``worst[3]`` adds up the rows visited. Each
+    turn but the first takes the rows that are left, in random order, once the intercepts
+    have taken the step that ends a sweep (``proximal_step``, from those in `before`, which
+    become those before the last turn, and with `imbalance`), and drops those that point
+    outwards by more than `safely` times the largest violation of the turn before. The first
+    two of `worst` are those of the last turn.
 
     Returns
     -------
@@ -130,87 +159,142 @@ def block_steps(
     cdef weight_t* weights = &w[0, 0]
     cdef weight_t* b = &intercept[0]
     cdef const double* steps = &step[0]
-    cdef weight_t* scores = &room[0]
-    cdef weight_t* gradient = &room[width]
-    cdef weight_t* change = &room[2 * width]
+    cdef weight_t* gradient = &room[0]
+    cdef weight_t* change = &room[width]
+    cdef weight_t* apart = &room[2 * width]
+    cdef ptrdiff_t* support = &classes[0]
     cdef weight_t* mine
     cdef const value_t* values
     cdef weight_t tau = <weight_t>intercept_step, above = <weight_t>shrink_above
     cdef weight_t bound, cap, far, size, total, top, best, eta, new, violation, moved
-    cdef weight_t at_best, gap
-    cdef ptrdiff_t k, v, row, ahead, own_class, chosen
+    cdef weight_t at_best, gap, rest, high
+    cdef ptrdiff_t k, v, c, count, row, ahead, own_class, turn
+    cdef double moves, length
+    cdef int found
     cdef Row place
+    for v in range(width):
+        change[v] = 0
     with nogil:
-        for k in range(start, stop):
-            ahead = fetch_ahead(&X, &data[0], rows, k, stop)
-            if ahead >= 0:
-                prefetch(&duals[ahead * width])
-                prefetch(&steps[ahead])
-            fetch_next_weights(&X, rows, k, stop, width, weights)
-            row = order[k]
-            place = locate(&X, row)
-            values = packed_row(&data[0], &place, copy, names)
-            mine = &duals[row * width]
-            own_class = codes[row]
-            set_gradient(
-                values,
-                &place,
-                weights,
-                b,
-                width,
-                own_class,
-                margin,
-                scores,
-                gradient,
-            )
-            bound = <weight_t>bounds[row]
-            cap = cap_of(caps, bound)
-            far = outward_of_set(mine, gradient, width, bound, cap, &violation, &gap)
-            if far <= above:
-                order[kept] = row
-                kept += 1
-            worst[0] = violation if violation > worst[0] else worst[0]
-            worst[1] += gap
-            if violation <= 0:
-                continue
-            size = <weight_t>steps[row]
-            total = 0
-            chosen = 0
-            best = -FAR
-            for v in range(width):
-                total += mine[v]
-                change[v] = mine[v] + size * gradient[v]
-                if change[v] > best:
-                    best = change[v]
-                    chosen = v
-            top = total + best
-            moved = 0
-            if top <= 0:
-                for v in range(width):
-                    change[v] = mine[v]
-                    moved -= change[v]
-                    mine[v] = 0
-            else:
-                # Differences, as their common part can be far larger.
-                at_best = gradient[chosen]
-                best = mine[chosen]
-                for v in range(width):
-                    change[v] = (mine[v] - best) + size * (gradient[v] - at_best)
-                    change[v] = change[v] if change[v] < 0 else 0
-                eta = level(change, width, top, bound, cap, best)
-                for v in range(width):
-                    new = change[v] + eta
-                    new = new if new > 0 else 0
-                    new = new if new < bound else bound
-                    change[v] = mine[v] - new
-                    moved -= change[v]
-                    mine[v] = new
-            worst[2] += moved
-            change[own_class] = moved
-            if tau != 0:
-                for v in range(width):
-                    b[v] += tau * change[v]
-            add_to_all(values, &place, change, width, weights)
+        for turn in range(turns):
+            if turn and kept == start:
+                break
+            if turn:
+                if tau != 0:
+                    length = intercept_step
+                    if penalized and length > 1.0:
+                        length = 1.0
+                    for v in range(before.shape[0]):
+                        moves = (<double>b[v] - before[v]) / intercept_step
+                        imbalance[v] += moves
+                        before[v] = <double>b[v]
+                        moves = imbalance[v] - (before[v] if penalized else 0.0)
+                        before[v] += length * moves
+                        b[v] = <weight_t>before[v]
+                        before[v] = <double>b[v]
+                above = <weight_t>(safely * worst[0])
+                worst[0] = worst[1] = 0.0
+                stop = kept
+                kept = start
+                permute(rows, start, stop, 1, &random_state[0])
+            worst[3] += stop - start
+            for k in range(start, stop):
+                ahead = fetch_ahead(&X, &data[0], rows, k, stop)
+                if ahead >= 0:
+                    prefetch(&duals[ahead * width])
+                    prefetch(&steps[ahead])
+                fetch_next_weights(&X, rows, k, stop, width, weights)
+                row = order[k]
+                place = locate(&X, row)
+                values = packed_row(&data[0], &place, copy, names)
+                mine = &duals[row * width]
+                own_class = codes[row]
+                set_gradient(
+                    values,
+                    &place,
+                    weights,
+                    b,
+                    width,
+                    own_class,
+                    margin,
+                    gradient,
+                )
+                bound = <weight_t>bounds[row]
+                cap = cap_of(caps, bound)
+                count = support_of(mine, gradient, width, support, &rest)
+                far = outward_of_set(
+                    mine,
+                    gradient,
+                    width,
+                    support,
+                    count,
+                    rest,
+                    bound,
+                    cap,
+                    &violation,
+                    &gap,
+                )
+                if far <= above:
+                    order[kept] = row
+                    kept += 1
+                worst[0] = violation if violation > worst[0] else worst[0]
+                worst[1] += gap
+                if violation <= 0:
+                    continue
+                size = <weight_t>steps[row]
+                total = 0
+                # The highest of a + size * g, and its two parts.
+                best = 0
+                at_best = rest
+                top = size * rest
+                for c in range(count):
+                    v = support[c]
+                    total += mine[v]
+                    new = mine[v] + size * gradient[v]
+                    if new > top:
+                        top = new
+                        best = mine[v]
+                        at_best = gradient[v]
+                top += total
+                moved = 0
+                if top <= 0:
+                    for c in range(count):
+                        v = support[c]
+                        change[v] = mine[v]
+                        moved -= mine[v]
+                        mine[v] = 0
+                else:
+                    # Others can leave 0 only if they are as near to the highest.
+                    high = at_best + (best - min(top, cap)) / size
+                    high -= SPARE * (at_best if at_best > 0 else -at_best)
+                    if rest > high:
+                        for v in range(0, width, 4):
+                            found = those_above(gradient + v, high) & ~those_above(mine + v, 0)
+                            if found:
+                                count = listed(found, v, support, count)
+                    # Differences, as their common part can be far larger.
+                    for c in range(count):
+                        v = support[c]
+                        new = (mine[v] - best) + size * (gradient[v] - at_best)
+                        apart[c] = new if new < 0 else 0
+                    eta = level(apart, count, top, bound, cap, best)
+                    for c in range(count):
+                        v = support[c]
+                        new = apart[c] + eta
+                        new = new if new > 0 else 0
+                        new = new if new < bound else bound
+                        change[v] = mine[v] - new
+                        moved -= change[v]
+                        mine[v] = new
+                worst[2] += moved
+                support[count] = own_class
+                count += 1
+                change[own_class] = moved
+                if tau != 0:
+                    for c in range(count):
+                        b[support[c]] += tau * change[support[c]]
+                add_to_all(values, &place, change, width, weights)
+                for c in range(count):
+                    change[support[c]] = 0
     close(&X)
     return kept
 
@@ -234,6 +318,7 @@ def survey(
     value_t[::1] packed,
     int32_t[::1] places,
     double[::1] room,
+    ptrdiff_t[::1] classes,
 ):
     """Look at the rows start <= r < stop.
 
@@ -242,7 +327,7 @@ def survey(
     the losses, the gains and, from its fourth entry on, the sum over the rows of what each
     adds to the classes; the third keeps the largest violation of optimality. `outward` is
     by how much the gradient of a row points outwards, at the duals as they are. The other
-    arguments are as of `block_steps`, but that `room` is of shape (4 * width,).
+    arguments are as of `block_steps`.
     """
     if value_t is double and weight_t is float:
         return refuse_single_weights()
@@ -255,15 +340,17 @@ def survey(
     cdef int32_t* names = &places[0] if packed.shape[0] else NULL
     cdef const weight_t* weights = &w[0, 0]
     cdef const weight_t* old = &alpha[0, 0]
-    cdef double* scores = &room[0]
-    cdef double* gradient = &room[width]
-    cdef double* duals = &room[2 * width]
-    cdef double* change = &room[3 * width]
+    cdef double* gradient = &room[0]
+    cdef double* duals = &room[width]
+    cdef double* change = &room[2 * width]
+    cdef ptrdiff_t* support = &classes[0]
     cdef double* imbalance = &sums[3]
     cdef const value_t* values
-    cdef double bound, cap, total, loss, violation, ratio, gap
-    cdef ptrdiff_t v, row, own_class
+    cdef double bound, cap, total, loss, violation, ratio, gap, rest
+    cdef ptrdiff_t v, c, count, row, own_class
     cdef Row place
+    for v in range(width):
+        change[v] = 0.0
     with nogil:
         for row in range(start, stop):
             fetch_ahead(&X, &data[0], NULL, row, stop)
@@ -279,39 +366,53 @@ def survey(
                 width,
                 own_class,
                 margin,
-                scores,
                 gradient,
             )
             bound = bounds[row]
             cap = cap_of(caps, bound)
-            loss = total = 0.0
             for v in range(width):
                 duals[v] = <double>old[row * width + v]
                 duals[v] = duals[v] if duals[v] < bound else bound
+            count = support_of(duals, gradient, width, support, &rest)
+            outward[row] = <float>outward_of_set(
+                duals,
+                gradient,
+                width,
+                support,
+                count,
+                rest,
+                bound,
+                cap,
+                &violation,
+                &gap,
+            )
+            loss = total = 0.0
+            for c in range(count):
+                v = support[c]
                 total += duals[v]
                 loss += duals[v] * gradient[v]
-            outward[row] = <float>outward_of_set(
-                duals, gradient, width, bound, cap, &violation, &gap
-            )
             sums[0] += gap + loss
             sums[2] = violation if violation > sums[2] else sums[2]
-            if total == 0.0:
+            if count == 0:
                 continue
             ratio = cap / total if total > cap else 1.0
             total = 0.0
-            for v in range(width):
+            for c in range(count):
+                v = support[c]
                 duals[v] *= ratio
-            if scaled:
-                for v in range(width):
+                if scaled:
                     duals[v] *= factors[own_class, v]
-            for v in range(width):
                 total += duals[v]
                 change[v] = -duals[v]
+            support[count] = own_class
+            count += 1
             change[own_class] = total
             sums[1] += margin * total
-            for v in range(width):
-                imbalance[v] += change[v]
+            for c in range(count):
+                imbalance[support[c]] += change[support[c]]
             add_to_all(values, &place, change, width, &own[0, 0])
+            for c in range(count):
+                change[support[c]] = 0.0
     close(&X)
 
 

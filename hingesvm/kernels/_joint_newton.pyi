@@ -27,6 +27,33 @@ def add_rows(
     packed: NDArray[np.floating[Any]],
     places: NDArray[np.int32],
 ) -> None: ...
+def add_duals(
+    data: NDArray[np.floating[Any]],
+    where: Places,
+    start: int,
+    stop: int,
+    codes: NDArray[np.intp],
+    alpha: NDArray[np.float64],
+    out: NDArray[np.float64],
+    imbalance: NDArray[np.float64],
+    packed: NDArray[np.floating[Any]],
+    places: NDArray[np.int32],
+    room: NDArray[np.float64],
+) -> None: ...
+def free_rows(
+    codes: NDArray[np.intp],
+    bounds: NDArray[np.float64],
+    caps: float,
+    full: float,
+    alpha: NDArray[np.float64],
+    n_classes: int,
+    start: int,
+    stop: int,
+    count: int,
+    order: NDArray[np.intp],
+    inside: NDArray[np.uint8],
+    share: NDArray[np.float64],
+) -> int: ...
 def project(
     scores: NDArray[np.float64],
     along: NDArray[np.float64],
@@ -43,6 +70,7 @@ def project(
     stop: int,
     out: NDArray[np.float64],
     room: NDArray[np.float64],
+    classes: NDArray[np.intp],
     sums: NDArray[np.float64],
 ) -> None: ...
 def add_curvature(

@@ -373,7 +373,8 @@ class MemoryRows(Rows):
         return SharedRows(self, self.arrays)
 
     def joint(self, codes: IndexArray, n_classes: int) -> JointRows:
-        return JointRows(self, self.arrays, codes, n_classes, room_to_pack(self))
+        room = room_to_pack(self)
+        return JointRows(self, self.arrays, codes, n_classes, room, self.copy_of)
 
     def copy_of(self, rows: IndexArray) -> Matrix:
         return self._X[self._places(rows)]

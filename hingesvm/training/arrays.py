@@ -164,7 +164,8 @@ class ArrayTraining:
         check_consistent_length(X, y)
         xp = home.xp
         if xp.isdtype(y.dtype, "real floating") and not bool(xp.all(xp.isfinite(y))):
-            refuse_infinite(np.array([np.nan]), "y")
+            is_nan = bool(xp.any(xp.isnan(y)))
+            refuse_infinite(np.array([np.nan if is_nan else np.inf]), "y")
         labels = xp.sort(xp.astype(xp.unique_values(y), _sortable(xp, y.dtype)))
         labels = xp.astype(labels, y.dtype)
         classes = to_host(labels)

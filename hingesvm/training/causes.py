@@ -152,7 +152,7 @@ def _sentence(end: End, solution: Solution, who: str) -> str:
     if end == "hidden":
         certificate = solution.certificate
         return (
-            "Rounding errors of float64 hide the rest: with this C and rows of this "
+            "Rounding errors hide the rest: with this C and rows of this "
             "length the bounds of the objective can be off by "
             f"{_share(certificate.hidden, certificate.primal)} of it. Scale the "
             "columns of X, reduce C, or raise tol."

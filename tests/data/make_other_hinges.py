@@ -1,10 +1,13 @@
 r"""Write other_hinges.json, what other libraries compute in other_hinge_cases.py.
 
+And what they find in other_fit_cases.py.
+
     pip install jax optax jaxopt river torch torchmetrics keras cyanure mlpack \
-        liblinear-official vowpalwabbit pyspark
+        liblinear-official vowpalwabbit pyspark rehline snapml skglm
     KERAS_BACKEND=jax python tests/data/make_other_hinges.py
 
-It needs all of them, and Java for the last.
+It needs all of them, and Java for pyspark. With the names of some packages as arguments
+it needs these alone, and keeps what is stored of the others.
 """
 
 import json
@@ -17,30 +20,48 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from other_hinge_cases import FITS, LOSSES
+from other_fit_cases import FITS
+from other_hinge_cases import LOSSES
+
+PATH = Path(__file__).with_name("other_hinges.json")
+
+
+def numbers(values):
+    """Return nested lists of numbers."""
+    return np.asarray(values, dtype=float).tolist()
+
+
+def loss(case):
+    """Return the loss of a library."""
+    return numbers(case.theirs())
+
+
+def fit(case):
+    """Return the weights and intercepts that a library finds."""
+    coef, intercept = case.theirs()
+    return {"coef": numbers(coef), "intercept": numbers(intercept)}
 
 
 def main():
-    """Compute and write all of them."""
+    """Compute and write what is asked for."""
     packages = {case.package for case in [*LOSSES, *FITS]}
-    versions = {name: version(name).partition("+")[0] for name in sorted(packages)}
-    losses = {
-        f"{case.package}: {case.name}": np.asarray(case.theirs(), dtype=float).tolist()
-        for case in LOSSES
-    }
-    fits = {}
-    for case in FITS:
-        coef, intercept = (np.asarray(part, dtype=float) for part in case.theirs())
-        found = {"coef": coef.tolist(), "intercept": intercept.tolist()}
-        fits[f"{case.package}: {case.name}"] = found
-    told = {
-        "versions": {"python": platform.python_version(), **versions},
-        "losses": losses,
-        "fits": fits,
-    }
+    asked = set(sys.argv[1:]) or packages
+    if unknown := asked - packages:
+        sys.exit(f"there is no case of {', '.join(sorted(unknown))}")
+    stored = json.loads(PATH.read_text())
+
+    versions = {"python": platform.python_version(), **stored["versions"]}
+    versions |= {name: version(name).partition("+")[0] for name in sorted(asked)}
+    names = ["python", *sorted(packages)]
+    told = {"versions": {name: versions[name] for name in names}}
+    for part, cases, ask in ("losses", LOSSES, loss), ("fits", FITS, fit):
+        told[part] = {}
+        for case in cases:
+            key = f"{case.package}: {case.name}"
+            is_asked = case.package in asked
+            told[part][key] = ask(case) if is_asked else stored[part][key]
     lines = [f"{json.dumps(part)}: {block(told[part])}" for part in told]
-    path = Path(__file__).with_name("other_hinges.json")
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    PATH.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def block(values):

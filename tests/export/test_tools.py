@@ -3,11 +3,13 @@
 import ctypes
 import shutil
 import subprocess
+import zipfile
 
 import numpy as np
 import pytest
 import sklearn
 from samples import make_data
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
@@ -80,7 +82,9 @@ def test_skops_trusts_it(fitted, dtype):
     )
 
 
-def test_pmml_predicts_the_same_labels(fitted, tmp_path):
+@pytest.fixture
+def evaluate_pmml(tmp_path):
+    """A function that writes a model as PMML, and returns a frame of what that says."""
     pandas = pytest.importorskip("pandas")
     pmml = pytest.importorskip("sklearn2pmml")
     evaluators = pytest.importorskip("jpmml_evaluator")
@@ -88,15 +92,46 @@ def test_pmml_predicts_the_same_labels(fitted, tmp_path):
         pytest.skip("sklearn2pmml needs Java")
     if parse_version(sklearn.__version__) > parse_version("1.9.0"):
         pytest.skip("sklearn2pmml refuses a later version of scikit-learn")
+
+    def evaluate(model, X, **options):
+        frame = pandas.DataFrame(X, columns=list("abcdef"))
+        path = str(tmp_path / "model.pmml")
+        pipeline = pmml.make_pmml_pipeline(
+            model, active_fields=list(frame), target_fields=["label"]
+        )
+        pmml.sklearn2pmml(pipeline, path, **options)
+        return evaluators.make_evaluator(path).verify().evaluateAll(frame)
+
+    return evaluate
+
+
+def test_pmml_predicts_the_same_labels(fitted, evaluate_pmml):
     X, model = fitted
-    frame = pandas.DataFrame(X, columns=list("abcdef"))
-    path = str(tmp_path / "model.pmml")
-    pipeline = pmml.make_pmml_pipeline(
-        twin_of(model), active_fields=list(frame), target_fields=["label"]
-    )
-    pmml.sklearn2pmml(pipeline, path)
-    found = evaluators.make_evaluator(path).verify().evaluateAll(frame)
+    found = evaluate_pmml(twin_of(model), X)
     np.testing.assert_array_equal(found["label"], model.predict(X))
+
+
+def test_pmml_is_written_once_the_class_is_named(
+    fitted, evaluate_pmml, tmp_path, capsys
+):
+    X, model = fitted
+    with pytest.raises(RuntimeError, match="has failed"):
+        evaluate_pmml(model, X)
+    assert "hingesvm.HingeSVC) is not a supported Estimator" in capsys.readouterr().out
+    jar = tmp_path / "hingesvm.jar"
+    with zipfile.ZipFile(jar, "w") as file:
+        line = "hingesvm.(HingeSVC|HingeSVCCV) = sklearn.svm.LinearSVC\n"
+        file.writestr("META-INF/sklearn2pmml.properties", line)
+    search = HingeSVCCV(Cs=[0.1, 1.0], cv=3).fit(X, model.predict(X))
+    for estimator in (model, search):
+        found = evaluate_pmml(estimator, X, user_classpath=[str(jar)])
+        np.testing.assert_array_equal(found["label"], estimator.predict(X))
+    calibrated = CalibratedClassifierCV(HingeSVC(C=0.1), ensemble=False)
+    calibrated.fit(X, model.predict(X) == "low")  # labels that are no strings
+    found = evaluate_pmml(calibrated, X, user_classpath=[str(jar)])
+    np.testing.assert_allclose(
+        found.filter(like="probability"), calibrated.predict_proba(X), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("n_classes", CLASSES)

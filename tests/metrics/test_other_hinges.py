@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from other_hinge_cases import FITS, LOSSES, X, rows, zero_besides
+from other_fit_cases import FITS, X, Y, rehline
+from other_hinge_cases import LOSSES, rows, zero_besides
 
 from hingesvm import HingeSVC
 
@@ -46,6 +47,8 @@ def assert_same_problem(coef, intercept, case):
     if case.ours.get("fit_intercept", True):
         penalized = case.ours.get("penalized_intercept", False)
         others.append({"penalized_intercept": not penalized})
+    else:
+        others.append({"fit_intercept": True})
     assert distance() < case.error
     assert min(distance(**other) for other in others) > case.error
 
@@ -123,6 +126,27 @@ def test_the_first_label_is_positive_in_liblinear_but_for_signs(labels, positive
     model = train(labels, [[float(label)] for label in labels], "-s 3 -q")
     (weight,), _ = model.get_decfun()
     assert (weight > 0.0) == (positive == max(labels))
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_rehline_has_the_l1_norm_of_the_intercept_too():
+    pytest.importorskip("rehline")
+    with_ones = np.column_stack([X, np.ones(len(X))])
+    coef, intercept = rehline("plq_ElasticNet_Classifier", "svm", 0.1, l1_ratio=0.1)
+    clf = HingeSVC(C=0.1, l1_ratio=0.1, fit_intercept=False).fit(with_ones, Y)
+    np.testing.assert_allclose(np.append(coef, intercept), clf.coef_[0], atol=1e-6)
+    clf.set_params(fit_intercept=True, penalized_intercept=True).fit(X, Y)
+    assert abs(clf.intercept_[0] - intercept[0]) > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_rehline_comes_near_a_free_intercept():
+    pytest.importorskip("rehline")
+    settings = {"intercept_scaling": 100.0, "max_iter": 10_000_000}
+    coef, intercept = rehline("plq_Ridge_Classifier", "svm", 0.02, **settings)
+    clf = HingeSVC(C=0.02).fit(X, Y)
+    np.testing.assert_allclose(coef, clf.coef_, atol=1e-4)
+    np.testing.assert_allclose(intercept, clf.intercept_, atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours

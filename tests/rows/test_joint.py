@@ -7,7 +7,10 @@ import pytest
 import scipy.sparse as sp
 from joint_cases import dense_rows, random_problem, rows_of
 
+from hingesvm.problems.joint import JointProblem
+from hingesvm.rows import joint
 from hingesvm.rows.memory import MemoryRows, room_to_pack
+from hingesvm.solvers.joint.sweeps import _begin, _sweep_once
 
 KINDS = ["dense", "csr32", "csr64"]
 
@@ -103,3 +106,43 @@ def test_rows_from_first_to_last_are_looked_at():
     X[1200:1800] = 1.0
     assert len(room_to_pack(MemoryRows(X))[0]) == 0
     assert len(room_to_pack(MemoryRows(X[::-1].copy()))[0]) == 0
+
+
+def test_entries_of_some_rows_are_packed_once_and_steps_are_the_same():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(300, 40)) * (rng.random((300, 40)) < 0.2)
+    codes = rng.integers(0, 4, 300)
+    problem = JointProblem(MemoryRows(X), codes, 4, np.ones(300), 1.0, 1.0, "penalized")
+    found = []
+    for packs in (False, True):
+        state = _begin(problem, None, 1e-8, 0)
+        some = np.arange(5, 300, 2)
+        state.order[: len(some)], state.n_active = some, len(some)
+        if packs:
+            state.rows.pack(some)
+            held = state.rows._packed
+            assert held.holds(some[::3])
+            assert not held.holds(np.array([5, 6]))
+            state.rows.pack(some[::3])
+            assert state.rows._packed is held
+        for _ in range(5):
+            _sweep_once(problem, state)
+        found.append((state.alpha, state.w, state.intercepts))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+
+
+def test_rows_are_not_packed_where_that_takes_much(monkeypatch):
+    X = np.eye(60)
+    dense = MemoryRows(np.ones((60, 60))).joint(np.zeros(60, np.intp), 3)
+    dense.pack(np.arange(60))
+    assert dense._packed is None
+    sparse = MemoryRows(X).joint(np.zeros(60, np.intp), 3)
+    monkeypatch.setattr(joint, "_ALWAYS_PACKED", 100)
+    monkeypatch.setattr(joint, "_PART_PACKED", 0.0)
+    sparse.pack(np.arange(9))
+    assert sparse._packed is None
+    sparse.pack(np.arange(8))
+    assert sparse._packed is not None
+    sparse.pack(np.arange(60))
+    assert sparse._packed is None

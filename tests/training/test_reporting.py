@@ -216,7 +216,7 @@ def test_rounding_errors_are_blamed_where_they_make_up_the_gap(hidden, blamed):
     ) as caught:
         warn_if_not_converged(MemoryRows(X), trained, 1e-4, 1000)
     text = str(caught[0].message)
-    assert ("Rounding errors of float64 hide the rest" in text) == blamed
+    assert ("Rounding errors hide the rest" in text) == blamed
 
 
 def test_coefficients_that_are_worse_rounded_are_told_of_in_any_case():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,10 +14,11 @@ from hingesvm._namespace import Namespace, to_host
 from hingesvm.losses import MarginLoss
 from hingesvm.problems.binary import squared_norm
 from hingesvm.problems.certificate import Care, Certificate, Fixed
-from hingesvm.problems.values import InterceptRule
+from hingesvm.problems.stretching import stretch
+from hingesvm.problems.values import TINY, InterceptRule
 from hingesvm.rows.array_losses import ArrayLosses, ArraySums, numbers
 from hingesvm.rows.arrays import ArrayRows, Surveyed
-from hingesvm.rows.compensated import ROUNDING
+from hingesvm.rows.compensated import ROUNDING, SPARE, UNIT
 from hingesvm.rows.pairs import Pair, dot_error, total
 from hingesvm.solvers.blocks.problem import BlocksProblem, SummedDuals
 
@@ -26,6 +28,10 @@ Float64Array = NDArray[np.float64]
 
 # Relative errors of sums of pairs of float32, and of costs rounded to float32.
 _ERROR_OF_PAIRS, _ERROR_OF_COSTS = 2.0**-40, 2.0**-21
+# Rounding unit of float32.
+_NARROW_UNIT = 2.0**-24
+# By which bounds are longer, as they are rounded themselves.
+_LONGER = 1.001
 # Part of the duals inside their box that can be taken from them alone: a larger one
 # changes these much, a smaller one takes a whole class from its bound.
 _LITTLE = 1e-6
@@ -95,11 +101,15 @@ class ArrayProblem(BlocksProblem):
     ) -> ArrayProblem:
         """Return the problem of rows and their losses."""
         xp = losses.space.xp
-        cost = xp.zeros_like(losses.signs) + losses.cost
-        with_sign, whole = numbers(
-            losses.space, [xp.sum(cost * losses.signs), xp.sum(cost)]
-        )
-        sums = 0.5 * np.array([whole - with_sign, whole + with_sign])
+        zeros = xp.zeros_like(losses.signs)
+        cost = zeros + losses.cost
+        # Each by itself, as one class can have next to nothing of the sum of both.
+        of_class = [xp.where(losses.signs == sign, cost, zeros) for sign in (-1.0, 1.0)]
+        if losses.space.has_float64:
+            found = numbers(losses.space, [xp.sum(costs) for costs in of_class])
+        else:
+            found = [total(losses.space, Pair(costs, zeros)) for costs in of_class]
+        sums = np.array(found)
         # A class that a sample lacks has no costs; nothing is divided by them.
         sums = np.maximum(sums, np.finfo(np.float64).tiny)
         return cls(
@@ -214,28 +224,133 @@ class ArrayProblem(BlocksProblem):
         whole, excess = numbers(self.space, [xp.sum(alpha), xp.sum(alpha * signs)])
         return whole, excess
 
-    # Rounding errors where the device has no float64
+    # Rounding errors
+
+    @property
+    def cares(self) -> Sequence[Care]:
+        """How bounds of rounding errors can be found, the cheapest way first."""
+        return ("longest", "rows")
+
+    def precise_primal(
+        self, certificate: Certificate
+    ) -> tuple[Certificate, Float64Array]:
+        """Return a certificate with a bound of the error in P, row by row.
+
+        The second is the largest 1 - m, and what it may be off by, of the rows of
+        either class that are to have no loss.
+        """
+        w, intercept = certificate.w, float(certificate.intercept)
+        found, error = self._errors_of_rows(w, intercept)
+        primal = self.primal_of(w, intercept, found.sums.loss)
+        point = replace(certificate, primal=primal, above=0.0)
+        above = self._rounding_of_sums(primal) + self._loss_of_errors(found, error)
+        worst = self.worst_of_classes(certificate.duals, found.shortfall + error)
+        return point.bounded(above, certificate.below), np.array(worst)
+
+    def worst_of_classes(self, duals: Any, shortfall: Any) -> tuple[float, float]:
+        """Return the largest 1 - m of either class, of rows that are to have no loss.
+
+        These are rows with duals below their bound, or where the loss has no kink those
+        that fall short by what can be a rounding error. -inf where there is none.
+        """
+        xp, losses = self.space.xp, self.losses_of_rows
+        loose = shortfall < TINY
+        if losses.has_kink and isinstance(duals, ArrayDuals):
+            loose = duals.alpha < losses.bound
+        far = xp.zeros_like(shortfall) - math.inf
+        of_class = [
+            xp.max(xp.where(loose & (losses.signs == sign), shortfall, far))
+            for sign in (1.0, -1.0)
+        ]
+        positive, negative = numbers(self.space, of_class)
+        return positive, negative
+
+    def stretched(
+        self, certificate: Certificate, shortfall: NDArray[np.floating]
+    ) -> tuple[float, Float64Array, float] | None:
+        """Return a factor, and a point at which no row falls short that need not.
+
+        `shortfall` is what `precise_primal` returns.
+        """
+        longer = stretch(
+            (float(shortfall[0]), float(shortfall[1])),
+            has_intercept=self.intercept_rule != "none",
+            precision=2.0 * (_NARROW_UNIT if self.device_rows.is_narrow else UNIT),
+        )
+        if longer is None:
+            return None
+        factor, shift = longer
+        w = factor * certificate.w
+        intercept = factor * float(certificate.intercept) + shift
+        if self.device_rows.is_narrow:
+            w, intercept = self.device_rows.rounded(w, intercept)
+        return factor, w, intercept
+
+    def precise_dual(self, certificate: Certificate) -> Certificate:
+        """Return a certificate with a bound of the error in D."""
+        below = self.dual_rounding(certificate, "rows")
+        return certificate.bounded(certificate.above, below)
 
     def primal_rounding(
         self, certificate: Certificate, care: Care = "longest"
     ) -> float:
         """Return a bound of the rounding error in P."""
+        w, intercept = certificate.w, float(certificate.intercept)
+        above = self._rounding_of_sums(certificate.primal)
+        if care == "rows":
+            return above + self._loss_of_errors(*self._errors_of_rows(w, intercept))
         if not self.device_rows.is_narrow:
             return super().primal_rounding(certificate)
-        norm = math.sqrt(squared_norm(certificate.weights))
-        size = (
-            self.device_rows.longest() * norm + abs(float(certificate.intercept)) + 1.0
-        )
-        margin = dot_error(self.device_rows.n_features) * size
-        above = _ERROR_OF_COSTS * certificate.primal
+        size = self.device_rows.longest() * math.sqrt(squared_norm(w))
+        part = dot_error(self.device_rows.n_features)
+        margin = part * (size + abs(intercept) + 1.0)
         return above + self._loss_error(margin, certificate.primal)
+
+    def _rounding_of_sums(self, primal: float) -> float:
+        """Return a bound of the rounding error in P if margins had none."""
+        if self.device_rows.is_narrow:
+            return _ERROR_OF_COSTS * primal
+        return self.terms * UNIT * primal
+
+    def _loss_of_errors(self, found: Surveyed, error: Any) -> float:
+        """Return by how much errors in the margins can change the sum of the losses."""
+        # Where a row falls short by so much more, its loss is as steep as can be.
+        steep = self.losses_of_rows.slopes(found.shortfall + error)
+        return _LONGER * self._class_sums(steep * error)[0]
+
+    def _errors_of_rows(
+        self, w: Float64Array, intercept: float
+    ) -> tuple[Surveyed, Any]:
+        """Return what rows look like at a point, and what their margins are off by."""
+        rows = self.device_rows
+        unit = _NARROW_UNIT if rows.is_narrow else UNIT
+        part = (rows.n_features + SPARE) * UNIT
+        if rows.is_narrow:
+            part = dot_error(rows.n_features)
+        longer = _LONGER + 2.0 * (rows.n_features + SPARE) * unit
+        lengths = self.space.xp.sqrt(rows.squared_norms)
+        norm = math.sqrt(squared_norm(w))
+        found = rows.survey(self.losses_of_rows, w, intercept)
+        error = (longer * part) * (norm * lengths + (abs(intercept) + 1.0))
+        # And the sum of the two is rounded.
+        return found, 2.0 * error + 4.0 * unit * abs(found.shortfall)
 
     def dual_rounding(self, certificate: Certificate, care: Care = "longest") -> float:
         """Return a bound of the rounding error in D."""
         duals = certificate.duals
-        if not (self.device_rows.is_narrow and isinstance(duals, ArrayDuals)):
+        if not isinstance(duals, ArrayDuals):
             return super().dual_rounding(certificate)
+        if not self.device_rows.is_narrow:
+            if care != "rows":
+                return super().dual_rounding(certificate)
+            size, count = self._sum_of_lengths(duals)
+            return self.dual_error(
+                certificate.dual, duals.total, duals.excess, size, count + SPARE
+            )
         longest, gain = self.device_rows.longest(), duals.total
+        if care == "rows" and gain > 0.0:
+            # All of a class are lowered by one factor, at most half of the sum.
+            longest = min(longest, 2.0 * self._sum_of_lengths(duals)[0] / gain)
         value = self.dual_error(
             certificate.dual,
             gain,
@@ -249,6 +364,13 @@ class ArrayProblem(BlocksProblem):
         moved = dot_error(self.n_rows) * math.sqrt(duals.square) * length
         value += _ERROR_OF_COSTS * (3.0 * gain + abs(certificate.dual))
         return value + moved * (norm + 0.5 * moved)
+
+    def _sum_of_lengths(self, duals: ArrayDuals) -> tuple[float, int]:
+        """Return a bound of the sum of a_i ||x_i||, and the number of its terms."""
+        xp, alpha = self.space.xp, duals.alpha
+        moved = alpha * xp.sqrt(self.device_rows.squared_norms)
+        used = xp.astype(alpha > 0.0, self.space.integer)
+        return _LONGER * self._class_sums(moved)[0], int(xp.sum(used))
 
     def duals_on_host(self, certificate: Certificate) -> Float64Array:
         """Return the dual variables of a certificate in memory."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hingesvm.problems.certificate import Certificate
+from hingesvm.problems.proof import gap_at
 from hingesvm.problems.rounding import Rounded
 from hingesvm.problems.stretching import stretch
 from hingesvm.rows.array_losses import numbers
@@ -21,8 +22,6 @@ Float64Array = NDArray[np.float64]
 _MORE = (1.0, 8.0, 8.0)
 # Part of the gap that losses must have of rows that need none.
 _WORTH = 0.2
-# Stands for rows that do not fall short.
-_FAR = 2.0
 
 
 def looked_at(
@@ -79,17 +78,14 @@ def _longer(
     losses, xp = problem.losses_of_rows, problem.space.xp
     if not losses.has_kink:
         return None
-    short, signs = found.shortfall, losses.signs
+    short = found.shortfall
     is_loose = (found.alpha < losses.bound) & (short > 0.0)
     lost = xp.where(is_loose, losses.losses(short), xp.zeros_like(short))
-    far = xp.zeros_like(short) - _FAR
-    loose = xp.where(found.alpha < losses.bound, short, far)
-    of_class = [xp.max(xp.where(signs == sign, loose, far)) for sign in (1.0, -1.0)]
-    cost, *worst = numbers(problem.space, [xp.sum(lost), *of_class])
+    cost = numbers(problem.space, [xp.sum(lost)])[0]
     if not cost > _WORTH * certificate.gap:
         return None
     return stretch(
-        (worst[0], worst[1]),
+        problem.worst_of_classes(certificate.duals, short),
         has_intercept=problem.intercept_rule != "none",
         precision=float(np.finfo(problem.device_rows.dtype).eps),
     )
@@ -110,9 +106,6 @@ def round_on_device(
         found, _ = looked_at(
             problem, certificate.w, float(certificate.intercept), duals.alpha, tol
         )
-        above = problem.primal_rounding(found)
-        least = certificate.primal - certificate.gap
-        gap = max(found.primal + above - least, 0.0)
-        gap = gap / found.primal if found.primal > 0.0 else 0.0
+        gap = gap_at(problem, certificate, found)
         w, intercept = found.w, float(found.intercept)
     return w.astype(dtype), dtype.type(intercept), gap

@@ -25,6 +25,8 @@ Float64Array = NDArray[np.float64]
 
 # Sum over rows, relative to that of absolute values, that can be rounding in float32.
 _NARROW = 1e-7
+# Proximal steps, in units of a dual variable, whose products float32 holds.
+_SMALLEST, _LARGEST = 1e-25, 1e25
 
 
 class ArrayState(Iterate):
@@ -59,6 +61,7 @@ class ArrayState(Iterate):
         self.problem, self.losses = problem, problem.losses_of_rows
         self.w, self.intercept, self.shortfall = w, intercept, shortfall
         self.unit = _units(problem)
+        self._least_rho, self._most_rho = _range_of_rho(problem, self.unit)
         self.take_anchor(alpha, rho)
 
     @property
@@ -66,7 +69,7 @@ class ArrayState(Iterate):
         return ArrayDuals(self.total, self.imbalance, self.alpha)
 
     def take_anchor(self, anchor: Any, rho: float) -> None:
-        rho = min(rho, LARGEST_RHO)
+        rho = min(max(rho, self._least_rho), self._most_rho)
         self.anchor, self.rho = anchor, rho
         sigma = rho * self.unit
         if self.losses.has_kink:
@@ -182,3 +185,15 @@ def _units(problem: ArrayProblem) -> Any:
         return cost
     shortest = rows.space.xp.clip(squares, float(np.finfo(np.float32).tiny), None)
     return xp.minimum(1.0 / shortest, xp.zeros_like(squares) + cost)
+
+
+def _range_of_rho(problem: ArrayProblem, unit: Any) -> tuple[float, float]:
+    """Return the least and the largest rho with which no step is 0 or infinite."""
+    if not problem.device_rows.is_narrow:
+        return 0.0, LARGEST_RHO
+    least = most = unit
+    if not isinstance(unit, float):
+        xp = problem.space.xp
+        least, most = numbers(problem.space, [xp.min(unit), xp.max(unit)])
+    tiny = float(np.finfo(np.float32).tiny)
+    return _SMALLEST / max(least, tiny), _LARGEST / max(most, tiny)

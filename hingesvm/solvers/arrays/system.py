@@ -84,6 +84,8 @@ def _by_columns(
     left = stiffness + delta - float(edge @ of_edge)
     if not left > 0.0:
         left = stiffness
+    if not left > 0.0:
+        return of_gradient, 0.0
     turn = (-pull - float(edge @ of_gradient)) / left
     return of_gradient - turn * of_edge, turn
 

@@ -37,7 +37,6 @@ from hingesvm.solvers.newton.bands import (
     ROWS_PER_COLUMN,
     sample_of,
 )
-from hingesvm.solvers.newton.proximal import long_rho
 from hingesvm.solvers.newton.rounds import PATIENCE, Rounds
 from hingesvm.solvers.newton.starts import WeightsStart
 from hingesvm.solvers.newton.until import solve_inner_problems
@@ -55,6 +54,11 @@ _FACTOR = 8
 # Newton steps of the first round: more of them are taken in vain on a wrong band, less
 # take passes (docs/experiments.md#arrays-on-a-device).
 _STEPS = 20
+# Relative gap that is not to be improved on a device without float64: costs are rounded
+# to float32, and the bound of what that changes is five times as large.
+_LEAST_NARROW = 2.0**-21
+# Part of a gap that rounding errors may make up before steps would be in vain.
+_HIDDEN = 0.9
 # Rows from which the scales of columns are judged.
 _SEEN = 1000
 # Rows, and values, up to which a fit is exact where the device has float64.
@@ -104,6 +108,8 @@ def solve_on_device(
         is_small = problem.n_rows <= _FEW_ROWS and n_values <= _FEW_VALUES
         if is_small and not problem.device_rows.is_narrow:
             goal = min(goal, EXACT)
+        if problem.device_rows.is_narrow:
+            goal = max(goal, _LEAST_NARROW)
         if start is None:
             start = _nested(progress, loss, seed)
         _take_bands(progress, start, goal)
@@ -223,7 +229,9 @@ class _Bands:
             )
             certificate = problem.certificate_at(w, intercept, ahead)
         progress.record(certificate, proven=True, active=band.size)
-        if progress.relative_gap <= self.goal:
+        best = progress.best
+        assert best is not None
+        if best.relative_gap <= self.goal or best.hidden > _HIDDEN * best.gap:
             return True
         rounds.note(certificate.relative_gap)
         self._advance(w, intercept, ahead)
@@ -291,7 +299,4 @@ def _first_step(problem: ArrayProblem) -> tuple[float, bool]:
     size = problem.device_rows.mean_square * cost
     if problem.has_kink and size <= 1.0:
         return COLD_RHO, True
-    rho = 1.0 / size if size > 1.0 else 1.0
-    if not problem.has_kink:
-        rho = max(rho, long_rho(1.0 / (cost * typical(losses.curvature))))
-    return rho, False
+    return 1.0 / size if size > 1.0 else 1.0, False

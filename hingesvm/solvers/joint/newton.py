@@ -24,7 +24,7 @@ from hingesvm.problems.balance import balancing_factors
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.joint import JointRows
+from hingesvm.rows.joint import BLOCK, JointRows
 from hingesvm.solvers.joint.system import JointSystem, joint_direction
 from hingesvm.solvers.newton.proximal import LARGEST_RHO, Growth, units
 from hingesvm.solvers.newton.until import LITTLE, MAX_INNER_AT_END
@@ -113,8 +113,7 @@ def newton_jointly(
         factor = growth.change(progress, previous, state.rho, steps, solved)
         if not solved:
             # Rounding errors of sums that follow the steps may be the cause.
-            state.scores = rows.scores(state.w)
-            state.scores += state.b
+            state.scores = rows.scores(state.w, offset=state.b)
         state.rho = min(state.rho * factor, LARGEST_RHO)
         state.anchor = state.alpha
         state.is_known = True
@@ -143,8 +142,7 @@ def _begin(problem: JointProblem, rows: JointRows, start: Start | None) -> _Stat
         w, imbalance = rows.sums(anchor)
         if problem.intercept_rule == "penalized":
             b = imbalance
-    scores = rows.scores(w)
-    scores += b
+    scores = rows.scores(w, offset=b)
     state = _State(
         w,
         b,
@@ -179,7 +177,8 @@ def _project(
 ) -> Float64Array:
     """Project a + sigma g, `length` along a change of scores; return the sums."""
     sums = np.zeros(4)
-    room = np.empty(2 * state.anchor.shape[1])
+    width = state.anchor.shape[1]
+    room, classes = np.empty(3 * width), np.empty(width + BLOCK, dtype=np.intp)
     for first, last in problem.rows.chunks(problem.n_rows):
         _joint_newton.project(
             state.scores,
@@ -197,6 +196,7 @@ def _project(
             last,
             out,
             room,
+            classes,
             sums,
         )
     return sums
@@ -226,8 +226,7 @@ def _minimise_inner(
         change = state.change
         if not slope < 0.0:
             return step, abs(slope) <= change
-        along = rows.scores(direction)
-        along += turn
+        along = rows.scores(direction, offset=turn)
         length = _search(problem, state, direction, turn, along, slope)
         if not length > 0.0:
             return step, abs(slope) <= change

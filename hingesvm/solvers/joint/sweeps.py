@@ -26,7 +26,7 @@ from hingesvm.problems.balance import balancing_factors
 from hingesvm.problems.certificate import Certificate
 from hingesvm.problems.joint import JointDuals, JointProblem
 from hingesvm.problems.start import Start
-from hingesvm.rows.joint import FAR, JointRows
+from hingesvm.rows.joint import FAR, JointRows, in_lines
 from hingesvm.rows.per_row import proximal_step
 from hingesvm.solvers.progress import ProgressOf
 from hingesvm.solvers.survey import COARSE
@@ -59,6 +59,10 @@ _LONGEST_WAIT, _FIRST_WAIT = 1.0, 6.0
 # look makes the next one late, if large looks come before there is anything to find.
 _LEAST_FORESEEN = 0.3
 
+# Visits of one call, a sweep at least and so many at most: a call takes as long as a
+# few hundred, and the gap and the time to look are seen between calls
+# (docs/experiments.md#joint-multi-class-problems).
+_VISITS_OF_CALL, _MOST_TURNS = 2048, 8
 # Factor of the intercepts' steps, which doubles, at most: their products are finite.
 _LONGEST_PUSH = 2.0**30
 # Arithmetic for one value of a row and each class, as `Rows.chunks` counts it.
@@ -90,6 +94,8 @@ class _Blocks:
         The active rows' parts of the duality gap as they were visited last, added up.
     total : float
         The sum of the duals, but for rounding.
+    before : ndarray of float64, of shape (n_classes,)
+        The intercepts before the last sweep.
     kept : ndarray, of the shape of alpha, or without rows
         The duals that prove most so far.
     """
@@ -109,6 +115,7 @@ class _Blocks:
     gap: float = 0.0
     push: float = 1.0
     total: float = 0.0
+    before: Float64Array = field(default_factory=lambda: np.empty(0))
     kept: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     outward: NDArray[np.float32] = field(
         default_factory=lambda: np.empty(0, dtype=np.float32)
@@ -148,12 +155,14 @@ def sweep_jointly(
     before = progress.n_iter
     while not progress.exhausted:
         last_sum, last_gap = state.gap, gap
-        spent = _sweep_once(problem, state)
+        left = progress.max_iter - before - visits - since_look
+        turns = turns_of(state.n_active, left * problem.n_rows)
+        spent = _sweep_once(problem, state, turns)
         since_look += spent
         if np.isinf(last_gap):
             state.step *= RELAXED
         progress.n_iter = before + math.ceil(visits + since_look)
-        gap = _gap_now(problem, state, last_sum)
+        gap = _gap_now(problem, state, last_sum, turns)
         remaining = predicted_sweeps(gap, last_gap, spent, progress.tol)
         leaves = hand_over is not None and hand_over(visits + since_look, remaining)
         go_on = since_look < max(_LONGEST_WAIT * visits, _FIRST_WAIT)
@@ -174,16 +183,18 @@ def sweep_jointly(
             return
 
 
-def _gap_now(problem: JointProblem, state: _Blocks, last_gap: float) -> float:
+def _gap_now(
+    problem: JointProblem, state: _Blocks, last_gap: float, turns: int = 1
+) -> float:
     """Return about what the relative gap is after a sweep.
 
     The parts of the rows were added up as each was visited, in the mean half a sweep
-    ago.
+    ago, and `turns` sweeps after those of `last_gap`.
     """
     # By rounding it can be negative.
     gap = max(state.gap, 0.0)
     if last_gap > gap:
-        gap *= math.sqrt(gap / last_gap)
+        gap *= (gap / last_gap) ** (0.5 / turns)
     dual = problem.dual_of(state.w, problem.margin * state.total, state.imbalance)
     return gap / (dual + gap) if dual + gap > 0.0 else 1.0
 
@@ -207,7 +218,7 @@ def _begin(
         1.0 / np.maximum(squared_norms + tau, least),
         tau,
         np.zeros((n_rows, width), dtype=dtype),
-        np.zeros((rows.n_features, width), dtype=dtype),
+        in_lines(rows.n_features, width, dtype),
         intercepts,
         np.zeros(count),
         np.arange(n_rows, dtype=np.intp),
@@ -229,31 +240,42 @@ def _begin(
     return state
 
 
-def _sweep_once(problem: JointProblem, state: _Blocks) -> float:
-    """Take one step at each active row; return what part of a sweep that is."""
+def _sweep_once(problem: JointProblem, state: _Blocks, turns: int = 1) -> float:
+    """Take `turns` steps at each active row; return what part of a sweep they are."""
     rows, count, n_classes = problem.rows, state.n_active, problem.n_classes
     # Few rows have room in the cache, and better be in random order.
     run = RUN if count > rows.chunk_size(state.width) else 1
     shuffle(rows, state.order, count, state.random_state, run)
-    worst = np.zeros(3)
-    before = state.intercepts[:n_classes].astype(np.float64)
-    state.n_active = state.rows.steps(problem, state, worst)
+    worst = np.zeros(4)
+    state.before = state.intercepts[:n_classes].astype(np.float64)
+    is_penalized = problem.intercept_rule == "penalized"
+    state.n_active = state.rows.steps(
+        problem, state, worst, turns, SAFELY, is_penalized=is_penalized
+    )
     state.shrink_above, state.gap = SAFELY * float(worst[0]), float(worst[1])
     state.total += float(worst[2])
     if state.tau:
         # Sweeps over no row lead the intercepts on, in ever longer steps.
         state.push = 1.0 if count else min(2.0 * state.push, _LONGEST_PUSH)
-        is_penalized = problem.intercept_rule == "penalized"
         length = min(state.push * state.tau, 1.0 if is_penalized else np.inf)
         state.intercepts[:n_classes], state.imbalance = proximal_step(
-            before,
+            state.before,
             state.intercepts[:n_classes].astype(np.float64),
             state.imbalance,
             state.tau,
             penalized=is_penalized,
             length=length,
         )
-    return max(count / problem.n_rows, LEAST_SWEEP)
+    return max(float(worst[3]) / problem.n_rows, turns * LEAST_SWEEP)
+
+
+def turns_of(count: int, left: float) -> int:
+    """Return how many sweeps over some active rows are made in one call.
+
+    They are no more than the visits that are left.
+    """
+    visits = min(float(_VISITS_OF_CALL), left)
+    return int(max(1.0, min(visits / max(count, 1), _MOST_TURNS)))
 
 
 def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
@@ -285,6 +307,7 @@ def _look(progress: ProgressOf[JointProblem], state: _Blocks) -> float:
     progress.record(certificate, proven=True, active=len(awake))
     state.order[: len(awake)] = awake
     state.n_active, state.shrink_above = len(awake), SAFELY * worst
+    state.rows.pack(awake)
     # Rounding errors do not pile up.
     if problem.intercept_rule == "free" and needs_mending(
         state.w.dtype, state.unmended

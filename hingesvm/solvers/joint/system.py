@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from hingesvm.kernels.build import _joint_newton
 from hingesvm.problems.joint import JointProblem
 from hingesvm.rows.joint import JointRows
 from hingesvm.solvers.newton.reflections import can_reflect, solver_by_reflections
@@ -151,19 +152,32 @@ class _Free:
     @classmethod
     def of(cls, system: JointSystem) -> _Free:
         """Return the free rows of a system."""
-        problem, count = system.problem, system.problem.n_classes
-        alpha = system.alpha[:, :count]
-        inside = (alpha > 0.0) & (alpha < problem.cost[:, np.newaxis])
-        number = np.count_nonzero(inside, axis=1)
-        full = alpha.sum(axis=1) >= _FULL * problem.total * problem.cost
-        order = np.flatnonzero(number > full)
-        share = np.where(full[order], 1.0 / number[order], 0.0)
+        problem, n_rows = system.problem, system.problem.n_rows
+        order, share = np.empty(n_rows, dtype=np.intp), np.empty(n_rows)
+        inside = np.empty((n_rows, problem.n_classes), dtype=np.uint8)
+        count = 0
+        for first, last in problem.rows.chunks(n_rows):
+            count = _joint_newton.free_rows(
+                problem.codes,
+                problem.cost,
+                problem.total,
+                _FULL,
+                system.alpha,
+                problem.n_classes,
+                first,
+                last,
+                count,
+                order,
+                inside,
+                share,
+            )
+        order = order[:count].copy()
         return cls(
             order,
             problem.codes[order],
             system.rho * system.units[order],
-            inside[order],
-            share,
+            inside[:count].view(np.bool_),
+            share[:count],
         )
 
     @property

@@ -22,7 +22,6 @@ __all__ = [
     "LARGEST_RHO",
     "Growth",
     "first_rho",
-    "long_rho",
     "rho_of_smooth",
     "uneven",
     "units",
@@ -103,11 +102,7 @@ def rho_of_smooth(problem: Problem, unit: Float64Array) -> float:
     """
     if problem.has_kink:
         return 0.0
-    return long_rho(1.0 / float(np.median(unit * problem.curvature)))
-
-
-def long_rho(stiffness: float) -> float:
-    """Return that step, given the typical curvature of losses in units of costs."""
+    stiffness = 1.0 / float(np.median(unit * problem.curvature))
     return _LONG * stiffness if stiffness < _SMOOTH else 0.0
 
 
