@@ -66,9 +66,13 @@ class Arithmetic:
         """Return integers in the dtype of indices."""
         return array.astype(np.intp, copy=False)
 
+    def overall(self, name: str, array: Any) -> Any:
+        """Return the maximum ("max"), sum or the like of all entries."""
+        return getattr(array, name)()  # faster than the function
+
     def by_row(self, name: str, matrix: Any) -> Any:
-        """Return the maximum ("max"), sum or the like of each row."""
-        return getattr(matrix, name)(axis=1)  # faster than the function
+        """Return the maximum, sum or the like of each row."""
+        return getattr(matrix, name)(axis=1)
 
     def entries(self, matrix: Any, codes: Any) -> Any:
         """Return the entry of each row in the column that its code names."""
@@ -138,6 +142,9 @@ class _OnDevice(Arithmetic):
 
     def indices(self, array: Any) -> Any:
         return self.xp.astype(array, self.space.integer, copy=False)
+
+    def overall(self, name: str, array: Any) -> Any:
+        return getattr(self.xp, name)(array)
 
     def by_row(self, name: str, matrix: Any) -> Any:
         return getattr(self.xp, name)(matrix, axis=1)

@@ -25,7 +25,7 @@ def check_scores(
             f"got {tuple(array.shape)}; decisions f between two classes are the scores "
             "np.column_stack([-f, f]) / 2."
         )
-    if may_be_infinite and on.xp.any(on.xp.isnan(array)):
+    if may_be_infinite and on.overall("any", on.xp.isnan(array)):
         raise ValueError(f"{name} contains NaN: only numbers have a conjugate.")
     return array
 
@@ -80,9 +80,10 @@ def _decode(on: Arithmetic, array: Any) -> Any:
     if on.is_real(array):
         values = array if on.space is None else on.floats(array)
         is_true = values == 1
-        rest = -1 if xp.any(values < 0) else 0
+        rest = -1 if on.overall("any", values < 0) else 0
         has_single = xp.count_nonzero(is_true, axis=1) == 1
-        if xp.all(has_single) and xp.all(is_true | (values == rest)):
+        has_no_other = is_true | (values == rest)
+        if on.overall("all", has_single) and on.overall("all", has_no_other):
             return xp.argmax(values, axis=1)
     raise ValueError(
         "encoded labels y must have one 1 in each row and else only 0, or only -1; "
@@ -104,9 +105,10 @@ def check_weights(sample_weight: Any, n_samples: int, on: Arithmetic) -> Any:
     if on.space is not None:
         weights = on.space.asarray(weights, on.space.widest)
     if on.xp.any(weights < 0.0):
+        least = float(on.overall("min", weights))
         raise ValueError(
-            f"sample_weight must be non-negative, got {float(on.xp.min(weights))}: "
-            "use weight 0 to leave out a row."
+            f"sample_weight must be non-negative, got {least}: use weight 0 to leave "
+            "out a row."
         )
     return weights
 

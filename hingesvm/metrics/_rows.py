@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 
 from hingesvm._namespace import Namespace, detached, dispatchable, namespace_of
+from hingesvm.losses._arithmetic import arithmetic_of
 from hingesvm.metrics._device_sums import device_sums
 from hingesvm.metrics._forms import Form
 from hingesvm.metrics._labels import IGNORED, check_sequence, encode, vector
@@ -36,8 +37,9 @@ class Rows:
     @property
     def have_weight(self) -> bool:
         """Whether some weight is not 0."""
-        xp = np if self.space is None else self.space.xp
-        return self.weights is None or bool(xp.any(self.weights != 0.0))
+        if self.weights is None:
+            return True
+        return bool(arithmetic_of(self.weights).overall("any", self.weights))
 
     def sums(self, form: Form) -> Sums:
         """Return the sums of their weighted losses and of their weights."""
@@ -95,7 +97,8 @@ def read_rows(
     with np.errstate(invalid="ignore"):  # the check adds decisions of any size and sign
         assert_all_finite(decisions, input_name="pred_decision")
     if weights is not None and codes.shape[0]:
-        _check_weights(float(xp.min(weights)), float(xp.max(weights)))
+        overall = arithmetic_of(weights).overall
+        _check_weights(float(overall("min", weights)), float(overall("max", weights)))
     return Rows(codes, decisions, weights, n_ignored, space)
 
 
