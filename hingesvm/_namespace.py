@@ -17,7 +17,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn import get_config
 
-__all__ = ["Namespace", "detached", "namespace_of", "on_host", "to_host"]
+__all__ = [
+    "Namespace",
+    "detached",
+    "dispatchable",
+    "namespace_of",
+    "on_host",
+    "to_host",
+]
 
 # Where the wrappers of libraries are: those that scikit-learn brings come first.
 _WRAPPERS = ("sklearn.externals.array_api_compat", "array_api_compat")
@@ -162,6 +169,13 @@ def on_host(array: Any, but: Namespace | None = None) -> Any:
 def detached(array: Any) -> Any:
     """Return an array without the record of what gradients are taken through."""
     return array.detach() if hasattr(array, "detach") else array
+
+
+def dispatchable(values: Any) -> Any:
+    """Return what scikit-learn dispatches: no range, and by older ones no list."""
+    if hasattr(values, "shape") or not get_config()["array_api_dispatch"]:
+        return values
+    return np.asarray(values)
 
 
 def _wrappers() -> Any:

@@ -32,14 +32,19 @@ class Device:
         Whether it has no float64.
     """
 
-    def __init__(self, name, monkeypatch):
+    def __init__(self, name, monkeypatch=None):
         self.name = name
         library, _, place = name.partition(":")
-        self.dtype = np.float32 if place in ("float32", "no_float64") else np.float64
-        self.is_narrow = place == "no_float64"
-        if library == "torch":
+        narrow = "no_float64", "x32"
+        self.dtype = np.float32 if place in ("float32", *narrow) else np.float64
+        self.is_narrow = place in narrow
+        if library == "jax.numpy":
+            self._xp, self._device = pytest.importorskip(library), None
+        elif library == "torch":
             self._xp = pytest.importorskip("torch")
-            self._device = "cpu"
+            self._device = "cuda" if place == "cuda" else "cpu"
+            if place == "cuda" and not self._xp.cuda.is_available():
+                pytest.skip("there is no GPU")
             if self.is_narrow:
                 has_none = property(lambda self: False)
                 monkeypatch.setattr(Namespace, "has_float64", has_none)

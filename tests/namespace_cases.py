@@ -5,10 +5,11 @@ imported: without it, the modules that import this one are skipped.
 """
 
 import os
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pytest
+from array_cases import Device
 from sklearn import config_context
 
 from hingesvm import _namespace
@@ -17,75 +18,66 @@ if os.environ.get("SCIPY_ARRAY_API") != "1":
     pytest.skip("SCIPY_ARRAY_API=1 is not in the environment", allow_module_level=True)
 
 
-@dataclass(frozen=True)
 class Place:
-    """A device of an array library, and the dtype in which floats are passed there."""
+    """A device that is made where a test asks for it, and what numbers are there."""
 
-    library: str
-    device_name: str
-    floats: str = "float64"
+    def __init__(self, name):
+        self.name = name
 
-    def __str__(self):
-        return f"{self.library}-{self.device_name}-{self.floats}"
+    def __repr__(self):
+        return self.name
+
+    @cached_property
+    def _device(self):
+        return Device(self.name)
 
     @property
-    def xp(self):
-        return pytest.importorskip(self.library)
-
-    @property
-    def device(self):
-        if self.library == "array_api_strict":
-            return self.xp.Device(self.device_name)
-        if self.device_name == "cuda" and not self.xp.cuda.is_available():
-            pytest.skip("there is no GPU")
-        return None if self.library == "jax.numpy" else self.device_name
+    def dtype(self):
+        """The dtype in which floats are passed there."""
+        return self._device.dtype
 
     @property
     def widest(self):
         """The dtype of results, as NumPy has it."""
-        return np.float32 if self.device_name in {"no_float64", "x32"} else np.float64
+        return np.float32 if self._device.is_narrow else np.float64
 
     @property
     def rounding(self):
         """The relative error of a few operations in the widest dtype."""
-        return 1e-6 if self.widest == np.float32 else 1e-13
+        return 1e-6 if self._device.is_narrow else 1e-13
 
     def rounded(self, values):
         """Return the float64 array of the numbers that arrive there."""
-        return np.asarray(values).astype(self.floats).astype(np.float64)
+        return np.asarray(values).astype(self.dtype).astype(np.float64)
 
     def put(self, values):
         """Return an array there, or None."""
         if values is None:
             return None
-        array = np.asarray(values)
-        if array.dtype.kind == "f":
-            array = array.astype(self.floats)
-        elif array.dtype.kind == "c" and self.floats == "float32":
-            array = array.astype(np.complex64)
-        return self.xp.asarray(array, device=self.device)
+        values = np.asarray(values)
+        if values.dtype.kind == "c" and self._device.is_narrow:
+            return self._device.exactly(values.astype(np.complex64))
+        return self._device.put(values)
 
     def holds(self, array):
         """Return whether an array is there, in the widest dtype."""
         return (
-            type(array) is type(self.put([0.0]))
-            and array.device == self.put([0.0]).device
-            and _namespace.to_host(array).dtype == self.widest
+            self._device.has(array) and _namespace.to_host(array).dtype == self.widest
         )
 
 
 PLACES = [
-    Place("array_api_strict", "CPU_DEVICE"),
-    Place("array_api_strict", "device1"),
-    Place("array_api_strict", "no_float64", "float32"),
-    Place("torch", "cpu"),
-    Place("torch", "cpu", "float32"),
-    Place("torch", "cuda"),
-    Place("jax.numpy", "x32", "float32"),
+    Place("array_api_strict:CPU_DEVICE"),
+    Place("array_api_strict:device1"),
+    Place("array_api_strict:no_float64"),
+    Place("torch:float64"),
+    Place("torch:float32"),
+    Place("torch:cuda"),
+    Place("jax.numpy:x32"),
 ]
-every_place = pytest.mark.parametrize("place", PLACES, ids=str)
+every_place = pytest.mark.parametrize("place", PLACES, ids=repr)
 # Other places can only be told from these by what they round.
-either_place = pytest.mark.parametrize("place", PLACES[1:4], ids=str)
+either_place = pytest.mark.parametrize("place", PLACES[1:4], ids=repr)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from hingesvm._namespace import detached, on_host, to_host
+from hingesvm._namespace import detached, dispatchable, on_host, to_host
 from hingesvm.losses._arithmetic import Arithmetic, arithmetic_of
 
 __all__ = ["check_labels", "check_scores", "check_weights"]
@@ -118,7 +118,7 @@ def _as_floats(
     if on.space is not None:
         values = on.floats(values)
     checked = check_array(
-        values if on.space is None else detached(values),
+        dispatchable(values) if on.space is None else detached(values),
         dtype=on.dtype,
         ensure_2d=False,
         allow_nd=True,

@@ -149,7 +149,9 @@ class MarginLoss(ByValue, ABC):
         """
         on = arithmetic_of(cost)
         if on.space is None:
-            return np.asarray(np.multiply(cost, self.bound, dtype=np.float64))
+            return np.asarray(
+                np.multiply(np.asarray(cost), self.bound, dtype=np.float64)
+            )
         bound: Float64Array = on.floats(cost) * on.known(self.bound)
         return bound
 
@@ -167,7 +169,9 @@ class MarginLoss(ByValue, ABC):
         """
         on = arithmetic_of(cost)
         if on.space is None:
-            return np.asarray(np.divide(self.curvature, cost, dtype=np.float64))
+            return np.asarray(
+                np.divide(self.curvature, np.asarray(cost), dtype=np.float64)
+            )
         curvature: Float64Array = on.known(self.curvature) / on.floats(cost)
         return curvature
 

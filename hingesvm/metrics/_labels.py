@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from hingesvm._namespace import Namespace, namespace_of, on_host
+from hingesvm._namespace import Namespace, dispatchable, namespace_of, on_host
 
 __all__ = [
     "IGNORED",
@@ -53,9 +53,8 @@ def vector(
     """
     check_sequence(values, name)
     values = on_host(values, but=space)
-    if not isinstance(values, (list, tuple)) and not hasattr(values, "shape"):
-        values = np.asarray(values)  # scikit-learn may refuse a range
     try:
+        values = dispatchable(values)
         if dtype is not None and space is not None and namespace_of(values) == space:
             values, dtype = space.as_floats(values), space.widest
         column = column_or_1d(values, dtype=dtype)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 
-from hingesvm._namespace import Namespace, detached, namespace_of
+from hingesvm._namespace import Namespace, detached, dispatchable, namespace_of
 from hingesvm.metrics._device_sums import device_sums
 from hingesvm.metrics._forms import Form
 from hingesvm.metrics._labels import IGNORED, check_sequence, encode, vector
@@ -74,7 +74,7 @@ def read_rows(
     if space is not None:
         pred_decision = space.as_floats(detached(pred_decision))
     decisions = check_array(
-        pred_decision,
+        dispatchable(pred_decision),
         dtype=np.float64 if space is None else space.widest,
         order="C",
         ensure_2d=False,

@@ -230,7 +230,7 @@ def test_infinite_numbers_are_refused(place):
 def test_huge_scores_give_limits_and_no_warning(place, loss):
     huge = float(np.finfo(place.widest).max)
     scores = [[huge, -huge, 0.0], [huge, -huge, 0.0], [huge, huge, huge]]
-    there = place.put(np.array(scores).astype(place.floats))
+    there = place.put(np.array(scores).astype(place.dtype))
     value = to_host(loss.value(there, [0, 1, 2], sample_weight=[1.0, 1.0, 1.0]))
     assert value[:2].tolist() == [0.0, np.inf]
     assert value[2] == loss.margin * (1 if isinstance(loss, CrammerSinger) else 2)

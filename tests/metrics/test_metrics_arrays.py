@@ -63,7 +63,7 @@ def test_value_is_that_of_numpy(place, form, squared, n_columns):
 
 
 @every_form
-@pytest.mark.parametrize("place", PLACES[1:2] + PLACES[3:4], ids=str)
+@pytest.mark.parametrize("place", PLACES[1:2] + PLACES[3:4], ids=repr)
 @quick
 @given(
     case=st.one_of(binary(), multiclass(least=2)),
@@ -119,7 +119,7 @@ def test_labels_of_the_host_are_brought_as_codes(place, brought):  # noqa: F811
     assert not brought
 
 
-@pytest.mark.parametrize("place", PLACES[:5], ids=str)
+@pytest.mark.parametrize("place", PLACES[:5], ids=repr)
 def test_arrays_are_taken_from_anywhere(place):
     y, f, w = sample(60, 3)
     w = w.astype(np.float32).astype(np.float64)
@@ -313,7 +313,7 @@ def test_scorers_measure_classifiers_where_they_decide(place, brought):  # noqa:
             assert score == pytest.approx(-expected, rel=place.rounding)
 
 
-@pytest.mark.parametrize("place", PLACES[3:4], ids=str)
+@pytest.mark.parametrize("place", PLACES[3:4], ids=repr)
 def test_scores_of_a_model_that_is_trained_there(place):
     y, f, _ = sample(300, 2)
     there, labels = place.put(f), place.put(y)

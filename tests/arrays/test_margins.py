@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from namespace_cases import dispatched, either_place  # noqa: F401
+from namespace_cases import either_place
 
 from hingesvm.inspection import MarginDisplay
 

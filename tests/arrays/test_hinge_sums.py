@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from metric_cases import forms, quick
-from namespace_cases import PLACES, dispatched, every_place  # noqa: F401
+from namespace_cases import PLACES, every_place
 
 from hingesvm._namespace import namespace_of
 from hingesvm.metrics import HingeLossAccumulator, hinge_loss
 from hingesvm.metrics._device_sums import exact_sum
 
 # Those that compute with float64, of which one has tensors.
-of_float64 = pytest.mark.parametrize("place", PLACES[1:2] + PLACES[3:4], ids=str)
-of_float32 = pytest.mark.parametrize("place", PLACES[2:3], ids=str)
+of_float64 = pytest.mark.parametrize("place", PLACES[1:2] + PLACES[3:4], ids=repr)
+of_float32 = pytest.mark.parametrize("place", PLACES[2:3], ids=repr)
 
 
 def fractions_of(numbers):
@@ -32,7 +32,7 @@ def sum_there(place, numbers):
 @pytest.mark.parametrize("n_rows", [1, 2, 1000, 70_001])
 def test_sums_are_exact(place, n_rows):
     rng = np.random.default_rng(n_rows)
-    spread = 3.0 if place.floats == "float32" else 60.0
+    spread = 3.0 if place.dtype == np.float32 else 60.0
     for scale in (0.0, 1.0, spread):
         numbers = np.exp(scale * rng.normal(size=n_rows)) * (rng.random(n_rows) < 0.9)
         numbers = place.rounded(numbers)
@@ -53,7 +53,7 @@ def test_sums_of_any_scale_are_exact_in_float32(place, numbers):
     assert sum_there(place, numbers) == fractions_of(numbers)
 
 
-@pytest.mark.parametrize("place", PLACES[1:4], ids=str)
+@pytest.mark.parametrize("place", PLACES[1:4], ids=repr)
 @pytest.mark.parametrize("fewest_bits", [8, 26])
 def test_narrow_integers_count_as_well(place, fewest_bits, monkeypatch):
     monkeypatch.setattr("hingesvm.metrics._device_sums._FEWEST_BITS", fewest_bits)
