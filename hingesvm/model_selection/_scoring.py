@@ -59,12 +59,12 @@ def _needs_no_rows(scorer: Scorer) -> bool:
 
 @dataclass(frozen=True)
 class _KnownDecisions:
-    """Has a `decision_function` that returns decisions computed before."""
+    """Stands for a model's scores of rows, by decisions computed before."""
 
     decisions: NDArray[np.floating]
 
-    def decision_function(self, X: Any) -> NDArray[np.floating]:
-        """Return the decisions, whatever X is."""
+    def scores(self, X: Any, method: str) -> NDArray[np.floating]:
+        """Return the decisions, whatever X is and whichever method asks."""
         assert len(X) == len(self.decisions)
         return self.decisions
 
@@ -118,7 +118,8 @@ class FoldScorer:
         if _needs_no_rows(scorer):
             # The scorer calls the model with the test rows only.
             known = _KnownDecisions(self._decisions(trained.coef, trained.intercept))
-            model.__dict__["decision_function"] = known.decision_function
+            # What decision_function and predict both ask.
+            model.__dict__["_scores"] = known.scores
             # In place of the rows, which are not looked at.
             test_rows = np.empty((len(self.test), 0))
         else:

@@ -38,12 +38,12 @@ def test_nest_starts_near_the_optimum(loss, rule):
 
 def test_nest_takes_one_row_out_of_each_few_that_follow():
     for n_rows in (800, 803):
-        rows = bands._sample(n_rows, 3)
+        rows = bands.sample_of(n_rows, 3)
         assert len(rows) == 200
         assert np.array_equal(rows // 4, np.arange(200))
         assert len(np.unique(rows % 4)) == 4
-        assert np.array_equal(rows, bands._sample(n_rows, 3))
-        assert not np.array_equal(rows, bands._sample(n_rows, 4))
+        assert np.array_equal(rows, bands.sample_of(n_rows, 3))
+        assert not np.array_equal(rows, bands.sample_of(n_rows, 4))
 
 
 def test_nest_of_a_small_problem_is_none(monkeypatch):
